@@ -1,0 +1,93 @@
+/** Bit fields, and sets of bits as rows of 32. */
+
+/** A field of a 32-bit register. */
+export class Field {
+  readonly mask: number;
+
+  constructor(
+    readonly shift: number,
+    readonly width: number,
+  ) {
+    this.mask = ((width === 32 ? 0xffffffff : (1 << width) - 1) << shift) >>> 0;
+  }
+
+  get(reg: number): number {
+    return (reg & this.mask) >>> this.shift;
+  }
+
+  set(reg: number, value: number): number {
+    return ((reg & ~this.mask) | ((value << this.shift) & this.mask)) >>> 0;
+  }
+
+  has(reg: number): boolean {
+    return (reg & this.mask) !== 0;
+  }
+}
+
+export function bit(shift: number): Field {
+  return new Field(shift, 1);
+}
+
+/** A set of small integers in rows of 32 bits. */
+export class Bitmap {
+  readonly words: Uint32Array;
+
+  constructor(readonly size: number) {
+    this.words = new Uint32Array((size + 31) >> 5);
+  }
+
+  has(n: number): boolean {
+    return ((this.words[n >> 5]! >>> (n & 31)) & 1) === 1;
+  }
+
+  /** Sets the bit; true if it was clear. */
+  set(n: number): boolean {
+    const mask = 1 << (n & 31);
+    const old = this.words[n >> 5]!;
+    this.words[n >> 5] = old | mask;
+    return (old & mask) === 0;
+  }
+
+  /** Clears the bit; true if it was set. */
+  clear(n: number): boolean {
+    const mask = 1 << (n & 31);
+    const old = this.words[n >> 5]!;
+    this.words[n >> 5] = old & ~mask;
+    return (old & mask) !== 0;
+  }
+
+  /** The highest member; -1 when empty. */
+  highest(): number {
+    for (let w = this.words.length - 1; w >= 0; w--) {
+      const word = this.words[w]!;
+      if (word !== 0) return w * 32 + 31 - Math.clz32(word);
+    }
+    return -1;
+  }
+
+  /** The lowest member; -1 when empty. */
+  lowest(): number {
+    for (let w = 0; w < this.words.length; w++) {
+      const word = this.words[w]!;
+      if (word !== 0) return w * 32 + lowestBit(word);
+    }
+    return -1;
+  }
+
+  get empty(): boolean {
+    return this.words.every((w) => w === 0);
+  }
+
+  members(): number[] {
+    const out: number[] = [];
+    for (let w = 0; w < this.words.length; w++) {
+      for (let word = this.words[w]!; word !== 0; word &= word - 1) out.push(w * 32 + lowestBit(word));
+    }
+    return out;
+  }
+}
+
+/** Index of the lowest set bit of a non-zero 32-bit word. */
+export function lowestBit(word: number): number {
+  return 31 - Math.clz32(word & -word);
+}

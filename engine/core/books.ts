@@ -1,0 +1,263 @@
+/**
+ * The books: every raise of an interrupt is accounted for.
+ *
+ * A raise has a source (who asked for an interrupt) and a destination (who should get it). It ends in one
+ * of four ways: delivered to a handler, coalesced into one that was still pending, ignored for a reason, or
+ * still pending. Per (source, destination), at any moment:
+ *
+ *     raised = delivered + coalesced + ignored + pending
+ *
+ * What is pending sits in a slot: a request bit of a local APIC, the pending bit of an event channel, a
+ * latched interrupt of a disabled line. The slot remembers whose raise it holds and its journey; the bit
+ * itself belongs to the chip. A test compares the two.
+ */
+import type { Part, Plain } from './state.ts';
+
+export type SourceId = number;
+export type DestinationId = number;
+export type SlotId = number;
+
+export interface Account {
+  readonly source: string;
+  readonly destination: string;
+  readonly raised: number;
+  readonly delivered: number;
+  readonly coalesced: number;
+  readonly pending: number;
+  /** reason -> count */
+  readonly ignored: { readonly [why: string]: number };
+}
+
+interface Entry {
+  readonly source: SourceId;
+  readonly destination: DestinationId;
+  raised: number;
+  delivered: number;
+  coalesced: number;
+  readonly ignored: Map<string, number>;
+}
+
+/** A raise that no destination was chosen for. */
+export const NOWHERE: DestinationId = 0;
+
+export class Books implements Part {
+  readonly id = 'books';
+  /** the raise that is being carried on; who starts or resumes one sets it */
+  source: SourceId = 0;
+  journey = 0;
+  private journeys = 0;
+  private readonly sources: string[] = [];
+  private readonly sourceIds = new Map<string, SourceId>();
+  private readonly destinations: string[] = ['-'];
+  private readonly destinationIds = new Map<string, DestinationId>([['-', NOWHERE]]);
+  private readonly entries: Entry[] = [];
+  /** source -> destination -> index of the entry */
+  private readonly bySource: Map<DestinationId, number>[] = [];
+  private slotEntry = new Int32Array(256).fill(-1);
+  private slotJourney = new Float64Array(256);
+  private slots = 0;
+
+  sourceOf(name: string): SourceId {
+    let id = this.sourceIds.get(name);
+    if (id === undefined) {
+      id = this.sources.length;
+      this.sources.push(name);
+      this.sourceIds.set(name, id);
+      this.bySource.push(new Map());
+    }
+    return id;
+  }
+
+  destinationOf(name: string): DestinationId {
+    let id = this.destinationIds.get(name);
+    if (id === undefined) {
+      id = this.destinations.length;
+      this.destinations.push(name);
+      this.destinationIds.set(name, id);
+    }
+    return id;
+  }
+
+  sourceName(id: SourceId): string {
+    return this.sources[id]!;
+  }
+
+  /** Reserves `count` slots in a row; the answer is the first. */
+  addSlots(count: number): SlotId {
+    const first = this.slots;
+    this.slots += count;
+    if (this.slots > this.slotEntry.length) {
+      const size = Math.max(this.slots, this.slotEntry.length * 2);
+      const entry = new Int32Array(size).fill(-1);
+      const journey = new Float64Array(size);
+      entry.set(this.slotEntry);
+      journey.set(this.slotJourney);
+      this.slotEntry = entry;
+      this.slotJourney = journey;
+    }
+    return first;
+  }
+
+  /** A raise begins: what follows is done in its name. The answer is its journey id. */
+  begin(source: SourceId): number {
+    this.source = source;
+    this.journey = ++this.journeys;
+    return this.journey;
+  }
+
+  /** What is in the slot is carried on: what follows is done in the name of that raise. */
+  resume(slot: SlotId): void {
+    const entry = this.slotEntry[slot]!;
+    if (entry >= 0) this.source = this.entries[entry]!.source;
+    this.journey = this.slotJourney[slot]!;
+  }
+
+  /** The current raise asks for the destination and waits in the slot. False: the slot was taken, coalesced. */
+  pend(slot: SlotId, destination: DestinationId): boolean {
+    const index = this.entryOf(this.source, destination);
+    const entry = this.entries[index]!;
+    entry.raised++;
+    if (this.slotEntry[slot]! >= 0) {
+      entry.coalesced++;
+      return false;
+    }
+    this.slotEntry[slot] = index;
+    this.slotJourney[slot] = this.journey;
+    return true;
+  }
+
+  /** The current raise is lost. */
+  ignore(destination: DestinationId, why: string): void {
+    const entry = this.entries[this.entryOf(this.source, destination)]!;
+    entry.raised++;
+    entry.ignored.set(why, (entry.ignored.get(why) ?? 0) + 1);
+  }
+
+  /** The raise of one slot goes on to another; if that is taken the raise is coalesced. */
+  move(from: SlotId, to: SlotId): boolean {
+    const index = this.slotEntry[from]!;
+    if (index < 0) return false;
+    this.slotEntry[from] = -1;
+    if (this.slotEntry[to]! >= 0) {
+      this.entries[index]!.coalesced++;
+      return false;
+    }
+    this.slotEntry[to] = index;
+    this.slotJourney[to] = this.slotJourney[from]!;
+    return true;
+  }
+
+  /** The handler of what waits in the slot runs. The answer is its journey, 0 if nothing waited. */
+  deliver(slot: SlotId): number {
+    const index = this.slotEntry[slot]!;
+    if (index < 0) return 0;
+    this.slotEntry[slot] = -1;
+    this.entries[index]!.delivered++;
+    return this.slotJourney[slot]!;
+  }
+
+  /** What waits in the slot is lost after all. */
+  discard(slot: SlotId, why: string): void {
+    const index = this.slotEntry[slot]!;
+    if (index < 0) return;
+    this.slotEntry[slot] = -1;
+    const { ignored } = this.entries[index]!;
+    ignored.set(why, (ignored.get(why) ?? 0) + 1);
+  }
+
+  /** Is a raise waiting in the slot? */
+  holds(slot: SlotId): boolean {
+    return this.slotEntry[slot]! >= 0;
+  }
+
+  /** The journey waiting in the slot; meaningless when none is. */
+  journeyIn(slot: SlotId): number {
+    return this.slotJourney[slot]!;
+  }
+
+  /** All accounts, in the order they were opened. */
+  accounts(): Account[] {
+    const pending = new Map<number, number>();
+    for (let s = 0; s < this.slots; s++) {
+      const entry = this.slotEntry[s]!;
+      if (entry >= 0) pending.set(entry, (pending.get(entry) ?? 0) + 1);
+    }
+    return this.entries.map((e, i) => ({
+      source: this.sources[e.source]!,
+      destination: this.destinations[e.destination]!,
+      raised: e.raised,
+      delivered: e.delivered,
+      coalesced: e.coalesced,
+      pending: pending.get(i) ?? 0,
+      ignored: Object.fromEntries(e.ignored),
+    }));
+  }
+
+  private entryOf(source: SourceId, destination: DestinationId): number {
+    const map = this.bySource[source]!;
+    let index = map.get(destination);
+    if (index === undefined) {
+      index = this.entries.length;
+      this.entries.push({
+        source,
+        destination,
+        raised: 0,
+        delivered: 0,
+        coalesced: 0,
+        ignored: new Map(),
+      });
+      map.set(destination, index);
+    }
+    return index;
+  }
+
+  save(): Plain {
+    const slots: number[][] = [];
+    for (let s = 0; s < this.slots; s++) {
+      if (this.slotEntry[s]! >= 0) slots.push([s, this.slotEntry[s]!, this.slotJourney[s]!]);
+    }
+    return {
+      journeys: this.journeys,
+      sources: this.sources,
+      destinations: this.destinations,
+      slots,
+      entries: this.entries.map((e) => [
+        e.source,
+        e.destination,
+        e.raised,
+        e.delivered,
+        e.coalesced,
+        [...e.ignored],
+      ]),
+    };
+  }
+
+  restore(state: Plain): void {
+    const s = state as unknown as {
+      journeys: number;
+      sources: string[];
+      destinations: string[];
+      slots: [number, number, number][];
+      entries: [number, number, number, number, number, [string, number][]][];
+    };
+    this.journeys = s.journeys;
+    // names are opened in the order of the saved run, so that its numbers mean the same here
+    this.sources.length = 0;
+    this.sourceIds.clear();
+    this.bySource.length = 0;
+    for (const name of s.sources) this.sourceOf(name);
+    this.destinations.length = 0;
+    this.destinationIds.clear();
+    for (const name of s.destinations) this.destinationOf(name);
+    this.entries.length = 0;
+    for (const [source, destination, raised, delivered, coalesced, ignored] of s.entries) {
+      this.bySource[source]!.set(destination, this.entries.length);
+      this.entries.push({ source, destination, raised, delivered, coalesced, ignored: new Map(ignored) });
+    }
+    this.slotEntry.fill(-1);
+    for (const [slot, entry, journey] of s.slots) {
+      this.slotEntry[slot] = entry;
+      this.slotJourney[slot] = journey;
+    }
+  }
+}

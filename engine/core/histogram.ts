@@ -1,0 +1,82 @@
+/**
+ * A histogram of latencies with bounded memory: buckets grow with the value, 16 to each doubling, so a
+ * percentile is off by at most 1/16 of itself.
+ */
+import { type Plain, restoreArray } from './state.ts';
+
+const SUB = 16;
+const BUCKETS = SUB * 50;
+
+export class Histogram {
+  private readonly buckets = new Uint32Array(BUCKETS);
+  count = 0;
+  sum = 0;
+  min = Infinity;
+  max = 0;
+
+  /** @param value an integer of at least 0 */
+  add(value: number): void {
+    this.buckets[bucketOf(value)]!++;
+    this.count++;
+    this.sum += value;
+    if (value < this.min) this.min = value;
+    if (value > this.max) this.max = value;
+  }
+
+  get mean(): number {
+    return this.count === 0 ? 0 : this.sum / this.count;
+  }
+
+  /** The value that the share `p` (0 to 1) of all values does not exceed; 0 when empty. */
+  percentile(p: number): number {
+    if (this.count === 0) return 0;
+    const rank = Math.max(1, Math.ceil(p * this.count));
+    let seen = 0;
+    for (let b = 0; b < BUCKETS; b++) {
+      seen += this.buckets[b]!;
+      if (seen >= rank) return Math.min(this.max, upperEdge(b));
+    }
+    return this.max;
+  }
+
+  /** The filled buckets: upper edge and count. */
+  filled(): { readonly upTo: number; readonly count: number }[] {
+    const out: { upTo: number; count: number }[] = [];
+    this.buckets.forEach((count, b) => {
+      if (count > 0) out.push({ upTo: upperEdge(b), count });
+    });
+    return out;
+  }
+
+  save(): Plain {
+    const filled: number[][] = [];
+    this.buckets.forEach((count, b) => {
+      if (count > 0) filled.push([b, count]);
+    });
+    return { count: this.count, sum: this.sum, min: this.count ? this.min : 0, max: this.max, filled };
+  }
+
+  restore(state: Plain): void {
+    const s = state as { count: number; sum: number; min: number; max: number; filled: number[][] };
+    const buckets = new Uint32Array(BUCKETS);
+    for (const [b, count] of s.filled) buckets[b!] = count!;
+    restoreArray(this.buckets, Array.from(buckets));
+    this.count = s.count;
+    this.sum = s.sum;
+    this.min = s.count ? s.min : Infinity;
+    this.max = s.max;
+  }
+}
+
+function bucketOf(value: number): number {
+  if (value < SUB) return value;
+  const high = value >= 2 ** 31 ? 31 + (31 - Math.clz32(value / 2 ** 31)) : 31 - Math.clz32(value);
+  const within = Math.floor(value / 2 ** (high - 4)) - SUB;
+  return Math.min(BUCKETS - 1, (high - 3) * SUB + within);
+}
+
+function upperEdge(b: number): number {
+  if (b < SUB) return b;
+  const high = Math.floor(b / SUB) + 3;
+  return (SUB + (b % SUB) + 1) * 2 ** (high - 4) - 1;
+}

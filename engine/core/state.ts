@@ -1,0 +1,55 @@
+/**
+ * Saving and restoring a machine.
+ *
+ * A part is anything with memory: a chip, a guest, a stream of random numbers. It gives its state as plain
+ * data and takes it back into a freshly built copy of itself. Wiring (who calls whom) is never saved: it
+ * comes from building the same scenario again.
+ */
+
+/** What a part may save: data that survives JSON unchanged. */
+export type Plain = null | boolean | number | string | readonly Plain[] | { readonly [key: string]: Plain };
+
+export interface Part {
+  /** unique in the machine, stable between builds of one scenario */
+  readonly id: string;
+  save(): Plain;
+  restore(state: Plain): void;
+}
+
+/** All parts of one machine, in the order they were built. */
+export class Parts {
+  private readonly all = new Map<string, Part>();
+
+  add<P extends Part>(part: P): P {
+    if (this.all.has(part.id)) throw new Error(`part ${part.id} exists already`);
+    this.all.set(part.id, part);
+    return part;
+  }
+
+  save(): { readonly [id: string]: Plain } {
+    const out: Record<string, Plain> = {};
+    for (const [id, part] of this.all) out[id] = part.save();
+    return out;
+  }
+
+  /** @throws Error naming the part if the state is of another scenario */
+  restore(state: { readonly [id: string]: Plain }): void {
+    for (const id of Object.keys(state)) {
+      if (!this.all.has(id)) throw new Error(`saved state has a part ${id} that this machine lacks`);
+    }
+    for (const [id, part] of this.all) {
+      const saved = state[id];
+      if (saved === undefined) throw new Error(`saved state lacks the part ${id}`);
+      part.restore(saved);
+    }
+  }
+}
+
+/** Typed arrays travel as lists of numbers. */
+export function saveArray(a: ArrayLike<number>): number[] {
+  return Array.from(a);
+}
+
+export function restoreArray(into: { set(from: ArrayLike<number>): void }, from: Plain): void {
+  into.set(from as number[]);
+}
