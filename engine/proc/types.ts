@@ -28,6 +28,11 @@ export interface IrqRow {
   readonly name: string | null;
   /** who handles it, e.g. `['uhci_hcd:usb1', 'eth0']` */
   readonly actions: readonly string[];
+  /**
+   * the chip prints its name itself (irq_print_chip), without padding; needed only where that cannot be
+   * told from the name, as it can of `GIC-0`
+   */
+  readonly ownChip?: boolean;
 }
 
 /** A row of the architecture's own counters, e.g. `RES` or `IPI0`, `ERR`. */
@@ -50,6 +55,8 @@ export interface Interrupts {
   readonly arch: readonly ArchRow[];
   /** width of the number column; from nr_irqs, 3 at least (2026 series: 4) */
   readonly precision: number;
+  /** width of the chip column of the 2026 series, where it is not that of the longest chip shown */
+  readonly chipWidth?: number;
 }
 
 /** The ten softirqs in their order. */
@@ -71,4 +78,27 @@ export interface Softirqs {
   /** possible CPUs */
   readonly cpus: readonly number[];
   readonly rows: readonly { readonly name: string; readonly counts: readonly number[] }[];
+}
+
+/** A total with what it is made of. */
+export interface Totals {
+  readonly total: number;
+  readonly counts: readonly number[];
+}
+
+/** /proc/stat. */
+export interface Stat {
+  /** times of all CPUs together: user, nice, system, idle, iowait, irq, softirq, steal, guest, guest_nice */
+  readonly cpu: readonly number[];
+  readonly cpus: readonly { readonly cpu: number; readonly times: readonly number[] }[];
+  /** by number from 0 to nr_irqs - 1; the total has the architecture's rows as well */
+  readonly intr: Totals;
+  readonly ctxt: number;
+  /** boot time in seconds since 1970 */
+  readonly btime: number;
+  readonly processes: number;
+  readonly procsRunning: number;
+  readonly procsBlocked: number;
+  /** in the order of SOFTIRQS; null where the kernel has no such line */
+  readonly softirq: Totals | null;
 }
