@@ -1,0 +1,80 @@
+/** --csv: a line for every interrupt of every update (RFC 4180, the first line names the fields). */
+import type { DomainSnapshot, Snapshot } from '../../engine/index.ts';
+import { domainOf } from '../machine.ts';
+import type { Options } from '../options.ts';
+import { printable } from '../usage.ts';
+import { asShown, Deltas, type Report, secondsText } from './report.ts';
+
+const FIELDS = [
+  'scenario',
+  'seed',
+  'time',
+  'domain',
+  'irq',
+  'chip',
+  'type',
+  'name',
+  'delta',
+  'rate',
+  'total',
+];
+
+export class CsvReport implements Report {
+  private readonly deltas = new Deltas();
+  private cpus = 0;
+
+  constructor(private readonly options: Options) {}
+
+  begin(before: Snapshot): string {
+    this.deltas.begin(before);
+    const shown = this.shown(before);
+    this.cpus = Math.max(...shown.map((d) => d.interrupts.cpus.length));
+    return line([...FIELDS, ...Array.from({ length: this.cpus }, (_, i) => `cpu${i}`)]);
+  }
+
+  update(now: Snapshot): string {
+    const changes = this.deltas.update(now);
+    let text = '';
+    for (const domain of this.shown(now)) {
+      const row = (id: number | string, counts: readonly number[], what: readonly string[]) => {
+        const delta = changes.of(domain, id);
+        if (this.options.skipZero && delta === 0) return;
+        const rate = changes.seconds > 0 ? delta / changes.seconds : 0;
+        text += line([
+          now.scenario,
+          String(now.seed),
+          secondsText(now.time),
+          domain.name,
+          String(id),
+          ...what,
+          String(delta),
+          rate.toFixed(3),
+          String(counts.reduce((sum, n) => sum + n, 0)),
+          ...Array.from({ length: this.cpus }, (_, i) =>
+            i < counts.length ? String(asShown(counts[i]!)) : '',
+          ),
+        ]);
+      };
+      for (const r of domain.interrupts.rows) {
+        row(r.irq, r.counts, [r.chip, r.name ?? r.trigger ?? '', r.actions.join(' ')]);
+      }
+      for (const r of domain.interrupts.arch) row(r.label, r.counts, ['', '', r.text]);
+    }
+    return text;
+  }
+
+  /** One domain if -g names it, else all. */
+  private shown(snapshot: Snapshot): readonly DomainSnapshot[] {
+    const { domain } = this.options;
+    return domain === undefined ? snapshot.domains : [domainOf(snapshot, domain)];
+  }
+}
+
+function line(fields: readonly string[]): string {
+  return `${fields.map(field).join(',')}\n`;
+}
+
+function field(text: string): string {
+  const safe = printable(text);
+  return /[",]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+}

@@ -1,0 +1,66 @@
+/** -b, -J, --csv: an update every simulated delay, to whoever reads standard output. */
+import { setImmediate, setTimeout } from 'node:timers/promises';
+import { takeSnapshot } from '../../engine/index.ts';
+import { booksTable } from '../batch/books.ts';
+import { CsvReport } from '../batch/csv.ts';
+import { JsonReport } from '../batch/json.ts';
+import type { Report } from '../batch/report.ts';
+import { TextReport } from '../batch/text.ts';
+import { domainOf, machineOf } from '../machine.ts';
+import type { Options } from '../options.ts';
+import type { Output } from '../output.ts';
+import { Player } from '../player.ts';
+import { UsageError } from '../usage.ts';
+
+const DEFAULT_DELAY = 1e9;
+
+export async function batch(options: Options, out: Output): Promise<number> {
+  const delay = options.delay ?? DEFAULT_DELAY;
+  const iterations = options.iterations ?? Infinity;
+  const machine = await machineOf(options);
+  const start = machine.clock.now;
+  checkLength(start, delay, options.iterations);
+  const player = new Player(machine, options.fire);
+  player.checkEnd(start + delay * iterations);
+
+  const before = takeSnapshot(machine);
+  domainOf(before, options.domain);
+  const report = reportOf(options);
+  await out.write(report.begin(before));
+  const pace = options.realtime ? new Pace(options.speed ?? 1) : undefined;
+  for (let i = 1; i <= iterations && start + i * delay <= Number.MAX_SAFE_INTEGER; i++) {
+    await player.advance(start + i * delay);
+    await pace?.reach((i * delay) / 1e6);
+    await out.write(report.update(takeSnapshot(machine)));
+    await setImmediate(); // a write to a pipe is done at once: let signals in
+  }
+  if (options.books) await out.write(`\n${booksTable(takeSnapshot(machine))}`);
+  return 0;
+}
+
+function reportOf(options: Options): Report {
+  if (options.json) return new JsonReport(options);
+  if (options.csv) return new CsvReport(options);
+  return new TextReport(options);
+}
+
+/** Simulated time is an integer of nanoseconds and ends where doubles stop being exact. */
+function checkLength(start: number, delay: number, iterations = 1): void {
+  if (start + delay * iterations <= Number.MAX_SAFE_INTEGER) return;
+  throw new UsageError(`${iterations} updates of ${delay / 1e9} s: too long, at most 104 days`);
+}
+
+/** The wall clock, for --realtime. */
+class Pace {
+  private readonly started = performance.now();
+
+  constructor(private readonly speed: number) {}
+
+  /** Waits until so many simulated milliseconds are due. */
+  async reach(simulatedMs: number): Promise<void> {
+    const due = this.started + simulatedMs / this.speed;
+    for (let left = due - performance.now(); left > 0; left = due - performance.now()) {
+      await setTimeout(Math.min(left, 0x7fffffff));
+    }
+  }
+}

@@ -1,0 +1,15 @@
+/** The command without a name: the monitor, or what the options ask for instead of it. */
+import type { Options } from '../options.ts';
+import type { Output } from '../output.ts';
+import { checkTogether } from '../together.ts';
+
+export async function main(options: Options, out: Output): Promise<number> {
+  switch (checkTogether(options)) {
+    case 'batch':
+      return (await import('./batch.ts')).batch(options, out);
+    case 'look':
+      return (await import('./look.ts')).look(options, out);
+    case 'monitor':
+      return (await import('./monitor.ts')).monitor(options);
+  }
+}

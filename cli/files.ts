@@ -1,0 +1,58 @@
+/** Reading the user's files: text of a bearable size, or a line saying why not. */
+import { closeSync, openSync, readSync } from 'node:fs';
+import { printable, UsageError } from './usage.ts';
+
+/** A scenario is a page, a capture of a thousand CPUs a few megabytes. */
+const LARGEST = 32 * 1024 * 1024;
+
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: 'no such file',
+  ENOTDIR: 'no such file',
+  EISDIR: 'is a directory, not a file',
+  EACCES: 'permission denied',
+  EPERM: 'permission denied',
+  ELOOP: 'too many symbolic links',
+  ENAMETOOLONG: 'the name is too long',
+};
+
+/** The text of a file; pipes and files of /proc, which tell no size, are fine too. */
+export function readText(file: string): string {
+  if (file === '') throw new UsageError('the name of a file is empty');
+  if (file.includes('\0')) throw new UsageError(`${printable(file)}: no such file`);
+  return decode(file, readBytes(file));
+}
+
+function readBytes(file: string): Buffer {
+  const chunks: Buffer[] = [];
+  let total = 0;
+  try {
+    const fd = openSync(file, 'r');
+    try {
+      for (;;) {
+        const chunk = Buffer.allocUnsafe(65_536);
+        const n = readSync(fd, chunk);
+        if (n === 0) break;
+        chunks.push(chunk.subarray(0, n));
+        total += n;
+        if (total > LARGEST) break;
+      }
+    } finally {
+      closeSync(fd);
+    }
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? String(error);
+    throw new UsageError(`${printable(file)}: ${REASONS[code] ?? `cannot be read (${code})`}`);
+  }
+  if (total > LARGEST) throw new UsageError(`${printable(file)}: too large, at most 32 MiB`);
+  return Buffer.concat(chunks);
+}
+
+function decode(file: string, bytes: Buffer): string {
+  const nul = bytes.indexOf(0);
+  if (nul >= 0) throw new UsageError(`${printable(file)}: not a text file (a zero byte at offset ${nul})`);
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(bytes);
+  } catch {
+    throw new UsageError(`${printable(file)}: not a text file (not UTF-8)`);
+  }
+}

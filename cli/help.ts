@@ -1,0 +1,97 @@
+/**
+ * What --help and --version print, from the table of options. Loading the parser of the command line costs
+ * as much as starting Node does, so that these two do without it.
+ */
+import { type CommandName, optionsOf } from './options.ts';
+import { VERSION } from './version.ts';
+
+export const VERSION_LINE = `virqtop ${VERSION}\n`;
+
+const OTHER = [
+  ['-h, --help', 'show this help'],
+  ['-V, --version', 'show the version'],
+] as const;
+
+interface Page {
+  readonly usage: readonly string[];
+  readonly about: string;
+  readonly end?: string;
+}
+
+const PAGES: Readonly<Record<CommandName, Page>> = {
+  virqtop: {
+    usage: [
+      'virqtop [options] [scenario]',
+      'virqtop proc [options] [scenario]',
+      'virqtop scenario list',
+      'virqtop vectors <dir>',
+    ],
+    about: `top for virtual interrupts: simulates a host, its hypervisor and its guests, and
+shows every interrupt on its way. A live monitor, or text with -b, -J or --csv.
+
+Commands:
+  proc                       print a file of /proc as a guest shows it
+  scenario list              name the built-in scenarios
+  vectors <dir>              replay golden vectors against the models
+                             (virqtop COMMAND --help tells more)`,
+    end: `Examples:
+  virqtop                              the default scenario in the monitor
+  virqtop xen-pv-2.6.18 -g dom1        another one, watching dom1
+  virqtop -b -n 3 -d 5                 three blocks, 5 simulated seconds apart
+  virqtop -J -n 10 --fire disk@2sx10   JSON lines; ten disk interrupts at 2 s
+  virqtop --dump e --at 5              event channels, as Xen's debug key e
+  virqtop proc --at 5 -g dom1          /proc/interrupts of dom1 after 5 s
+  virqtop --import A B --interval 5s   the host of two captures, 5 s apart
+
+Times are 5, 5s, 0.25s, 250ms, 10us. What is printed in batch depends on the
+scenario, the seed and the options alone. Exit status: 0 fine (also when the
+user interrupts or the reader leaves), 1 the run failed, 2 wrong usage or input.`,
+  },
+  proc: {
+    usage: ['virqtop proc [options] [scenario]'],
+    about: 'Prints a file of /proc as the guest shows it at a simulated time.',
+    end: `Examples:
+  virqtop proc --at 5 -g dom1                  /proc/interrupts of dom1 after 5 s
+  virqtop proc --file stat                     /proc/stat of dom0 after 1 s
+  virqtop proc --import A B --interval 5s --at 5s
+                                               what B looks like, from A on`,
+  },
+  scenario: {
+    usage: ['virqtop scenario list'],
+    about: 'Prints the built-in scenarios, a line each.',
+  },
+  vectors: {
+    usage: ['virqtop vectors <dir>'],
+    about: `Replays the golden vector files (.jsonl, .jsonl.gz) of a directory against the
+models and prints, per suite, how many cases pass. Exit status 1 if any does not.`,
+  },
+};
+
+export function helpOf(command: CommandName): string {
+  const { usage, about, end } = PAGES[command];
+  const parts = [`Usage: ${usage.join('\n       ')}`, about];
+  for (const { title, rows } of optionsOf(command)) {
+    parts.push(
+      group(
+        title,
+        rows.map(({ flags, help }) => [flags, help]),
+      ),
+    );
+  }
+  parts.push(group('Other:', command === 'virqtop' ? OTHER : OTHER.slice(0, 1)));
+  if (end) parts.push(end);
+  return `${parts.join('\n\n')}\n`;
+}
+
+function group(title: string, rows: readonly (readonly [flags: string, help: string])[]): string {
+  return [title, ...rows.map(([flags, help]) => `  ${flags.padEnd(25)}  ${help}`)].join('\n');
+}
+
+/** The text that is asked for where the command line asks for nothing else. */
+export function quickText(argv: readonly string[]): string | undefined {
+  if (argv.length === 1) {
+    if (argv[0] === 'help' || argv[0] === '-h' || argv[0] === '--help') return helpOf('virqtop');
+    if (argv[0] === '-V' || argv[0] === '--version') return VERSION_LINE;
+  }
+  return undefined;
+}

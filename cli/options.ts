@@ -1,0 +1,173 @@
+/** The options in one table: which there are, what they take, which command knows them, what the help says. */
+import * as values from './values.ts';
+
+/** What the command line asked for; times in nanoseconds. */
+export interface Options {
+  readonly scenario?: string;
+  readonly seed?: number;
+  readonly import?: readonly string[];
+  readonly interval?: number;
+  readonly uptime?: number;
+  readonly fire?: readonly values.Fire[];
+  readonly domain?: string;
+  readonly delay?: number;
+  readonly skipZero?: boolean;
+  readonly speed?: number;
+  readonly ascii?: boolean;
+  readonly color?: ColorWhen;
+  readonly theme?: string;
+  readonly batch?: boolean;
+  readonly json?: boolean;
+  readonly csv?: boolean;
+  readonly iterations?: number;
+  readonly realtime?: boolean;
+  readonly dump?: string;
+  readonly books?: boolean;
+  readonly at?: number;
+  readonly file?: ProcFile;
+}
+
+export const COLOR_WHEN = ['auto', 'always', 'never'] as const;
+export type ColorWhen = (typeof COLOR_WHEN)[number];
+
+export const PROC_FILES = ['interrupts', 'softirqs', 'stat'] as const;
+export type ProcFile = (typeof PROC_FILES)[number];
+
+export type CommandName = 'virqtop' | 'proc' | 'scenario' | 'vectors';
+
+export interface OptionRow {
+  readonly flags: string;
+  readonly help: string;
+  readonly parse?: (text: string) => unknown;
+  /** collects the values of repeated options */
+  readonly list?: boolean;
+  readonly of: readonly CommandName[];
+}
+
+export interface OptionGroup {
+  readonly title: string;
+  readonly rows: readonly OptionRow[];
+}
+
+const BOTH: readonly CommandName[] = ['virqtop', 'proc'];
+const MAIN: readonly CommandName[] = ['virqtop'];
+const PROC: readonly CommandName[] = ['proc'];
+
+/** Groups of the help, in its order. */
+const GROUPS: readonly OptionGroup[] = [
+  {
+    title: 'The machine:',
+    rows: [
+      {
+        flags: '--scenario <name|file>',
+        help: 'built-in scenario, or a YAML file (default: xen-pv)',
+        of: BOTH,
+      },
+      {
+        flags: '--seed <n>',
+        help: 'same seed, same run (default: 42)',
+        parse: (t) => values.seed('--seed', t),
+        of: BOTH,
+      },
+      {
+        flags: '--import <file...>',
+        help: 'the host of one or two captured /proc/interrupts',
+        list: true,
+        of: BOTH,
+      },
+      {
+        flags: '--interval <time>',
+        help: 'time between the two captures',
+        parse: (t) => values.duration('--interval', t),
+        of: BOTH,
+      },
+      {
+        flags: '--uptime <time>',
+        help: 'uptime at the capture (default: from its timers)',
+        parse: (t) => values.duration('--uptime', t),
+        of: BOTH,
+      },
+      {
+        flags: '--fire <dev@time[xN]>',
+        help: 'fire a device at a time, N times; repeatable',
+        parse: (t) => values.fire('--fire', t),
+        list: true,
+        of: BOTH,
+      },
+    ],
+  },
+  {
+    title: 'What is shown:',
+    rows: [
+      { flags: '-g, --domain <name>', help: 'domain, name or number (default: dom0, or the host)', of: BOTH },
+      {
+        flags: '-d, --delay <time>',
+        help: 'between updates; simulated in batch (default: 1s)',
+        parse: (t) => values.duration('--delay', t),
+        of: MAIN,
+      },
+      { flags: '-z, --skip-zero', help: 'leave out rows that did not count meanwhile', of: MAIN },
+      {
+        flags: '--file <file>',
+        help: 'interrupts, softirqs or stat (default: interrupts)',
+        parse: (t) => values.oneOf('--file', t, PROC_FILES),
+        of: PROC,
+      },
+    ],
+  },
+  {
+    title: 'Monitor:',
+    rows: [
+      {
+        flags: '--speed <x>',
+        help: 'simulated seconds per second, or max (default: 1)',
+        parse: (t) => values.speed('--speed', t),
+        of: MAIN,
+      },
+      { flags: '--ascii', help: 'draw with ASCII characters alone', of: MAIN },
+      {
+        flags: '--color <when>',
+        help: 'auto, always or never (default: auto)',
+        parse: (t) => values.oneOf('--color', t, COLOR_WHEN),
+        of: MAIN,
+      },
+      { flags: '--theme <name>', help: 'colours of the monitor', of: MAIN },
+    ],
+  },
+  {
+    title: 'Batch:',
+    rows: [
+      { flags: '-b, --batch', help: 'print text instead of the monitor', of: MAIN },
+      { flags: '-J, --json', help: 'print JSON lines, a snapshot each', of: MAIN },
+      { flags: '--csv', help: 'print comma-separated values, a line each interrupt', of: MAIN },
+      {
+        flags: '-n, --iterations <n>',
+        help: 'updates to print (default: until interrupted)',
+        parse: (t) => values.whole('--iterations', t, 1),
+        of: MAIN,
+      },
+      { flags: '--realtime', help: 'wait for the wall clock; else nothing sleeps', of: MAIN },
+    ],
+  },
+  {
+    title: 'One look, then leave:',
+    rows: [
+      { flags: '--dump <key>', help: "dump named by the original's debug key, as e", of: MAIN },
+      { flags: '--books', help: 'the account of every raise; with -b at its end', of: MAIN },
+      {
+        flags: '--at <time>',
+        help: 'simulated time to look at (default: 1s)',
+        parse: (t) => values.time('--at', t),
+        of: BOTH,
+      },
+    ],
+  },
+];
+
+/** The options of a command, in the groups of its help. */
+export function optionsOf(command: CommandName): OptionGroup[] {
+  return GROUPS.map(({ title, rows }) => ({
+    title,
+    rows: rows.filter((row) => row.of.includes(command)),
+  })).filter(({ rows }) => rows.length > 0);
+}

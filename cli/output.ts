@@ -1,0 +1,38 @@
+/** Standard output of the commands that print and leave: whole pieces, at the reader's pace. */
+import type { Writable } from 'node:stream';
+
+/** The reader went away (`| head`): nothing is wrong, there is just nobody left to print for. */
+export class ReaderGone extends Error {
+  override readonly name = 'ReaderGone';
+}
+
+/** The output cannot be written: the disk is full, say. */
+export class OutputError extends Error {
+  override readonly name = 'OutputError';
+}
+
+export class Output {
+  private failed: NodeJS.ErrnoException | undefined;
+
+  constructor(private readonly stream: Writable) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      this.failed ??= error;
+    });
+  }
+
+  /** Writes the text and waits until the system has taken it. */
+  async write(text: string): Promise<void> {
+    if (text === '') return;
+    if (!this.failed) {
+      await new Promise<void>((done) => {
+        this.stream.write(text, (error) => {
+          if (error) this.failed ??= error;
+          done();
+        });
+      });
+    }
+    if (!this.failed) return;
+    if (this.failed.code === 'EPIPE') throw new ReaderGone();
+    throw new OutputError(`cannot write the output: ${this.failed.code ?? this.failed.message}`);
+  }
+}

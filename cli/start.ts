@@ -1,0 +1,42 @@
+/** Runs the command line and turns what comes of it into an exit code and, at most, one line of complaint. */
+import { quickText } from './help.ts';
+import { leaveOnInterrupt } from './interrupt.ts';
+import { Output, OutputError, ReaderGone } from './output.ts';
+import { printable, UsageError } from './usage.ts';
+
+export async function start(argv: readonly string[]): Promise<void> {
+  process.stderr.on('error', () => {}); // nobody reads complaints: nothing to be done
+  leaveOnInterrupt();
+  process.exitCode = await run(argv, new Output(process.stdout));
+}
+
+/** @returns 0 fine, 1 the run failed, 2 the user's mistake */
+async function run(argv: readonly string[], out: Output): Promise<number> {
+  try {
+    const text = quickText(argv);
+    if (text !== undefined) {
+      await out.write(text);
+      return 0;
+    }
+    const { runProgram } = await import('./program.ts');
+    return await runProgram(argv, out);
+  } catch (error) {
+    if (error instanceof ReaderGone) return 0;
+    if (error instanceof OutputError) return complain(error.message, 1);
+    if (error instanceof UsageError || (await isUserError(error))) {
+      return complain(printable((error as Error).message), 2);
+    }
+    return complain(`internal error: ${error instanceof Error ? error.stack : String(error)}`, 1);
+  }
+}
+
+function complain(message: string, code: number): number {
+  process.stderr.write(`virqtop: ${message}\n`);
+  return code;
+}
+
+/** The engine's word for a mistake of the user's; whatever threw one has loaded the engine already. */
+async function isUserError(error: unknown): Promise<boolean> {
+  const { UserError } = await import('../engine/index.ts');
+  return error instanceof UserError;
+}

@@ -1,0 +1,84 @@
+/** Which options go with which: what would have no effect is refused, not ignored. */
+import type { Options } from './options.ts';
+import { UsageError } from './usage.ts';
+
+/** What the main command does with these options. */
+export type Mode = 'monitor' | 'batch' | 'look';
+
+const MACHINE = ['scenario', 'seed', 'import', 'interval', 'uptime', 'fire'] as const;
+const SCREEN = ['ascii', 'color', 'theme'] as const;
+
+/** The screen's options are habits kept in an alias: they go with everything, and change nothing in plain text. */
+const KNOWN: Readonly<Record<Mode, readonly (keyof Options)[]>> = {
+  monitor: [...MACHINE, ...SCREEN, 'domain', 'delay', 'skipZero', 'speed'],
+  batch: [
+    ...MACHINE,
+    ...SCREEN,
+    'domain',
+    'delay',
+    'skipZero',
+    'speed',
+    'batch',
+    'json',
+    'csv',
+    'iterations',
+    'realtime',
+    'books',
+  ],
+  look: [...MACHINE, ...SCREEN, 'dump', 'books', 'at'],
+};
+
+const GOES_WITH: Readonly<Partial<Record<keyof Options, string>>> = {
+  iterations: 'goes with -b, -J or --csv',
+  realtime: 'goes with -b, -J or --csv',
+  at: 'goes with --dump, --books or the command proc',
+};
+
+export function modeOf(options: Options): Mode {
+  if (options.batch || options.json || options.csv) return 'batch';
+  return options.dump !== undefined || options.books ? 'look' : 'monitor';
+}
+
+/** @throws UsageError naming the first option that has no place beside the others */
+export function checkTogether(options: Options): Mode {
+  const mode = modeOf(options);
+  checkMachine(options);
+  if (options.json && options.csv) throw new UsageError('-J and --csv: must be one of them');
+  if (options.books && (options.json || options.csv)) {
+    throw new UsageError('--books: goes with -b or alone; JSON lines carry the books already');
+  }
+  if (options.speed !== undefined && mode === 'batch' && !options.realtime) {
+    throw new UsageError('--speed: goes with the monitor or --realtime; batch does not wait');
+  }
+  for (const option of Object.keys(options) as (keyof Options)[]) {
+    if (KNOWN[mode].includes(option)) continue;
+    throw new UsageError(`${flag(option)}: ${GOES_WITH[option] ?? `does not go with ${modeFlag(options)}`}`);
+  }
+  return mode;
+}
+
+/** The options that choose the machine; all commands share them. */
+export function checkMachine(options: Options): void {
+  const captures = options.import?.length ?? 0;
+  if (captures > 2) throw new UsageError(`--import: takes one or two captures, not ${captures}`);
+  if (captures > 0 && options.scenario !== undefined) {
+    throw new UsageError(`--import: does not go with a scenario, it makes the whole host`);
+  }
+  if (options.interval !== undefined && captures !== 2) {
+    throw new UsageError('--interval: goes with two captures, --import A B');
+  }
+  if (options.uptime !== undefined && captures !== 1) {
+    throw new UsageError('--uptime: goes with one capture, --import A');
+  }
+}
+
+function flag(option: string): string {
+  return `--${option.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)}`;
+}
+
+function modeFlag(options: Options): string {
+  if (options.json) return '-J';
+  if (options.csv) return '--csv';
+  if (options.batch) return '-b';
+  return options.dump === undefined ? '--books' : '--dump';
+}

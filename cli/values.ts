@@ -1,0 +1,97 @@
+/** The values of the options: text of the command line in, numbers out, or a line saying what would be right. */
+import { hint, quoted, UsageError } from './usage.ts';
+
+/** Nanoseconds of simulated time stay below this: 104 days, the integers a double holds exactly. */
+const LONGEST = Number.MAX_SAFE_INTEGER;
+
+const UNITS: Readonly<Record<string, number>> = {
+  ns: 1,
+  us: 1e3,
+  µs: 1e3,
+  ms: 1e6,
+  s: 1e9,
+  m: 60e9,
+  min: 60e9,
+  h: 3600e9,
+};
+
+const FORM = /^(\d+\.?\d*|\.\d+)\s*([a-zµ]*)$/;
+
+const TIME = 'a time as 5, 0.5s, 250ms or 10us';
+
+/** A time of zero or more, in nanoseconds; a bare number is seconds. */
+export function time(option: string, text: string): number {
+  return nanoseconds(text, (what) => new UsageError(`${option} ${quoted(text)}: ${what}`));
+}
+
+/** A time above zero. */
+export function duration(option: string, text: string): number {
+  const ns = time(option, text);
+  if (ns === 0) throw new UsageError(`${option} ${quoted(text)}: must be above zero, ${TIME}`);
+  return ns;
+}
+
+function nanoseconds(text: string, wrong: (what: string) => UsageError): number {
+  const match = FORM.exec(text);
+  const unit = match ? UNITS[match[2] || 's'] : undefined;
+  if (!match || unit === undefined) throw wrong(`must be ${TIME}`);
+  const ns = Math.round(Number(match[1]) * unit);
+  if (ns > LONGEST) throw wrong('too long, at most 104 days');
+  return ns;
+}
+
+/** A whole number from `least` to `most`, in decimal digits alone. */
+export function whole(option: string, text: string, least: number, most = Number.MAX_SAFE_INTEGER): number {
+  const n = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (n > most) throw new UsageError(`${option} ${quoted(text)}: too large, at most ${most}`);
+  if (!(n >= least))
+    throw new UsageError(`${option} ${quoted(text)}: must be a whole number, ${least} or more`);
+  return n;
+}
+
+/** Seeds are the integers that a double holds exactly. */
+export function seed(option: string, text: string): number {
+  return whole(option, text, 0, Number.MAX_SAFE_INTEGER);
+}
+
+export const SLOWEST = 1e-6;
+export const FASTEST = 1e6;
+
+/** Simulated seconds in one real second; `max` is as fast as the machine goes: Infinity. */
+export function speed(option: string, text: string): number {
+  if (text === 'max') return Infinity;
+  const x = /^(\d+\.?\d*|\.\d+)(e[+-]?\d+)?x?$/i.test(text) ? Number.parseFloat(text) : Number.NaN;
+  if (!(x >= SLOWEST && x <= FASTEST)) {
+    throw new UsageError(
+      `${option} ${quoted(text)}: must be simulated seconds per second, 1e-6 to 1e6, or max`,
+    );
+  }
+  return x;
+}
+
+export function oneOf<T extends string>(option: string, text: string, allowed: readonly T[]): T {
+  const found = allowed.find((a) => a === text);
+  if (found === undefined) throw new UsageError(`${option} ${quoted(text)}: unknown${hint(text, allowed)}`);
+  return found;
+}
+
+/** The user fires a device: `--fire disk@2x10`. */
+export interface Fire {
+  readonly device: string;
+  /** ns since boot */
+  readonly at: number;
+  readonly times: number;
+}
+
+const MOST_FIRES = 1_000_000;
+
+/** `dev@time` or `dev@timexN`. */
+export function fire(option: string, text: string): Fire {
+  const wrong = (what: string) => new UsageError(`${option} ${quoted(text)}: ${what}`);
+  const match = /^([^@]+)@([^@x]*)(?:x\s*(\d+))?$/.exec(text);
+  if (!match) throw wrong('must be DEVICE@TIME or DEVICE@TIMExN, as kbd@1.5 or disk@2sx10');
+  const [, device, at, count] = match;
+  const times = count === undefined ? 1 : Number(count);
+  if (times < 1 || times > MOST_FIRES) throw wrong(`must fire 1 to ${MOST_FIRES} times`);
+  return { device: device!, at: nanoseconds(at!.trim(), wrong), times };
+}
