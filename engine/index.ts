@@ -1,6 +1,12 @@
 /** The only door to the engine. */
 export type { Account } from './core/books.ts';
 export { ms, type Ns, seconds, us } from './core/clock.ts';
+export { FormatError, printable, quoted, UserError } from './core/errors.ts';
 export { Machine, type SavedMachine } from './machine/machine.ts';
+export { parseInterrupts } from './proc/parse-interrupts.ts';
+export { printInterrupts } from './proc/print-interrupts.ts';
+export { parseSoftirqs, printSoftirqs } from './proc/softirqs.ts';
+export { parseStat, printStat } from './proc/stat.ts';
+export { statOf } from './proc/stat-of.ts';
 export type * from './proc/types.ts';
 export * from './snapshot.ts';

@@ -75,7 +75,8 @@ export class Bitmap {
   }
 
   get empty(): boolean {
-    return this.words.every((w) => w === 0);
+    for (const word of this.words) if (word !== 0) return false;
+    return true;
   }
 
   members(): number[] {

@@ -37,6 +37,25 @@ interface Entry {
   readonly ignored: Map<string, number>;
 }
 
+/** What `save` gives; entries name sources and destinations by their place in the lists. */
+interface Saved {
+  readonly source: number;
+  readonly journey: number;
+  readonly journeys: number;
+  readonly sources: readonly string[];
+  readonly destinations: readonly string[];
+  readonly slots: number;
+  readonly held: readonly (readonly [slot: number, entry: number, journey: number])[];
+  readonly entries: readonly (readonly [
+    source: number,
+    destination: number,
+    raised: number,
+    delivered: number,
+    coalesced: number,
+    ignored: readonly (readonly [why: string, count: number])[],
+  ])[];
+}
+
 /** A raise that no destination was chosen for. */
 export const NOWHERE: DestinationId = 0;
 
@@ -86,16 +105,18 @@ export class Books implements Part {
   addSlots(count: number): SlotId {
     const first = this.slots;
     this.slots += count;
-    if (this.slots > this.slotEntry.length) {
-      const size = Math.max(this.slots, this.slotEntry.length * 2);
-      const entry = new Int32Array(size).fill(-1);
-      const journey = new Float64Array(size);
-      entry.set(this.slotEntry);
-      journey.set(this.slotJourney);
-      this.slotEntry = entry;
-      this.slotJourney = journey;
-    }
+    this.makeRoom();
     return first;
+  }
+
+  private makeRoom(): void {
+    if (this.slots <= this.slotEntry.length) return;
+    const size = Math.max(this.slots, this.slotEntry.length * 2);
+    const { slotEntry, slotJourney } = this;
+    this.slotEntry = new Int32Array(size).fill(-1);
+    this.slotEntry.set(slotEntry);
+    this.slotJourney = new Float64Array(size);
+    this.slotJourney.set(slotJourney);
   }
 
   /** A raise begins: what follows is done in its name. The answer is its journey id. */
@@ -105,10 +126,11 @@ export class Books implements Part {
     return this.journey;
   }
 
-  /** What is in the slot is carried on: what follows is done in the name of that raise. */
+  /** What is in the slot is carried on: what follows is done in the name of that raise. An empty slot changes nothing. */
   resume(slot: SlotId): void {
     const entry = this.slotEntry[slot]!;
-    if (entry >= 0) this.source = this.entries[entry]!.source;
+    if (entry < 0) return;
+    this.source = this.entries[entry]!.source;
     this.journey = this.slotJourney[slot]!;
   }
 
@@ -212,15 +234,18 @@ export class Books implements Part {
   }
 
   save(): Plain {
-    const slots: number[][] = [];
+    const held: number[][] = [];
     for (let s = 0; s < this.slots; s++) {
-      if (this.slotEntry[s]! >= 0) slots.push([s, this.slotEntry[s]!, this.slotJourney[s]!]);
+      if (this.slotEntry[s]! >= 0) held.push([s, this.slotEntry[s]!, this.slotJourney[s]!]);
     }
     return {
+      source: this.source,
+      journey: this.journey,
       journeys: this.journeys,
-      sources: this.sources,
-      destinations: this.destinations,
-      slots,
+      sources: [...this.sources],
+      destinations: [...this.destinations],
+      slots: this.slots,
+      held,
       entries: this.entries.map((e) => [
         e.source,
         e.destination,
@@ -232,30 +257,30 @@ export class Books implements Part {
     };
   }
 
+  /**
+   * Ids that were handed out here keep their meaning: names are matched, and only those that this machine
+   * has not opened yet get new ids, in the order of the saved run.
+   */
   restore(state: Plain): void {
-    const s = state as unknown as {
-      journeys: number;
-      sources: string[];
-      destinations: string[];
-      slots: [number, number, number][];
-      entries: [number, number, number, number, number, [string, number][]][];
-    };
+    const s = state as unknown as Saved;
+    const sources = s.sources.map((name) => this.sourceOf(name));
+    const destinations = s.destinations.map((name) => this.destinationOf(name));
+    this.source = sources[s.source] ?? 0;
+    this.journey = s.journey;
     this.journeys = s.journeys;
-    // names are opened in the order of the saved run, so that its numbers mean the same here
-    this.sources.length = 0;
-    this.sourceIds.clear();
-    this.bySource.length = 0;
-    for (const name of s.sources) this.sourceOf(name);
-    this.destinations.length = 0;
-    this.destinationIds.clear();
-    for (const name of s.destinations) this.destinationOf(name);
     this.entries.length = 0;
+    for (const map of this.bySource) map.clear();
     for (const [source, destination, raised, delivered, coalesced, ignored] of s.entries) {
-      this.bySource[source]!.set(destination, this.entries.length);
-      this.entries.push({ source, destination, raised, delivered, coalesced, ignored: new Map(ignored) });
+      const entry = this.entries[this.entryOf(sources[source]!, destinations[destination]!)]!;
+      entry.raised = raised;
+      entry.delivered = delivered;
+      entry.coalesced = coalesced;
+      for (const [why, n] of ignored) entry.ignored.set(why, n);
     }
+    this.slots = s.slots;
+    this.makeRoom();
     this.slotEntry.fill(-1);
-    for (const [slot, entry, journey] of s.slots) {
+    for (const [slot, entry, journey] of s.held) {
       this.slotEntry[slot] = entry;
       this.slotJourney[slot] = journey;
     }

@@ -98,19 +98,23 @@ export class Clock implements Part {
 
   /** Runs the next event; false when there is none. */
   step(): boolean {
-    const when = this.queue.nextWhen();
-    if (when === Infinity) return false;
-    const task = this.tasks[this.queue.pop()]!;
-    this.now = when;
-    this.events++;
-    task.run(task.a, task.b);
+    const id = this.queue.pop();
+    if (id < 0) return false;
+    this.run(id);
     return true;
   }
 
   /** Runs every event due up to and including `until`, then sets the time to it. */
   runUntil(until: Ns): void {
-    while (this.queue.nextWhen() <= until) this.step();
-    if (until > this.now) this.now = until;
+    for (let id = this.queue.pop(until); id >= 0; id = this.queue.pop(until)) this.run(id);
+    if (until > this.now && until < Infinity) this.now = until;
+  }
+
+  private run(id: number): void {
+    const task = this.tasks[id]!;
+    this.now = this.queue.when;
+    this.events++;
+    task.run(task.a, task.b);
   }
 
   save(): Plain {

@@ -1,5 +1,5 @@
 /** Named counters in one dense array: the name is looked up when the machine is built, never while it runs. */
-import { type Part, type Plain, restoreArray, saveArray } from './state.ts';
+import { type Part, type Plain, saveArray } from './state.ts';
 
 export class Counters implements Part {
   readonly id: string;
@@ -41,13 +41,16 @@ export class Counters implements Part {
   }
 
   save(): Plain {
-    return { names: this.names, values: saveArray(this.values.subarray(0, this.names.length)) };
+    return { names: [...this.names], values: saveArray(this.values.subarray(0, this.names.length)) };
   }
 
   restore(state: Plain): void {
     const { names, values } = state as { names: string[]; values: number[] };
-    for (const name of names) this.counter(name);
-    restoreArray(this.values, values);
+    this.values.fill(0);
+    names.forEach((name, i) => {
+      const index = this.counter(name); // may grow the array
+      this.values[index] = values[i]!;
+    });
   }
 }
 

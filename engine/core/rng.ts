@@ -2,8 +2,8 @@
  * Random numbers by name. Each stream is its own generator, seeded from the scenario's seed and the
  * stream's name, so that adding a device does not change what another one draws.
  *
- * sfc32 (Chris Doty-Humphrey, PractRand), seeded with xmur3-like mixing of the name. Nothing here uses
- * Math.log or Math.pow, whose last bit may differ between machines: the exponential distribution comes
+ * sfc32 (Chris Doty-Humphrey, PractRand), seeded with a hash of the name and both halves of the seed, so
+ * that two (seed, name) share a sequence only if 96 bits agree. Nothing here uses Math.log or Math.pow, whose last bit may differ between machines: the exponential distribution comes
  * from von Neumann's comparison method (1951), which needs only uniform numbers, and the power of the
  * Pareto distribution from a series of additions and multiplications.
  */
@@ -16,25 +16,14 @@ export class Stream implements Part {
   private c: number;
   private d: number;
 
+  /** @param seed an integer of up to 53 bits */
   constructor(seed: number, name: string) {
     this.id = `rng.${name}`;
-    let h =
-      0x811c9dc5 ^ Math.imul(seed | 0, 0x9e3779b1) ^ Math.imul(Math.floor(seed / 2 ** 32) | 0, 0x85ebca6b);
-    for (let i = 0; i < name.length; i++) {
-      h = Math.imul(h ^ name.charCodeAt(i), 0x01000193);
-      h ^= h >>> 15;
-    }
-    const next = () => {
-      h = Math.imul(h ^ (h >>> 16), 0x2246822f);
-      h = Math.imul(h ^ (h >>> 13), 0x3266489f);
-      h ^= h >>> 16;
-      return h | 0;
-    };
-    this.a = next();
-    this.b = next();
-    this.c = next();
+    this.a = hash(name, 0x811c9dc5) ^ seed;
+    this.b = hash(name, 0x9e3779b1) ^ Math.floor(seed / 2 ** 32);
+    this.c = hash(name, 0x85ebca6b);
     this.d = 1;
-    for (let i = 0; i < 12; i++) this.u32();
+    for (let i = 0; i < 15; i++) this.u32();
   }
 
   /** An integer in [0, 2^32). */
@@ -100,6 +89,15 @@ export class Stream implements Part {
   restore(state: Plain): void {
     [this.a, this.b, this.c, this.d] = state as [number, number, number, number];
   }
+}
+
+/** FNV-1a over the name from a basis of one's own, finished as MurmurHash3 finishes. */
+function hash(name: string, basis: number): number {
+  let h = basis;
+  for (let i = 0; i < name.length; i++) h = Math.imul(h ^ name.charCodeAt(i), 0x01000193);
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  return h ^ (h >>> 16);
 }
 
 /** e^x for x >= 0 from halving and squaring: the same bits on every machine. */

@@ -42,7 +42,10 @@ export class Trace implements Part {
     this.ring = new Float64Array(capacity * WIDTH);
   }
 
+  /** The tracepoint of this name, declared on its first use. */
   point(name: string, ...args: string[]): Tracepoint {
+    const known = this.points.find((p) => p.name === name);
+    if (known) return known;
     const point = { id: this.points.length, name, args };
     this.points.push(point);
     return point;

@@ -3,7 +3,7 @@
  * Taking one has no effect on the machine.
  */
 import type { Account } from '../core/books.ts';
-import type { Interrupts, IrqRow, Softirqs } from '../proc/types.ts';
+import type { Interrupts, IrqRow, Softirqs, Stat } from '../proc/types.ts';
 
 export interface Snapshot {
   readonly scenario: string;
@@ -48,6 +48,8 @@ export interface DomainSnapshot {
   /** beside each row of `interrupts.rows`, by the same index */
   readonly irqStates: readonly IrqState[];
   readonly softirqs: Softirqs;
+  /** /proc/stat; where it is missing, `statOf` puts it together from the rest */
+  readonly stat?: Stat;
   /** event channels in use, by port; empty where the domain has none */
   readonly channels: readonly ChannelSnapshot[];
 }

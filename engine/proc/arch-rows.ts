@@ -147,6 +147,13 @@ export function dialectOf(kind: ArchKind): Dialect {
   return KINDS[kind].dialect;
 }
 
+/** A kernel that prints a dialect, with every row of it that stat could count. */
+export function kindOf(dialect: Dialect): ArchKind {
+  if (dialect === 'xen-2.6.18') return 'xen-2.6.18';
+  if (dialect === '6.14') return 'linux-6.18-x86-hvm';
+  return dialect === '2026' ? 'linux-2026-x86-hvm' : 'linux-6.1-x86-hvm';
+}
+
 /**
  * The rows of a kernel with their counts.
  * @param count of the row on the n-th online CPU; a row of one number asks for n = 0

@@ -1,0 +1,140 @@
+/**
+ * The kernel's interrupt descriptors and what happens when one fires (kernel/irq/{chip,handle}.c).
+ *
+ * A chip says how an interrupt is acknowledged before its handlers run and ended after them; the flow of
+ * edge, level and per-CPU interrupts differs in that alone here. Counting is what /proc/interrupts shows.
+ */
+import type { Ns } from '../../core/clock.ts';
+import type { Plain } from '../../core/state.ts';
+import type { LinuxCpu } from './entry.ts';
+
+/** Something the kernel executes: how long it takes, then what it does. */
+export interface Work {
+  cost(cpu: LinuxCpu): Ns;
+  run(cpu: LinuxCpu): void;
+}
+
+export interface IrqAction {
+  /** as request_irq was told it */
+  readonly name: string;
+  readonly work: Work;
+}
+
+export interface IrqChip {
+  /** as /proc/interrupts shows it */
+  readonly name: string;
+  /** first action requested: the interrupt is let through */
+  startup(desc: IrqDesc): void;
+  /** last action freed */
+  shutdown(desc: IrqDesc): void;
+  /** before the handlers */
+  ack(desc: IrqDesc, cpu: LinuxCpu): void;
+  /** after the handlers */
+  end(desc: IrqDesc, cpu: LinuxCpu): void;
+  mask(desc: IrqDesc): void;
+  unmask(desc: IrqDesc): void;
+  /** aims it at one of these CPUs; undefined where the kernel leaves it on CPU 0 */
+  setAffinity?(desc: IrqDesc, cpus: readonly number[]): void;
+}
+
+export class IrqDesc {
+  /** per CPU, since boot */
+  readonly counts: number[];
+  readonly actions: IrqAction[] = [];
+  /** event channel; 0 for none. A row that serves every CPU has one for each in `ports` */
+  port = 0;
+  readonly ports: number[] = [];
+  /** 2.6.18: how many bindings it has */
+  bindcount = 0;
+  /** nested disable_irq calls */
+  depth = 0;
+  /** being handled now, on how many CPUs */
+  active = 0;
+  /** physical interrupt number under Xen; -1 for none */
+  pirq = -1;
+  hwirq: number | null = null;
+
+  constructor(
+    readonly irq: number,
+    readonly chip: IrqChip,
+    /** name of the flow handler, e.g. `virq`; null where none is shown */
+    readonly flow: string | null,
+    cpus: number,
+  ) {
+    this.counts = new Array(cpus).fill(0);
+  }
+
+  save(): Plain {
+    return [this.depth, this.active, this.counts];
+  }
+
+  restore(state: Plain): void {
+    const [depth, active, counts] = state as [number, number, number[]];
+    this.depth = depth;
+    this.active = active;
+    counts.forEach((n, i) => {
+      this.counts[i] = n;
+    });
+  }
+}
+
+/** All descriptors of a kernel. */
+export class IrqTable {
+  readonly descs: (IrqDesc | undefined)[] = [];
+
+  constructor(
+    readonly nrIrqs: number,
+    private readonly cpus: number,
+  ) {}
+
+  /** The lowest free number from `from` on; undefined when the table is full. */
+  lowestFree(from: number): number | undefined {
+    for (let irq = from; irq < this.nrIrqs; irq++) if (!this.descs[irq]) return irq;
+    return undefined;
+  }
+
+  add(irq: number, chip: IrqChip, flow: string | null): IrqDesc {
+    const desc = new IrqDesc(irq, chip, flow, this.cpus);
+    this.descs[irq] = desc;
+    return desc;
+  }
+
+  remove(irq: number): void {
+    this.descs[irq] = undefined;
+  }
+
+  /** request_irq: one more action; the first lets the interrupt through. */
+  request(desc: IrqDesc, action: IrqAction, affinity?: readonly number[]): void {
+    desc.actions.push(action);
+    if (desc.actions.length > 1) return;
+    desc.chip.startup(desc);
+    if (affinity) desc.chip.setAffinity?.(desc, affinity);
+  }
+
+  /** free_irq. */
+  free(desc: IrqDesc, action: IrqAction): void {
+    desc.actions.splice(desc.actions.indexOf(action), 1);
+    if (desc.actions.length === 0) desc.chip.shutdown(desc);
+  }
+
+  /** disable_irq; nests. */
+  disable(desc: IrqDesc): void {
+    if (desc.depth++ === 0) desc.chip.mask(desc);
+  }
+
+  enable(desc: IrqDesc): void {
+    if (desc.depth > 0 && --desc.depth === 0) desc.chip.unmask(desc);
+  }
+
+  *all(): Generator<IrqDesc> {
+    for (const desc of this.descs) if (desc) yield desc;
+  }
+
+  save(): Plain {
+    return this.descs.flatMap((d) => (d ? [[d.irq, d.save()]] : []));
+  }
+
+  restore(state: Plain): void {
+    for (const [irq, saved] of state as unknown as [number, Plain][]) this.descs[irq]!.restore(saved);
+  }
+}

@@ -1,0 +1,140 @@
+/**
+ * The kernels that run as guests, as far as interrupts tell them apart. Everything that differs between
+ * them and is a matter of numbers, names and order stands in this table.
+ */
+import type { ArchKind } from '../../proc/arch-rows.ts';
+
+/** How interrupt numbers of event channels are found. */
+export type Numbering =
+  /** irq_alloc_desc: the lowest free descriptor; freed ones come back after a grace period */
+  | 'sparse'
+  /** find_unbound_irq: the first dynamic number with bindcount 0 */
+  | 'bindcount';
+
+/** What the per-CPU set-up of a CPU binds, in order. */
+export type PercpuKind =
+  | 'timer'
+  | 'spinlock'
+  | 'resched'
+  | 'callfunc'
+  | 'callfuncsingle'
+  | 'call1func'
+  | 'irqwork'
+  | 'reboot';
+
+export interface KernelProfile {
+  /** e.g. `Linux 6.1` */
+  readonly title: string;
+  readonly arch: ArchKind;
+  readonly hz: number;
+  readonly abi: '2l' | 'fifo';
+  readonly numbering: Numbering;
+  /** first dynamic number; undefined: it depends on the machine (IOAPIC pins, legacy interrupts) */
+  readonly dynamicBase: number | undefined;
+  readonly nrDynamic: number;
+  readonly nrIrqs: number | undefined;
+  /** one row serves all CPUs for each per-CPU kind */
+  readonly sharedPercpu: boolean;
+  readonly bootCpu: readonly PercpuKind[];
+  readonly otherCpus: readonly PercpuKind[];
+  readonly chips: {
+    readonly percpu: string;
+    readonly dynamic: string;
+    readonly lateEoi: string;
+    readonly pirq: string;
+  };
+  /** names of the flow handlers; null where the kernel shows none */
+  readonly flows: {
+    readonly virq: string | null;
+    readonly ipi: string | null;
+    readonly event: string | null;
+    /** null: named by the kind of physical interrupt, as `ioapic-edge` */
+    readonly pirq: string | null;
+  };
+  /** the event is masked while its handler runs and unmasked after it, in place of late EOI */
+  readonly maskWhileHandled: boolean;
+  /** interrupts are spread over the CPUs as they are requested */
+  readonly spreads: boolean;
+  readonly timerFirst: boolean;
+  /** ticks go on while a CPU is idle */
+  readonly names: { readonly console: string; readonly guestConsole: string };
+}
+
+const LINUX_6_1: KernelProfile = {
+  title: 'Linux 6.1',
+  arch: 'linux-6.1-x86',
+  hz: 250,
+  abi: 'fifo',
+  numbering: 'sparse',
+  dynamicBase: undefined,
+  nrDynamic: 0,
+  nrIrqs: undefined,
+  sharedPercpu: false,
+  bootCpu: ['timer', 'spinlock', 'resched', 'callfunc', 'callfuncsingle', 'irqwork'],
+  otherCpus: ['timer', 'resched', 'callfunc', 'callfuncsingle', 'irqwork', 'spinlock'],
+  chips: { percpu: 'xen-percpu', dynamic: 'xen-dyn', lateEoi: 'xen-dyn-lateeoi', pirq: 'xen-pirq' },
+  flows: { virq: 'virq', ipi: 'ipi', event: 'event', pirq: null },
+  maskWhileHandled: false,
+  spreads: true,
+  timerFirst: true,
+  names: { console: 'hvc_console', guestConsole: 'hvc_console' },
+};
+
+/** PVH and HVM: the callback comes as an interrupt; every CPU is set up in one order and has no irqwork. */
+const LINUX_6_1_HVM: KernelProfile = {
+  ...LINUX_6_1,
+  arch: 'linux-6.1-x86-hvm',
+  bootCpu: ['timer', 'resched', 'callfunc', 'callfuncsingle', 'spinlock'],
+  otherCpus: ['timer', 'resched', 'callfunc', 'callfuncsingle', 'spinlock'],
+};
+
+/** The 2.6.18-xen tree: NR_IRQS = NR_PIRQS + NR_DYNIRQS, both 256. */
+const XEN_2_6_18: KernelProfile = {
+  title: 'Linux 2.6.18-xen',
+  arch: 'xen-2.6.18',
+  hz: 100,
+  abi: '2l',
+  numbering: 'bindcount',
+  dynamicBase: 256,
+  nrDynamic: 256,
+  nrIrqs: 512,
+  sharedPercpu: false,
+  bootCpu: ['timer', 'resched', 'callfunc'],
+  otherCpus: ['resched', 'callfunc', 'timer'],
+  chips: { percpu: 'Dynamic-irq', dynamic: 'Dynamic-irq', lateEoi: 'Dynamic-irq', pirq: 'Phys-irq' },
+  flows: { virq: null, ipi: null, event: null, pirq: null },
+  maskWhileHandled: true,
+  spreads: false,
+  timerFirst: false,
+  names: { console: 'console', guestConsole: 'xencons' },
+};
+
+/** The forward-ported 2.6.3x trees: dynamic numbers follow nr_pirqs. */
+const FORWARD_PORT: KernelProfile = {
+  title: 'Linux 2.6.3x-xen',
+  arch: 'forward-port',
+  hz: 250,
+  abi: '2l',
+  numbering: 'bindcount',
+  dynamicBase: undefined,
+  nrDynamic: 256,
+  nrIrqs: undefined,
+  sharedPercpu: true,
+  bootCpu: ['timer', 'resched', 'callfunc', 'call1func', 'reboot', 'spinlock'],
+  otherCpus: ['timer', 'resched', 'callfunc', 'call1func', 'reboot', 'spinlock'],
+  chips: { percpu: 'Dynamic', dynamic: 'Dynamic', lateEoi: 'Dynamic', pirq: 'Phys' },
+  flows: { virq: 'percpu', ipi: 'percpu', event: 'level', pirq: 'level' },
+  maskWhileHandled: true,
+  spreads: false,
+  timerFirst: true,
+  names: { console: 'console', guestConsole: 'xencons' },
+};
+
+export const KERNELS = {
+  'linux-6.1': LINUX_6_1,
+  'linux-6.1-hvm': LINUX_6_1_HVM,
+  'linux-2.6.18-xen': XEN_2_6_18,
+  'linux-2.6.3x-xen': FORWARD_PORT,
+} as const;
+
+export type KernelName = keyof typeof KERNELS;

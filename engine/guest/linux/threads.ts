@@ -1,0 +1,25 @@
+/** Kernel threads and processes: work that is woken, runs on one CPU, and sleeps again. */
+import type { Ns } from '../../core/clock.ts';
+import type { LinuxCpu } from './entry.ts';
+
+export interface ThreadWork {
+  /** CPU time of its next step */
+  cost(cpu: LinuxCpu): Ns;
+  /** what the step does, at its end; true: there is more to do at once */
+  run(cpu: LinuxCpu): boolean;
+}
+
+export class Thread {
+  /** running or waiting for the CPU */
+  ready = false;
+  /** woken while it ran */
+  again = false;
+
+  constructor(
+    readonly index: number,
+    readonly name: string,
+    /** the CPU it runs on */
+    readonly cpu: number,
+    readonly work: ThreadWork,
+  ) {}
+}

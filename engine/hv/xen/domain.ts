@@ -1,0 +1,58 @@
+/** A domain as Xen keeps it: its virtual CPUs, what it shares with Xen, and its interrupt numbers. */
+import type { GuestMemory, SharedInfo } from '../../abi/xen.ts';
+import type { Books, DestinationId, SlotId, SourceId } from '../../core/books.ts';
+import type { Vcpu } from '../pcpu.ts';
+
+export interface DomainInit {
+  readonly id: number;
+  readonly vcpus: readonly Vcpu[];
+  readonly shared: SharedInfo;
+  readonly memory: GuestMemory;
+  /** dom0: may touch the hardware and other domains */
+  readonly privileged: boolean;
+  /** pirqs it may have; 16 for one without hardware */
+  readonly nrPirqs: number;
+  /** highest event channel */
+  readonly maxPort: number;
+}
+
+/** Ports that the books keep a slot for in each domain. */
+const SLOTS = 4096;
+
+export class Domain {
+  readonly id: number;
+  readonly vcpus: readonly Vcpu[];
+  readonly shared: SharedInfo;
+  readonly memory: GuestMemory;
+  private readonly slots: SlotId;
+  private readonly destinations: DestinationId[] = [];
+  private readonly sources: SourceId[] = [];
+
+  constructor(
+    readonly init: DomainInit,
+    private readonly books: Books,
+  ) {
+    this.id = init.id;
+    this.vcpus = init.vcpus;
+    this.shared = init.shared;
+    this.memory = init.memory;
+    this.slots = books.addSlots(SLOTS);
+  }
+
+  /** Where the books keep what is pending on a port. */
+  slot(port: number): SlotId {
+    return this.slots + port;
+  }
+
+  /** The port as a destination of raises. */
+  destination(port: number): DestinationId {
+    this.destinations[port] ??= this.books.destinationOf(`dom${this.id}:${port}`);
+    return this.destinations[port]!;
+  }
+
+  /** The port as a source: its owner sends on it. */
+  source(port: number): SourceId {
+    this.sources[port] ??= this.books.sourceOf(`dom${this.id}:${port}`);
+    return this.sources[port]!;
+  }
+}

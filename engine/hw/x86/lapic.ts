@@ -1,0 +1,62 @@
+/**
+ * A physical local APIC, plain: request and in-service bits, highest vector first, priority classes.
+ * Follows the Intel SDM volume 3, chapter "Advanced Programmable Interrupt Controller"; registers, timer and
+ * inter-processor commands are not modelled here, the hypervisor's own timers and IPIs arrive as vectors.
+ */
+import { Bitmap } from '../../core/bits.ts';
+import { type Part, type Plain, restoreArray, saveArray } from '../../core/state.ts';
+
+export class LocalApic implements Part {
+  readonly id: string;
+  readonly irr = new Bitmap(256);
+  readonly isr = new Bitmap(256);
+
+  /** @param intr called when a vector comes in that the processor could take */
+  constructor(
+    readonly apicId: number,
+    private readonly intr: () => void,
+  ) {
+    this.id = `lapic${apicId}`;
+  }
+
+  /** An interrupt message arrives. False: the request bit was set already, the two are one. */
+  accept(vector: number): boolean {
+    if (!this.irr.set(vector)) return false;
+    if (this.deliverable() >= 0) this.intr();
+    return true;
+  }
+
+  /** The vector the processor would take now; -1 for none. */
+  deliverable(): number {
+    const vector = this.irr.highest();
+    return vector >= 0 && vector >> 4 > this.isr.highest() >> 4 ? vector : -1;
+  }
+
+  /** The processor takes the highest request: IRR to ISR. -1: there is none. */
+  ack(): number {
+    const vector = this.deliverable();
+    if (vector < 0) return -1;
+    this.irr.clear(vector);
+    this.isr.set(vector);
+    return vector;
+  }
+
+  /** End of interrupt: the highest in service is over. The answer is its vector, -1 for none. */
+  eoi(): number {
+    const vector = this.isr.highest();
+    if (vector < 0) return -1;
+    this.isr.clear(vector);
+    if (this.deliverable() >= 0) this.intr();
+    return vector;
+  }
+
+  save(): Plain {
+    return [saveArray(this.irr.words), saveArray(this.isr.words)];
+  }
+
+  restore(state: Plain): void {
+    const [irr, isr] = state as [number[], number[]];
+    restoreArray(this.irr.words, irr);
+    restoreArray(this.isr.words, isr);
+  }
+}
