@@ -126,7 +126,7 @@ export class Books implements Part {
     return this.journey;
   }
 
-  /** What is in the slot is carried on: what follows is done in the name of that raise. An empty slot changes nothing. */
+  /** What is in the slot, if anything, is carried on: what follows is done in the name of that raise. */
   resume(slot: SlotId): void {
     const entry = this.slotEntry[slot]!;
     if (entry < 0) return;

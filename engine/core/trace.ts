@@ -27,7 +27,15 @@ export interface TraceRecord {
   readonly args: readonly number[];
 }
 
-const WIDTH = 8; // time, point, journey, cpu, four arguments
+const FIXED = 4; // time, point, journey, cpu
+const WIDTH = FIXED + 4;
+
+interface Saved {
+  readonly enabled: boolean;
+  readonly written: number;
+  readonly points: readonly (readonly [name: string, ...args: string[]])[];
+  readonly rows: readonly number[];
+}
 
 export class Trace implements Part {
   readonly id = 'trace';
@@ -39,6 +47,7 @@ export class Trace implements Part {
 
   /** @param capacity records kept, a power of two */
   constructor(readonly capacity = 65_536) {
+    if (capacity < 1 || (capacity & (capacity - 1)) !== 0) throw new Error(`a ring of ${capacity} records`);
     this.ring = new Float64Array(capacity * WIDTH);
   }
 
@@ -46,6 +55,7 @@ export class Trace implements Part {
   point(name: string, ...args: string[]): Tracepoint {
     const known = this.points.find((p) => p.name === name);
     if (known) return known;
+    if (args.length > WIDTH - FIXED) throw new Error(`tracepoint ${name} has more than four arguments`);
     const point = { id: this.points.length, name, args };
     this.points.push(point);
     return point;
@@ -70,8 +80,10 @@ export class Trace implements Part {
     return Math.max(0, this.written - this.capacity) + 1;
   }
 
+  /** @throws RangeError if the record is no longer kept, or not yet written */
   record(seq: number): TraceRecord {
-    const at = ((seq - 1) & (this.capacity - 1)) * WIDTH;
+    if (seq < this.oldest || seq > this.written) throw new RangeError(`no trace record ${seq}`);
+    const at = this.place(seq);
     const point = this.points[this.ring[at + 1]!]!;
     return {
       seq,
@@ -79,7 +91,7 @@ export class Trace implements Part {
       point,
       journey: this.ring[at + 2]!,
       cpu: this.ring[at + 3]!,
-      args: Array.from(this.ring.subarray(at + 4, at + 4 + point.args.length)),
+      args: Array.from(this.ring.subarray(at + FIXED, at + FIXED + point.args.length)),
     };
   }
 
@@ -92,29 +104,51 @@ export class Trace implements Part {
   journey(id: number): TraceRecord[] {
     const out: TraceRecord[] = [];
     for (let seq = this.oldest; seq <= this.written; seq++) {
-      if (this.ring[((seq - 1) & (this.capacity - 1)) * WIDTH + 2] === id) out.push(this.record(seq));
+      if (this.ring[this.place(seq) + 2] === id) out.push(this.record(seq));
     }
     return out;
   }
 
+  /** A record travels as time, point, journey, cpu and the arguments that its point declares. */
   save(): Plain {
-    const kept = Math.min(this.written, this.capacity);
-    const from = this.oldest;
     const rows: number[] = [];
-    for (let i = 0; i < kept; i++) {
-      const at = ((from + i - 1) & (this.capacity - 1)) * WIDTH;
-      for (let k = 0; k < WIDTH; k++) rows.push(this.ring[at + k]!);
+    for (let seq = this.oldest; seq <= this.written; seq++) {
+      const at = this.place(seq);
+      const end = at + this.widthOf(this.ring[at + 1]!);
+      for (let i = at; i < end; i++) rows.push(this.ring[i]!);
     }
-    return { written: this.written, rows };
+    return {
+      enabled: this.enabled,
+      written: this.written,
+      points: this.points.map(({ name, args }) => [name, ...args]),
+      rows,
+    };
   }
 
+  /** Tracepoints are matched by name: those declared while running need not come in the same order again. */
   restore(state: Plain): void {
-    const { written, rows } = state as { written: number; rows: number[] };
-    this.written = written;
-    const kept = rows.length / WIDTH;
-    for (let i = 0; i < kept; i++) {
-      const at = ((written - kept + i) & (this.capacity - 1)) * WIDTH;
-      for (let k = 0; k < WIDTH; k++) this.ring[at + k] = rows[i * WIDTH + k]!;
+    const s = state as unknown as Saved;
+    const points = s.points.map(([name, ...args]) => this.point(name, ...args).id);
+    this.enabled = s.enabled;
+    this.written = s.written;
+    this.ring.fill(0);
+    let seq = this.oldest;
+    for (let i = 0; i < s.rows.length; seq++) {
+      const point = points[s.rows[i + 1]!]!;
+      const width = this.widthOf(point);
+      const at = this.place(seq);
+      for (let k = 0; k < width; k++) this.ring[at + k] = s.rows[i + k]!;
+      this.ring[at + 1] = point;
+      i += width;
     }
+  }
+
+  private widthOf(point: number): number {
+    return FIXED + this.points[point]!.args.length;
+  }
+
+  /** Where a record sits in the ring. */
+  private place(seq: number): number {
+    return ((seq - 1) & (this.capacity - 1)) * WIDTH;
   }
 }
