@@ -189,8 +189,13 @@ export class GuestMemory implements Part {
     return page;
   }
 
+  /** Has anybody asked for the page? Else it is all zeroes. */
+  isTouched(gfn: number): boolean {
+    return this.made[gfn] !== undefined;
+  }
+
   /** The pages asked for so far, by frame number. */
-  *touched(): Generator<[gfn: number, words: Uint32Array]> {
+  private *touched(): Generator<[gfn: number, words: Uint32Array]> {
     for (let gfn = 0; gfn < this.made.length; gfn++) {
       const page = this.made[gfn];
       if (page) yield [gfn, page];

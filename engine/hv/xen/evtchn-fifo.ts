@@ -78,9 +78,18 @@ export class EvtchnFifo implements EvtchnPortOps {
     return this.vcpus[vcpu]!.tail[priority]!;
   }
 
-  /** The event word of a port; undefined where the array does not reach. */
-  wordOf(port: number): number | undefined {
-    return this.eventArray[port >>> PAGE_SHIFT]?.[port & WORD_IN_PAGE];
+  /** The page with the event word of a port, word port % 1024; undefined where the array does not reach. */
+  eventPage(port: number): Uint32Array | undefined {
+    return this.eventArray[port >>> PAGE_SHIFT];
+  }
+
+  /** The words of a vCPU's control block; undefined before EVTCHNOP_init_control. */
+  controlBlock(vcpu: number): Uint32Array | undefined {
+    return this.vcpus[vcpu]!.controlBlock;
+  }
+
+  private wordOf(port: number): number | undefined {
+    return this.eventPage(port)?.[port & WORD_IN_PAGE];
   }
 
   private has(port: number, flag: number): boolean {
@@ -94,7 +103,7 @@ export class EvtchnFifo implements EvtchnPortOps {
   setPending(v: EvtchnVcpu, chn: Evtchn): void {
     const { d } = this;
     const { port } = chn;
-    const page = this.eventArray[port >>> PAGE_SHIFT];
+    const page = this.eventPage(port);
     if (!page) {
       // kept until the guest adds the page
       d.output.pended(d.id, port, chn.latched ? 'coalesced' : 'pended');
@@ -141,7 +150,7 @@ export class EvtchnFifo implements EvtchnPortOps {
 
   /** evtchn_fifo_set_link: false if the guest has unlinked the word meanwhile. */
   private setLink(port: number, next: number): boolean {
-    const page = this.eventArray[port >>> PAGE_SHIFT]!;
+    const page = this.eventPage(port)!;
     const index = port & WORD_IN_PAGE;
     const word = page[index]!;
     if ((word & EVTCHN_FIFO_LINKED) === 0) return false;
@@ -150,7 +159,7 @@ export class EvtchnFifo implements EvtchnPortOps {
   }
 
   clearPending(chn: Evtchn): boolean {
-    const page = this.eventArray[chn.port >>> PAGE_SHIFT];
+    const page = this.eventPage(chn.port);
     if (!page) return false;
     const index = chn.port & WORD_IN_PAGE;
     const word = page[index]!;
@@ -160,7 +169,7 @@ export class EvtchnFifo implements EvtchnPortOps {
 
   /** Clears the mask; a pending port goes the way of a raised one, without being a new raise. */
   unmask(chn: Evtchn): void {
-    const page = this.eventArray[chn.port >>> PAGE_SHIFT];
+    const page = this.eventPage(chn.port);
     if (!page) return;
     const index = chn.port & WORD_IN_PAGE;
     const word = page[index]! & ~EVTCHN_FIFO_MASKED;

@@ -1,0 +1,7 @@
+/** The suites that have a model. */
+import { evtchn2l, evtchnFifo } from './evtchn.ts';
+import type { Suite } from './suite.ts';
+
+const ALL: readonly Suite[] = [evtchn2l, evtchnFifo];
+
+export const SUITES: ReadonlyMap<string, Suite> = new Map(ALL.map((suite) => [suite.name, suite]));
