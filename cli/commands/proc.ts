@@ -1,5 +1,5 @@
 /** `virqtop proc`: a file of /proc as a guest shows it at a moment. */
-import { printInterrupts, printSoftirqs, printStat, takeSnapshot } from '../../engine/index.ts';
+import { printInterrupts, printSoftirqs, printStat, statOf, takeSnapshot } from '../../engine/index.ts';
 import { domainOf, machineOf } from '../machine.ts';
 import type { Options, ProcFile } from '../options.ts';
 import type { Output } from '../output.ts';
@@ -15,11 +15,12 @@ export async function proc(options: Options, out: Output): Promise<number> {
   const player = new Player(machine, options.fire);
   player.checkEnd(at);
   await player.advance(at);
-  const domain = domainOf(takeSnapshot(machine), options.domain);
+  const snapshot = takeSnapshot(machine);
+  const domain = domainOf(snapshot, options.domain);
   const print: Readonly<Record<ProcFile, () => string>> = {
     interrupts: () => printInterrupts(domain.interrupts),
     softirqs: () => printSoftirqs(domain.softirqs),
-    stat: () => printStat(domain.interrupts, domain.softirqs),
+    stat: () => printStat(statOf(domain, snapshot.time)),
   };
   await out.write(print[options.file ?? 'interrupts']());
   return 0;

@@ -1,0 +1,220 @@
+/** The batch mode of the built program: what it prints, that it repeats itself, and how it ends. */
+import { expect, test } from 'vitest';
+import type { Snapshot } from '../../engine/index.ts';
+import { finished, shell, start, virqtop } from './run.ts';
+
+/** The shape of a snapshot: the names of its fields and the kinds of their values. */
+const SNAPSHOT_FIELDS = {
+  scenario: 'string',
+  title: 'string',
+  system: 'string',
+  seed: 'number',
+  time: 'number',
+  events: 'number',
+  cpus: 'object',
+  domains: 'object',
+  devices: 'object',
+  lastFired: 'object',
+  books: 'object',
+  totals: 'object',
+} satisfies Record<keyof Snapshot, string>;
+
+async function lines(...args: string[]): Promise<Snapshot[]> {
+  const { code, stdout, stderr } = await virqtop(...args);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  return stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Snapshot);
+}
+
+test('the first line names scenario and seed; a block for each update', async () => {
+  const { code, stdout, stderr } = await virqtop('-b', '-n', '2', '-d', '250ms', '--seed', '9');
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  const heads = stdout.split('\n').filter((line) => line.startsWith('virqtop'));
+  expect(heads).toEqual([
+    'virqtop - scenario xen-pv, seed 9, time 0.250 s',
+    'virqtop - scenario xen-pv, seed 9, time 0.500 s',
+  ]);
+  expect(stdout.startsWith(heads[0]!)).toBe(true);
+  expect(stdout).toMatch(/^ IRQ +CPU0 .* NAME$/m);
+  expect(stdout).toMatch(/^ *\d+ .* timer0$/m);
+});
+
+test('the columns of a block line up', async () => {
+  const { stdout } = await virqtop('-b', '-n', '1');
+  const block = stdout.trimEnd().split('\n');
+  const head = block.find((line) => line.startsWith(' IRQ'))!;
+  const cpus = [...head.matchAll(/CPU\d+/g)].map((m) => m.index + m[0].length);
+  const rows = block.slice(block.indexOf(head) + 1).filter((line) => /^ *\d+ /.test(line));
+  expect(rows.length).toBeGreaterThan(5);
+  for (const row of rows) {
+    for (const end of cpus) expect(row.slice(end - 1, end + 1)).toMatch(/^\d /);
+  }
+});
+
+test('nothing sleeps: a simulated minute takes no minute', async () => {
+  const begin = performance.now();
+  const { stdout } = await virqtop('-b', '-n', '2', '-d', '10s');
+  expect(stdout).toContain('time 20.000 s');
+  expect(performance.now() - begin).toBeLessThan(15_000);
+});
+
+test('--realtime keeps to the wall clock, --speed to a multiple of it', async () => {
+  const begin = performance.now();
+  await virqtop('-b', '-n', '2', '-d', '200ms', '--realtime');
+  expect(performance.now() - begin).toBeGreaterThan(395);
+  const { code, stdout } = await virqtop('-b', '-n', '2', '-d', '200ms', '--realtime', '--speed', '100');
+  expect(code).toBe(0);
+  expect(stdout).toContain('time 0.400 s');
+});
+
+test.each([
+  [['-b', '-n', '3', '-d', '300ms', '--books', '--fire', 'kbd@0.5x3']],
+  [['-J', '-n', '3', '-d', '300ms', '--fire', 'disk@100us']],
+  [['--csv', '-n', '2']],
+  [['xen-pv-2.6.18', '-b', '-n', '2', '-g', 'dom1']],
+  [['proc', '--at', '2']],
+  [['--dump', 'e', '--at', '1.5']],
+])('%j prints the same bytes every time', async (args) => {
+  const [a, b] = await Promise.all([virqtop(...args), virqtop(...args)]);
+  expect(a.code).toBe(0);
+  expect(a.stdout.length).toBeGreaterThan(100);
+  expect(a).toEqual(b);
+});
+
+test('another seed gives another run', async () => {
+  const [a, b] = await Promise.all([
+    virqtop('-J', '-n', '1', '--seed', '1'),
+    virqtop('-J', '-n', '1', '--seed', '2'),
+  ]);
+  expect(a.stdout.replace('"seed":1', '"seed":2')).not.toBe(b.stdout);
+});
+
+test('how often it is looked at does not change what happens', async () => {
+  const often = await lines('-J', '-n', '10', '-d', '100ms');
+  const once = await lines('-J', '-n', '1', '-d', '1s');
+  expect(often.at(-1)).toEqual(once[0]);
+});
+
+test('JSON lines are snapshots, one for each update', async () => {
+  const all = await lines('-J', '-n', '3');
+  expect(all.map((s) => s.time)).toEqual([1e9, 2e9, 3e9]);
+  for (const s of all) {
+    expect(Object.fromEntries(Object.entries(s).map(([k, v]) => [k, typeof v]))).toEqual(SNAPSHOT_FIELDS);
+    expect(s).toMatchObject({ scenario: 'xen-pv', seed: 42 });
+    expect(s.domains.map((d) => d.name)).toContain('dom0');
+    for (const d of s.domains) {
+      expect(d.irqStates.length).toBe(d.interrupts.rows.length);
+      for (const row of d.interrupts.rows) expect(row.counts.length).toBe(d.interrupts.cpus.length);
+    }
+  }
+});
+
+test('JSON lines have no control characters, colours least of all', async () => {
+  const { stdout } = await virqtop('-J', '-n', '1', '--color', 'always');
+  expect(stdout.slice(0, -1)).not.toMatch(/[\u0000-\u001f]/);
+});
+
+test('-g chooses the domain by name or number', async () => {
+  const byName = await lines('-J', '-n', '1', '-g', 'dom1');
+  const byNumber = await lines('-J', '-n', '1', '-g', '1');
+  expect(byName[0]!.domains.map((d) => d.name)).toEqual(['dom1']);
+  expect(byNumber).toEqual(byName);
+  const { stdout } = await virqtop('-b', '-n', '1', '-g', 'dom1');
+  expect(stdout).toContain('\nDomain dom1: ');
+});
+
+test('-z leaves out the rows that did not count', async () => {
+  const all = await lines('-J', '-n', '1', '-d', '10ms', '-g', 'dom0');
+  const busy = await lines('-J', '-n', '1', '-d', '10ms', '-g', 'dom0', '-z');
+  const rows = (s: Snapshot) => s.domains[0]!.interrupts.rows.length;
+  expect(rows(busy[0]!)).toBeLessThan(rows(all[0]!));
+  expect(rows(busy[0]!)).toBeGreaterThan(0);
+});
+
+test('--fire fires when told and as often', async () => {
+  const [before, after] = await lines('-J', '-n', '2', '--fire', 'kbd@1.5x3', '--fire', 'disk@1.2');
+  expect(before!.devices.map((d) => d.fired)).toEqual(before!.devices.map(() => 0));
+  expect(after!.devices.filter((d) => d.fired > 0).map((d) => [d.name, d.fired])).toEqual(
+    expect.arrayContaining([
+      ['kbd', 3],
+      ['disk', 1],
+    ]),
+  );
+  expect(after!.lastFired).toMatchObject({ device: 'kbd', start: 1.5e9 });
+});
+
+test('--books balance, alone and after a batch', async () => {
+  for (const args of [
+    ['--books', '--at', '2'],
+    ['-b', '-n', '2', '--books'],
+  ]) {
+    const { code, stdout } = await virqtop(...args);
+    expect(code).toBe(0);
+    expect(stdout).toContain('Books - scenario xen-pv, seed 42, time 2.000 s');
+    expect(stdout).toMatch(/\nbalanced: [^\n]*\n$/);
+  }
+});
+
+test('CSV has as many fields in every line', async () => {
+  const { code, stdout } = await virqtop('--csv', '-n', '2');
+  expect(code).toBe(0);
+  const [head, ...rows] = stdout.trimEnd().split('\n');
+  expect(head).toMatch(/^scenario,seed,time,domain,irq,/);
+  const fields = (line: string) => line.replace(/"(?:[^"]|"")*"/g, 'x').split(',').length;
+  expect(rows.length).toBeGreaterThan(20);
+  expect(new Set(rows.map(fields))).toEqual(new Set([fields(head!)]));
+});
+
+test('the reader may leave: exit code 0, not a word', async () => {
+  for (const args of ['-b', '-J', '--csv', 'proc', '--help', '-b -n 1000000 -d 1us']) {
+    const { stdout, stderr } = await shell(`set -o pipefail; virqtop ${args} | head -n 1; echo "exit $?"`);
+    expect(stderr).toBe('');
+    expect(stdout.split('\n').at(-2)).toBe('exit 0');
+  }
+});
+
+test.each([
+  [['-b']],
+  [['-b', '-n', '1', '-d', '2000h']],
+  [['-J', '-d', '1us']],
+  [['-b', '--realtime', '-d', '1h']],
+])('SIGINT ends %j with exit code 0', async (args) => {
+  const child = start(args);
+  child.stdout!.on('data', () => {});
+  const done = finished(child);
+  await new Promise((r) => setTimeout(r, 700));
+  child.kill('SIGINT');
+  const { code, signal, stderr } = await done;
+  expect({ code, signal, stderr }).toEqual({ code: 0, signal: null, stderr: '' });
+});
+
+test('scenario list names the scenarios, a line each', async () => {
+  const { code, stdout } = await virqtop('scenario', 'list');
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/^xen-pv +\S.*$/m);
+  expect(stdout).toMatch(/^xen-pv-2\.6\.18 +\S.*$/m);
+});
+
+test('a scenario goes by its bare name, and with options before a command', async () => {
+  const [a, b, c] = await Promise.all([
+    virqtop('proc', 'xen-pv', '--seed', '3'),
+    virqtop('--seed', '3', 'proc', '--scenario', 'xen-pv'),
+    virqtop('proc', '--seed=3'),
+  ]);
+  expect(a.code).toBe(0);
+  expect(b).toEqual(a);
+  expect(c).toEqual(a);
+});
+
+test('proc prints the three files', async () => {
+  const [interrupts, softirqs, stat] = await Promise.all([
+    virqtop('proc'),
+    virqtop('proc', '--file', 'softirqs'),
+    virqtop('proc', '--file', 'stat'),
+  ]);
+  expect(interrupts.stdout).toMatch(/^ +CPU0 +CPU1/);
+  expect(softirqs.stdout).toMatch(/^ {20}CPU0 .*\n {10}HI:/);
+  expect(stat.stdout).toMatch(/^cpu {2}\d.*\n(cpu\d+ .*\n)+intr \d+ /);
+});

@@ -1,0 +1,152 @@
+/** Wrong usage and wrong input: one line saying what and where, exit code 2, nothing half-written. */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import { shell, virqtop } from './run.ts';
+
+const DIR = mkdtempSync(join(tmpdir(), 'virqtop-errors-'));
+afterAll(() => rmSync(DIR, { recursive: true }));
+
+function file(name: string, content: string | Buffer): string {
+  const path = join(DIR, name);
+  writeFileSync(path, content);
+  return path;
+}
+
+const CAPTURE = file('capture', '           CPU0       \n  0:         42   IO-APIC   2-edge      timer\n');
+const MISSING = join(DIR, 'missing');
+const FOLDER = join(DIR, 'folder');
+mkdirSync(FOLDER);
+const BINARY = file('binary.yaml', Buffer.from([0x61, 0x62, 0, 0x63]));
+const LATIN1 = file('latin1.yaml', Buffer.from([0x6e, 0xe9]));
+const TIME = 'must be a time as 5, 0.5s, 250ms or 10us';
+
+test.each<[args: string[], line: string]>([
+  // options that are not
+  [['--foo'], "unknown option '--foo'"],
+  [['--sed', '4'], "unknown option '--sed'; did you mean --seed?"],
+  [['--batch=1'], "unknown option '--batch=1'; did you mean --batch?"],
+  [['-x'], "unknown option '-x'"],
+  [['proc', '-b'], "unknown option '-b'"],
+  [['--\x1b[31m'], "unknown option '--\\x1b[31m'"],
+  // arguments missing or too many
+  [['-b', '-n'], "option '-n, --iterations <n>' argument missing"],
+  [['xen-pv', 'again'], 'too many arguments. Expected 1 argument but got 2: xen-pv, again.'],
+  [['vectors'], "missing required argument 'dir'"],
+  [['scenario'], "scenario: must be 'scenario list'"],
+  [['scenario', 'lsit'], "scenario 'lsit': must be 'scenario list'"],
+  // values
+  [['-b', '-n', '0'], "--iterations '0': must be a whole number, 1 or more"],
+  [['-b', '-n', '-3'], "--iterations '-3': must be a whole number, 1 or more"],
+  [['-b', '-n', 'NaN'], "--iterations 'NaN': must be a whole number, 1 or more"],
+  [['-b', '-n', '1.5'], "--iterations '1.5': must be a whole number, 1 or more"],
+  [
+    ['-b', '-n', '99999999999999999'],
+    "--iterations '99999999999999999': too large, at most 9007199254740991",
+  ],
+  [['-b', '-d', '-5'], `--delay '-5': ${TIME}`],
+  [['-b', '-d', 'NaN'], `--delay 'NaN': ${TIME}`],
+  [['-b', '-d', '0'], "--delay '0': must be above zero, a time as 5, 0.5s, 250ms or 10us"],
+  [['-b', '-d', '99999999999'], "--delay '99999999999': too long, at most 104 days"],
+  [['-b', '-d', '100h', '-n', '99999'], '99999 updates of 360000 s: too long, at most 104 days'],
+  [['--seed', '-1'], "--seed '-1': must be a whole number, 0 or more"],
+  [['--seed', ''], "--seed '': must be a whole number, 0 or more"],
+  [['--speed', '0'], "--speed '0': must be simulated seconds per second, 1e-6 to 1e6, or max"],
+  [['--color', 'maybe'], "--color 'maybe': unknown; there is auto, always, never"],
+  [['proc', '--at', '-1'], `--at '-1': ${TIME}`],
+  [['proc', '--file', 'stats'], "--file 'stats': unknown; did you mean 'stat'?"],
+  [['--interval', '0s'], "--interval '0s': must be above zero, a time as 5, 0.5s, 250ms or 10us"],
+  [['--uptime', 'long'], `--uptime 'long': ${TIME}`],
+  [['--fire', 'kbd'], "--fire 'kbd': must be DEVICE@TIME or DEVICE@TIMExN, as kbd@1.5 or disk@2sx10"],
+  [['--fire', 'kbd@1x0'], "--fire 'kbd@1x0': must fire 1 to 1000000 times"],
+  [['--fire', 'kbd@-1'], `--fire 'kbd@-1': ${TIME}`],
+  // options that do not go together
+  [['-J', '--csv'], '-J and --csv: must be one of them'],
+  [['-J', '--books'], '--books: goes with -b or alone; JSON lines carry the books already'],
+  [['-n', '5'], '--iterations: goes with -b, -J or --csv'],
+  [['--realtime'], '--realtime: goes with -b, -J or --csv'],
+  [['--at', '5'], '--at: goes with --dump, --books or the command proc'],
+  [['-b', '--dump', 'e'], '--dump: does not go with -b'],
+  [['--dump', 'e', '-z'], '--skip-zero: does not go with --dump'],
+  [['-b', '--speed', '2'], '--speed: goes with the monitor or --realtime; batch does not wait'],
+  [['-b', 'proc'], "--batch: does not go with 'proc'"],
+  [['--seed', '4', 'scenario', 'list'], "--seed: does not go with 'scenario'"],
+  [['xen-pv', '--scenario', 'other'], "two scenarios, 'xen-pv' and 'other': must be one"],
+  [['xen-pv', '--import', CAPTURE], '--import: does not go with a scenario, it makes the whole host'],
+  [['--import', 'a', 'b', 'c'], '--import: takes one or two captures, not 3'],
+  [['--interval', '5s'], '--interval: goes with two captures, --import A B'],
+  [['--import', CAPTURE, '--interval', '5s'], '--interval: goes with two captures, --import A B'],
+  [['--import', CAPTURE, CAPTURE, '--uptime', '5s'], '--uptime: goes with one capture, --import A'],
+  [['proc', '--import', 'a', 'b', 'c'], '--import: takes one or two captures, not 3'],
+  // scenarios and files
+  [['-b', 'xen-pw'], "unknown scenario 'xen-pw'; did you mean 'xen-pv'?"],
+  [['-b', '--scenario', 'XEN-PV'], "unknown scenario 'XEN-PV'; did you mean 'xen-pv'?"],
+  [['-b', `${MISSING}.yaml`], `${MISSING}.yaml: no such file`],
+  [['-b', '--scenario', MISSING], `${MISSING}: no such file`],
+  [['-b', FOLDER], `${FOLDER}: is a directory, not a file`],
+  [['-b', BINARY], `${BINARY}: not a text file (a zero byte at offset 2)`],
+  [['-b', LATIN1], `${LATIN1}: not a text file (not UTF-8)`],
+  [['-b', '--import', MISSING], `${MISSING}: no such file`],
+  [['-b', '--import', FOLDER], `${FOLDER}: is a directory, not a file`],
+  [['-b', '--import', CAPTURE, MISSING], `${MISSING}: no such file`],
+  [['-b', '--import', '/bin/sh/x'], '/bin/sh/x: no such file'],
+  [['-b', '--import', '/dev/zero'], '/dev/zero: too large, at most 32 MiB'],
+  [['-b', './a\x1b]0;evil\x07'], './a\\x1b]0;evil\\x07: no such file'],
+  // what the machine lacks
+  [['-b', '-g', 'dom77'], "--domain 'dom77': no such domain in xen-pv; did you mean 'dom0'?"],
+  [['-b', '--fire', 'kdb@1', '-n', '1'], "--fire 'kdb': no such device in xen-pv; did you mean 'kbd'?"],
+  [['-b', '--fire', 'kbd@5', '-n', '2'], '--fire kbd@5: the run ends at 2 s'],
+  [
+    ['proc', '-g', 'nobody', '--at', '0'],
+    "--domain 'nobody': no such domain in xen-pv; there is dom0, dom1, dom2",
+  ],
+  // no terminal
+  [[], 'not a terminal: use -b for text or -J for JSON lines (see virqtop --help)'],
+  [['xen-pv', '--ascii'], 'not a terminal: use -b for text or -J for JSON lines (see virqtop --help)'],
+])('virqtop %j', async (args, line) => {
+  expect(await virqtop(...args)).toEqual({ code: 2, signal: null, stdout: '', stderr: `virqtop: ${line}\n` });
+});
+
+test('an unknown scenario without a near name lists what there is', async () => {
+  const { code, stderr } = await virqtop('-b', 'something-else-entirely');
+  expect(code).toBe(2);
+  expect(stderr).toMatch(/^virqtop: unknown scenario 'something-else-entirely'; there is .*xen-pv.*\n$/);
+});
+
+test('an unknown dump lists what there is', async () => {
+  const { code, stdout, stderr } = await virqtop('--dump', 'nonsense');
+  expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+  expect(stderr).toMatch(/^virqtop: --dump 'nonsense': no such dump of xen-pv; there is e\b.*\n$/);
+});
+
+test.each([
+  ['empty', ''],
+  ['no header', '  0:   42   IO-APIC   2-edge   timer\n'],
+  ['a short row', '           CPU0       CPU1       \n  0:         42   IO-APIC   2-edge      timer\n'],
+  ['prose', 'Dear reader,\n\nthis is not a capture.\n'],
+])('a malformed capture (%s) is refused with file and line', async (name, text) => {
+  const path = file(`bad ${name}`, text);
+  const { code, stdout, stderr } = await virqtop('proc', '--import', path);
+  expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+  expect(stderr).toMatch(/^virqtop: .*:\d+: [^\n]+\n$/);
+  expect(stderr).toContain(`virqtop: ${path}:`);
+});
+
+test.each([
+  ['not YAML', 'name: [x\n'],
+  ['a list', '- a\n- b\n'],
+  ['empty', ''],
+  ['0 CPUs', 'name: none\ncpus: 0\n'],
+])('a malformed scenario (%s) is refused with file and line', async (name, text) => {
+  const path = file(`bad ${name}.yaml`, text);
+  const { code, stdout, stderr } = await virqtop('-b', '-n', '1', path);
+  expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+  expect(stderr).toMatch(/^virqtop: .*:\d+: [^\n]+\n$/);
+  expect(stderr).toContain(`virqtop: ${path}:`);
+});
+
+test('a full disk is a failed run: one line, exit code 1', async () => {
+  const { code, stderr } = await shell('virqtop -b -n 1 >/dev/full');
+  expect({ code, stderr }).toEqual({ code: 1, stderr: 'virqtop: cannot write the output: ENOSPC\n' });
+});
