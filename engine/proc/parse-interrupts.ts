@@ -13,6 +13,7 @@ import {
   longestChip,
   printArchRow,
   printHeader,
+  printInterrupts,
   printNumber,
   printTail,
 } from './print-interrupts.ts';
@@ -45,7 +46,7 @@ export function parseInterrupts(text: string, file: string): Interrupts {
     if (precision < layout.minPrecision || precision > layout.maxPrecision) continue;
     try {
       const found = new Reader(layout, file, lines, cpus, precision).read();
-      const doubts = doubtsOf(layout, found);
+      const doubts = doubtsOf(layout, found, lines);
       if (!best || doubts < best.doubts) best = { found, doubts };
       if (doubts === 0) break;
     } catch (e) {
@@ -57,15 +58,20 @@ export function parseInterrupts(text: string, file: string): Interrupts {
   throw error!;
 }
 
-/** How many rows are unlikely in this dialect though they can be read that way. */
-function doubtsOf(layout: Layout, found: Interrupts): number {
-  let doubts = 0;
+/** How many lines are unlikely in this dialect though they can be read that way. */
+function doubtsOf(layout: Layout, found: Interrupts, lines: readonly string[]): number {
+  const printed = printInterrupts(found).split('\n');
+  let doubts = lines.reduce((sum, line, n) => (line === printed[n] ? sum : sum + 1), 0);
   for (const row of found.rows) {
     if (row.ownChip !== undefined) doubts++;
-    else if (layout.details && row.hwirq === null && row.name === null && GLUED.test(row.chip)) doubts++;
+    else if (layout.details && row.hwirq === null && row.name === null && isGlued(row.chip)) doubts++;
   }
   for (const row of found.arch) if (layout.archText && !row.single && row.text === '') doubts++;
   return doubts;
+}
+
+function isGlued(chip: string): boolean {
+  return GLUED.test(chip) && !DASHED.test(chip);
 }
 
 /** Reads a file as one dialect. */
@@ -138,16 +144,16 @@ class Reader {
     const tail = line.slice(this.layout.counts === 'trailing' ? end + 1 : end);
     if (/^ *\d+( |$)/.test(tail)) throw this.tooMany(n, label);
     const bare: IrqRow = { irq, counts, chip: '', hwirq: null, trigger: null, name: null, actions: [] };
+    const likely = [...this.tails(tail, bare)];
+    if (likely.length === 0) throw this.wrong(n, `irq ${irq} has no chip; its name would follow the counts`);
     const head = printNumber(this.layout, this.precision, bare);
     if (line.slice(0, head.length) !== head) throw this.wrong(n, difference(line, head, this.layout.title));
-    let first: string | undefined;
-    for (const row of this.tails(tail, bare)) {
-      const printed = printTail(this.layout, this.precision, this.chipWidth, row);
-      if (sameLine(tail, printed)) return row;
-      first ??= printed;
-    }
-    if (first === undefined) throw this.wrong(n, `irq ${irq} has no chip; its name would follow the counts`);
-    throw this.wrong(n, difference(line, head + first, this.layout.title));
+    const own = likely.map((row) => ({ ...row, ownChip: !printsItself(row.chip) }));
+    const print = (row: IrqRow) => printTail(this.layout, this.precision, this.chipWidth, row);
+    const all = [...likely, ...own];
+    const row = all.find((r) => print(r) === tail) ?? all.find((r) => sameLine(tail, print(r)));
+    if (row) return row;
+    throw this.wrong(n, difference(line, head + print(likely[0]!), this.layout.title));
   }
 
   /** What a row's end may mean, the likeliest first; printing decides. */
@@ -160,11 +166,7 @@ class Reader {
       return;
     }
     for (const { chip, name } of this.splits(token)) {
-      const own = printsItself(chip);
-      for (const row of this.afterChip({ ...bare, chip, name }, after)) {
-        yield row;
-        yield { ...row, ownChip: !own };
-      }
+      yield* this.afterChip({ ...bare, chip, name }, after);
     }
   }
 
@@ -229,7 +231,10 @@ class Reader {
       if (!found) break;
       const value = this.count(n, found[1]!);
       if (value > MAX_U32 && !isWide(label)) {
-        throw this.wrong(n, `count ${found[1]!.slice(0, 24)} of ${label}; at most ${MAX_U32} would be right`);
+        throw this.wrong(
+          n,
+          `count ${found[1]!.slice(0, 24)} of ${rowName(label)}; at most ${MAX_U32} would be right`,
+        );
       }
       counts.push(value);
       end = next.lastIndex;
@@ -244,18 +249,22 @@ class Reader {
   }
 
   private tooFew(n: number, label: string, counts: number): FormatError {
-    const name = printable(label, 20);
+    const name = rowName(label);
     return this.wrong(n, `${name} has ${counts} counts; ${this.cpus.length} as in the header would be right`);
   }
 
   private tooMany(n: number, label: string): FormatError {
-    const name = printable(label, 20);
+    const name = rowName(label);
     return this.wrong(n, `${name} has more counts than the header CPUs; ${this.cpus.length} would be right`);
   }
 
   private wrong(n: number, problem: string): FormatError {
     return new FormatError(this.file, n + 1, problem);
   }
+}
+
+function rowName(label: string): string {
+  return /^\d+$/.test(label) ? `irq ${label.slice(0, 20)}` : printable(label, 20);
 }
 
 /** Trigger, flow handler and actions. */
