@@ -26,9 +26,11 @@ test('npm pack, npm install --global, run', async () => {
   });
   const [packed] = Object.values(JSON.parse(pack.stdout) as Record<string, Packed>);
   const paths = packed!.files.map((f) => f.path);
-  expect(paths).toEqual(expect.arrayContaining(['package.json', 'README.md', 'LICENSE', 'dist/virqtop.mjs']));
+  expect(paths).toEqual(
+    expect.arrayContaining(['package.json', 'README.md', 'LICENSE', 'dist/virqtop.mjs', 'dist/LICENSES.txt']),
+  );
   expect(
-    paths.filter((p) => !/^(dist\/[\w.-]+|package\.json|README\.md|LICENSE|CHANGELOG\.md)$/.test(p)),
+    paths.filter((p) => !/^(dist\/[\w./-]+|package\.json|README\.md|LICENSE|CHANGELOG\.md)$/.test(p)),
   ).toEqual([]);
   expect(paths.filter((p) => /bench/.test(p))).toEqual([]);
 
