@@ -1,0 +1,103 @@
+/**
+ * npm run build: bundles the program into dist/.
+ *
+ *   dist/virqtop.mjs    the entry: small, readable by any Node since 14.8, loads the rest on demand
+ *   dist/chunks/        everything else, split so that `--help` never reads Ink
+ *   dist/LICENSES.txt   of the packages bundled
+ *
+ * With --bench: the benchmarks, dist/bench.mjs, instead.
+ */
+import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+
+const ROOT = dirname(fileURLToPath(import.meta.url));
+const DIST = join(ROOT, 'dist');
+
+/** @type {import('esbuild').BuildOptions} */
+const COMMON = {
+  absWorkingDir: ROOT,
+  bundle: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node22',
+  outdir: DIST,
+  outExtension: { '.js': '.mjs' },
+  jsx: 'automatic',
+  define: { 'process.env.NODE_ENV': '"production"' },
+  // CommonJS packages in an ES module; `module` without `node:` is what an old Node knows
+  banner: { js: "import{createRequire}from'module';const require=createRequire(import.meta.url);" },
+  logLevel: 'warning',
+};
+
+/** Ink imports react-devtools-core only when DEV is set, but the bundler must find it. */
+const withoutDevtools = {
+  name: 'without-devtools',
+  /** @param {import('esbuild').PluginBuild} bundler */
+  setup(bundler) {
+    bundler.onResolve({ filter: /^react-devtools-core$/ }, ({ path }) => ({ path, namespace: 'stub' }));
+    bundler.onLoad({ filter: /.*/, namespace: 'stub' }, () => ({
+      contents: 'export default { initialize() {}, connectToDevTools() {} };',
+    }));
+  },
+};
+
+async function buildProgram() {
+  const { metafile } = await build({
+    ...COMMON,
+    entryPoints: { virqtop: 'cli/index.ts' },
+    chunkNames: 'chunks/[name]-[hash]',
+    splitting: true,
+    minify: true,
+    legalComments: 'none',
+    metafile: true,
+    plugins: [withoutDevtools],
+  });
+  removeStale(Object.keys(metafile.outputs));
+  chmodSync(join(DIST, 'virqtop.mjs'), 0o755);
+  writeFileSync(join(DIST, 'LICENSES.txt'), licenses(Object.keys(metafile.inputs)));
+}
+
+async function buildBench() {
+  await build({
+    ...COMMON,
+    entryPoints: { bench: 'test/bench/index.ts' },
+    loader: { '.c': 'text' },
+    plugins: [withoutDevtools],
+  });
+}
+
+/** Chunks of earlier builds; they go last, so that the program can be started at any moment. */
+function removeStale(/** @type {string[]} */ outputs) {
+  const chunks = join(DIST, 'chunks');
+  if (!existsSync(chunks)) return;
+  for (const file of readdirSync(chunks)) {
+    if (!outputs.includes(`dist/chunks/${file}`)) rmSync(join(chunks, file), { recursive: true });
+  }
+}
+
+/** The bundle carries code of these packages; their licenses ask to be carried along. */
+function licenses(/** @type {string[]} */ inputs) {
+  const packages = new Set(
+    inputs.flatMap((file) => /^node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(file)?.[1] ?? []),
+  );
+  return [...packages]
+    .sort()
+    .map((name) => {
+      const folder = join(ROOT, 'node_modules', name);
+      const { version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+      const file = readdirSync(folder).find((entry) => /^(licen[cs]e|copying)/i.test(entry));
+      const text = file ? readFileSync(join(folder, file), 'utf8').trim() : '';
+      return `${name} ${version}, ${license}\n\n${text}\n`;
+    })
+    .join(`\n${'-'.repeat(80)}\n\n`);
+}
+
+try {
+  if (process.argv.includes('--bench')) await buildBench();
+  else await buildProgram();
+} catch (error) {
+  if (!error.errors) throw error; // esbuild has printed those of the sources
+  process.exitCode = 1;
+}
