@@ -51,10 +51,10 @@ user interrupts or the reader leaves), 1 the run failed, 2 wrong usage or input.
     usage: ['virqtop proc [options] [scenario]'],
     about: 'Prints a file of /proc as the guest shows it at a simulated time.',
     end: `Examples:
-  virqtop proc --at 5 -g dom1                  /proc/interrupts of dom1 after 5 s
-  virqtop proc --file stat                     /proc/stat of dom0 after 1 s
+  virqtop proc --at 5 -g dom1          /proc/interrupts of dom1 after 5 s
+  virqtop proc --file stat             /proc/stat of dom0 after 1 s
   virqtop proc --import A B --interval 5s --at 5s
-                                               what B looks like, from A on`,
+                                       what B looks like, from A on`,
   },
   scenario: {
     usage: ['virqtop scenario list'],
@@ -63,7 +63,7 @@ user interrupts or the reader leaves), 1 the run failed, 2 wrong usage or input.
   vectors: {
     usage: ['virqtop vectors <dir>'],
     about: `Replays the golden vector files (.jsonl, .jsonl.gz) of a directory against the
-models and prints, per suite, how many cases pass. Exit status 1 if any does not.`,
+models and prints, per suite, how many cases pass. Exit status 1 if not all do.`,
   },
 };
 

@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 /**
  * The entry, `dist/virqtop.mjs`. Everything else is loaded from here, so that a Node too old for the rest
  * can still read this file, hand over to a newer one, or say what is missing.

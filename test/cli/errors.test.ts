@@ -94,7 +94,7 @@ test.each<[args: string[], line: string]>([
   [['-b', '--import', '/dev/zero'], '/dev/zero: too large, at most 32 MiB'],
   [['-b', './a\x1b]0;evil\x07'], './a\\x1b]0;evil\\x07: no such file'],
   // what the machine lacks
-  [['-b', '-g', 'dom77'], "--domain 'dom77': no such domain in xen-pv; did you mean 'dom0'?"],
+  [['-b', '-g', 'dom9'], "--domain 'dom9': no such domain in xen-pv; did you mean 'dom0'?"],
   [['-b', '--fire', 'kdb@1', '-n', '1'], "--fire 'kdb': no such device in xen-pv; did you mean 'kbd'?"],
   [['-b', '--fire', 'kbd@5', '-n', '2'], '--fire kbd@5: the run ends at 2 s'],
   [
