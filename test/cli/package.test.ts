@@ -36,7 +36,7 @@ test('npm pack, npm install --global, run', async () => {
 
   const [tarball] = readdirSync(DIR).filter((f) => f.endsWith('.tgz'));
   const prefix = join(DIR, 'prefix');
-  const install = ['install', '--global', '--offline', '--omit=optional', '--no-audit', '--no-fund'];
+  const install = ['install', '--global', '--offline', '--no-audit', '--no-fund'];
   await run('npm', [...install, '--prefix', prefix, join(DIR, tarball!)], { cwd: DIR, env });
 
   const bin = join(prefix, 'bin/virqtop');
@@ -44,9 +44,9 @@ test('npm pack, npm install --global, run', async () => {
   expect(help.stdout).toMatch(/^Usage: virqtop /);
   const batch = await run(bin, ['-b', '-n', '1'], { cwd: DIR, env });
   expect(batch.stdout).toMatch(/^virqtop - scenario xen-pv, seed 42, time 1\.000 s\n/);
-  // nothing but Node is needed to run: no package was installed beside it
+  // nothing but Node is needed to run; npm may have brought one, if it had it in its cache
   expect(readdirSync(join(prefix, 'lib/node_modules'))).toEqual(['virqtop']);
   const inside = join(prefix, 'lib/node_modules/virqtop/node_modules');
-  const beside = existsSync(inside) ? readdirSync(inside).filter((name) => !name.startsWith('.')) : [];
-  expect(beside).toEqual([]);
+  const beside = existsSync(inside) ? readdirSync(inside) : [];
+  expect(beside.filter((name) => !/^(\.|node-linux-)/.test(name))).toEqual([]);
 });
