@@ -1,0 +1,116 @@
+/** What each action of the key table does. */
+import { sortable } from './columns.ts';
+import { duration, speed } from './format.ts';
+import { helpOverflow } from './help-text.ts';
+import type { Action } from './keymap.ts';
+import type { Session } from './session.ts';
+import { SORTS, type SortColumn } from './table-model.ts';
+import { THEMES } from './theme.ts';
+
+/** times that `burst` fires */
+export const BURST = 10;
+
+export const ACTIONS: Readonly<Record<Action, (session: Session, key: string) => void>> = {
+  fire: (session, key) => fire(session, key, 1),
+  burst(session) {
+    const last = session.frame.snapshot.lastFired?.device;
+    if (last === undefined) session.update({ notice: 'nothing was fired yet: press a digit first' });
+    else fire(session, last, BURST);
+  },
+  pause: (session) => session.driver.togglePause(),
+  step: (session) => session.driver.step(),
+  seek: (session) => session.driver.seek(),
+  slower(session) {
+    session.driver.faster(-1);
+    session.update({ notice: `speed ${speed(session.driver.get().speed)}` });
+  },
+  faster(session) {
+    session.driver.faster(1);
+    session.update({ notice: `speed ${speed(session.driver.get().speed)}` });
+  },
+  nextDomain: (session) => switchDomain(session, 1),
+  previousDomain: (session) => switchDomain(session, -1),
+  up: (session) => move(session, -1),
+  down: (session) => move(session, 1),
+  pageUp: (session) => move(session, -page(session)),
+  pageDown: (session) => move(session, page(session)),
+  first: (session) => move(session, Number.NEGATIVE_INFINITY),
+  last: (session) => move(session, Number.POSITIVE_INFINITY),
+  sort(session) {
+    const at = SORTS.indexOf(session.ui.sort.column);
+    sortBy(session, SORTS[(at + 1) % SORTS.length]!);
+  },
+  sortLeft: (session) => moveSort(session, -1),
+  sortRight: (session) => moveSort(session, 1),
+  reverse(session) {
+    const { sort } = session.ui;
+    session.update({ sort: { ...sort, reverse: !sort.reverse } });
+  },
+  filter: (session) => session.update({ overlay: null, prompt: { kind: 'filter', text: session.ui.filter } }),
+  clear(session) {
+    if (session.ui.overlay) session.update({ overlay: null });
+    else if (session.ui.filter !== '') session.update({ filter: '' });
+  },
+  totals: (session) => session.update({ totals: !session.ui.totals }),
+  hideIdle: (session) => session.update({ hideIdle: !session.ui.hideIdle }),
+  resetRates(session) {
+    session.driver.resetRates();
+    session.update({ notice: 'rates begin anew' });
+  },
+  delay: (session) => session.update({ overlay: null, prompt: { kind: 'delay', text: '' } }),
+  redrawFaster: (session) => redraw(session, -1),
+  redrawSlower: (session) => redraw(session, 1),
+  theme(session) {
+    const at = THEMES.findIndex((t) => t.name === session.ui.theme);
+    const next = THEMES[(at + 1) % THEMES.length]!;
+    session.update({ theme: next.name, notice: `theme ${next.name}: ${next.about}` });
+  },
+  help: (session) => session.update({ overlay: session.ui.overlay === 'help' ? null : 'help', helpTop: 0 }),
+  suspend: (session) => session.options.suspend(),
+  quit: (session) => session.options.quit(),
+};
+
+function fire(session: Session, device: string, times: number): void {
+  const known = session.frame.snapshot.devices.some((d) => d.key === device || d.name === device);
+  if (known) session.driver.fire(device, times);
+  else session.update({ notice: `no device has the key ${device}` });
+}
+
+function switchDomain(session: Session, direction: 1 | -1): void {
+  const { domains } = session.frame.snapshot;
+  const at = domains.indexOf(session.domain);
+  const next = domains[(at + direction + domains.length) % domains.length]!;
+  session.update({ domain: next.name, selected: null });
+}
+
+/** Moves the selection, or scrolls the help. */
+function move(session: Session, by: number): void {
+  const { overlay, helpTop } = session.ui;
+  if (overlay === null) {
+    session.move(by);
+    return;
+  }
+  const { devices } = session.frame.snapshot;
+  const most = helpOverflow(devices, session.size, session.glyphs);
+  session.update({ helpTop: Math.max(0, Math.min(most, helpTop + by)) });
+}
+
+function page(session: Session): number {
+  return Math.max(1, session.table.height - 1);
+}
+
+function sortBy(session: Session, column: SortColumn): void {
+  session.update({ sort: { column, reverse: false } });
+}
+
+function moveSort(session: Session, direction: 1 | -1): void {
+  const columns = sortable(session.table.columns);
+  const at = columns.indexOf(session.ui.sort.column);
+  const next = columns[Math.max(0, Math.min(columns.length - 1, at + direction))];
+  if (next) sortBy(session, next);
+}
+
+function redraw(session: Session, direction: 1 | -1): void {
+  session.driver.slower(direction);
+  session.update({ notice: `a frame every ${duration(session.driver.get().delay * 1e9)}` });
+}

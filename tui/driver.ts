@@ -1,0 +1,395 @@
+/**
+ * Runs a machine against the watcher's time and publishes what there is to see. No React here.
+ *
+ * The machine advances in slices of a few milliseconds, so that keys are answered in between; commands
+ * therefore always take effect between two events. A frame is published once per delay, at once after a
+ * command, and more often while the interrupt that was fired last is still under way.
+ */
+import { type Machine, type Snapshot, takeSnapshot } from '../engine/index.ts';
+import { History } from './history.ts';
+import { JourneyWatch } from './journey-watch.ts';
+
+/** Real time and timers; tests bring their own. */
+export interface Host {
+  /** milliseconds, never going back */
+  now(): number;
+  /** Calls back after so many milliseconds, 0: as soon as input was looked at. The answer cancels it. */
+  after(ms: number, callback: () => void): () => void;
+}
+
+/** Fired by the scenario's command line: a device at a simulated moment. */
+export interface ScriptedFire {
+  readonly device: string;
+  /** simulated ns since boot */
+  readonly at: number;
+  readonly times: number;
+}
+
+/** `seeking`: running as fast as possible to the next interrupt. */
+export type RunState = 'running' | 'paused' | 'seeking';
+
+/** What there is to see at one moment. */
+export interface Frame {
+  readonly number: number;
+  readonly snapshot: Snapshot;
+  /** one sample earlier: what differs has just changed */
+  readonly base: Snapshot;
+  readonly history: History;
+  readonly state: RunState;
+  /** asked for, in simulated seconds per second; Infinity: as fast as possible */
+  readonly speed: number;
+  /** reached during the last delay; NaN while unknown */
+  readonly achieved: number;
+  /** seconds between frames */
+  readonly delay: number;
+  /** nothing will ever happen again */
+  readonly ended: boolean;
+}
+
+export interface DriverOptions {
+  readonly speed?: number | undefined;
+  readonly delay?: number | undefined;
+  readonly fires?: readonly ScriptedFire[] | undefined;
+  readonly onError?: ((error: Error) => void) | undefined;
+}
+
+/** Speeds that the keys step through. */
+export const SPEEDS: readonly number[] = [
+  1e-6,
+  1e-5,
+  1e-4,
+  1e-3,
+  0.01,
+  0.1,
+  0.2,
+  0.5,
+  1,
+  2,
+  5,
+  10,
+  100,
+  1000,
+  Number.POSITIVE_INFINITY,
+];
+
+/** Delays that the keys step through, in seconds. */
+export const DELAYS: readonly number[] = [0.1, 0.2, 0.5, 1, 2, 3, 5, 10];
+
+const MIN_DELAY = 0.05;
+const MAX_DELAY = 3600;
+/** real ms that a slice may take before input is looked at */
+const BUDGET = 15;
+/** real ms between slices when the machine keeps up */
+const PERIOD = 20;
+/** after a longer standstill simulated time does not try to catch up */
+const STALL = 250;
+/** events between two looks at the real clock */
+const STRIDE = 64;
+/** events between two looks at a journey under way: far fewer than the trace ring holds */
+const JOURNEY_STRIDE = 4096;
+
+export class Driver {
+  readonly history = new History();
+  private readonly listeners = new Set<() => void>();
+  private readonly journey: JourneyWatch;
+  private readonly fires: ScriptedFire[];
+  private frame: Frame;
+  /** the snapshot that the history was fed with last */
+  private sampled: Snapshot;
+  private state: RunState = 'paused';
+  private speed: number;
+  private delay: number;
+  private achieved = Number.NaN;
+  private cancel: (() => void) | undefined;
+  /** where simulated and real time met last */
+  private anchor = { sim: 0, real: 0 };
+  private lastSlice = 0;
+  /** real ms that the machine ran */
+  private watched = 0;
+  private tick = { due: 0, sim: 0, watched: 0 };
+
+  constructor(
+    readonly machine: Machine,
+    private readonly host: Host,
+    private readonly options: DriverOptions = {},
+  ) {
+    this.speed = options.speed ?? 1;
+    this.delay = options.delay ?? 1;
+    this.fires = [...(options.fires ?? [])].sort((a, b) => a.at - b.at);
+    this.journey = new JourneyWatch(machine);
+    this.sampled = this.look();
+    this.history.sample(this.sampled.time, 0);
+    this.feed(this.sampled);
+    this.frame = this.makeFrame(this.sampled, this.sampled, 1);
+  }
+
+  /** For `useSyncExternalStore`: the same object until something was published. */
+  readonly get = (): Frame => this.frame;
+
+  readonly subscribe = (listener: () => void): (() => void) => {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  };
+
+  /** Lets time run. */
+  run(): void {
+    if (this.state === 'running') return;
+    this.state = 'running';
+    const now = this.host.now();
+    this.meet(now);
+    this.lastSlice = now;
+    this.tick = { due: now + this.delay * 1000, sim: this.machine.clock.now, watched: this.watched };
+    this.schedule(0);
+    this.publish();
+  }
+
+  pause(): void {
+    this.halt();
+    this.sample();
+  }
+
+  togglePause(): void {
+    if (this.state === 'paused') this.run();
+    else this.pause();
+  }
+
+  /** Stops time without a word: the terminal is away, or the monitor ends. The answer lets it go on. */
+  suspend(): () => void {
+    const { state } = this;
+    this.halt();
+    return () => {
+      if (state === 'running') this.run();
+    };
+  }
+
+  /** One event, then pause. */
+  step(): void {
+    this.halt();
+    this.guard(() => {
+      if (!this.fireDue(this.machine.clock.next)) this.machine.step();
+    });
+    this.sample();
+  }
+
+  /** As fast as possible until an interrupt was taken, then pause. */
+  seek(): void {
+    this.halt();
+    this.state = 'seeking';
+    this.schedule(0);
+    this.publish();
+  }
+
+  setSpeed(speed: number): void {
+    this.speed = speed;
+    this.achieved = Number.NaN;
+    this.meet(this.host.now());
+    this.publish();
+  }
+
+  /** One step up or down the list of speeds. */
+  faster(direction: 1 | -1): void {
+    this.setSpeed(stepThrough(SPEEDS, this.speed, direction));
+  }
+
+  setDelay(seconds: number): void {
+    this.delay = Math.min(MAX_DELAY, Math.max(MIN_DELAY, seconds));
+    this.tick.due = Math.min(this.tick.due, this.host.now() + this.delay * 1000);
+    this.publish();
+  }
+
+  /** One step up or down the list of delays. */
+  slower(direction: 1 | -1): void {
+    this.setDelay(stepThrough(DELAYS, this.delay, direction));
+  }
+
+  /** Fires a device; what came of it so far is on the next frame, which is published at once. */
+  fire(device: string, times = 1): void {
+    this.guard(() => {
+      this.machine.fire(device, times);
+      this.journey.fired(this.host.now());
+      if (this.state === 'running') this.advance(this.target(this.host.now()));
+    });
+    if (this.state === 'paused') this.sample();
+    else this.publish();
+  }
+
+  /** Rates and sparklines begin anew. */
+  resetRates(): void {
+    this.history.reset();
+    this.sampled = this.look();
+    this.history.sample(this.sampled.time, this.watched);
+    this.feed(this.sampled);
+    this.emit(this.makeFrame(this.sampled, this.sampled));
+  }
+
+  private readonly slice = (): void => {
+    this.cancel = undefined;
+    const kept = this.guard(() => (this.state === 'seeking' ? this.seekSlice() : this.runSlice()));
+    if (this.state === 'paused') return;
+    const wait = kept ? Math.min(PERIOD, this.tick.due - this.host.now()) : 0;
+    this.schedule(Math.max(0, wait));
+  };
+
+  /** @returns whether the machine kept up with real time */
+  private runSlice(): boolean {
+    const now = this.host.now();
+    if (now - this.lastSlice > STALL) this.meet(now - STALL);
+    this.watched += Math.min(now - this.lastSlice, STALL);
+    this.lastSlice = now;
+    const kept = this.advance(this.target(now));
+    if (!kept) this.meet(this.host.now());
+    if (now >= this.tick.due) {
+      this.onTick(now);
+    } else if (this.journey.active) {
+      if (this.journey.look()) this.publish();
+      this.journey.settle(now);
+    }
+    return kept;
+  }
+
+  /** @returns whether the next interrupt was found */
+  private seekSlice(): boolean {
+    const { machine, host } = this;
+    const before = machine.platform.totals().interrupts;
+    const deadline = host.now() + BUDGET;
+    for (let n = 1; n % STRIDE !== 0 || host.now() < deadline; n++) {
+      const more = this.fireDue(machine.clock.next) || machine.step();
+      if (!more || machine.platform.totals().interrupts !== before) {
+        this.pause();
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** Runs to a moment unless a slice's time is up first; false if it was. */
+  private advance(target: number): boolean {
+    const { machine, host, journey } = this;
+    const { clock } = machine;
+    const deadline = host.now() + BUDGET;
+    for (let n = 1; ; n++) {
+      const { next } = clock;
+      if (!this.fireDue(Math.min(next, target))) {
+        if (next > target || next === Number.POSITIVE_INFINITY) break;
+        machine.step();
+      }
+      if (n % JOURNEY_STRIDE === 0) journey.look();
+      if (n % STRIDE === 0 && host.now() >= deadline) return false;
+    }
+    if (target !== Number.POSITIVE_INFINITY) machine.runUntil(target);
+    return true;
+  }
+
+  /** Fires the next device of the script if it is due before `limit`; everything earlier has run. */
+  private fireDue(limit: number): boolean {
+    const fire = this.fires[0];
+    if (!fire || fire.at >= limit) return false;
+    this.fires.shift();
+    this.machine.runUntil(fire.at);
+    this.machine.fire(fire.device, fire.times);
+    this.journey.fired(this.host.now());
+    return true;
+  }
+
+  /** The simulated time that it should be by now. */
+  private target(now: number): number {
+    if (this.speed === Number.POSITIVE_INFINITY) return Number.POSITIVE_INFINITY;
+    return Math.floor(this.anchor.sim + (now - this.anchor.real) * 1e6 * this.speed);
+  }
+
+  private meet(real: number): void {
+    this.anchor = { sim: this.machine.clock.now, real };
+  }
+
+  private onTick(now: number): void {
+    const { watched, delay } = this;
+    const sim = this.machine.clock.now;
+    if (watched > this.tick.watched)
+      this.achieved = (sim - this.tick.sim) / (watched - this.tick.watched) / 1e6;
+    this.tick = { due: Math.max(this.tick.due, now - delay * 500) + delay * 1000, sim, watched };
+    this.sample();
+  }
+
+  private halt(): void {
+    this.cancel?.();
+    this.cancel = undefined;
+    this.state = 'paused';
+  }
+
+  private schedule(ms: number): void {
+    this.cancel?.();
+    this.cancel = this.host.after(ms, this.slice);
+  }
+
+  /** Feeds the history and publishes; what changes from here on is new. */
+  private sample(): void {
+    const base = this.sampled;
+    this.sampled = this.look();
+    this.history.sample(this.sampled.time, this.watched);
+    this.feed(this.sampled);
+    this.emit(this.makeFrame(this.sampled, base));
+  }
+
+  /** Publishes without moving the history on. */
+  private publish(): void {
+    this.emit(this.makeFrame(this.look(), this.frame.base));
+  }
+
+  private look(): Snapshot {
+    this.journey.look();
+    return { ...takeSnapshot(this.machine), lastFired: this.journey.journey };
+  }
+
+  private makeFrame(snapshot: Snapshot, base: Snapshot, number = this.frame.number + 1): Frame {
+    const { history, state, speed, achieved, delay } = this;
+    const ended = this.fires.length === 0 && this.machine.clock.next === Number.POSITIVE_INFINITY;
+    return { number, snapshot, base, history, state, speed, achieved, delay, ended };
+  }
+
+  private emit(frame: Frame): void {
+    this.frame = frame;
+    for (const listener of [...this.listeners]) listener();
+  }
+
+  private feed(snapshot: Snapshot): void {
+    const { history } = this;
+    history.count('interrupts', snapshot.totals.interrupts);
+    history.count('upcalls', snapshot.totals.upcalls);
+    for (const cpu of snapshot.cpus) {
+      history.count(`guest ${cpu.cpu}`, cpu.guestNs);
+      history.count(`xen ${cpu.cpu}`, cpu.xenNs);
+    }
+    for (const { name, interrupts } of snapshot.domains) {
+      for (const row of interrupts.rows) history.count(rowKey(name, row.irq), sum(row.counts));
+      for (const row of interrupts.arch) history.count(rowKey(name, row.label), sum(row.counts));
+    }
+  }
+
+  /** An error of the machine ends the run. */
+  private guard<T>(work: () => T): T | undefined {
+    try {
+      return work();
+    } catch (error) {
+      this.halt();
+      this.options.onError?.(error instanceof Error ? error : new Error(String(error)));
+      return undefined;
+    }
+  }
+}
+
+/** Under which name the history keeps a row of a domain. */
+export function rowKey(domain: string, row: number | string): string {
+  return `${domain} ${row}`;
+}
+
+function sum(counts: readonly number[]): number {
+  let total = 0;
+  for (const n of counts) total += n;
+  return total;
+}
+
+/** The neighbour of a value in an ascending list. */
+function stepThrough(list: readonly number[], value: number, direction: 1 | -1): number {
+  const next = direction > 0 ? list.find((v) => v > value) : list.findLast((v) => v < value);
+  return next ?? value;
+}

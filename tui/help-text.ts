@@ -1,0 +1,90 @@
+/** The help: every key of the table by groups, and what the marks on the screen mean. */
+import type { DeviceSnapshot } from '../engine/index.ts';
+import { footerHeight } from './components/footer.tsx';
+import { sanitize } from './format.ts';
+import type { Glyphs } from './glyphs.ts';
+import { GROUPS, KEYMAP } from './keymap.ts';
+import { LineBuilder } from './line.ts';
+import type { Size } from './session.ts';
+
+/** Widest line of a block. */
+export const HELP_COLUMN = 38;
+const GAP = 3;
+const LABEL = 10;
+
+/** Lines that belong together, a heading first. */
+export type HelpBlock = readonly LineBuilder[];
+
+export function helpBlocks(devices: readonly DeviceSnapshot[], glyphs: Glyphs): HelpBlock[] {
+  const entry = (label: string, about: string) =>
+    new LineBuilder().add(' ').add(label, 'key').to(LABEL).add(about);
+  const blocks = GROUPS.map((group): HelpBlock => {
+    const lines = [new LineBuilder().add(group, 'heading')];
+    for (const b of KEYMAP.filter((k) => k.group === group)) lines.push(entry(b.label, b.about));
+    if (group === 'Fire') {
+      for (const d of devices)
+        lines.push(entry(`  ${d.key}`, sanitize(`${d.name}: ${d.title}`, glyphs.ascii)));
+    }
+    return lines;
+  });
+  const mark = (sign: string, about: string) => new LineBuilder().add(` ${sign}`).to(LABEL).add(about);
+  const { bar, heat, spark } = glyphs;
+  blocks.push([
+    new LineBuilder().add('Marks', 'heading'),
+    mark('P M A', 'pending, masked, being handled'),
+    mark('+250', 'counted since the last frame'),
+    mark('/s', 'per second of simulated time'),
+    mark(`${spark[1]}${spark.at(-1)}`, "30 s of watching, each row's own peak"),
+    mark(`${bar.guest} ${bar.xen} ${bar.idle}`, 'CPU in guests, in Xen, idle'),
+    mark(heat.join(''), "a row's CPUs, none to most"),
+    mark('dim row', 'idle for 30 s'),
+  ]);
+  return blocks;
+}
+
+/** The blocks in as many columns as pad, filled from left to right. */
+export function helpLines(blocks: readonly HelpBlock[], width: number): LineBuilder[] {
+  const columns = Math.max(1, Math.min(3, Math.floor((width - 1 + GAP) / (HELP_COLUMN + GAP))));
+  const stacks = balance(blocks, columns);
+  const height = Math.max(...stacks.map((s) => s.length));
+  const cell = Math.min(60, Math.floor((width - 1 + GAP) / columns) - GAP);
+  return Array.from({ length: height }, (_, row) => {
+    const line = new LineBuilder();
+    stacks.forEach((stack, c) => {
+      const piece = stack[row];
+      if (!piece || piece.width === 0) return;
+      line.to(1 + c * (cell + GAP)).append(piece);
+    });
+    return line;
+  });
+}
+
+/** Blocks keep their order; the columns become as even as that allows. */
+function balance(blocks: readonly HelpBlock[], columns: number): LineBuilder[][] {
+  const total = blocks.reduce((n, b) => n + b.length + 1, 0);
+  for (let height = Math.ceil(total / columns); ; height++) {
+    const stacks: LineBuilder[][] = [[]];
+    for (const block of blocks) {
+      const last = stacks.at(-1)!;
+      if (last.length > 0 && last.length + 1 + block.length > height) stacks.push([...block]);
+      else last.push(...(last.length > 0 ? [new LineBuilder()] : []), ...block);
+    }
+    if (stacks.length <= columns) return stacks;
+  }
+}
+
+/** Lines of the help view: what the top line and the keys leave. */
+export function helpHeight(devices: readonly DeviceSnapshot[], size: Size): number {
+  return size.rows - 1 - footerHeight(devices, size.columns);
+}
+
+/** Lines of the help below its title and a blank. */
+export function helpRoom(height: number): number {
+  return height - 2;
+}
+
+/** How far the help can be scrolled. */
+export function helpOverflow(devices: readonly DeviceSnapshot[], size: Size, glyphs: Glyphs): number {
+  const all = helpLines(helpBlocks(devices, glyphs), size.columns).length;
+  return Math.max(0, all - helpRoom(helpHeight(devices, size)));
+}

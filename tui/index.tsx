@@ -1,0 +1,164 @@
+/** The monitor from start to stop: one machine, one terminal, one exit code. */
+import { render, useApp } from 'ink';
+import { useEffect } from 'react';
+import { type Machine, takeSnapshot } from '../engine/index.ts';
+import { App } from './app.tsx';
+import { Driver, type Host, type ScriptedFire } from './driver.ts';
+import { clockTime, sanitize } from './format.ts';
+import { ASCII, BLOCKS, wantsAscii } from './glyphs.ts';
+import { Session, type Size } from './session.ts';
+import { Terminal } from './terminal.ts';
+import { colourDepth, THEMES, themeNamed } from './theme.ts';
+
+export type { ScriptedFire } from './driver.ts';
+export { THEMES } from './theme.ts';
+
+export interface MonitorOptions {
+  /** the domain shown first; otherwise the machine's first */
+  readonly domain?: string | undefined;
+  /** seconds between frames, 1 */
+  readonly delay?: number | undefined;
+  /** simulated seconds per second, 1; Infinity: as fast as possible */
+  readonly speed?: number | undefined;
+  /** no characters beyond ASCII */
+  readonly ascii?: boolean | undefined;
+  readonly color?: 'auto' | 'always' | 'never' | undefined;
+  readonly theme?: string | undefined;
+  /** fired by itself at its simulated time */
+  readonly scriptedFires?: readonly ScriptedFire[] | undefined;
+}
+
+/** Runs the monitor on the process's terminal until it is quit. @returns the exit code */
+export async function runMonitor(machine: Machine, options: MonitorOptions = {}): Promise<number> {
+  const problem = findProblem(machine, options);
+  if (problem !== undefined) {
+    process.stderr.write(`virqtop: ${problem}\n`);
+    return 2;
+  }
+  const { code, error } = await monitor(machine, options);
+  if (error) process.stderr.write(`virqtop: ${describe(error, machine)}\n`);
+  return code;
+}
+
+function findProblem(machine: Machine, { domain, theme }: MonitorOptions): string | undefined {
+  if (theme !== undefined && !themeNamed(theme)) {
+    return `no theme ${sanitize(theme)}; there are ${THEMES.map((t) => t.name).join(', ')}`;
+  }
+  const domains = takeSnapshot(machine).domains.map((d) => d.name);
+  if (domain !== undefined && !domains.includes(domain)) {
+    return `no domain ${sanitize(domain)} in ${machine.scenario.name}; there are ${domains.join(', ')}`;
+  }
+  if (process.env.TERM === 'dumb') return 'TERM=dumb cannot show the monitor: use -b';
+  return undefined;
+}
+
+interface Outcome {
+  readonly code: number;
+  readonly error?: Error | undefined;
+}
+
+async function monitor(machine: Machine, options: MonitorOptions): Promise<Outcome> {
+  const { stdin, stdout, env } = process;
+  let finish!: (outcome: Outcome) => void;
+  const finished = new Promise<Outcome>((resolve) => {
+    finish = resolve;
+  });
+  const end = (code: number, error?: Error) => finish({ code, error });
+
+  const driver = new Driver(machine, HOST, {
+    speed: options.speed,
+    delay: options.delay,
+    fires: options.scriptedFires,
+    onError: (error) => end(1, error),
+  });
+  const ascii = options.ascii || wantsAscii(env);
+  const session = new Session(driver, {
+    domain: options.domain ?? driver.get().snapshot.domains[0]!.name,
+    theme: options.theme ?? THEMES[0]!.name,
+    depth: colourDepth(options.color ?? 'auto', env),
+    glyphs: ascii ? ASCII : BLOCKS,
+    size: sizeOf(stdout),
+    quit: () => end(0),
+    suspend: () => void terminal.suspend(),
+  });
+
+  let suspendInk: SuspendInk | undefined;
+  const terminal = new Terminal(stdin, stdout, {
+    key: (key) => session.press(key),
+    end,
+    resize() {
+      // whatever the terminal made of the old picture: draw it anew
+      ink.clear();
+      session.resize(sizeOf(stdout));
+    },
+    async leave() {
+      const goOn = driver.suspend();
+      const suspension = await suspendInk?.();
+      return async () => {
+        await suspension?.resume();
+        session.resize(sizeOf(stdout));
+        goOn();
+      };
+    },
+  });
+  terminal.start();
+  const ink = render(
+    <>
+      <Handle take={(suspend) => (suspendInk = suspend)} />
+      <App session={session} />
+    </>,
+    {
+      alternateScreen: true,
+      incrementalRendering: true,
+      interactive: true,
+      maxFps: 60,
+      exitOnCtrlC: false,
+    },
+  );
+  // an error while drawing unmounts the screen
+  ink.waitUntilExit().then(
+    () => end(0),
+    (error: Error) => end(1, error),
+  );
+  driver.run();
+
+  const outcome = await finished;
+  driver.suspend();
+  session.close();
+  terminal.stop();
+  ink.unmount();
+  await ink.waitUntilExit().catch(() => {});
+  return outcome;
+}
+
+type SuspendInk = ReturnType<typeof useApp>['suspendTerminal'];
+
+/** Hands out what only a component can get at: how to leave the screen for a while. */
+function Handle({ take }: { readonly take: (suspend: SuspendInk) => void }) {
+  const { suspendTerminal } = useApp();
+  useEffect(() => take(suspendTerminal), [take, suspendTerminal]);
+  return null;
+}
+
+function sizeOf({ columns, rows }: NodeJS.WriteStream): Size {
+  return { columns: columns > 0 ? columns : 80, rows: rows > 0 ? rows : 24 };
+}
+
+/** One line: what went wrong, and where to find it again. */
+function describe(error: Error, machine: Machine): string {
+  const message = sanitize(error.message.split('\n')[0] ?? '') || error.name;
+  const { now, events } = machine.clock;
+  return `${message} (${machine.scenario.name}, seed ${machine.seed}, t ${clockTime(now, 9)}, event ${events})`;
+}
+
+const HOST: Host = {
+  now: () => performance.now(),
+  after(ms, callback) {
+    if (ms > 0) {
+      const timer = setTimeout(callback, ms);
+      return () => clearTimeout(timer);
+    }
+    const immediate = setImmediate(callback);
+    return () => clearImmediate(immediate);
+  },
+};

@@ -1,0 +1,175 @@
+/**
+ * Every key of the monitor, in one table. It drives the input, prints the help and names the keys of the
+ * bottom line.
+ */
+
+export type Action =
+  | 'fire'
+  | 'burst'
+  | 'pause'
+  | 'step'
+  | 'seek'
+  | 'slower'
+  | 'faster'
+  | 'nextDomain'
+  | 'previousDomain'
+  | 'up'
+  | 'down'
+  | 'pageUp'
+  | 'pageDown'
+  | 'first'
+  | 'last'
+  | 'sort'
+  | 'sortLeft'
+  | 'sortRight'
+  | 'reverse'
+  | 'filter'
+  | 'clear'
+  | 'totals'
+  | 'hideIdle'
+  | 'resetRates'
+  | 'delay'
+  | 'redrawFaster'
+  | 'redrawSlower'
+  | 'theme'
+  | 'help'
+  | 'suspend'
+  | 'quit';
+
+export const GROUPS = ['Fire', 'Time', 'Look', 'Table', 'Screen'] as const;
+export type Group = (typeof GROUPS)[number];
+
+export interface Binding {
+  /** names of keys as the decoder gives them */
+  readonly keys: readonly string[];
+  /** as the help prints them */
+  readonly label: string;
+  readonly group: Group;
+  readonly action: Action;
+  readonly about: string;
+  /** for the bottom line: the word beside the key, and how dearly it is kept there */
+  readonly footer?: { readonly key: string; readonly word: string; readonly keep: number };
+}
+
+export const KEYMAP: readonly Binding[] = [
+  {
+    keys: ['1', '2', '3', '4', '5', '6', '7', '8', '9', '0'],
+    label: '1-9 0',
+    group: 'Fire',
+    action: 'fire',
+    about: 'fire the device of that number',
+  },
+  {
+    keys: ['B'],
+    label: 'B',
+    group: 'Fire',
+    action: 'burst',
+    about: 'burst: fire the last device ten times',
+    footer: { key: 'B', word: 'burst', keep: 5 },
+  },
+  {
+    keys: ['space'],
+    label: 'space',
+    group: 'Time',
+    action: 'pause',
+    about: 'pause, or go on',
+    footer: { key: 'space', word: 'pause', keep: 8 },
+  },
+  {
+    keys: ['.'],
+    label: '.',
+    group: 'Time',
+    action: 'step',
+    about: 'one event, then pause',
+    footer: { key: '.', word: 'step', keep: 6 },
+  },
+  {
+    keys: ['n'],
+    label: 'n',
+    group: 'Time',
+    action: 'seek',
+    about: 'run to the next interrupt, then pause',
+    footer: { key: 'n', word: 'next', keep: 4 },
+  },
+  { keys: ['['], label: '[', group: 'Time', action: 'slower', about: 'slow down, to a millionth' },
+  {
+    keys: [']'],
+    label: ']',
+    group: 'Time',
+    action: 'faster',
+    about: 'speed up, to as fast as possible',
+    footer: { key: '[ ]', word: 'speed', keep: 3 },
+  },
+  {
+    keys: ['right'],
+    label: 'right',
+    group: 'Look',
+    action: 'nextDomain',
+    about: 'next domain',
+    footer: { key: 'left right', word: 'domain', keep: 2 },
+  },
+  { keys: ['left'], label: 'left', group: 'Look', action: 'previousDomain', about: 'previous domain' },
+  { keys: ['up', 'k'], label: 'up k', group: 'Look', action: 'up', about: 'one row up' },
+  { keys: ['down', 'j'], label: 'down j', group: 'Look', action: 'down', about: 'one row down' },
+  { keys: ['pageup'], label: 'PgUp', group: 'Look', action: 'pageUp', about: 'one page up' },
+  { keys: ['pagedown'], label: 'PgDn', group: 'Look', action: 'pageDown', about: 'one page down' },
+  { keys: ['home', 'g'], label: 'Home g', group: 'Look', action: 'first', about: 'first row' },
+  { keys: ['end', 'G'], label: 'End G', group: 'Look', action: 'last', about: 'last row' },
+  {
+    keys: ['s'],
+    label: 's',
+    group: 'Table',
+    action: 'sort',
+    about: 'sort by number, total, rate, chip, name',
+    footer: { key: 's', word: 'sort', keep: 2 },
+  },
+  { keys: ['<'], label: '<', group: 'Table', action: 'sortLeft', about: 'sort by the column to the left' },
+  { keys: ['>'], label: '>', group: 'Table', action: 'sortRight', about: 'sort by the column to the right' },
+  { keys: ['R'], label: 'R', group: 'Table', action: 'reverse', about: 'reverse the order' },
+  {
+    keys: ['/', 'f'],
+    label: '/ f',
+    group: 'Table',
+    action: 'filter',
+    about: 'filter by a regular expression',
+    footer: { key: '/', word: 'filter', keep: 2 },
+  },
+  { keys: ['esc'], label: 'Esc', group: 'Table', action: 'clear', about: 'clear the filter, close the help' },
+  { keys: ['t'], label: 't', group: 'Table', action: 'totals', about: 'totals, or one column per CPU' },
+  { keys: ['z'], label: 'z', group: 'Table', action: 'hideIdle', about: 'hide rows idle for 30 s' },
+  { keys: ['r'], label: 'r', group: 'Table', action: 'resetRates', about: 'reset rates and sparklines' },
+  { keys: ['d'], label: 'd', group: 'Screen', action: 'delay', about: 'ask for the delay between frames' },
+  { keys: ['+', '='], label: '+', group: 'Screen', action: 'redrawFaster', about: 'redraw more often' },
+  { keys: ['-'], label: '-', group: 'Screen', action: 'redrawSlower', about: 'redraw less often' },
+  { keys: ['o'], label: 'o', group: 'Screen', action: 'theme', about: 'next theme' },
+  {
+    keys: ['?', 'f1'],
+    label: '? F1',
+    group: 'Screen',
+    action: 'help',
+    about: 'this help',
+    footer: { key: '?', word: 'help', keep: 10 },
+  },
+  {
+    keys: ['ctrl-z'],
+    label: 'Ctrl-Z',
+    group: 'Screen',
+    action: 'suspend',
+    about: 'back to the shell, fg returns',
+  },
+  {
+    keys: ['q', 'ctrl-c'],
+    label: 'q Ctrl-C',
+    group: 'Screen',
+    action: 'quit',
+    about: 'quit',
+    footer: { key: 'q', word: 'quit', keep: 9 },
+  },
+];
+
+const BY_KEY = new Map(KEYMAP.flatMap((b) => b.keys.map((key) => [key, b] as const)));
+
+/** What a key does; undefined if nothing. */
+export function bindingOf(key: string): Binding | undefined {
+  return BY_KEY.get(key);
+}
