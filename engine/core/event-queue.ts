@@ -82,11 +82,11 @@ export class EventQueue {
    */
   schedule(task: number, when: number, priority: Priority): void {
     if (!(when < Infinity)) throw new Error(`an event cannot be due at ${when}`);
-    const order = priority * SEQ_LIMIT + this.seq++;
-    this.orders[task] = order;
-    if (this.pos[task]! >= 0) {
-      this.closeHole();
-      this.settleAt(this.pos[task]!, task, when);
+    const queued = this.pos[task]! >= 0;
+    if (queued) this.closeHole(); // by the order that the task still has
+    this.orders[task] = priority * SEQ_LIMIT + this.seq++;
+    if (queued) {
+      this.place(this.pos[task]!, task, when);
     } else if (this.hole) {
       this.hole = false;
       this.siftDown(0, task, when);
@@ -179,11 +179,11 @@ export class EventQueue {
     const task = this.ids[last]!;
     const when = this.whens[last]!;
     this.whens[last] = Infinity;
-    if (at !== last) this.settleAt(at, task, when);
+    if (at !== last) this.place(at, task, when);
   }
 
   /** Puts an entry in a place whose old one is void, and from there where it belongs. */
-  private settleAt(at: number, task: number, when: number): void {
+  private place(at: number, task: number, when: number): void {
     if (at > 0 && this.before(task, when, (at - 1) >> 2)) this.siftUp(at, task, when);
     else this.siftDown(at, task, when);
   }
