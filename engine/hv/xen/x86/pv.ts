@@ -6,8 +6,8 @@
 import type { Hypercalls } from '../../../abi/hypercalls.ts';
 import { EINVAL, ENOSPC } from '../../../abi/xen.ts';
 import type { Ns } from '../../../core/clock.ts';
-import { timing } from '../../../timing.ts';
 import type { Tracepoint } from '../../../core/trace.ts';
+import { timing } from '../../../timing.ts';
 import type { Vcpu } from '../../pcpu.ts';
 import type { Domain } from '../domain.ts';
 import type { Xen } from './xen.ts';

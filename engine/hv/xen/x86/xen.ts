@@ -3,7 +3,7 @@
  * together. Reading it top to bottom follows an interrupt: into Xen, to a domain's event channel, to the
  * virtual CPU that is notified, and into the guest.
  */
-import type { EvtchnDomainInit, EvtchnOutput, PendOutcome } from '../evtchn-types.ts';
+
 import type { Books, SlotId, SourceId } from '../../../core/books.ts';
 import type { Clock, Ns, Task } from '../../../core/clock.ts';
 import { Priority } from '../../../core/event-queue.ts';
@@ -17,6 +17,7 @@ import { type Hypervisor, Pcpu, type PcpuWiring, Vcpu } from '../../pcpu.ts';
 import type { Scheduler, SchedulerHost } from '../../scheduler.ts';
 import { Domain, type DomainInit } from '../domain.ts';
 import { EventChannels } from '../evtchn.ts';
+import type { EvtchnDomainInit, EvtchnOutput, PendOutcome } from '../evtchn-types.ts';
 import {
   APIC_TIMER_VECTOR,
   EVENT_CHECK_VECTOR,
@@ -127,7 +128,9 @@ export class Xen implements Hypervisor, EvtchnOutput, IrqHost, SchedulerHost, Pa
       this.timers.timer(`cpu${cpu.cpu}.slice`, (on) => on.raiseSoftirq(this.scheduleSoftirq)),
     );
     if (scheduler instanceof Credit) this.startTicks(scheduler);
-    this.singleshot = vcpus.map((v) => this.timers.timer(`${v.id}.singleshot`, (on) => this.timerEvent(v, on)));
+    this.singleshot = vcpus.map((v) =>
+      this.timers.timer(`${v.id}.singleshot`, (on) => this.timerEvent(v, on)),
+    );
     this.channels = shop.parts.add(new EventChannels(this, { profile: options.profile }));
     this.irqs = shop.parts.add(new PhysicalIrqs(this, options.gsis, options.irqs));
     this.fromXen = this.books.sourceOf('xen');

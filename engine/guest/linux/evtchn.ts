@@ -1,0 +1,435 @@
+/**
+ * Event channels as interrupts (drivers/xen/events/events_base.c; drivers/xen/core/evtchn.c in the older
+ * trees): binding, numbers, chips, the upcall's loop, which CPU is notified.
+ */
+import { VIRQ_TIMER } from '../../abi/xen.ts';
+import type { Hypercalls } from '../../abi/hypercalls.ts';
+import type { Books, SlotId } from '../../core/books.ts';
+import type { Part, Plain } from '../../core/state.ts';
+import type { LinuxCpu } from './entry.ts';
+import type { EventAbi } from './events-abi.ts';
+import type { IrqChip, IrqDesc, IrqTable } from './irq-core.ts';
+import { LateEoi } from './late-eoi.ts';
+import type { KernelProfile } from './profiles.ts';
+
+/** Why a port is masked (EVT_MASK_REASON_*). */
+export const EXPLICIT = 1;
+export const TEMPORARY = 2;
+export const EOI_PENDING = 4;
+
+/** What the kernel keeps of a bound port (struct irq_info). */
+export interface IrqInfo {
+  readonly port: number;
+  readonly desc: IrqDesc;
+  readonly kind: 'pirq' | 'virq' | 'ipi' | 'event';
+  cpu: number;
+  maskReason: number;
+  /** being handled; for late EOI until it is over */
+  active: boolean;
+  spurious: number;
+  /** jiffies: the EOI is held back until then; 0: not */
+  eoiTime: number;
+  eoiCpu: number;
+  epoch: number;
+}
+
+export interface EventsHost {
+  readonly id: string;
+  readonly profile: KernelProfile;
+  readonly irqs: IrqTable;
+  readonly books: Books;
+  readonly cpuCount: number;
+  /** first number of event channels */
+  readonly dynamicBase: number;
+  slot(port: number): SlotId;
+  hypercalls(cpu: number): Hypercalls;
+  jiffies(): number;
+  upcallPending(cpu: number): boolean;
+  setUpcall(cpu: number, pending: boolean | undefined, mask: boolean | undefined): void;
+  /** a late EOI is due on this CPU after a number of jiffies */
+  delayEoi(cpu: number, jiffies: number): void;
+}
+
+export class EventIrqs implements Part {
+  readonly id: string;
+  readonly infos: (IrqInfo | undefined)[] = [];
+  readonly late: LateEoi;
+  /** per CPU: event channels that notify it */
+  private readonly channelsOn: number[];
+  /** per CPU and kind: the port */
+  private readonly virqPort: number[][];
+  private readonly ipiPort: Map<string, number>[];
+  /** numbers whose descriptors are freed after a grace period */
+  private freeing: number[] = [];
+  private readonly chips: { percpu: IrqChip; dynamic: IrqChip; late: IrqChip; pirq: IrqChip };
+
+  constructor(
+    private readonly host: EventsHost,
+    readonly abi: EventAbi,
+  ) {
+    this.id = `${host.id}.irq_info`;
+    this.late = new LateEoi(host, this);
+    this.channelsOn = new Array(host.cpuCount).fill(0);
+    this.virqPort = Array.from({ length: host.cpuCount }, () => []);
+    this.ipiPort = Array.from({ length: host.cpuCount }, () => new Map());
+    this.chips = this.makeChips();
+  }
+
+  // binding
+
+  /** bind_virq_to_irq. A per-CPU VIRQ's interrupt stays on its CPU. */
+  bindVirq(virq: number, cpu: number, percpu: boolean, shared?: IrqDesc): IrqDesc {
+    const { flows } = this.host.profile;
+    const desc = shared ?? this.allocate(percpu ? this.chips.percpu : this.chips.dynamic, flows.virq);
+    const port = check(this.host.hypercalls(0).bindVirq(virq, cpu), 'EVTCHNOP_bind_virq');
+    this.virqPort[cpu]![virq] = port;
+    this.setup(port, desc, 'virq', percpu ? cpu : 0);
+    // xen_setup_timer: the timer goes before everything else
+    if (virq === VIRQ_TIMER && this.host.profile.abi === 'fifo') this.host.hypercalls(0).setPriority(port, 0);
+    return desc;
+  }
+
+  /** bind_ipi_to_irq. */
+  bindIpi(kind: string, cpu: number, shared?: IrqDesc): IrqDesc {
+    const desc = shared ?? this.allocate(this.chips.percpu, this.host.profile.flows.ipi);
+    const port = check(this.host.hypercalls(0).bindIpi(cpu), 'EVTCHNOP_bind_ipi');
+    this.ipiPort[cpu]!.set(kind, port);
+    this.setup(port, desc, 'ipi', cpu);
+    return desc;
+  }
+
+  /** bind_evtchn_to_irq for a port that exists already. */
+  bindEvtchn(port: number, lateEoi: boolean): IrqDesc {
+    const desc = this.allocate(lateEoi ? this.chips.late : this.chips.dynamic, this.host.profile.flows.event);
+    this.setup(port, desc, 'event', 0);
+    return desc;
+  }
+
+  /** A port for a peer to bind to, and its interrupt. */
+  allocUnbound(remote: number, lateEoi: boolean): IrqDesc {
+    const port = check(this.host.hypercalls(0).allocUnbound(remote), 'EVTCHNOP_alloc_unbound');
+    return this.bindEvtchn(port, lateEoi);
+  }
+
+  /** bind_interdomain_evtchn_to_irq: the other end of a port that the peer made. */
+  bindInterdomain(remote: number, remotePort: number, lateEoi: boolean): IrqDesc {
+    const port = check(
+      this.host.hypercalls(0).bindInterdomain(remote, remotePort),
+      'EVTCHNOP_bind_interdomain',
+    );
+    return this.bindEvtchn(port, lateEoi);
+  }
+
+  /** xen_bind_pirq_gsi_to_irq: the interrupt has the number of its GSI. The port comes with the first request. */
+  bindGsi(gsi: number, level: boolean): IrqDesc {
+    const { irqs, profile } = this.host;
+    const known = irqs.descs[gsi];
+    if (known) return known;
+    const pirq = check(this.host.hypercalls(0).mapPirq(0, gsi), 'PHYSDEVOP_map_pirq');
+    const desc = irqs.add(gsi, this.chips.pirq, profile.flows.pirq ?? (level ? 'ioapic-level' : 'ioapic-edge'));
+    desc.pirq = pirq;
+    desc.bindcount = 1;
+    return desc;
+  }
+
+  /** xen_bind_pirq_msi_to_irq: one message of a device. */
+  bindMsi(device: number, msix: boolean): IrqDesc {
+    const pirq = check(this.host.hypercalls(0).mapPirq(device, -1), 'PHYSDEVOP_map_pirq');
+    const { profile, irqs } = this.host;
+    // the older trees have interrupts and pirqs share their numbers
+    const desc =
+      profile.numbering === 'bindcount'
+        ? irqs.add(pirq, this.chips.pirq, profile.flows.pirq)
+        : this.allocate(this.chips.pirq, msix ? 'msi-x' : 'msi');
+    desc.pirq = pirq;
+    return desc;
+  }
+
+  /** xen_destroy_irq: the pirq is free at once, the descriptor after a grace period. */
+  destroyMsi(desc: IrqDesc): void {
+    this.host.hypercalls(0).unmapPirq(desc.pirq);
+    this.freeing.push(desc.irq);
+  }
+
+  /** A grace period is over (delayed_free_irq). */
+  gracePeriod(): void {
+    for (const irq of this.freeing) this.host.irqs.remove(irq);
+    this.freeing = [];
+  }
+
+  /** The port that interrupts this CPU for an IPI of this kind; 0 for none. */
+  ipi(kind: string, cpu: number): number {
+    return this.ipiPort[cpu]!.get(kind) ?? 0;
+  }
+
+  timerPort(cpu: number): number {
+    return this.virqPort[cpu]![VIRQ_TIMER] ?? 0;
+  }
+
+  private allocate(chip: IrqChip, flow: string | null): IrqDesc {
+    const { irqs, dynamicBase, profile } = this.host;
+    const irq = irqs.lowestFree(dynamicBase);
+    const end = profile.numbering === 'bindcount' ? dynamicBase + profile.nrDynamic : irqs.nrIrqs;
+    if (irq === undefined || irq >= end) throw new NoIrqLeft(this.host.id, dynamicBase, end);
+    const desc = irqs.add(irq, chip, flow);
+    desc.bindcount = 1;
+    return desc;
+  }
+
+  private setup(port: number, desc: IrqDesc, kind: IrqInfo['kind'], cpu: number): void {
+    this.abi.setup(port);
+    if (desc.ports.length === 0) desc.port = port;
+    desc.ports.push(port);
+    const info: IrqInfo = {
+      port,
+      desc,
+      kind,
+      cpu: 0,
+      maskReason: EXPLICIT,
+      active: false,
+      spurious: 0,
+      eoiTime: 0,
+      eoiCpu: 0,
+      epoch: 0,
+    };
+    this.infos[port] = info;
+    this.abi.bindToCpu(port, cpu);
+    info.cpu = cpu;
+    this.channelsOn[cpu]!++;
+  }
+
+  // who is notified
+
+  /** set_affinity_irq: of these CPUs the one that the fewest channels notify (select_target_cpu). */
+  private setAffinity(desc: IrqDesc, cpus: readonly number[]): void {
+    const info = this.infos[desc.port];
+    if (!info) return;
+    let target = cpus[0]!;
+    for (const cpu of cpus) if (this.channelsOn[cpu]! < this.channelsOn[target]!) target = cpu;
+    this.rebind(info, target);
+  }
+
+  /** xen_rebind_evtchn_to_cpu. */
+  private rebind(info: IrqInfo, cpu: number): void {
+    this.mask(info, TEMPORARY);
+    if (this.host.hypercalls(0).bindVcpu(info.port, cpu) >= 0) {
+      this.abi.bindToCpu(info.port, cpu);
+      this.channelsOn[info.cpu]!--;
+      this.channelsOn[cpu]!++;
+      info.cpu = cpu;
+    }
+    this.unmask(info, TEMPORARY, 0);
+  }
+
+  // the upcall
+
+  /** xen_evtchn_do_upcall: the flag goes first, then the ports are looked at. */
+  beginUpcall(cpu: LinuxCpu): void {
+    this.host.setUpcall(cpu.cpu, false, undefined);
+    this.abi.begin(cpu.cpu);
+  }
+
+  /** The next interrupt to handle; undefined when the upcall is over. */
+  next(cpu: LinuxCpu): IrqDesc | undefined {
+    for (;;) {
+      const port = this.abi.next(cpu.cpu);
+      if (port === 0) {
+        if (!this.host.upcallPending(cpu.cpu)) {
+          this.late.endUpcall(cpu.cpu);
+          return undefined;
+        }
+        this.beginUpcall(cpu);
+        continue;
+      }
+      const info = this.infos[port];
+      if (!info) {
+        // a channel without a handler: nobody clears it (xen_evtchn_handle_irq answers none)
+        this.abi.mask(port);
+        continue;
+      }
+      if (info.active) continue;
+      info.active = true;
+      this.late.begin(info, cpu.cpu);
+      return info.desc;
+    }
+  }
+
+  /** iret or local_irq_enable: upcalls are let in again. */
+  unmaskUpcalls(cpu: LinuxCpu): void {
+    this.host.setUpcall(cpu.cpu, undefined, false);
+  }
+
+  // the ports of a descriptor
+
+  mask(info: IrqInfo, reason: number): void {
+    if (info.maskReason === 0) this.abi.mask(info.port);
+    info.maskReason |= reason;
+  }
+
+  unmask(info: IrqInfo, reason: number, cpu: number): void {
+    if (info.maskReason === 0) return;
+    info.maskReason &= ~reason;
+    if (info.maskReason === 0) this.abi.unmask(info.port, cpu);
+  }
+
+  /** The pending bit is cleared because a handler runs for it: the raise is delivered. */
+  private consume(info: IrqInfo): void {
+    const { books } = this.host;
+    const slot = this.host.slot(info.port);
+    this.abi.clearPending(info.port);
+    books.resume(slot);
+    books.deliver(slot);
+  }
+
+  /** test and clear of a pending port without a handler, as a poller does; true if it was pending. */
+  clearPolled(port: number): boolean {
+    const pending = this.abi.isPending(port);
+    this.abi.clearPending(port);
+    if (pending) this.host.books.deliver(this.host.slot(port));
+    return pending;
+  }
+
+  /** A row that serves all CPUs has a port for each. */
+  private infoOf(desc: IrqDesc, cpu: number): IrqInfo {
+    return this.infos[desc.ports.length > 1 ? desc.ports[cpu]! : desc.port]!;
+  }
+
+  private makeChips(): EventIrqs['chips'] {
+    const { chips, maskWhileHandled, spreads } = this.host.profile;
+    const letThrough = (desc: IrqDesc) => {
+      for (const port of desc.ports) this.unmask(this.infos[port]!, EXPLICIT, 0);
+    };
+    const base = {
+      startup: letThrough,
+      shutdown: (desc: IrqDesc) => {
+        for (const port of desc.ports) this.mask(this.infos[port]!, EXPLICIT);
+      },
+      mask: (desc: IrqDesc) => {
+        for (const port of desc.ports) this.mask(this.infos[port]!, EXPLICIT);
+      },
+      unmask: letThrough,
+      ...(spreads ? { setAffinity: (d: IrqDesc, cpus: readonly number[]) => this.setAffinity(d, cpus) } : {}),
+    };
+    // acknowledged before the handler; the older trees keep the port masked until its end
+    const plain = {
+      ack: (desc: IrqDesc, cpu: LinuxCpu) => {
+        const info = this.infoOf(desc, cpu.cpu);
+        if (maskWhileHandled) this.mask(info, EOI_PENDING);
+        this.consume(info);
+        if (!maskWhileHandled) info.active = false;
+      },
+      end: (desc: IrqDesc, cpu: LinuxCpu) => {
+        const info = this.infoOf(desc, cpu.cpu);
+        if (!maskWhileHandled) return;
+        info.active = false;
+        this.unmask(info, EOI_PENDING, cpu.cpu);
+      },
+    };
+    const { setAffinity, ...percpu } = { setAffinity: undefined, ...base };
+    void setAffinity;
+    return {
+      percpu: { ...percpu, ...plain, name: chips.percpu },
+      dynamic: { ...base, ...plain, name: chips.dynamic },
+      late: maskWhileHandled
+        ? { ...base, ...plain, name: chips.lateEoi }
+        : {
+            ...base,
+            name: chips.lateEoi,
+            ack: (desc, cpu) => {
+              const info = this.infoOf(desc, cpu.cpu);
+              this.mask(info, EOI_PENDING);
+              this.consume(info);
+            },
+            end: () => {
+              // the driver says when: LateEoi.eoi
+            },
+          },
+      pirq: {
+        ...base,
+        name: chips.pirq,
+        startup: (desc) => this.startPirq(desc),
+        ack: (desc, cpu) => {
+          const info = this.infoOf(desc, cpu.cpu);
+          if (maskWhileHandled) this.mask(info, EOI_PENDING);
+          if (maskWhileHandled || !this.isLevel(desc)) this.consume(info);
+          else this.host.books.resume(this.host.slot(info.port));
+        },
+        end: (desc, cpu) => {
+          const info = this.infoOf(desc, cpu.cpu);
+          // a level interrupt's event stays pending until its handlers are through
+          if (!maskWhileHandled && this.isLevel(desc)) this.consume(info);
+          info.active = false;
+          if (maskWhileHandled) this.unmask(info, EOI_PENDING, cpu.cpu);
+          if (this.isLevel(desc)) this.host.hypercalls(cpu.cpu).eoi(desc.pirq);
+        },
+      },
+    };
+  }
+
+  /** __startup_pirq: only now the pirq gets a port. */
+  private startPirq(desc: IrqDesc): void {
+    const calls = this.host.hypercalls(0);
+    if (desc.ports.length === 0) {
+      const port = check(calls.bindPirq(desc.pirq), 'EVTCHNOP_bind_pirq');
+      this.setup(port, desc, 'pirq', 0);
+    }
+    this.unmask(this.infoOf(desc, 0), EXPLICIT, 0);
+  }
+
+  /** __shutdown of a pirq: its port is closed. */
+  stopPirq(desc: IrqDesc): void {
+    const info = this.infoOf(desc, 0);
+    this.host.hypercalls(0).close(info.port);
+    this.channelsOn[info.cpu]!--;
+    this.infos[info.port] = undefined;
+    desc.ports.length = 0;
+    desc.port = 0;
+  }
+
+  private isLevel(desc: IrqDesc): boolean {
+    return this.host.hypercalls(0).needsEoi(desc.pirq);
+  }
+
+  save(): Plain {
+    return {
+      infos: this.infos.flatMap((i) =>
+        i
+          ? [[i.port, i.cpu, i.maskReason, Number(i.active), i.spurious, i.eoiTime, i.eoiCpu, i.epoch]]
+          : [],
+      ),
+      channelsOn: this.channelsOn,
+      late: this.late.save(),
+    };
+  }
+
+  restore(state: Plain): void {
+    const s = state as unknown as { infos: number[][]; channelsOn: number[]; late: Plain };
+    for (const [port, cpu, maskReason, active, spurious, eoiTime, eoiCpu, epoch] of s.infos) {
+      const info = this.infos[port!]!;
+      info.cpu = cpu!;
+      info.maskReason = maskReason!;
+      info.active = active === 1;
+      info.spurious = spurious!;
+      info.eoiTime = eoiTime!;
+      info.eoiCpu = eoiCpu!;
+      info.epoch = epoch!;
+    }
+    s.channelsOn.forEach((n, cpu) => {
+      this.channelsOn[cpu] = n;
+    });
+    this.late.restore(s.late);
+  }
+}
+
+/** The kernel has run out of numbers for event channels: -ENOSPC of find_unbound_irq. */
+export class NoIrqLeft extends Error {
+  constructor(kernel: string, first: number, end: number) {
+    super(`${kernel}: no interrupt number left for an event channel, ${first} to ${end - 1} are all bound (-ENOSPC)`);
+  }
+}
+
+/** A hypercall of the boot that must not fail. */
+function check(answer: number, call: string): number {
+  if (answer < 0) throw new Error(`${call} failed with ${answer}`);
+  return answer;
+}

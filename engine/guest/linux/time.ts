@@ -1,0 +1,145 @@
+/**
+ * Timers and the tick of a paravirtual kernel (arch/x86/xen/time.c, kernel/time/tick-sched.c): one single-shot
+ * timer in Xen for each CPU, set to whatever comes first. A busy CPU ticks; an idle one sleeps until its next
+ * timer (NO_HZ).
+ */
+import type { Ns } from '../../core/clock.ts';
+import type { Part, Plain } from '../../core/state.ts';
+import { timing } from '../../timing.ts';
+import type { LinuxCpu } from './entry.ts';
+import type { Work } from './irq-core.ts';
+import type { LinuxKernel } from './kernel.ts';
+
+const TIMER_SOFTIRQ = 1;
+const SCHED_SOFTIRQ = 7;
+const RCU_SOFTIRQ = 9;
+
+export class KernelTimer {
+  /** Infinity: not set */
+  expires: Ns = Infinity;
+
+  constructor(
+    readonly cpu: number,
+    readonly run: (cpu: LinuxCpu) => void,
+  ) {}
+}
+
+interface CpuTime {
+  /** time of the next tick; Infinity while ticks are stopped */
+  nextTick: Ns;
+  /** what Xen's timer is set to */
+  programmed: Ns;
+}
+
+export class KernelTime implements Part {
+  readonly id: string;
+  private readonly timers: KernelTimer[] = [];
+  private readonly byCpu: KernelTimer[][];
+  private readonly cpus: CpuTime[];
+  private readonly tick: Ns;
+
+  constructor(private readonly kernel: LinuxKernel) {
+    this.id = `${kernel.id}.time`;
+    this.tick = Math.round(1e9 / kernel.profile.hz);
+    this.byCpu = Array.from({ length: kernel.cpuCount }, () => []);
+    this.cpus = Array.from({ length: kernel.cpuCount }, () => ({ nextTick: Infinity, programmed: Infinity }));
+  }
+
+  /** Makes a timer on a CPU; run in the timer softirq. */
+  timer(cpu: number, run: (cpu: LinuxCpu) => void): KernelTimer {
+    const timer = new KernelTimer(cpu, run);
+    this.timers.push(timer);
+    this.byCpu[cpu]!.push(timer);
+    return timer;
+  }
+
+  /** Sets a timer, from code that runs on `on`; another CPU's is programmed when that one next looks. */
+  set(timer: KernelTimer, expires: Ns, on: LinuxCpu): void {
+    timer.expires = expires;
+    if (timer.cpu === on.cpu) this.program(on);
+    else this.kernel.kickIdle(timer.cpu, on);
+  }
+
+  cancel(timer: KernelTimer): void {
+    timer.expires = Infinity;
+  }
+
+  jiffies(now: Ns): number {
+    return Math.floor(now / this.tick);
+  }
+
+  /** A thread starts to run: ticks begin. */
+  busy(cpu: LinuxCpu): void {
+    const t = this.cpus[cpu.cpu]!;
+    if (t.nextTick !== Infinity) return;
+    t.nextTick = (this.jiffies(cpu.now) + 1) * this.tick;
+    this.program(cpu);
+  }
+
+  /** The CPU goes idle: ticks stop. */
+  idle(cpu: LinuxCpu): void {
+    this.cpus[cpu.cpu]!.nextTick = Infinity;
+    this.program(cpu);
+  }
+
+  /** The handler of VIRQ_TIMER. */
+  readonly interrupt: Work = {
+    cost: () => timing.tickHandler,
+    run: (cpu) => {
+      const t = this.cpus[cpu.cpu]!;
+      const now = cpu.now;
+      t.programmed = Infinity;
+      if (this.byCpu[cpu.cpu]!.some((timer) => timer.expires <= now)) cpu.raiseSoftirq(TIMER_SOFTIRQ);
+      if (t.nextTick <= now) {
+        t.nextTick = (this.jiffies(now) + 1) * this.tick;
+        cpu.raiseSoftirq(SCHED_SOFTIRQ);
+        cpu.raiseSoftirq(RCU_SOFTIRQ);
+      }
+      this.program(cpu);
+    },
+  };
+
+  /** run_timer_softirq. */
+  readonly softirq: Work = {
+    cost: (cpu) => timing.shortHandler * (1 + this.expired(cpu).length),
+    run: (cpu) => {
+      for (const timer of this.expired(cpu)) {
+        timer.expires = Infinity;
+        timer.run(cpu);
+      }
+      this.program(cpu);
+    },
+  };
+
+  private expired(cpu: LinuxCpu): KernelTimer[] {
+    return this.byCpu[cpu.cpu]!.filter((timer) => timer.expires <= cpu.now);
+  }
+
+  private program(cpu: LinuxCpu): void {
+    const t = this.cpus[cpu.cpu]!;
+    let first = t.nextTick;
+    for (const timer of this.byCpu[cpu.cpu]!) if (timer.expires < first) first = timer.expires;
+    if (first === t.programmed) return;
+    t.programmed = first;
+    this.kernel.hypercalls(cpu.cpu).setTimer(first === Infinity ? undefined : first);
+  }
+
+  save(): Plain {
+    const finite = (n: Ns) => (n === Infinity ? -1 : n);
+    return {
+      timers: this.timers.map((t) => finite(t.expires)),
+      cpus: this.cpus.map((c) => [finite(c.nextTick), finite(c.programmed)]),
+    };
+  }
+
+  restore(state: Plain): void {
+    const s = state as { timers: number[]; cpus: [number, number][] };
+    const infinite = (n: number) => (n < 0 ? Infinity : n);
+    s.timers.forEach((expires, i) => {
+      this.timers[i]!.expires = infinite(expires);
+    });
+    s.cpus.forEach(([nextTick, programmed], i) => {
+      this.cpus[i] = { nextTick: infinite(nextTick), programmed: infinite(programmed) };
+    });
+  }
+}

@@ -1,0 +1,65 @@
+/**
+ * /dev/xen/evtchn (drivers/xen/evtchn.c) and the daemons behind it: a process that sleeps until one of its
+ * channels fires. The interrupt only queues the port and wakes the process; the channel is let through again
+ * when the process has written the port back.
+ */
+import type { Part, Plain } from '../../../core/state.ts';
+import type { Ns } from '../../../core/clock.ts';
+import { timing } from '../../../timing.ts';
+import type { LinuxCpu } from '../entry.ts';
+import type { IrqDesc } from '../irq-core.ts';
+import type { LinuxKernel } from '../kernel.ts';
+import type { Thread } from '../threads.ts';
+
+export class EvtchnUser implements Part {
+  readonly id: string;
+  private readonly thread: Thread;
+  private readonly onEvent = new Map<number, (cpu: LinuxCpu) => void>();
+  /** ports that fired and have not been read, in order */
+  private ring: number[] = [];
+
+  /** @param cost CPU time to serve one event */
+  constructor(
+    private readonly kernel: LinuxKernel,
+    readonly name: string,
+    cpu: number,
+    cost: Ns,
+  ) {
+    this.id = `${kernel.id}.${name}`;
+    this.thread = kernel.thread(name, cpu, {
+      cost: () => cost,
+      run: (on) => this.serve(on),
+    });
+    kernel.init.parts.add(this);
+  }
+
+  /** Binds a channel to the process; the row is named after it. */
+  bind(desc: IrqDesc, cpus: readonly number[], onEvent: (cpu: LinuxCpu) => void): void {
+    this.onEvent.set(desc.port, onEvent);
+    const { port } = desc;
+    const work = {
+      cost: () => timing.shortHandler,
+      run: (cpu: LinuxCpu) => {
+        this.ring.push(port);
+        this.kernel.wake(this.thread, cpu);
+      },
+    };
+    this.kernel.irqs.request(desc, { name: `evtchn:${this.name}`, work }, cpus);
+  }
+
+  private serve(cpu: LinuxCpu): boolean {
+    const port = this.ring.shift();
+    if (port === undefined) return false;
+    this.onEvent.get(port)!(cpu);
+    this.kernel.events.late.eoi(port, false, cpu.cpu);
+    return this.ring.length > 0;
+  }
+
+  save(): Plain {
+    return this.ring;
+  }
+
+  restore(state: Plain): void {
+    this.ring = [...(state as number[])];
+  }
+}
