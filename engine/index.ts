@@ -5,6 +5,7 @@ export type { Account } from './core/books.ts';
 export { ms, type Ns, seconds, us } from './core/clock.ts';
 export { FormatError, printable, quoted, UserError } from './core/errors.ts';
 export * from './hv/xen/evtchn.ts';
+export { type ImportOptions, importHost } from './machine/build-import.ts';
 export { Machine, type SavedMachine } from './machine/machine.ts';
 export { parseInterrupts } from './proc/parse-interrupts.ts';
 export { printInterrupts } from './proc/print-interrupts.ts';
