@@ -40,7 +40,7 @@ export function importHost(options: ImportOptions): Machine {
   const names = captures.map((c) => printable(c.name)).join(' and ');
   const apart = captures.length === 2 ? 'apart' : 'after boot';
   const title = `${names}, ${Number(data.seconds.toFixed(3))} s ${apart}`;
-  return new Machine({ name: 'import', title }, shop, new ImportedHost(shop, data));
+  return new Machine({ name: 'imported', title }, shop, new ImportedHost(shop, data));
 }
 
 /** What a source's task does next. */
@@ -65,7 +65,7 @@ interface Cell {
 }
 
 class ImportedHost implements Part, Platform {
-  readonly id = 'import';
+  readonly id = 'imported';
   readonly system: string;
   readonly fireables: readonly Fireable[];
   readonly dumps: readonly string[] = [];
