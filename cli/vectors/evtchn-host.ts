@@ -50,7 +50,8 @@ export class EvtchnHost {
   private addDomain(dom: Fields): void {
     const id = integer(dom, 'd', 0, xen.DOMID_SELF - 1);
     const vcpus = integer(dom, 'vcpus', 1, 64);
-    const bits = integer(dom, 'bits', 32, 64) === 32 ? 32 : 64;
+    const bits = integer(dom, 'bits');
+    if (bits !== 32 && bits !== 64) throw new BadVector('"bits" must be 32 or 64');
     const pirqPerm = integer(dom, 'pirqPerm');
     this.pirqBusy.set(id, integer(dom, 'pirqBusy'));
     this.evtchn.addDomain({
