@@ -79,16 +79,14 @@ function removeStale(/** @type {string[]} */ outputs) {
 
 /** The bundle carries code of these packages; their licenses ask to be carried along. */
 function licenses(/** @type {string[]} */ inputs) {
-  const packages = new Set(
-    inputs.flatMap((file) => /^node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(file)?.[1] ?? []),
-  );
-  return [...packages]
+  const folder = /^.*node_modules\/(?:@[^/]+\/)?[^/]+/;
+  const folders = new Set(inputs.flatMap((file) => folder.exec(file) ?? []));
+  return [...folders]
     .sort()
-    .map((name) => {
-      const folder = join(ROOT, 'node_modules', name);
-      const { version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
-      const file = readdirSync(folder).find((entry) => /^(licen[cs]e|copying)/i.test(entry));
-      const text = file ? readFileSync(join(folder, file), 'utf8').trim() : '';
+    .map((path) => {
+      const { name, version, license } = JSON.parse(readFileSync(join(ROOT, path, 'package.json'), 'utf8'));
+      const file = readdirSync(join(ROOT, path)).find((entry) => /^(licen[cs]e|copying)/i.test(entry));
+      const text = file ? readFileSync(join(ROOT, path, file), 'utf8').trim() : '';
       return `${name} ${version}, ${license}\n\n${text}\n`;
     })
     .join(`\n${'-'.repeat(80)}\n\n`);

@@ -12,7 +12,9 @@ export type Plain = null | boolean | number | string | readonly Plain[] | { read
 export interface Part {
   /** unique in the machine, stable between builds of one scenario */
   readonly id: string;
+  /** a copy: it must not change when the part runs on */
   save(): Plain;
+  /** @param state not to be kept: it may be restored again */
   restore(state: Plain): void;
 }
 
@@ -32,16 +34,15 @@ export class Parts {
     return out;
   }
 
-  /** @throws Error naming the part if the state is of another scenario */
+  /** @throws Error naming the part if the state is of another scenario; nothing is changed then */
   restore(state: { readonly [id: string]: Plain }): void {
     for (const id of Object.keys(state)) {
       if (!this.all.has(id)) throw new Error(`saved state has a part ${id} that this machine lacks`);
     }
-    for (const [id, part] of this.all) {
-      const saved = state[id];
-      if (saved === undefined) throw new Error(`saved state lacks the part ${id}`);
-      part.restore(saved);
+    for (const id of this.all.keys()) {
+      if (!Object.hasOwn(state, id)) throw new Error(`saved state lacks the part ${id}`);
     }
+    for (const [id, part] of this.all) part.restore(state[id]!);
   }
 }
 
