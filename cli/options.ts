@@ -1,4 +1,5 @@
 /** The options in one table: which there are, what they take, which command knows them, what the help says. */
+import { THEMES } from '../tui/theme.ts';
 import * as values from './values.ts';
 
 /** What the command line asked for; times in nanoseconds. */
@@ -32,6 +33,8 @@ export type ColorWhen = (typeof COLOR_WHEN)[number];
 
 export const PROC_FILES = ['interrupts', 'softirqs', 'stat'] as const;
 export type ProcFile = (typeof PROC_FILES)[number];
+
+const THEME_NAMES = THEMES.map((t) => t.name);
 
 export type CommandName = 'virqtop' | 'proc' | 'scenario' | 'vectors';
 
@@ -106,7 +109,7 @@ const GROUPS: readonly OptionGroup[] = [
         parse: (t) => values.duration('--delay', t),
         of: MAIN,
       },
-      { flags: '-z, --skip-zero', help: 'leave out rows that did not count meanwhile', of: MAIN },
+      { flags: '-z, --skip-zero', help: 'hide rows that did not count lately', of: MAIN },
       {
         flags: '--file <file>',
         help: 'interrupts, softirqs or stat (default: interrupts)',
@@ -131,7 +134,12 @@ const GROUPS: readonly OptionGroup[] = [
         parse: (t) => values.oneOf('--color', t, COLOR_WHEN),
         of: MAIN,
       },
-      { flags: '--theme <name>', help: 'colours of the monitor', of: MAIN },
+      {
+        flags: '--theme <name>',
+        help: THEME_NAMES.join(', '),
+        parse: (t) => values.oneOf('--theme', t, THEME_NAMES),
+        of: MAIN,
+      },
     ],
   },
   {

@@ -24,6 +24,8 @@ export interface MonitorOptions {
   readonly ascii?: boolean | undefined;
   readonly color?: 'auto' | 'always' | 'never' | undefined;
   readonly theme?: string | undefined;
+  /** idle rows are hidden from the start */
+  readonly hideIdle?: boolean | undefined;
   /** fired by itself at its simulated time */
   readonly scriptedFires?: readonly ScriptedFire[] | undefined;
 }
@@ -78,6 +80,7 @@ async function monitor(machine: Machine, options: MonitorOptions): Promise<Outco
     depth: colourDepth(options.color ?? 'auto', env),
     glyphs: ascii ? ASCII : BLOCKS,
     size: sizeOf(stdout),
+    hideIdle: options.hideIdle,
     quit: () => end(0),
     suspend: () => void terminal.suspend(),
   });

@@ -55,6 +55,8 @@ export interface SessionOptions {
   readonly depth: Depth;
   readonly glyphs: Glyphs;
   readonly size: Size;
+  /** idle rows are hidden from the start */
+  readonly hideIdle?: boolean | undefined;
   /** the monitor ends */
   readonly quit: () => void;
   /** Ctrl-Z */
@@ -85,7 +87,7 @@ export class Session {
         sort: { column: 'irq', reverse: false },
         filter: '',
         totals: false,
-        hideIdle: false,
+        hideIdle: options.hideIdle ?? false,
         theme: options.theme,
         overlay: null,
         helpTop: 0,

@@ -101,6 +101,8 @@ test.each<[args: string[], line: string]>([
     ['proc', '-g', 'nobody', '--at', '0'],
     "--domain 'nobody': no such domain in xen-pv; there is dom0, dom1, dom2",
   ],
+  [['-d', '10ms'], '--delay: the monitor draws every 0.05 s to 3600 s, not every 0.01 s'],
+  [['--theme', 'lihgt'], "--theme 'lihgt': unknown; did you mean 'light'?"],
   // no terminal
   [[], 'not a terminal: use -b for text or -J for JSON lines (see virqtop --help)'],
   [['xen-pv', '--ascii'], 'not a terminal: use -b for text or -J for JSON lines (see virqtop --help)'],
