@@ -1,13 +1,14 @@
 /**
  * npm run build: bundles the program into dist/.
  *
- *   dist/virqtop.mjs    the entry: small, readable by any Node since 14.8, loads the rest on demand
+ *   dist/virqtop.mjs    the entry: small, readable by any Node since 14, loads the rest on demand
  *   dist/chunks/        everything else, split so that `--help` never reads Ink
  *   dist/LICENSES.txt   of the packages bundled
  *
  * With --bench: the benchmarks, dist/bench.mjs, instead.
  */
 import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { builtinModules } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -26,7 +27,7 @@ const COMMON = {
   outExtension: { '.js': '.mjs' },
   jsx: 'automatic',
   define: { 'process.env.NODE_ENV': '"production"' },
-  // CommonJS packages in an ES module; `module` without `node:` is what an old Node knows
+  // CommonJS packages in an ES module
   banner: { js: "import{createRequire}from'module';const require=createRequire(import.meta.url);" },
   logLevel: 'warning',
 };
@@ -43,6 +44,18 @@ const withoutDevtools = {
   },
 };
 
+/** Node before 14.13 knows `fs`, not `node:fs`; what has only the long name is newer than that. */
+const shortNames = {
+  name: 'short-names',
+  /** @param {import('esbuild').PluginBuild} bundler */
+  setup(bundler) {
+    bundler.onResolve({ filter: /^node:/ }, ({ path }) => {
+      const name = path.slice('node:'.length);
+      return { path: builtinModules.includes(name) ? name : path, external: true };
+    });
+  },
+};
+
 async function buildProgram() {
   const { metafile } = await build({
     ...COMMON,
@@ -52,7 +65,7 @@ async function buildProgram() {
     minify: true,
     legalComments: 'none',
     metafile: true,
-    plugins: [withoutDevtools],
+    plugins: [withoutDevtools, shortNames],
   });
   removeStale(Object.keys(metafile.outputs));
   chmodSync(join(DIST, 'virqtop.mjs'), 0o755);
