@@ -112,6 +112,11 @@ describe('what differs is found', () => {
       'key ["P",1,1]: expected 0, got 1',
     ],
     [
+      'a change of a page that the model never touched',
+      (op) => (op.s as unknown[]).push(['m', 1, 5, 3, 7]),
+      'key ["m",1,5,3]: expected 7, got 0',
+    ],
+    [
       'a change that did not come',
       (op) => (op.s as unknown[]).push(['M', 1, 7, 1]),
       'key ["M",1,7]: expected 1, got 0',

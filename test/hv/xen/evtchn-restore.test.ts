@@ -6,6 +6,8 @@ import type { EvtchnHost } from '../../../cli/vectors/evtchn-host.ts';
 import { vectorLines } from '../../../cli/vectors/read.ts';
 import type { Fields } from '../../../cli/vectors/suite.ts';
 import type { Part, Plain } from '../../../engine/core/state.ts';
+import { xen } from '../../../engine/index.ts';
+import { Rig } from '../../support/evtchn-rig.ts';
 
 /** All that has memory: the event channels, the domains' pages, the guests' own notes. */
 function parts(host: EvtchnHost): Part[] {
@@ -69,4 +71,13 @@ test('restoring into a machine that has run on takes it back', () => {
   for (const d of run.host.domains) expect(d.shared.save()).toEqual(early[d.shared.id]);
   for (const part of parts(run.host)) part.restore(late[part.id]!);
   expect(save(run.host)).toEqual(late);
+});
+
+test('a reset that was interrupted can be continued in the copy', () => {
+  const [from, to] = [new Rig('2-level'), new Rig('2-level')];
+  for (let port = 1; port <= 70; port++) from.evtchn.bindIpi(1, 0);
+  expect(from.evtchn.reset(1, xen.DOMID_SELF, () => true)).toBe(-xen.ERESTART);
+  to.evtchn.restore(from.evtchn.save());
+  expect(to.evtchn.reset(1, xen.DOMID_SELF)).toBe(-xen.EBUSY);
+  expect(to.evtchn.resetCont(1, xen.DOMID_SELF)).toBe(0);
 });
