@@ -18,7 +18,8 @@ export interface EvtchnOutput {
   /**
    * Each attempt to make a port pending, told before anybody is kicked for it: the port was made pending
    * (or the event is kept until the FIFO event word exists), was pending already, or the event is lost.
-   * Port 0, always `dropped`, stands for no port: an unbound peer or a VIRQ or pirq that nobody bound.
+   * Port 0, always `dropped`, stands for no port: an unbound peer, or a VIRQ or pirq that nobody bound.
+   * The domain is the one that would have got it; the sender, if that one does not exist.
    */
   pended(dom: number, port: number, outcome: PendOutcome): void;
   /** Xen cleared a set pending bit: the port was closed */

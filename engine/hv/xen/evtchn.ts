@@ -55,7 +55,7 @@ export class EventChannels extends EvtchnPorts implements Part {
         ld.setPending(lchn.notifyVcpu, lchn);
         return 0;
       case ECS_UNBOUND:
-        this.output.pended(lchn.remoteDom, 0, 'dropped');
+        this.lose(ld, lchn);
         return 0;
       default:
         return -EINVAL;
@@ -111,7 +111,12 @@ export class EventChannels extends EvtchnPorts implements Part {
   xenNotify(dom: number, port: number): void {
     const chn = this.domain(dom).ports[port];
     if (chn?.state === ECS_INTERDOMAIN) this.pendOr(this.domain(chn.remoteDom), chn.remotePort);
-    else if (chn) this.output.pended(chn.remoteDom, 0, 'dropped');
+    else if (chn) this.lose(this.domain(dom), chn);
+  }
+
+  /** Nobody is bound to the other end; the domain it waits for need not exist yet. */
+  private lose(d: EvtchnDomain, chn: Evtchn): void {
+    this.output.pended(this.domains[chn.remoteDom] ? chn.remoteDom : d.id, 0, 'dropped');
   }
 
   // Masking, priority, looking.

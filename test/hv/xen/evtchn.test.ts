@@ -178,6 +178,9 @@ describe.each<Abi>(['2-level', 'fifo'])('event channels, %s', (abi) => {
       const port = rig.evtchn.allocUnbound(1, DOMID_SELF, 0);
       expect(rig.evtchn.send(1, port)).toBe(0);
       expect(rig.did()).toEqual(['pend 0:0 dropped']);
+      const early = rig.evtchn.allocUnbound(1, DOMID_SELF, 7);
+      expect(rig.evtchn.send(1, early)).toBe(0);
+      expect(rig.did(), 'domain 7 is not there yet').toEqual(['pend 1:0 dropped']);
     });
 
     test('an IPI pends its own port; a VIRQ, a pirq or a free port cannot be sent on', () => {
