@@ -26,7 +26,9 @@ const COMMON = {
   outdir: DIST,
   outExtension: { '.js': '.mjs' },
   jsx: 'automatic',
-  define: { 'process.env.NODE_ENV': '"production"' },
+  // without fetch, Ink's layout engine takes its WebAssembly from the bundle as it stands, instead of
+  // through an HTTP client that costs as much as starting Node
+  define: { 'process.env.NODE_ENV': '"production"', fetch: 'undefined' },
   // CommonJS packages in an ES module
   banner: { js: "import{createRequire}from'module';const require=createRequire(import.meta.url);" },
   logLevel: 'warning',
