@@ -58,6 +58,23 @@ const shortNames = {
   },
 };
 
+/** `import text from './file?raw'`: the file's text. */
+const rawText = {
+  name: 'raw-text',
+  /** @param {import('esbuild').PluginBuild} bundler */
+  setup(bundler) {
+    bundler.onResolve({ filter: /\?raw$/ }, ({ path, resolveDir }) => ({
+      path: join(resolveDir, path.slice(0, -'?raw'.length)),
+      namespace: 'raw-text',
+    }));
+    bundler.onLoad({ filter: /.*/, namespace: 'raw-text' }, ({ path }) => ({
+      contents: readFileSync(path, 'utf8'),
+      loader: 'text',
+      watchFiles: [path],
+    }));
+  },
+};
+
 async function buildProgram() {
   const { metafile } = await build({
     ...COMMON,
@@ -67,7 +84,7 @@ async function buildProgram() {
     minify: true,
     legalComments: 'none',
     metafile: true,
-    plugins: [withoutDevtools, shortNames],
+    plugins: [withoutDevtools, shortNames, rawText],
   });
   removeStale(Object.keys(metafile.outputs));
   chmodSync(join(DIST, 'virqtop.mjs'), 0o755);
@@ -79,7 +96,7 @@ async function buildBench() {
     ...COMMON,
     entryPoints: { bench: 'test/bench/index.ts' },
     loader: { '.c': 'text' },
-    plugins: [withoutDevtools],
+    plugins: [withoutDevtools, rawText],
   });
 }
 
