@@ -4,8 +4,7 @@ import { readText } from './files.ts';
 import type { Options } from './options.ts';
 import { hint, quoted, UsageError } from './usage.ts';
 
-export const DEFAULT_SCENARIO = 'xen-pv';
-export const DEFAULT_SEED = 42;
+const DEFAULT_SEED = 42;
 
 const SECOND = 1e9;
 
@@ -34,10 +33,10 @@ async function imported(options: Options, captures: readonly string[]): Promise<
 }
 
 async function scenarioMachine(options: Options): Promise<Machine> {
-  const wanted = options.scenario ?? DEFAULT_SCENARIO;
-  const { buildMachine, builtinScenario, builtinScenarios, parseScenario } = await import(
+  const { DEFAULT_SCENARIO, buildMachine, builtinScenario, builtinScenarios, parseScenario } = await import(
     '../engine/index.ts'
   );
+  const wanted = options.scenario ?? DEFAULT_SCENARIO;
   let scenario = builtinScenario(wanted);
   if (!scenario) {
     if (!looksLikeFile(wanted)) {
