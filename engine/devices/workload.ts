@@ -53,7 +53,9 @@ export class Arrivals implements Part {
   /** Time to the next one in ns; `first`: the mean, for a random start. */
   private gap(first: boolean): Ns {
     const mean = 1e9 / this.pattern.rate;
-    return first || this.pattern.kind === 'periodic' ? Math.round(mean) : Math.round(this.rng.exponential(mean));
+    return first || this.pattern.kind === 'periodic'
+      ? Math.round(mean)
+      : Math.round(this.rng.exponential(mean));
   }
 
   save(): Plain {

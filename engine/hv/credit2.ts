@@ -104,7 +104,8 @@ export class Credit2 implements Scheduler {
         const now = cpu.time;
         if (now - current.since < RATELIMIT) continue;
         this.burn(current, now);
-        const score = this.credit[v.index]! - this.credit[current.index]! - (v.cpu === cpu ? 0 : MIGRATE_RESIST);
+        const score =
+          this.credit[v.index]! - this.credit[current.index]! - (v.cpu === cpu ? 0 : MIGRATE_RESIST);
         if (score > best) {
           best = score;
           target = cpu;

@@ -87,7 +87,14 @@ export class Vcpu implements VirtualCpu, Part {
   }
 
   restore(state: Plain): void {
-    const [s, left, runNs, since, upcalls, cpu] = state as [VcpuState, number, number, number, number, number];
+    const [s, left, runNs, since, upcalls, cpu] = state as [
+      VcpuState,
+      number,
+      number,
+      number,
+      number,
+      number,
+    ];
     this.state = s;
     this.left = left;
     this.runNs = runNs;
@@ -135,7 +142,7 @@ export class Pcpu implements Part {
     this.hypervisor = wiring.hypervisor;
     this.runTask = this.clock.task(`cpu${cpu}.stretch`, Priority.guest, () => this.stretchOver());
     this.irqTask = this.clock.task(`cpu${cpu}.interrupt`, Priority.hardware, () => this.takeInterrupts());
-    this.switched = wiring.trace.point('sched_switch', 'from', 'to');
+    this.switched = wiring.trace.point('sched_switch', 'prev', 'next');
   }
 
   peer(cpu: number): Pcpu {
@@ -190,7 +197,14 @@ export class Pcpu implements Part {
       next.cpu = this;
       next.since = this.time;
     }
-    this.wiring.trace.emit(this.switched, this.time, 0, this.cpu, prev ? prev.index : -1, next ? next.index : -1);
+    this.wiring.trace.emit(
+      this.switched,
+      this.time,
+      0,
+      this.cpu,
+      prev ? prev.index : -1,
+      next ? next.index : -1,
+    );
   }
 
   /** Time spent in guest code so far, the running stretch included. */

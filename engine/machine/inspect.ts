@@ -50,6 +50,8 @@ export interface DomainSnapshot {
   readonly softirqs: Softirqs;
   /** /proc/stat; where it is missing, `statOf` puts it together from the rest */
   readonly stat?: Stat;
+  /** what its kernel complained of */
+  readonly messages?: readonly string[];
   /** event channels in use, by port; empty where the domain has none */
   readonly channels: readonly ChannelSnapshot[];
 }

@@ -22,6 +22,7 @@ const UPCALL = 3; // looking for events
 const EXIT = 4; // irq_exit
 const HANDLER = 5; // of an irq: its n-th action
 const SOFTIRQ = 6;
+const POLLING = 7; // a thread that spins on a lock's event
 
 interface Frame {
   kind: number;
@@ -40,6 +41,7 @@ export class LinuxCpu implements GuestEntry, Part {
   private frames: Frame[] = [{ kind: IDLE, arg: 0, nth: 0, left: 0 }];
   softirqPending = 0;
   private restarts = 0;
+  private pollPort = 0;
   /** threads that are ready, first come first served */
   runq: Thread[] = [];
 
@@ -68,6 +70,7 @@ export class LinuxCpu implements GuestEntry, Part {
 
   /** xen_hypervisor_callback: what ran is kept, the events are looked at. */
   upcall(remaining: Ns): void {
+    if (this.kernel.init.callbackVector) this.kernel.countArch('HYP', this.cpu);
     this.top.left = remaining;
     this.push(UPCALL, 0);
     this.kernel.events.beginUpcall(this);
@@ -92,6 +95,10 @@ export class LinuxCpu implements GuestEntry, Part {
         return;
       case EXIT:
         this.irqExit();
+        return;
+      case POLLING:
+        frame.kind = THREAD;
+        this.vcpu.run(this.kernel.threads[frame.arg]!.work.cost(this));
         return;
       case HANDLER:
         this.handlerDone(frame);
@@ -208,7 +215,15 @@ export class LinuxCpu implements GuestEntry, Part {
 
   private threadStep(frame: Frame): void {
     const thread = this.kernel.threads[frame.arg]!;
-    if (thread.work.run(this)) {
+    const more = thread.work.run(this);
+    if (this.pollPort !== 0) {
+      const port = this.pollPort;
+      this.pollPort = 0;
+      frame.kind = POLLING;
+      this.vcpu.poll(port);
+      return;
+    }
+    if (more) {
       // a fair share each: whoever waits comes first
       if (this.runq.length > 0) {
         this.runq.push(thread);
@@ -225,6 +240,11 @@ export class LinuxCpu implements GuestEntry, Part {
     thread.ready = false;
     this.frames.pop();
     this.schedule();
+  }
+
+  /** The running thread sleeps in Xen until the port is pending (xen_poll_irq); said from within its step. */
+  pollFor(port: number): void {
+    this.pollPort = port;
   }
 
   private push(kind: number, arg: number): void {
@@ -244,7 +264,11 @@ export class LinuxCpu implements GuestEntry, Part {
   }
 
   restore(state: Plain): void {
-    const s = state as { frames: [number, number, number, number][]; softirqs: [number, number]; runq: number[] };
+    const s = state as {
+      frames: [number, number, number, number][];
+      softirqs: [number, number];
+      runq: number[];
+    };
     this.frames = s.frames.map(([kind, arg, nth, left]) => ({ kind, arg, nth, left }));
     [this.softirqPending, this.restarts] = s.softirqs;
     this.runq = s.runq.map((i) => this.kernel.threads[i]!);

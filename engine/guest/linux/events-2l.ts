@@ -112,7 +112,8 @@ export class Events2l implements EventAbi {
       }
       scan.words.shift();
       // the word is done: the next one is looked at from its first port
-      if (Math.floor(scan.nextPort / this.bits) === word) scan.nextPort = ((word + 1) * this.bits) % this.maxChannels;
+      if (Math.floor(scan.nextPort / this.bits) === word)
+        scan.nextPort = ((word + 1) * this.bits) % this.maxChannels;
     }
     return 0;
   }

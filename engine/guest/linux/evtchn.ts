@@ -2,8 +2,9 @@
  * Event channels as interrupts (drivers/xen/events/events_base.c; drivers/xen/core/evtchn.c in the older
  * trees): binding, numbers, chips, the upcall's loop, which CPU is notified.
  */
-import { VIRQ_TIMER } from '../../abi/xen.ts';
+
 import type { Hypercalls } from '../../abi/hypercalls.ts';
+import { ENOSPC, VIRQ_TIMER } from '../../abi/xen.ts';
 import type { Books, SlotId } from '../../core/books.ts';
 import type { Part, Plain } from '../../core/state.ts';
 import type { LinuxCpu } from './entry.ts';
@@ -100,15 +101,49 @@ export class EventIrqs implements Part {
 
   /** bind_evtchn_to_irq for a port that exists already. */
   bindEvtchn(port: number, lateEoi: boolean): IrqDesc {
-    const desc = this.allocate(lateEoi ? this.chips.late : this.chips.dynamic, this.host.profile.flows.event);
+    const { maskWhileHandled, flows } = this.host.profile;
+    const desc = this.allocate(
+      lateEoi && !maskWhileHandled ? this.chips.late : this.chips.dynamic,
+      flows.event,
+    );
     this.setup(port, desc, 'event', 0);
     return desc;
   }
 
+  /** A port that a process binds through /dev/xen/evtchn: with an interrupt number of its own or, in the
+   *  older trees, handed to the device by the upcall itself and in no table. */
+  bindUser(port: number): IrqDesc {
+    if (this.host.profile.numbering === 'sparse') return this.bindEvtchn(port, true);
+    const { irqs } = this.host;
+    const desc = irqs.add(irqs.nrIrqs + port, this.chips.late, null);
+    this.setup(port, desc, 'event', 0);
+    return desc;
+  }
+
+  bindUserVirq(virq: number): IrqDesc {
+    return this.bindUser(check(this.host.hypercalls(0).bindVirq(virq, 0), 'EVTCHNOP_bind_virq'));
+  }
+
+  bindUserInterdomain(remote: number, remotePort: number): IrqDesc {
+    const port = this.host.hypercalls(0).bindInterdomain(remote, remotePort);
+    return this.bindUser(check(port, 'EVTCHNOP_bind_interdomain'));
+  }
+
+  /** Is its port let through by LateEoi alone? */
+  isLate(desc: IrqDesc): boolean {
+    return desc.chip === this.chips.late;
+  }
+
   /** A port for a peer to bind to, and its interrupt. */
   allocUnbound(remote: number, lateEoi: boolean): IrqDesc {
-    const port = check(this.host.hypercalls(0).allocUnbound(remote), 'EVTCHNOP_alloc_unbound');
-    return this.bindEvtchn(port, lateEoi);
+    const calls = this.host.hypercalls(0);
+    const port = check(calls.allocUnbound(remote), 'EVTCHNOP_alloc_unbound');
+    try {
+      return this.bindEvtchn(port, lateEoi);
+    } catch (error) {
+      calls.close(port);
+      throw error;
+    }
   }
 
   /** bind_interdomain_evtchn_to_irq: the other end of a port that the peer made. */
@@ -126,7 +161,11 @@ export class EventIrqs implements Part {
     const known = irqs.descs[gsi];
     if (known) return known;
     const pirq = check(this.host.hypercalls(0).mapPirq(0, gsi), 'PHYSDEVOP_map_pirq');
-    const desc = irqs.add(gsi, this.chips.pirq, profile.flows.pirq ?? (level ? 'ioapic-level' : 'ioapic-edge'));
+    const desc = irqs.add(
+      gsi,
+      this.chips.pirq,
+      profile.flows.pirq ?? (level ? 'ioapic-level' : 'ioapic-edge'),
+    );
     desc.pirq = pirq;
     desc.bindcount = 1;
     return desc;
@@ -170,7 +209,9 @@ export class EventIrqs implements Part {
     const { irqs, dynamicBase, profile } = this.host;
     const irq = irqs.lowestFree(dynamicBase);
     const end = profile.numbering === 'bindcount' ? dynamicBase + profile.nrDynamic : irqs.nrIrqs;
-    if (irq === undefined || irq >= end) throw new NoIrqLeft(this.host.id, dynamicBase, end);
+    if (irq === undefined || irq >= end) {
+      throw new NoSpace(`No available IRQ to bind to: ${dynamicBase} to ${end - 1} are all bound (-ENOSPC)`);
+    }
     const desc = irqs.add(irq, chip, flow);
     desc.bindcount = 1;
     return desc;
@@ -330,20 +371,18 @@ export class EventIrqs implements Part {
     return {
       percpu: { ...percpu, ...plain, name: chips.percpu },
       dynamic: { ...base, ...plain, name: chips.dynamic },
-      late: maskWhileHandled
-        ? { ...base, ...plain, name: chips.lateEoi }
-        : {
-            ...base,
-            name: chips.lateEoi,
-            ack: (desc, cpu) => {
-              const info = this.infoOf(desc, cpu.cpu);
-              this.mask(info, EOI_PENDING);
-              this.consume(info);
-            },
-            end: () => {
-              // the driver says when: LateEoi.eoi
-            },
-          },
+      late: {
+        ...base,
+        name: chips.lateEoi,
+        ack: (desc, cpu) => {
+          const info = this.infoOf(desc, cpu.cpu);
+          this.mask(info, EOI_PENDING);
+          this.consume(info);
+        },
+        end: () => {
+          // the driver says when: LateEoi.eoi
+        },
+      },
       pirq: {
         ...base,
         name: chips.pirq,
@@ -393,9 +432,7 @@ export class EventIrqs implements Part {
   save(): Plain {
     return {
       infos: this.infos.flatMap((i) =>
-        i
-          ? [[i.port, i.cpu, i.maskReason, Number(i.active), i.spurious, i.eoiTime, i.eoiCpu, i.epoch]]
-          : [],
+        i ? [[i.port, i.cpu, i.maskReason, Number(i.active), i.spurious, i.eoiTime, i.eoiCpu, i.epoch]] : [],
       ),
       channelsOn: this.channelsOn,
       late: this.late.save(),
@@ -421,15 +458,12 @@ export class EventIrqs implements Part {
   }
 }
 
-/** The kernel has run out of numbers for event channels: -ENOSPC of find_unbound_irq. */
-export class NoIrqLeft extends Error {
-  constructor(kernel: string, first: number, end: number) {
-    super(`${kernel}: no interrupt number left for an event channel, ${first} to ${end - 1} are all bound (-ENOSPC)`);
-  }
-}
+/** -ENOSPC: no interrupt number (find_unbound_irq) or no event channel (get_free_port) is left. */
+export class NoSpace extends Error {}
 
-/** A hypercall of the boot that must not fail. */
+/** A hypercall that must not fail but for want of channels. */
 function check(answer: number, call: string): number {
+  if (answer === -ENOSPC) throw new NoSpace(`${call}: no event channel left (-ENOSPC)`);
   if (answer < 0) throw new Error(`${call} failed with ${answer}`);
   return answer;
 }

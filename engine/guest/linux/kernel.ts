@@ -13,8 +13,8 @@ import { type Interrupts, SOFTIRQS, type Softirqs } from '../../proc/types.ts';
 import { timing } from '../../timing.ts';
 import { CrossCalls } from './calls.ts';
 import { LinuxCpu } from './entry.ts';
-import type { EventAbi } from './events-abi.ts';
 import { Events2l } from './events-2l.ts';
+import type { EventAbi } from './events-abi.ts';
 import { EventsFifo } from './events-fifo.ts';
 import { EventIrqs, type EventsHost } from './evtchn.ts';
 import { type IrqDesc, IrqTable, type Work } from './irq-core.ts';
@@ -59,6 +59,8 @@ export class LinuxKernel implements EventsHost, Part {
   readonly calls: CrossCalls;
   readonly threads: Thread[] = [];
   readonly softirqs: Work[];
+  /** what it complained of */
+  readonly log: string[] = [];
   /** handlers run since boot */
   interrupts = 0;
   private readonly softirqCounts: number[][];
@@ -232,7 +234,7 @@ export class LinuxKernel implements EventsHost, Part {
   shownDescs(): IrqDesc[] {
     const always = this.profile.numbering === 'bindcount';
     return [...this.irqs.all()].filter(
-      (d) => d.actions.length > 0 || (!always && d.counts.some((n) => n > 0)),
+      (d) => d.irq < this.irqs.nrIrqs && (d.actions.length > 0 || (!always && d.counts.some((n) => n > 0))),
     );
   }
 
@@ -286,4 +288,3 @@ function precision(nrIrqs: number): number {
   for (let limit = 1000; digits < 10 && limit <= nrIrqs; limit *= 10) digits++;
   return digits;
 }
-

@@ -51,10 +51,8 @@ export class LateEoi {
 
   /** xen_irq_lateeoi. */
   eoi(port: number, spurious: boolean, cpu: number): void {
-    // the older trees unmask the port when its handler returns
-    if (this.host.profile.maskWhileHandled) return;
     const info = this.events.infos[port];
-    if (!info || this.isWaiting(port)) return;
+    if (!info || !this.events.isLate(info.desc) || this.isWaiting(port)) return;
     let delay = 0;
     if (spurious) {
       const hz = this.host.profile.hz;

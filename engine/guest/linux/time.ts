@@ -55,7 +55,7 @@ export class KernelTime implements Part {
 
   /** Sets a timer, from code that runs on `on`; another CPU's is programmed when that one next looks. */
   set(timer: KernelTimer, expires: Ns, on: LinuxCpu): void {
-    timer.expires = expires;
+    timer.expires = Math.max(expires, on.now + 1);
     if (timer.cpu === on.cpu) this.program(on);
     else this.kernel.kickIdle(timer.cpu, on);
   }
@@ -66,6 +66,12 @@ export class KernelTime implements Part {
 
   jiffies(now: Ns): number {
     return Math.floor(now / this.tick);
+  }
+
+  /** Woken by another CPU: its timers may have changed. */
+  look(cpu: LinuxCpu): void {
+    if (this.expired(cpu).length > 0) cpu.raiseSoftirq(TIMER_SOFTIRQ);
+    this.program(cpu);
   }
 
   /** A thread starts to run: ticks begin. */
@@ -115,10 +121,12 @@ export class KernelTime implements Part {
     return this.byCpu[cpu.cpu]!.filter((timer) => timer.expires <= cpu.now);
   }
 
+  /** Sets Xen's timer to what comes first; what has expired already is the softirq's business. */
   private program(cpu: LinuxCpu): void {
     const t = this.cpus[cpu.cpu]!;
+    const now = cpu.now;
     let first = t.nextTick;
-    for (const timer of this.byCpu[cpu.cpu]!) if (timer.expires < first) first = timer.expires;
+    for (const { expires } of this.byCpu[cpu.cpu]!) if (expires < first && expires > now) first = expires;
     if (first === t.programmed) return;
     t.programmed = first;
     this.kernel.hypercalls(cpu.cpu).setTimer(first === Infinity ? undefined : first);

@@ -3,8 +3,9 @@
  * channels fires. The interrupt only queues the port and wakes the process; the channel is let through again
  * when the process has written the port back.
  */
-import type { Part, Plain } from '../../../core/state.ts';
+
 import type { Ns } from '../../../core/clock.ts';
+import type { Part, Plain } from '../../../core/state.ts';
 import { timing } from '../../../timing.ts';
 import type { LinuxCpu } from '../entry.ts';
 import type { IrqDesc } from '../irq-core.ts';

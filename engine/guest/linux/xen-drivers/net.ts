@@ -14,16 +14,23 @@ import type { LinuxKernel } from '../kernel.ts';
 import type { Napi } from '../napi.ts';
 import type { Thread } from '../threads.ts';
 
-/** A packet: the number of the domain at the guest's side of the wire, times 4, plus flags. */
+/** A packet as a number: the domain at the guest's side of the wire, its flow, and flags. */
 export const WANTS_REPLY = 1;
 export const FROM_GUEST = 2;
+/** flows of a domain, by which its queues are chosen */
+export const FLOWS = 16;
 
-export function packetOf(domain: number, flags: number): number {
-  return domain * 4 + flags;
+export function packetOf(domain: number, flow: number, flags: number): number {
+  return (domain * FLOWS + (flow % FLOWS)) * 4 + flags;
 }
 
 export function domainOf(packet: number): number {
-  return packet >> 2;
+  return Math.floor(packet / (4 * FLOWS));
+}
+
+/** The flow's hash: the queue is this modulo the number of queues. */
+export function flowOf(packet: number): number {
+  return (packet >> 2) % FLOWS;
 }
 
 export interface NetRings {

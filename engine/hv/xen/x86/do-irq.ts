@@ -5,7 +5,7 @@
  * An interrupt bound to a guest is acknowledged in one of two ways here. Edge lines and maskable messages
  * need nothing more of the guest (ACKTYPE_NONE). A level line stays in service at the local APIC until the
  * guest says EOI (ACKTYPE_EOI): its vector waits on the CPU's stack of pending EOIs, of which only the top
- * may go. Lines shared by several domains, Xen's own handlers and the storm brake are not modelled here.
+ * may go. Lines shared by several domains and the storm brake are not modelled here.
  */
 
 import type { Books } from '../../../core/books.ts';
@@ -35,10 +35,13 @@ export interface IrqDesc {
   inFlight: boolean;
 }
 
-const FIRST_DYNAMIC_VECTOR = 0x30;
+const FIRST_DYNAMIC_VECTOR = 0x20;
 const LAST_DYNAMIC_VECTOR = 0xef;
 const LEGACY_SYSCALL_VECTOR = 0x80;
 const HYPERCALL_VECTOR = 0x82;
+
+/** The owner of Xen's own interrupts. */
+const XEN = -1;
 
 /** An entry of a CPU's stack of pending EOIs. */
 interface PendingEoi {
@@ -64,8 +67,10 @@ export class PhysicalIrqs implements Part {
   readonly descs: (IrqDesc | undefined)[] = [];
   private readonly pendingEoi: PendingEoi[][];
   private readonly flights: Task[] = [];
+  /** interrupts that Xen serves itself: irq -> its handler */
+  private readonly own = new Map<number, (cpu: Pcpu) => void>();
   private readonly slots: SlotId[] = [];
-  private nextVector = FIRST_DYNAMIC_VECTOR;
+  private nextVector = FIRST_DYNAMIC_VECTOR + 16;
   private vectorOffset = 0;
   private nextIrq: number;
   private readonly reassert: SourceId;
@@ -97,6 +102,16 @@ export class PhysicalIrqs implements Part {
         host.clock.task(`irq${irq}.message`, Priority.hardware, (journey) => this.arrive(irq, journey)),
       );
     }
+  }
+
+  /** setup_irq: an edge line of Xen's own device. */
+  setupOwn(gsi: number, vector: number, handler: (cpu: Pcpu) => void): void {
+    const desc = this.make(gsi, 'IO-APIC-edge', XEN, gsi, vector);
+    this.own.set(gsi, handler);
+    desc.bound = true;
+    const pin = this.ioapic.pins[gsi]!;
+    pin.vector = vector;
+    pin.masked = false;
   }
 
   /** map_domain_pirq of a GSI: a descriptor for the pin, masked until it is bound. */
@@ -157,12 +172,13 @@ export class PhysicalIrqs implements Part {
     return journey;
   }
 
-  /** A level line changes; `source` is who raised it. */
-  setLevel(irq: number, high: boolean, source: SourceId): number {
-    if (!high) {
-      this.ioapic.setIrq(irq, false);
-      return 0;
-    }
+  /** A level line falls: nobody holds it any more. */
+  lower(irq: number): void {
+    this.ioapic.setIrq(irq, false);
+  }
+
+  /** A device on a level line asks for service; the line may be high already. */
+  request(irq: number, source: SourceId): number {
     const journey = this.begin(irq, source);
     const pin = this.ioapic.pins[irq]!;
     if (pin.high || pin.remoteIrr) {
@@ -189,6 +205,13 @@ export class PhysicalIrqs implements Part {
     books.resume(slot);
     cpu.charge(timing.doIrq);
     trace.emit(this.tpDoIrq, cpu.time, books.journey, cpu.cpu, desc.irq, vector);
+    const own = this.own.get(desc.irq);
+    if (own) {
+      this.endOfInterrupt(cpu);
+      books.deliver(slot);
+      own(cpu);
+      return;
+    }
     if (!desc.bound) {
       books.discard(slot, 'unbound');
       this.endOfInterrupt(cpu);
@@ -240,11 +263,11 @@ export class PhysicalIrqs implements Part {
     return this.slots[irq]!;
   }
 
-  private make(irq: number, type: IrqType, domain: number, pirq: number): IrqDesc {
+  private make(irq: number, type: IrqType, domain: number, pirq: number, vector?: number): IrqDesc {
     const desc: IrqDesc = {
       irq,
       type,
-      vector: this.assignVector(),
+      vector: vector ?? this.assignVector(),
       cpu: 0,
       domain,
       pirq,
@@ -311,7 +334,8 @@ export class PhysicalIrqs implements Part {
   }
 
   private destination(desc: IrqDesc): number {
-    return this.host.books.destinationOf(`dom${desc.domain} pirq ${desc.pirq}`);
+    const name = desc.domain === XEN ? `xen irq ${desc.irq}` : `dom${desc.domain} pirq ${desc.pirq}`;
+    return this.host.books.destinationOf(name);
   }
 
   save(): Plain {

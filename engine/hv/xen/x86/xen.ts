@@ -4,6 +4,7 @@
  * virtual CPU that is notified, and into the guest.
  */
 
+import { VIRQ_CONSOLE, VIRQ_TIMER } from '../../../abi/xen.ts';
 import type { Books, SlotId, SourceId } from '../../../core/books.ts';
 import type { Clock, Ns, Task } from '../../../core/clock.ts';
 import { Priority } from '../../../core/event-queue.ts';
@@ -30,7 +31,9 @@ import { type IrqHost, PhysicalIrqs } from './do-irq.ts';
 
 /** smp_call_function's vector; the only function called here looks at pending EOIs. */
 const CALL_FUNCTION_VECTOR = 0xfb;
-const VIRQ_TIMER = 0;
+/** com1: the serial line that Xen keeps for itself (drivers/char/ns16550.c). */
+const SERIAL_IRQ = 4;
+const SERIAL_VECTOR = 0xf1;
 
 export interface XenOptions {
   readonly profile: XenProfile;
@@ -75,8 +78,13 @@ export class Xen implements Hypervisor, EvtchnOutput, IrqHost, SchedulerHost, Pa
   private readonly scheduleSoftirq: number;
   /** the physical interrupt that is being handed to a guest; -1 for none */
   private handing: SlotId = -1;
+  /** by virtual CPU: the journey whose event asks for its next upcall */
+  private kicked: number[];
   private readonly fromXen: SourceId;
   private readonly fromTimer: SourceId;
+  private readonly fromConsole: SourceId;
+  private readonly fromSerial: SourceId;
+  private readonly tpVirq: Tracepoint;
   private readonly tpPending: Tracepoint;
   private readonly tpCoalesced: Tracepoint;
   private readonly tpKick: Tracepoint;
@@ -133,8 +141,13 @@ export class Xen implements Hypervisor, EvtchnOutput, IrqHost, SchedulerHost, Pa
     );
     this.channels = shop.parts.add(new EventChannels(this, { profile: options.profile }));
     this.irqs = shop.parts.add(new PhysicalIrqs(this, options.gsis, options.irqs));
+    this.irqs.setupOwn(SERIAL_IRQ, SERIAL_VECTOR, (cpu) => this.serialInterrupt(cpu));
+    this.kicked = vcpus.map(() => 0);
     this.fromXen = this.books.sourceOf('xen');
     this.fromTimer = this.books.sourceOf('xen timer');
+    this.fromConsole = this.books.sourceOf('xen console');
+    this.fromSerial = this.books.sourceOf('uart');
+    this.tpVirq = this.trace.point('send_guest_global_virq', 'virq');
     this.tpPending = this.trace.point('evtchn_set_pending', 'dom', 'port');
     this.tpCoalesced = this.trace.point('evtchn_already_pending', 'dom', 'port');
     this.tpKick = this.trace.point('vcpu_kick', 'dom', 'vcpu', 'cpu');
@@ -168,6 +181,18 @@ export class Xen implements Hypervisor, EvtchnOutput, IrqHost, SchedulerHost, Pa
   /** Who asks for an interrupt from now on is Xen itself. */
   beginOwn(): void {
     this.books.begin(this.fromXen);
+  }
+
+  /** A character arrives on the serial line; the answer is the journey of its interrupt. */
+  serialInput(): number {
+    return this.irqs.pulse(SERIAL_IRQ, this.fromSerial);
+  }
+
+  /** ns16550_interrupt: the character is for dom0's console, told by VIRQ in the same journey. */
+  private serialInterrupt(cpu: Pcpu): void {
+    this.books.source = this.fromConsole;
+    this.trace.emit(this.tpVirq, cpu.time, this.books.journey, cpu.cpu, VIRQ_CONSOLE);
+    this.channels.globalVirq(VIRQ_CONSOLE);
   }
 
   // into Xen: interrupts and softirqs
@@ -234,8 +259,9 @@ export class Xen implements Hypervisor, EvtchnOutput, IrqHost, SchedulerHost, Pa
 
   /** vcpu_kick by vcpu_mark_events_pending: awake and elsewhere, it is told by IPI; asleep, it is woken. */
   kick(dom: number, vcpu: number): void {
-    if (!this.running) return;
     const v = this.domains[dom]!.vcpus[vcpu]!;
+    this.kicked[v.index] = this.books.journey;
+    if (!this.running) return;
     if (v.state === 'blocked') {
       this.unblock(v);
       return;
@@ -315,7 +341,7 @@ export class Xen implements Hypervisor, EvtchnOutput, IrqHost, SchedulerHost, Pa
     if (info.upcallPending === 0 || info.upcallMask !== 0) return false;
     info.upcallMask = 1;
     this.upcalls++;
-    this.trace.emit(this.tpUpcall, v.now, 0, v.processor, v.domain, v.vcpu);
+    this.trace.emit(this.tpUpcall, v.now, this.kicked[v.index]!, v.processor, v.domain, v.vcpu);
     return true;
   }
 
@@ -354,12 +380,13 @@ export class Xen implements Hypervisor, EvtchnOutput, IrqHost, SchedulerHost, Pa
   }
 
   save(): Plain {
-    return { running: this.running, upcalls: this.upcalls };
+    return { running: this.running, upcalls: this.upcalls, kicked: this.kicked };
   }
 
   restore(state: Plain): void {
-    const s = state as { running: boolean; upcalls: number };
+    const s = state as { running: boolean; upcalls: number; kicked: number[] };
     this.running = s.running;
     this.upcalls = s.upcalls;
+    this.kicked = [...s.kicked];
   }
 }

@@ -1,0 +1,205 @@
+/** A Xen host of paravirtual domains, from a scenario. */
+
+import { UserError } from '../core/errors.ts';
+import type { TraceRecord } from '../core/trace.ts';
+import { NoSpace } from '../guest/linux/evtchn.ts';
+import { debugKeyE } from '../hv/xen/evtchn-dump.ts';
+import type { ChannelInfo } from '../hv/xen/evtchn-types.ts';
+import { statOf } from '../proc/stat-of.ts';
+import type { Scenario } from '../scenario/schema.ts';
+import type {
+  ChannelSnapshot,
+  CpuSnapshot,
+  DomainSnapshot,
+  HopSnapshot,
+  IrqState,
+  VcpuSnapshot,
+} from './inspect.ts';
+import { type Fireable, Machine, type Platform, Workshop } from './machine.ts';
+import { boot } from './xen/boot.ts';
+import { type DomainParts, XenHost } from './xen/host.ts';
+import { startWorkloads } from './xen/workloads.ts';
+
+/** @throws UserError if the machine that the scenario asks for cannot boot */
+export function buildXenPv(scenario: Scenario, seed: number): Machine {
+  const shop = new Workshop(seed);
+  let platform: XenPvPlatform;
+  try {
+    const host = new XenHost(shop, scenario);
+    startWorkloads(host, boot(host));
+    platform = new XenPvPlatform(host);
+  } catch (error) {
+    if (error instanceof NoSpace) {
+      throw new UserError(`${scenario.name}: ${error.message}`);
+    }
+    throw error;
+  }
+  return new Machine(scenario, shop, platform);
+}
+
+class XenPvPlatform implements Platform {
+  readonly system: string;
+  readonly fireables: readonly Fireable[];
+  readonly dumps = ['e'];
+
+  constructor(private readonly host: XenHost) {
+    this.system = `Xen ${host.scenario.xen} x86_64`;
+    this.fireables = host.scenario.keys.map(({ device, title }, i) => {
+      const fired = host.devices.get(device)!;
+      return { key: `${(i + 1) % 10}`, name: device, title: title ?? fired.title, fire: () => fired.fire() };
+    });
+    host.xen.start();
+  }
+
+  cpus(): CpuSnapshot[] {
+    const { now } = this.host.shop.clock;
+    return this.host.xen.cpus.map((cpu) => {
+      const guestNs = cpu.guestTime();
+      const xenNs = cpu.xenTime();
+      return {
+        cpu: cpu.cpu,
+        running: cpu.current ? cpu.current.name : null,
+        mode: cpu.inXen ? 'xen' : cpu.current ? 'guest' : 'idle',
+        guestNs,
+        xenNs,
+        idleNs: Math.max(0, now - guestNs - xenNs),
+      };
+    });
+  }
+
+  domains(): DomainSnapshot[] {
+    return this.host.domains.map((parts) => this.domain(parts));
+  }
+
+  hops(journey: number): HopSnapshot[] {
+    const records = this.host.shop.trace.journey(journey);
+    const start = records[0]?.time ?? 0;
+    return records.map((r) => ({
+      at: r.time - start,
+      cpu: r.cpu,
+      text: hopText(r),
+      end: r.point.name === 'irq_handler_entry',
+    }));
+  }
+
+  totals(): { interrupts: number; upcalls: number } {
+    const interrupts = this.host.domains.reduce((n, d) => n + d.kernel.interrupts, 0);
+    return { interrupts, upcalls: this.host.xen.upcalls };
+  }
+
+  dump(key: string): string | undefined {
+    if (key !== 'e') return undefined;
+    return debugKeyE(
+      this.host.xen.channels,
+      this.host.domains.map((d) => d.domain.id),
+    );
+  }
+
+  private domain(parts: DomainParts): DomainSnapshot {
+    const { kernel, domain, spec } = parts;
+    const channels = this.host.xen.channels.channels(domain.id);
+    const byPort = new Map(channels.map((c) => [c.port, c]));
+    const interrupts = kernel.interruptsFile();
+    const descs = kernel.shownDescs();
+    const irqStates: IrqState[] = interrupts.rows.map((row, i) => {
+      const desc = descs[i]!;
+      const own = desc.ports.map((p) => byPort.get(p)).filter((c) => c !== undefined);
+      return {
+        row,
+        pending: own.some((c) => c.pending),
+        masked: own.length > 0 && own.every((c) => c.masked),
+        active: desc.active > 0,
+        port: desc.port === 0 ? null : desc.port,
+      };
+    });
+    const vcpus: VcpuSnapshot[] = domain.vcpus.map((v) => {
+      const info = domain.shared.vcpus[v.vcpu]!;
+      return {
+        vcpu: v.vcpu,
+        state: v.state,
+        cpu: v.cpu.cpu,
+        runNs: v.runNs + (v.state === 'running' ? Math.max(0, v.now - v.since) : 0),
+        upcallPending: info.upcallPending !== 0,
+        upcallMask: info.upcallMask !== 0,
+        upcalls: v.upcalls,
+      };
+    });
+    const softirqs = kernel.softirqsFile();
+    const { now } = this.host.shop.clock;
+    return {
+      id: domain.id,
+      name: `dom${domain.id}`,
+      kind: `${spec ? spec.type.toUpperCase() : 'PV dom0'}, ${kernel.profile.title}`,
+      vcpus,
+      interrupts,
+      irqStates,
+      softirqs,
+      stat: statOf({ interrupts, softirqs, vcpus, nrIrqs: kernel.irqs.nrIrqs }, now),
+      messages: kernel.log,
+      channels: channels.filter((c) => c.port !== 0).map(channelSnapshot),
+    };
+  }
+}
+
+function channelSnapshot(c: ChannelInfo): ChannelSnapshot {
+  return {
+    port: c.port,
+    kind: c.kind === 'reserved' ? 'unbound' : c.kind,
+    vcpu: c.vcpu,
+    pending: c.pending,
+    masked: c.masked,
+    peer: peer(c),
+  };
+}
+
+function peer(c: ChannelInfo): string {
+  switch (c.kind) {
+    case 'interdomain':
+      return `dom${c.remoteDom}:${c.remotePort}`;
+    case 'unbound':
+      return `waits for dom${c.remoteDom}`;
+    case 'pirq':
+      return `pirq ${c.pirq} (irq ${c.irq})`;
+    case 'virq':
+      return `virq ${c.virq}`;
+    default:
+      return '';
+  }
+}
+
+/** A trace record of a journey, in the words of the path. */
+function hopText(r: TraceRecord): string {
+  const [a, b, c] = r.args as [number, number, number];
+  switch (r.point.name) {
+    case 'irq_raise':
+      return `irq ${a} raised`;
+    case 'apic_accept':
+      return `vec ${b.toString(16)} -> CPU${c}`;
+    case 'do_IRQ':
+      return `do_IRQ ${a}`;
+    case 'send_guest_pirq':
+      return `send_guest_pirq dom${a} ${b}`;
+    case 'evtchn_send':
+      return `evtchn_send dom${a}:${b}`;
+    case 'evtchn_set_pending':
+      return `dom${a}:${b} pending`;
+    case 'evtchn_already_pending':
+      return `dom${a}:${b} pending already`;
+    case 'vcpu_kick':
+      return `kick dom${a}.${b} on CPU${c}`;
+    case 'vcpu_wake':
+      return `wake dom${a}.${b}`;
+    case 'upcall':
+      return `upcall dom${a}.${b}`;
+    case 'send_timer_event':
+      return `timer of dom${a}.${b}`;
+    case 'send_guest_global_virq':
+      return `virq ${a}`;
+    case 'irq_handler_entry':
+      return `dom${a}.${c} irq ${b} handler`;
+    case 'irq_handler_exit':
+      return `dom${a}.${c} irq ${b} done`;
+    default:
+      return r.point.name;
+  }
+}
