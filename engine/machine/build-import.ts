@@ -215,6 +215,11 @@ class ImportedHost implements Part, Platform {
     };
   }
 
+  /** Nothing of the hardware is known: a raise waits in the books alone. */
+  pendingMismatch(): string[] {
+    return [];
+  }
+
   domains(): DomainSnapshot[] {
     const interrupts = this.interrupts();
     const waiting = new Set(this.cells.filter((c) => this.shop.books.holds(c.slot)).map((c) => c.row));

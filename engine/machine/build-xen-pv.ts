@@ -95,6 +95,25 @@ class XenPvPlatform implements Platform {
     );
   }
 
+  pendingMismatch(): string[] {
+    const { xen, shop } = this.host;
+    const wrong: string[] = [];
+    const compare = (what: string, chip: boolean, slot: number) => {
+      if (chip !== shop.books.holds(slot))
+        wrong.push(`${what}: ${chip ? 'pending' : 'not pending'} in the chip`);
+    };
+    for (const { domain } of this.host.domains) {
+      for (const { port } of xen.channels.channels(domain.id)) {
+        const pending = xen.channels.portIsPending(domain.id, port);
+        compare(`dom${domain.id}:${port}`, pending, domain.slot(port));
+      }
+    }
+    for (const desc of xen.irqs.descs) {
+      if (desc) compare(`irq ${desc.irq}`, xen.irqs.isPending(desc.irq), xen.irqs.slotOf(desc.irq));
+    }
+    return wrong;
+  }
+
   private domain(parts: DomainParts): DomainSnapshot {
     const { kernel, domain, spec } = parts;
     const channels = this.host.xen.channels.channels(domain.id);

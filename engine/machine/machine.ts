@@ -48,6 +48,8 @@ export interface Platform {
   /** a text dump by its key letter, in the original's format; undefined if the platform lacks it */
   dump(key: string): string | undefined;
   readonly dumps: readonly string[];
+  /** Places where the books hold a raise as pending and the chip does not, or the other way round. */
+  pendingMismatch(): string[];
 }
 
 export interface SavedMachine {

@@ -1,19 +1,20 @@
 /**
  * What a scenario may say. A scenario is a YAML document; this is its shape, with defaults and limits.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 
 const name = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9._:[\]-]{0,39}$/, 'expected a name of letters, digits and . _ : [ ] -');
+/** as /proc/interrupts prints it */
+const action = z.string().regex(/^[!-~][ -~]{0,39}$/, 'expected a name of 1 to 40 printable characters');
 const cpuCount = z.int().min(1).max(256);
 const gsi = z.int().min(0).max(255);
 
 /** Edge or level wire of an IOAPIC pin. */
 const line = z.strictObject({
   driver: z.literal('line'),
-  /** as /proc/interrupts names the action */
-  name,
+  name: action,
   gsi,
   level: z.boolean().default(false),
   /** name for keys, workloads and --fire; the action's without one */
@@ -199,9 +200,20 @@ export const scenarioSchema = z
     if (s.xen === '3.4' && (s.dom0.kernel === 'linux-6.1' || s.guests.some((g) => g.type === 'pvh'))) {
       wrong(['xen'], 'Xen 3.4 runs linux-2.6.18-xen and linux-2.6.3x-xen, and no PVH guests');
     }
-    const named = new Set(s.dom0.devices.flatMap(deviceNames));
+    const named = new Set<string>(['uart']);
+    s.dom0.devices.forEach((d, i) => {
+      for (const n of deviceNames(d)) {
+        if (named.has(n)) {
+          wrong(
+            ['dom0', 'devices', i],
+            `there is a device ${n} already; expected another name, given by \`as\``,
+          );
+        }
+        named.add(n);
+      }
+    });
     s.keys.forEach((k, i) => {
-      if (k.device !== 'uart' && !named.has(k.device)) {
+      if (!named.has(k.device)) {
         wrong(
           ['keys', i, 'device'],
           `there is no device ${k.device}; expected one of ${[...named].join(', ')}`,
@@ -209,7 +221,7 @@ export const scenarioSchema = z
       }
     });
     s.workloads.forEach((w, i) => {
-      if (w.what === 'device' && w.device !== 'uart' && !named.has(w.device)) {
+      if (w.what === 'device' && !named.has(w.device)) {
         wrong(
           ['workloads', i, 'device'],
           `there is no device ${w.device}; expected one of ${[...named].join(', ')}`,

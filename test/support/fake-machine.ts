@@ -87,6 +87,8 @@ export interface FakeOptions {
   readonly cpus?: number;
   /** the engine throws at this simulated moment */
   readonly failAt?: Ns;
+  /** from this simulated moment on the snapshot breaks whoever draws it */
+  readonly drawErrorAt?: Ns;
   /** every row counts so many times a second; without it only a few rows do, each at its own rate */
   readonly everyRow?: number;
   /** the machine is quiet: nothing happens unless fired */
@@ -98,6 +100,11 @@ export interface FakeOptions {
 export class FakePlatform implements Platform {
   readonly system = 'Xen 4.17 x86_64';
   readonly dumps = [];
+
+  pendingMismatch(): string[] {
+    return [];
+  }
+
   readonly fireables: Fireable[];
   private readonly all: Domain[];
   private readonly busy: { guest: number; xen: number; running: string | null; until: Ns }[];
@@ -209,7 +216,23 @@ export class FakePlatform implements Platform {
     }));
     const interrupts = { dialect: '4.13' as const, cpus, rows, arch, precision: 3 };
     const softirqs = { cpus, rows: [] };
-    return { id: d.id, name: d.name, kind: d.kind, vcpus, interrupts, irqStates, softirqs, channels: [] };
+    const broken = this.shop.clock.now >= (this.options.drawErrorAt ?? Number.POSITIVE_INFINITY);
+    const kind = () => {
+      if (broken) throw new Error('cannot draw this');
+      return d.kind;
+    };
+    return {
+      id: d.id,
+      name: d.name,
+      get kind() {
+        return kind();
+      },
+      vcpus,
+      interrupts,
+      irqStates,
+      softirqs,
+      channels: [],
+    };
   }
 
   private addLoad(): void {

@@ -1,7 +1,7 @@
 /**
  * The monitor on the small test machine, as a process of its own: what the terminal tests run.
  *
- * Flags: --fail-at SECONDS (the engine throws), --every-row RATE, --quiet, --cpus N, --odd-name TEXT, and
+ * Flags: --fail-at SECONDS (the engine throws), --draw-error, --every-row RATE, --quiet, --cpus N, --odd-name TEXT, and
  * those of the monitor: --speed, --delay, --ascii, --theme, --color, --domain.
  */
 import { parseArgs } from 'node:util';
@@ -11,6 +11,7 @@ import { fakeMachine } from './fake-machine.ts';
 const { values } = parseArgs({
   options: {
     'fail-at': { type: 'string' },
+    'draw-error': { type: 'boolean' },
     'every-row': { type: 'string' },
     'odd-name': { type: 'string' },
     quiet: { type: 'boolean' },
@@ -26,6 +27,7 @@ const { values } = parseArgs({
 
 const machine = fakeMachine({
   ...(values['fail-at'] ? { failAt: Number(values['fail-at']) * 1e9 } : {}),
+  ...(values['draw-error'] ? { drawErrorAt: 1e9 } : {}),
   ...(values['every-row'] ? { everyRow: Number(values['every-row']) } : {}),
   ...(values['odd-name'] ? { oddName: values['odd-name'] } : {}),
   ...(values.quiet ? { quiet: true } : {}),

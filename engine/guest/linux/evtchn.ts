@@ -81,7 +81,11 @@ export class EventIrqs implements Part {
   /** bind_virq_to_irq. A per-CPU VIRQ's interrupt stays on its CPU. */
   bindVirq(virq: number, cpu: number, percpu: boolean, shared?: IrqDesc): IrqDesc {
     const { flows } = this.host.profile;
-    const desc = shared ?? this.allocate(percpu ? this.chips.percpu : this.chips.dynamic, flows.virq);
+    const desc =
+      shared ??
+      (percpu
+        ? this.allocate(this.chips.percpu, flows.virq)
+        : this.allocate(this.chips.dynamic, flows.globalVirq));
     const port = check(this.host.hypercalls(0).bindVirq(virq, cpu), 'EVTCHNOP_bind_virq');
     this.virqPort[cpu]![virq] = port;
     this.setup(port, desc, 'virq', percpu ? cpu : 0);

@@ -45,7 +45,9 @@ export interface KernelProfile {
   };
   /** names of the flow handlers; null where the kernel shows none */
   readonly flows: {
+    /** of a VIRQ that each CPU has, and of one for the whole domain */
     readonly virq: string | null;
+    readonly globalVirq: string | null;
     readonly ipi: string | null;
     readonly event: string | null;
     /** null: named by the kind of physical interrupt, as `ioapic-edge` */
@@ -56,7 +58,6 @@ export interface KernelProfile {
   /** interrupts are spread over the CPUs as they are requested */
   readonly spreads: boolean;
   readonly timerFirst: boolean;
-  /** ticks go on while a CPU is idle */
   readonly names: { readonly console: string; readonly guestConsole: string };
 }
 
@@ -73,7 +74,7 @@ const LINUX_6_1: KernelProfile = {
   bootCpu: ['timer', 'spinlock', 'resched', 'callfunc', 'callfuncsingle', 'irqwork'],
   otherCpus: ['timer', 'resched', 'callfunc', 'callfuncsingle', 'irqwork', 'spinlock'],
   chips: { percpu: 'xen-percpu', dynamic: 'xen-dyn', lateEoi: 'xen-dyn-lateeoi', pirq: 'xen-pirq' },
-  flows: { virq: 'virq', ipi: 'ipi', event: 'event', pirq: null },
+  flows: { virq: 'virq', globalVirq: 'virq', ipi: 'ipi', event: 'event', pirq: null },
   maskWhileHandled: false,
   spreads: true,
   timerFirst: true,
@@ -102,7 +103,7 @@ const XEN_2_6_18: KernelProfile = {
   bootCpu: ['timer', 'resched', 'callfunc'],
   otherCpus: ['resched', 'callfunc', 'timer'],
   chips: { percpu: 'Dynamic-irq', dynamic: 'Dynamic-irq', lateEoi: 'Dynamic-irq', pirq: 'Phys-irq' },
-  flows: { virq: null, ipi: null, event: null, pirq: null },
+  flows: { virq: null, globalVirq: null, ipi: null, event: null, pirq: null },
   maskWhileHandled: true,
   spreads: false,
   timerFirst: false,
@@ -123,7 +124,7 @@ const FORWARD_PORT: KernelProfile = {
   bootCpu: ['timer', 'resched', 'callfunc', 'call1func', 'reboot', 'spinlock'],
   otherCpus: ['timer', 'resched', 'callfunc', 'call1func', 'reboot', 'spinlock'],
   chips: { percpu: 'Dynamic', dynamic: 'Dynamic', lateEoi: 'Dynamic', pirq: 'Phys' },
-  flows: { virq: 'percpu', ipi: 'percpu', event: 'level', pirq: 'level' },
+  flows: { virq: 'percpu', globalVirq: 'level', ipi: 'percpu', event: 'level', pirq: 'level' },
   maskWhileHandled: true,
   spreads: false,
   timerFirst: true,

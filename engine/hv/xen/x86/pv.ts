@@ -4,7 +4,7 @@
  * they were sent on.
  */
 import type { Hypercalls } from '../../../abi/hypercalls.ts';
-import { EINVAL, ENOSPC } from '../../../abi/xen.ts';
+import { DOMID_SELF, EINVAL, ENOSPC } from '../../../abi/xen.ts';
 import type { Ns } from '../../../core/clock.ts';
 import type { Tracepoint } from '../../../core/trace.ts';
 import { timing } from '../../../timing.ts';
@@ -34,7 +34,7 @@ export class PvHypercalls implements Hypercalls {
 
   allocUnbound(remote: number): number {
     this.enter();
-    return this.xen.channels.allocUnbound(this.domain.id, this.domain.id, remote);
+    return this.xen.channels.allocUnbound(this.domain.id, DOMID_SELF, remote);
   }
 
   bindInterdomain(remote: number, remotePort: number): number {
