@@ -12,6 +12,7 @@ import { builtinModules } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { forEsbuild as scenarios } from './scenarios.mjs';
 
 const ROOT = dirname(fileURLToPath(import.meta.url));
 const DIST = join(ROOT, 'dist');
@@ -58,23 +59,6 @@ const shortNames = {
   },
 };
 
-/** `import text from './file?raw'`: the file's text. */
-const rawText = {
-  name: 'raw-text',
-  /** @param {import('esbuild').PluginBuild} bundler */
-  setup(bundler) {
-    bundler.onResolve({ filter: /\?raw$/ }, ({ path, resolveDir }) => ({
-      path: join(resolveDir, path.slice(0, -'?raw'.length)),
-      namespace: 'raw-text',
-    }));
-    bundler.onLoad({ filter: /.*/, namespace: 'raw-text' }, ({ path }) => ({
-      contents: readFileSync(path, 'utf8'),
-      loader: 'text',
-      watchFiles: [path],
-    }));
-  },
-};
-
 async function buildProgram() {
   const { metafile } = await build({
     ...COMMON,
@@ -84,7 +68,7 @@ async function buildProgram() {
     minify: true,
     legalComments: 'none',
     metafile: true,
-    plugins: [withoutDevtools, shortNames, rawText],
+    plugins: [withoutDevtools, shortNames, scenarios],
   });
   removeStale(Object.keys(metafile.outputs));
   chmodSync(join(DIST, 'virqtop.mjs'), 0o755);
@@ -96,7 +80,7 @@ async function buildBench() {
     ...COMMON,
     entryPoints: { bench: 'test/bench/index.ts' },
     loader: { '.c': 'text' },
-    plugins: [withoutDevtools, rawText],
+    plugins: [withoutDevtools, scenarios],
   });
 }
 

@@ -33,7 +33,7 @@ async function imported(options: Options, captures: readonly string[]): Promise<
 }
 
 async function scenarioMachine(options: Options): Promise<Machine> {
-  const { DEFAULT_SCENARIO, buildMachine, builtinScenario, builtinScenarios, parseScenario } = await import(
+  const { DEFAULT_SCENARIO, buildMachine, builtinScenario, builtinScenarios, loadScenario } = await import(
     '../engine/index.ts'
   );
   const wanted = options.scenario ?? DEFAULT_SCENARIO;
@@ -43,7 +43,7 @@ async function scenarioMachine(options: Options): Promise<Machine> {
       const names = builtinScenarios().map((s) => s.name);
       throw new UsageError(`unknown scenario ${quoted(wanted)}${hint(wanted, names)}`);
     }
-    scenario = parseScenario(readText(wanted), wanted);
+    scenario = await loadScenario(readText(wanted), wanted);
   }
   return buildMachine(scenario, options.seed ?? DEFAULT_SEED);
 }

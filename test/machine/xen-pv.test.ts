@@ -6,10 +6,10 @@ import {
   type Interrupts,
   type Machine,
   parseInterrupts,
-  parseScenario,
   printInterrupts,
   takeSnapshot,
 } from '../../engine/index.ts';
+import { parseScenario } from '../../engine/scenario/load.ts';
 import { capture } from '../support/captures.ts';
 
 /** A table with every count at 0: what remains are numbers, order, chips and names. */

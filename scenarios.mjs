@@ -1,0 +1,58 @@
+/**
+ * Built-in scenarios are checked when the program is built: `import scenario from './builtin/x.yaml'` gives
+ * the finished scenario, so that the program starts without reading YAML. For esbuild and for Vite.
+ */
+import { mkdirSync, readFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { build } from 'esbuild';
+
+const ROOT = dirname(fileURLToPath(import.meta.url));
+
+/** @type {Promise<{parseScenario(text: string, file: string): unknown}> | undefined} */
+let loader;
+
+/** The project's own parser, as this Node can run it. */
+async function parser() {
+  const outfile = join(ROOT, 'node_modules', '.cache', 'virqtop', 'load.mjs');
+  mkdirSync(dirname(outfile), { recursive: true });
+  await build({
+    entryPoints: [join(ROOT, 'engine/scenario/load.ts')],
+    bundle: true,
+    format: 'esm',
+    platform: 'node',
+    packages: 'external',
+    outfile,
+    logLevel: 'warning',
+  });
+  return import(pathToFileURL(outfile).href);
+}
+
+/** @param {string} path of a YAML file; the answer is a module's text */
+async function compile(path) {
+  loader ??= parser();
+  const { parseScenario } = await loader;
+  const scenario = parseScenario(readFileSync(path, 'utf8'), basename(path));
+  return `export default ${JSON.stringify(scenario)};`;
+}
+
+/** @type {import('esbuild').Plugin} */
+export const forEsbuild = {
+  name: 'scenarios',
+  setup(bundler) {
+    bundler.onLoad({ filter: /\.yaml$/ }, async ({ path }) => ({
+      contents: await compile(path),
+      loader: 'js',
+      watchFiles: [path],
+    }));
+  },
+};
+
+/** @type {import('vite').Plugin} */
+export const forVite = {
+  name: 'scenarios',
+  enforce: 'pre',
+  async load(id) {
+    return id.endsWith('.yaml') ? compile(id) : undefined;
+  },
+};
