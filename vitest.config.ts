@@ -7,5 +7,7 @@ export default defineConfig({
     include: ['test/**/*.test.ts', 'test/**/*.test.tsx'],
     testTimeout: 60_000,
     pool: 'forks',
+    // a built-in scenario depends on the schema as well as on its file, which the cache does not know
+    fsModuleCache: false,
   },
 });

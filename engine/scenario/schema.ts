@@ -71,12 +71,22 @@ export const deviceSchema = z.discriminatedUnion('driver', [
   msix,
 ]);
 
-const kernel = z.enum(['linux-6.1', 'linux-2.6.18-xen', 'linux-2.6.3x-xen']);
+const kernel = z.enum([
+  'linux-6.1',
+  'linux-6.18',
+  'linux-2026',
+  'linux-3.10',
+  'linux-2.6.18-xen',
+  'linux-2.6.3x-xen',
+]);
+/** event channels of the FIFO kind where kernel and Xen have them; false: xen.fifo_events=0 */
+const fifo = z.boolean().default(true);
 
 const affinity = z.array(z.int().min(0).max(255)).min(1);
 
 const dom0 = z.strictObject({
   kernel: kernel.default('linux-6.1'),
+  fifo,
   vcpus: cpuCount,
   /** physical CPUs of all its virtual CPUs; every one without it */
   cpus: affinity.optional(),
@@ -86,6 +96,7 @@ const dom0 = z.strictObject({
 
 const guest = z.strictObject({
   kernel: kernel.default('linux-6.1'),
+  fifo,
   type: z.enum(['pv', 'pvh']).default('pv'),
   vcpus: cpuCount.default(1),
   cpus: affinity.optional(),
@@ -152,6 +163,8 @@ const workload = z.discriminatedUnion('what', [
   z.strictObject({ what: z.literal('locks'), domain: z.int().min(0), rate: z.number().positive().max(1e5) }),
 ]);
 
+const ON_3_4 = 'on Xen 3.4 expected kernel linux-2.6.18-xen or linux-2.6.3x-xen, and type pv';
+
 export const scenarioSchema = z
   .strictObject({
     name,
@@ -197,8 +210,12 @@ export const scenarioSchema = z
         }
       }
     });
-    if (s.xen === '3.4' && (s.dom0.kernel === 'linux-6.1' || s.guests.some((g) => g.type === 'pvh'))) {
-      wrong(['xen'], 'Xen 3.4 runs linux-2.6.18-xen and linux-2.6.3x-xen, and no PVH guests');
+    if (s.xen === '3.4') {
+      const old = (k: string) => k === 'linux-2.6.18-xen' || k === 'linux-2.6.3x-xen';
+      if (!old(s.dom0.kernel)) wrong(['dom0'], ON_3_4);
+      s.guests.forEach((g, i) => {
+        if (!old(g.kernel) || g.type === 'pvh') wrong(['guests', i], ON_3_4);
+      });
     }
     const named = new Set<string>(['uart']);
     s.dom0.devices.forEach((d, i) => {
@@ -229,7 +246,7 @@ export const scenarioSchema = z
       }
     });
     s.guests.forEach((g, i) => {
-      if (g.channels >= 4096 && (g.kernel !== 'linux-6.1' || s.xen === '3.4')) {
+      if (g.channels >= 4096 && (!g.fifo || !/^linux-(6|20)/.test(g.kernel))) {
         wrong(
           ['guests', i, 'channels'],
           'the 2-level ABI has 4096 event channels; expected fewer, or linux-6.1',

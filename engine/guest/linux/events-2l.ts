@@ -66,6 +66,10 @@ export class Events2l implements EventAbi {
     this.shared.evtchnPending.clear(port);
   }
 
+  setPending(port: number): void {
+    this.shared.evtchnPending.set(port);
+  }
+
   mask(port: number): void {
     this.shared.evtchnMask.set(port);
   }

@@ -13,6 +13,8 @@ export interface EventAbi extends Part {
   isPending(port: number): boolean;
   isMasked(port: number): boolean;
   clearPending(port: number): void;
+  /** The kernel raises the port itself; nobody is told before it is unmasked. */
+  setPending(port: number): void;
   mask(port: number): void;
   /** Lets the port through, on `cpu`; an event that came meanwhile is raised again. */
   unmask(port: number, cpu: number): void;

@@ -78,6 +78,10 @@ export class EventsFifo implements EventAbi {
     this.page(port)[port % PAGE_WORDS]! &= ~EVTCHN_FIFO_PENDING;
   }
 
+  setPending(port: number): void {
+    this.page(port)[port % PAGE_WORDS]! |= EVTCHN_FIFO_PENDING;
+  }
+
   mask(port: number): void {
     this.page(port)[port % PAGE_WORDS]! |= EVTCHN_FIFO_MASKED;
   }

@@ -5,7 +5,7 @@
 
 import type { Hypercalls } from '../../abi/hypercalls.ts';
 import { ENOSPC, VIRQ_TIMER } from '../../abi/xen.ts';
-import type { Books, SlotId } from '../../core/books.ts';
+import type { Books, DestinationId, SlotId } from '../../core/books.ts';
 import type { Part, Plain } from '../../core/state.ts';
 import type { LinuxCpu } from './entry.ts';
 import type { EventAbi } from './events-abi.ts';
@@ -17,6 +17,9 @@ import type { KernelProfile } from './profiles.ts';
 export const EXPLICIT = 1;
 export const TEMPORARY = 2;
 export const EOI_PENDING = 4;
+
+/** The real-time clock's line (linux/mc146818rtc.h). */
+const RTC_IRQ = 8;
 
 /** What the kernel keeps of a bound port (struct irq_info). */
 export interface IrqInfo {
@@ -43,6 +46,7 @@ export interface EventsHost {
   /** first number of event channels */
   readonly dynamicBase: number;
   slot(port: number): SlotId;
+  destination(port: number): DestinationId;
   hypercalls(cpu: number): Hypercalls;
   jiffies(): number;
   upcallPending(cpu: number): boolean;
@@ -163,14 +167,13 @@ export class EventIrqs implements Part {
   bindGsi(gsi: number, level: boolean): IrqDesc {
     const { irqs, profile } = this.host;
     const known = irqs.descs[gsi];
-    if (known) return known;
+    if (known && known.chip !== this.chips.pirq) throw new Error(`interrupt ${gsi} is no physical one`);
+    if (known && known.pirqMapped) return known;
     const pirq = check(this.host.hypercalls(0).mapPirq(0, gsi), 'PHYSDEVOP_map_pirq');
-    const desc = irqs.add(
-      gsi,
-      this.chips.pirq,
-      profile.flows.pirq ?? (level ? 'ioapic-level' : 'ioapic-edge'),
-    );
+    const flow = profile.flows.pirq ?? (level ? 'ioapic-level' : 'ioapic-edge');
+    const desc = known ?? irqs.add(gsi, this.chips.pirq, flow);
     desc.pirq = pirq;
+    desc.pirqMapped = true;
     desc.bindcount = 1;
     return desc;
   }
@@ -182,7 +185,7 @@ export class EventIrqs implements Part {
     // the older trees have interrupts and pirqs share their numbers
     const desc =
       profile.numbering === 'bindcount'
-        ? irqs.add(pirq, this.chips.pirq, profile.flows.pirq)
+        ? irqs.descs[pirq]!
         : this.allocate(this.chips.pirq, msix ? 'msi-x' : 'msi');
     desc.pirq = pirq;
     return desc;
@@ -211,14 +214,51 @@ export class EventIrqs implements Part {
 
   private allocate(chip: IrqChip, flow: string | null): IrqDesc {
     const { irqs, dynamicBase, profile } = this.host;
-    const irq = irqs.lowestFree(dynamicBase);
-    const end = profile.numbering === 'bindcount' ? dynamicBase + profile.nrDynamic : irqs.nrIrqs;
-    if (irq === undefined || irq >= end) {
+    const bindcount = profile.numbering === 'bindcount';
+    const end = bindcount ? dynamicBase + profile.nrDynamic : irqs.nrIrqs;
+    const irq = bindcount ? irqs.findUnbound(dynamicBase, end) : irqs.lowestFree(dynamicBase);
+    if (irq === undefined) {
       throw new NoSpace(`No available IRQ to bind to: ${dynamicBase} to ${end - 1} are all bound (-ENOSPC)`);
     }
-    const desc = irqs.add(irq, chip, flow);
-    desc.bindcount = 1;
+    const desc = bindcount ? irqs.descs[irq]! : irqs.add(irq, chip, flow);
+    desc.chip = chip;
+    desc.flow = flow;
+    desc.bindcount++;
     return desc;
+  }
+
+  /**
+   * xen_init_IRQ of the older trees: every number has a descriptor from the start. Dynamic ones are unbound;
+   * physical ones are bound for good to the pirq of the same number. A domain other than dom0 is left without
+   * the real-time clock's, so that its driver fails: VIRQ_TIMER takes the clock's place.
+   */
+  initIrqs(initialDomain: boolean): void {
+    const { irqs, dynamicBase, profile } = this.host;
+    for (let irq = 0; irq < dynamicBase; irq++) {
+      if (irq === RTC_IRQ && !initialDomain) continue;
+      const desc = irqs.add(irq, this.chips.pirq, profile.flows.pirq);
+      desc.bindcount = 1;
+      desc.pirq = irq;
+    }
+    for (let n = 0; n < profile.nrDynamic; n++)
+      irqs.add(dynamicBase + n, this.chips.dynamic, profile.flows.event);
+  }
+
+  /** unbind_from_irq: the last binding closes the port; the number is free, and its counts are gone. */
+  unbind(desc: IrqDesc): void {
+    if (--desc.bindcount > 0) return;
+    for (const port of desc.ports) {
+      const info = this.infos[port]!;
+      this.mask(info, EXPLICIT);
+      this.host.hypercalls(0).close(port);
+      this.abi.bindToCpu(port, 0);
+      this.channelsOn[info.cpu]!--;
+      this.infos[port] = undefined;
+    }
+    desc.ports.length = 0;
+    desc.port = 0;
+    if (this.host.profile.numbering === 'bindcount') desc.counts.fill(0);
+    else this.freeing.push(desc.irq);
   }
 
   private setup(port: number, desc: IrqDesc, kind: IrqInfo['kind'], cpu: number): void {
@@ -334,6 +374,19 @@ export class EventIrqs implements Part {
     return pending;
   }
 
+  /** resend_irq_on_evtchn: the kernel sets the pending bit itself; unmasking makes Xen raise it. */
+  private retrigger(info: IrqInfo | undefined, cpu: number): boolean {
+    if (!info) return false;
+    const { books } = this.host;
+    books.begin(books.sourceOf(`${this.host.id} retrigger`));
+    const masked = info.maskReason !== 0;
+    this.mask(info, TEMPORARY);
+    this.abi.setPending(info.port);
+    books.pend(this.host.slot(info.port), this.host.destination(info.port));
+    this.unmask(info, TEMPORARY, cpu);
+    return !masked;
+  }
+
   /** A row that serves all CPUs has a port for each. */
   private infoOf(desc: IrqDesc, cpu: number): IrqInfo {
     return this.infos[desc.ports.length > 1 ? desc.ports[cpu]! : desc.port]!;
@@ -353,6 +406,7 @@ export class EventIrqs implements Part {
         for (const port of desc.ports) this.mask(this.infos[port]!, EXPLICIT);
       },
       unmask: letThrough,
+      retrigger: (desc: IrqDesc, cpu: LinuxCpu) => this.retrigger(this.infos[desc.port], cpu.cpu),
       ...(spreads ? { setAffinity: (d: IrqDesc, cpus: readonly number[]) => this.setAffinity(d, cpus) } : {}),
     };
     // acknowledged before the handler; the older trees keep the port masked until its end

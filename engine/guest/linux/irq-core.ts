@@ -35,6 +35,8 @@ export interface IrqChip {
   unmask(desc: IrqDesc): void;
   /** aims it at one of these CPUs; undefined where the kernel leaves it on CPU 0 */
   setAffinity?(desc: IrqDesc, cpus: readonly number[]): void;
+  /** raises it by software (resend_irq_on_evtchn); false if it cannot be */
+  retrigger?(desc: IrqDesc, cpu: LinuxCpu): boolean;
 }
 
 export class IrqDesc {
@@ -44,21 +46,23 @@ export class IrqDesc {
   /** event channel; 0 for none. A row that serves every CPU has one for each in `ports` */
   port = 0;
   readonly ports: number[] = [];
-  /** 2.6.18: how many bindings it has */
+  /** how many bindings it has; the older trees set all numbers up at boot and look for one without any */
   bindcount = 0;
-  /** nested disable_irq calls */
-  depth = 0;
+  /** nested disable_irq calls; 1 from the start, until the first action is requested */
+  depth = 1;
   /** being handled now, on how many CPUs */
   active = 0;
   /** physical interrupt number under Xen; -1 for none */
   pirq = -1;
+  /** Xen knows of it: PHYSDEVOP_map_pirq has been made */
+  pirqMapped = false;
   hwirq: number | null = null;
 
   constructor(
     readonly irq: number,
-    readonly chip: IrqChip,
+    public chip: IrqChip,
     /** name of the flow handler, e.g. `virq`; null where none is shown */
-    readonly flow: string | null,
+    public flow: string | null,
     cpus: number,
   ) {
     this.counts = new Array(cpus).fill(0);
@@ -87,9 +91,15 @@ export class IrqTable {
     private readonly cpus: number,
   ) {}
 
-  /** The lowest free number from `from` on; undefined when the table is full. */
+  /** irq_alloc_desc: the lowest number from `from` on without a descriptor; undefined when there is none. */
   lowestFree(from: number): number | undefined {
     for (let irq = from; irq < this.nrIrqs; irq++) if (!this.descs[irq]) return irq;
+    return undefined;
+  }
+
+  /** find_unbound_irq: the first of these numbers with bindcount 0; undefined when all are bound. */
+  findUnbound(first: number, end: number): number | undefined {
+    for (let irq = first; irq < end; irq++) if (this.descs[irq]?.bindcount === 0) return irq;
     return undefined;
   }
 
@@ -107,6 +117,7 @@ export class IrqTable {
   request(desc: IrqDesc, action: IrqAction, affinity?: readonly number[]): void {
     desc.actions.push(action);
     if (desc.actions.length > 1) return;
+    desc.depth = 0;
     desc.chip.startup(desc);
     if (affinity) desc.chip.setAffinity?.(desc, affinity);
   }
@@ -114,7 +125,9 @@ export class IrqTable {
   /** free_irq. */
   free(desc: IrqDesc, action: IrqAction): void {
     desc.actions.splice(desc.actions.indexOf(action), 1);
-    if (desc.actions.length === 0) desc.chip.shutdown(desc);
+    if (desc.actions.length > 0) return;
+    desc.depth = 1;
+    desc.chip.shutdown(desc);
   }
 
   /** disable_irq; nests. */
@@ -130,8 +143,9 @@ export class IrqTable {
     for (const desc of this.descs) if (desc) yield desc;
   }
 
+  /** Of those in use; a number that nobody has requested has no state. */
   save(): Plain {
-    return this.descs.flatMap((d) => (d ? [[d.irq, d.save()]] : []));
+    return this.descs.flatMap((d) => (d && d.ports.length > 0 ? [[d.irq, d.save()]] : []));
   }
 
   restore(state: Plain): void {

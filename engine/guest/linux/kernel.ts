@@ -4,7 +4,7 @@
  */
 import type { Hypercalls } from '../../abi/hypercalls.ts';
 import type { GuestMemory, SharedInfo } from '../../abi/xen.ts';
-import type { Books, SlotId } from '../../core/books.ts';
+import type { Books, DestinationId, SlotId } from '../../core/books.ts';
 import type { Part, Plain } from '../../core/state.ts';
 import type { Trace, Tracepoint } from '../../core/trace.ts';
 import type { VirtualCpu } from '../../hw/x86/cpu.ts';
@@ -26,6 +26,8 @@ import { KernelTime, type KernelTimer } from './time.ts';
 export interface KernelInit {
   /** number of its domain */
   readonly domain: number;
+  /** dom0 */
+  readonly initialDomain: boolean;
   readonly profile: KernelProfile;
   readonly vcpus: readonly VirtualCpu[];
   readonly hypercalls: readonly Hypercalls[];
@@ -38,6 +40,7 @@ export interface KernelInit {
   readonly dynamicBase: number;
   readonly nrIrqs: number;
   slot(port: number): SlotId;
+  destination(port: number): DestinationId;
   /** the callback comes as an interrupt of its own (PVH, HVM) */
   readonly callbackVector: boolean;
 }
@@ -73,7 +76,7 @@ export class LinuxKernel implements EventsHost, Part {
   private readonly tpHandlerEnd: Tracepoint;
 
   constructor(readonly init: KernelInit) {
-    this.id = `linux${init.domain}`;
+    this.id = `dom${init.domain}`;
     this.profile = init.profile;
     this.cpuCount = init.vcpus.length;
     this.dynamicBase = init.profile.dynamicBase ?? init.dynamicBase;
@@ -82,6 +85,7 @@ export class LinuxKernel implements EventsHost, Part {
     const { parts, profile } = init;
     this.irqs = new IrqTable(profile.nrIrqs ?? init.nrIrqs, this.cpuCount);
     this.events = new EventIrqs(this, this.makeAbi());
+    if (profile.numbering === 'bindcount') this.events.initIrqs(init.initialDomain);
     parts.add(this.events.abi);
     parts.add(this.events);
     this.time = parts.add(new KernelTime(this));
@@ -119,6 +123,10 @@ export class LinuxKernel implements EventsHost, Part {
 
   slot(port: number): SlotId {
     return this.init.slot(port);
+  }
+
+  destination(port: number): DestinationId {
+    return this.init.destination(port);
   }
 
   jiffies(): number {

@@ -18,6 +18,7 @@ export type PercpuKind =
   | 'resched'
   | 'callfunc'
   | 'callfuncsingle'
+  | 'debug'
   | 'call1func'
   | 'irqwork'
   | 'reboot';
@@ -55,6 +56,8 @@ export interface KernelProfile {
   };
   /** the event is masked while its handler runs and unmasked after it, in place of late EOI */
   readonly maskWhileHandled: boolean;
+  /** backends' and frontends' channels are let through by their drivers (since 5.10) */
+  readonly lateEoi: boolean;
   /** interrupts are spread over the CPUs as they are requested */
   readonly spreads: boolean;
   readonly timerFirst: boolean;
@@ -76,18 +79,52 @@ const LINUX_6_1: KernelProfile = {
   chips: { percpu: 'xen-percpu', dynamic: 'xen-dyn', lateEoi: 'xen-dyn-lateeoi', pirq: 'xen-pirq' },
   flows: { virq: 'virq', globalVirq: 'virq', ipi: 'ipi', event: 'event', pirq: null },
   maskWhileHandled: false,
+  lateEoi: true,
   spreads: true,
   timerFirst: true,
   names: { console: 'hvc_console', guestConsole: 'hvc_console' },
 };
 
-/** PVH and HVM: the callback comes as an interrupt; every CPU is set up in one order and has no irqwork. */
-const LINUX_6_1_HVM: KernelProfile = {
-  ...LINUX_6_1,
-  arch: 'linux-6.1-x86-hvm',
-  bootCpu: ['timer', 'resched', 'callfunc', 'callfuncsingle', 'spinlock'],
-  otherCpus: ['timer', 'resched', 'callfunc', 'callfuncsingle', 'spinlock'],
+/** Before FIFO channels (3.14) and late EOI (5.10): the 2.6.31 layout of /proc/interrupts. */
+const LINUX_3_10: KernelProfile = {
+  ...twoLevel(LINUX_6_1),
+  title: 'Linux 3.10',
+  arch: 'linux-2.6.36-x86',
+  chips: { percpu: 'xen-percpu', dynamic: 'xen-dyn', lateEoi: 'xen-dyn', pirq: 'xen-pirq' },
+  bootCpu: ['timer', 'spinlock', 'resched', 'callfunc', 'debug', 'callfuncsingle', 'irqwork'],
+  otherCpus: ['timer', 'spinlock', 'resched', 'callfunc', 'debug', 'callfuncsingle', 'irqwork'],
+  lateEoi: false,
+  spreads: false,
 };
+
+/** The layout seen on 6.18: one blank less before the chip. */
+const LINUX_6_18: KernelProfile = { ...LINUX_6_1, title: 'Linux 6.18', arch: 'linux-6.18-x86' };
+
+/** The series of 2026 that reworks /proc/interrupts. */
+const LINUX_2026: KernelProfile = { ...LINUX_6_1, title: 'Linux of 2026', arch: 'linux-2026-x86' };
+
+/**
+ * The same kernel without FIFO channels (xen.fifo_events=0, or a Xen that lacks them): only then it binds
+ * VIRQ_DEBUG on every CPU, between the two function-call IPIs (xen_smp_intr_init).
+ */
+export function twoLevel(profile: KernelProfile): KernelProfile {
+  if (profile.abi === '2l') return profile;
+  const withDebug = (kinds: readonly PercpuKind[]) =>
+    kinds.flatMap((k): PercpuKind[] => (k === 'callfunc' ? [k, 'debug'] : [k]));
+  return {
+    ...profile,
+    abi: '2l',
+    bootCpu: withDebug(profile.bootCpu),
+    otherCpus: withDebug(profile.otherCpus),
+  };
+}
+
+/** In a PVH guest: the callback comes as an interrupt; all CPUs are set up in one order, without irqwork. */
+export function hardwareVirtual(profile: KernelProfile): KernelProfile {
+  const order = profile.otherCpus.filter((k) => k !== 'irqwork' && k !== 'spinlock');
+  const kinds: PercpuKind[] = [...order, 'spinlock'];
+  return { ...profile, arch: `${profile.arch}-hvm` as ArchKind, bootCpu: kinds, otherCpus: kinds };
+}
 
 /** The 2.6.18-xen tree: NR_IRQS = NR_PIRQS + NR_DYNIRQS, both 256. */
 const XEN_2_6_18: KernelProfile = {
@@ -105,6 +142,7 @@ const XEN_2_6_18: KernelProfile = {
   chips: { percpu: 'Dynamic-irq', dynamic: 'Dynamic-irq', lateEoi: 'Dynamic-irq', pirq: 'Phys-irq' },
   flows: { virq: null, globalVirq: null, ipi: null, event: null, pirq: null },
   maskWhileHandled: true,
+  lateEoi: false,
   spreads: false,
   timerFirst: false,
   names: { console: 'console', guestConsole: 'xencons' },
@@ -126,6 +164,7 @@ const FORWARD_PORT: KernelProfile = {
   chips: { percpu: 'Dynamic', dynamic: 'Dynamic', lateEoi: 'Dynamic', pirq: 'Phys' },
   flows: { virq: 'percpu', globalVirq: 'level', ipi: 'percpu', event: 'level', pirq: 'level' },
   maskWhileHandled: true,
+  lateEoi: false,
   spreads: false,
   timerFirst: true,
   names: { console: 'console', guestConsole: 'xencons' },
@@ -133,7 +172,9 @@ const FORWARD_PORT: KernelProfile = {
 
 export const KERNELS = {
   'linux-6.1': LINUX_6_1,
-  'linux-6.1-hvm': LINUX_6_1_HVM,
+  'linux-6.18': LINUX_6_18,
+  'linux-2026': LINUX_2026,
+  'linux-3.10': LINUX_3_10,
   'linux-2.6.18-xen': XEN_2_6_18,
   'linux-2.6.3x-xen': FORWARD_PORT,
 } as const;

@@ -8,6 +8,7 @@ import {
   VIRQ_ARCH_0,
   VIRQ_CON_RING,
   VIRQ_CONSOLE,
+  VIRQ_DEBUG,
   VIRQ_DOM_EXC,
   VIRQ_PCPU_STATE,
   VIRQ_TIMER,
@@ -71,8 +72,9 @@ function bindPercpu(kernel: LinuxKernel): void {
   for (const { cpu } of kernel.cpus) {
     for (const kind of cpu === 0 ? profile.bootCpu : profile.otherCpus) {
       const shared = profile.sharedPercpu ? rows.get(kind) : undefined;
+      const virq = kind === 'timer' ? VIRQ_TIMER : kind === 'debug' ? VIRQ_DEBUG : undefined;
       const desc =
-        kind === 'timer' ? events.bindVirq(VIRQ_TIMER, cpu, true, shared) : events.bindIpi(kind, cpu, shared);
+        virq === undefined ? events.bindIpi(kind, cpu, shared) : events.bindVirq(virq, cpu, true, shared);
       rows.set(kind, desc);
       const name = profile.sharedPercpu ? kind : `${kind}${cpu}`;
       if (shared) desc.chip.unmask(desc);

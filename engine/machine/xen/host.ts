@@ -4,7 +4,7 @@ import { MessageRing } from '../../abi/ring.ts';
 import { GuestMemory, SharedInfo } from '../../abi/xen.ts';
 import type { SourceId } from '../../core/books.ts';
 import { LinuxKernel } from '../../guest/linux/kernel.ts';
-import { KERNELS, type KernelProfile } from '../../guest/linux/profiles.ts';
+import { hardwareVirtual, KERNELS, type KernelProfile, twoLevel } from '../../guest/linux/profiles.ts';
 import type { NetBack } from '../../guest/linux/xen-drivers/net.ts';
 import type { Domain } from '../../hv/xen/domain.ts';
 import { PvHypercalls } from '../../hv/xen/x86/pv.ts';
@@ -63,7 +63,7 @@ export class XenHost {
       fire: () => this.xen.serialInput(),
     });
     specs.forEach((s, id) => {
-      this.addDomain(id, s.vcpus, KERNELS[kernelName(s)], scenario.guests[id - 1]);
+      this.addDomain(id, s.vcpus, profileOf(s), scenario.guests[id - 1]);
     });
   }
 
@@ -103,6 +103,7 @@ export class XenHost {
     const console = parts.add(new MessageRing(`dom${id}.console`));
     const kernel = new LinuxKernel({
       domain: id,
+      initialDomain: privileged,
       profile,
       vcpus: mine,
       hypercalls: mine.map((v) => new PvHypercalls(xen, domain, v, hardware)),
@@ -114,6 +115,7 @@ export class XenHost {
       dynamicBase: dynamicBase(scenario, profile, privileged, hvm),
       nrIrqs: scenario['ioapic-pins'] * 17 + 16 + 8 * vcpus,
       slot: (port) => domain.slot(port),
+      destination: (port) => domain.destination(port),
       callbackVector: hvm,
     });
     mine.forEach((v, i) => {
@@ -123,8 +125,9 @@ export class XenHost {
   }
 }
 
-function kernelName(s: Scenario['dom0'] | GuestSpec): keyof typeof KERNELS {
-  return 'type' in s && s.type === 'pvh' ? 'linux-6.1-hvm' : s.kernel;
+function profileOf(s: Scenario['dom0'] | GuestSpec): KernelProfile {
+  const kernel = s.fifo ? KERNELS[s.kernel] : twoLevel(KERNELS[s.kernel]);
+  return 'type' in s && s.type === 'pvh' ? hardwareVirtual(kernel) : kernel;
 }
 
 /** arch_hwdom_irqs (4.17); the forward port's nr_pirqs where dom0 is that kernel. */
