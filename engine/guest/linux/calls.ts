@@ -47,9 +47,9 @@ export class CrossCalls implements Part {
 
   /** The handler of either IPI. */
   readonly interrupt: Work = {
+    count: (cpu) => this.kernel.countArch('CAL', cpu.cpu),
     cost: (cpu) => timing.shortHandler * (1 + this.queues[cpu.cpu]!.length),
     run: (cpu) => {
-      this.kernel.countArch('CAL', cpu.cpu);
       const queue = this.queues[cpu.cpu]!;
       this.queues[cpu.cpu] = [];
       for (const [fn, arg] of queue) this.functions[fn]!(cpu, arg);

@@ -131,6 +131,7 @@ export class LinuxCpu implements GuestEntry, Part {
     desc.counts[this.cpu]!++;
     kernel.interrupts++;
     desc.active++;
+    desc.actions[0]!.work.count?.(this);
     kernel.traceHandler(this, desc);
     this.push(HANDLER, desc.irq);
     this.vcpu.run(timing.eventScan + desc.actions[0]!.work.cost(this));

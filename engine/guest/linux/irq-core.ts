@@ -10,6 +10,8 @@ import type { LinuxCpu } from './entry.ts';
 
 /** Something the kernel executes: how long it takes, then what it does. */
 export interface Work {
+  /** the counters it keeps, in step with the row of its interrupt */
+  count?(cpu: LinuxCpu): void;
   cost(cpu: LinuxCpu): Ns;
   run(cpu: LinuxCpu): void;
 }

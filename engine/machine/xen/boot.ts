@@ -91,11 +91,9 @@ function percpuWork(kernel: LinuxKernel, kind: PercpuKind): Work {
       return kernel.time.interrupt;
     case 'resched':
       return {
+        count: (cpu) => kernel.countArch('RES', cpu.cpu),
         cost: () => timing.shortHandler,
-        run: (cpu) => {
-          kernel.countArch('RES', cpu.cpu);
-          kernel.time.look(cpu);
-        },
+        run: (cpu) => kernel.time.look(cpu),
       };
     case 'callfunc':
     case 'callfuncsingle':
