@@ -18,6 +18,7 @@ async function run(argv: readonly string[], out: Output): Promise<number> {
       await out.write(text);
       return 0;
     }
+    if (argv.length === 0) return await (await import('./commands/main.ts')).main({}, out); // nothing to parse
     const { runProgram } = await import('./program.ts');
     return await runProgram(argv, out);
   } catch (error) {

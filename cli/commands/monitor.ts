@@ -15,7 +15,8 @@ export async function monitor(options: Options): Promise<number> {
     throw new UsageError(`--delay: the monitor draws every 0.05 s to 3600 s, not every ${delay / 1e9} s`);
   }
   const machine = await machineOf(options);
-  const domain = domainOf(takeSnapshot(machine), options.domain).name;
+  const domain =
+    options.domain === undefined ? undefined : domainOf(takeSnapshot(machine), options.domain).name;
   if (!process.stdin.isTTY || !process.stdout.isTTY) {
     throw new UsageError('not a terminal: use -b for text or -J for JSON lines (see virqtop --help)');
   }

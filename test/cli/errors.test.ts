@@ -14,6 +14,15 @@ function file(name: string, content: string | Buffer): string {
   return path;
 }
 
+/** A guest of Xen 3.4 with more event channels than the 2-level ABI has. */
+const FULL = `name: full
+title: full
+xen: '3.4'
+dom0: {kernel: linux-2.6.3x-xen, vcpus: 1}
+guests:
+  - {kernel: linux-2.6.18-xen, rings: 0, channels: 5000}
+`;
+
 const CAPTURE = file('capture', '           CPU0       \n  0:         42   IO-APIC   2-edge      timer\n');
 const MISSING = join(DIR, 'missing');
 const FOLDER = join(DIR, 'folder');
@@ -99,7 +108,7 @@ test.each<[args: string[], line: string]>([
   [['-b', '--fire', 'kbd@5', '-n', '2'], '--fire kbd@5: the run ends at 2 s'],
   [
     ['proc', '-g', 'nobody', '--at', '0'],
-    "--domain 'nobody': no such domain in xen-pv; there is dom0, dom1, dom2",
+    "--domain 'nobody': no such domain in xen-pv; there is dom0, dom1, dom2, dom3",
   ],
   [['-d', '10ms'], '--delay: the monitor draws every 0.05 s to 3600 s, not every 0.01 s'],
   [['--theme', 'lihgt'], "--theme 'lihgt': unknown; did you mean 'light'?"],
@@ -139,7 +148,8 @@ test.each([
   ['not YAML', 'name: [x\n'],
   ['a list', '- a\n- b\n'],
   ['empty', ''],
-  ['0 CPUs', 'name: none\ncpus: 0\n'],
+  ['0 CPUs', 'name: none\ntitle: none\ncpus: 0\ndom0: {vcpus: 1}\n'],
+  ['5,000 event channels on the 2-level ABI', FULL],
 ])('a malformed scenario (%s) is refused with file and line', async (name, text) => {
   const path = file(`bad ${name}.yaml`, text);
   const { code, stdout, stderr } = await virqtop('-b', '-n', '1', path);
