@@ -1,6 +1,7 @@
 /** What the schema finds wrong with a scenario, in words: what is there and what would be right. */
 import * as z from 'zod';
 import { printable, quoted } from '../core/errors.ts';
+import { near, oneOf } from './words.ts';
 
 /** An issue of the schema, with the value it is about. */
 export type Issue = z.core.$ZodIssue;
@@ -33,8 +34,8 @@ export interface Complaint {
 /** @param scenario the whole document */
 export function complain(schema: z.ZodType, issue: Issue, scenario: unknown): Complaint {
   const path = issue.path as (string | number)[];
-  const top = z.toJSONSchema(schema, { io: 'input' }) as Shape;
   if (issue.code === 'custom') return { path, text: issue.message };
+  const top = z.toJSONSchema(schema, { io: 'input' }) as Shape;
   const shape = shapeAt(top, path, scenario);
   if (issue.code === 'unrecognized_keys') {
     const key = issue.keys[0]!;
@@ -124,42 +125,10 @@ function range({ minimum, maximum, exclusiveMinimum }: Shape): string {
   return most === undefined ? ` of at least ${least}` : ` from ${least} to ${most}`;
 }
 
-function oneOf(words: readonly string[]): string {
-  const shown = words.map((w) => printable(w, 40));
-  if (shown.length > 16) return `one of ${shown.slice(0, 16).join(', ')}, ...`;
-  return shown.length === 1 ? shown[0]! : `one of ${shown.join(', ')}`;
-}
-
 function describeValue(value: unknown): string {
   if (value === null) return 'nothing';
   if (typeof value === 'string') return quoted(value, 40);
   if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : `a list of ${value.length}`;
   if (typeof value !== 'object') return String(value);
   return Object.getPrototypeOf(value) === Object.prototype ? 'keys and values' : 'something of another kind';
-}
-
-/** The one word that is a slip of the keyboard away. */
-function near(word: unknown, known: readonly string[]): string | undefined {
-  if (typeof word !== 'string' || word.length > 40) return undefined;
-  const most = word.length < 4 ? 1 : 2;
-  let best: string | undefined;
-  let least = most + 1;
-  for (const k of known) {
-    const d = distance(word.toLowerCase(), k);
-    if (d < least) [best, least] = [k, d];
-  }
-  return best;
-}
-
-/** Levenshtein's. */
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      next[j] = Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1));
-    }
-    row = next;
-  }
-  return row[b.length]!;
 }

@@ -1,0 +1,199 @@
+/**
+ * What the parts of a scenario must have in common: CPUs, pins, devices and domains that are named must be
+ * there, no two devices may be one, and nothing may be asked for that the machine has no room for.
+ */
+import { quoted } from '../core/errors.ts';
+import type { DeviceSpec, Scenario } from './schema.ts';
+import { near, oneOf } from './words.ts';
+
+type Path = readonly (string | number)[];
+
+/** Told about each mistake: where it is, what is wrong and what would be right. */
+export type Wrong = (path: Path, problem: string) => void;
+
+/** Pins that Xen has for itself: the interval timer, the cascade of the two PICs, the first serial line. */
+const XENS_PINS: ReadonlyMap<number, string> = new Map([
+  [0, "Xen's timer"],
+  [2, 'the cascade of the PICs'],
+  [4, "Xen's serial line"],
+]);
+/** Vectors from 20 to ef, without those of system calls and without the few that a driver gives back. */
+const MOST_INTERRUPTS = 200;
+const MOST_VCPUS = 4096;
+const MOST_CHANNELS = 131_072;
+
+export function checkScenario(s: Scenario, wrong: Wrong): void {
+  checkCpus(s, wrong);
+  checkKernels(s, wrong);
+  checkPins(s, wrong);
+  checkNames(s, wrong);
+  checkGuests(s, wrong);
+  checkWorkloads(s, wrong);
+}
+
+function checkCpus(s: Scenario, wrong: Wrong): void {
+  const check = (path: Path, cpus: readonly number[] | undefined) => {
+    cpus?.forEach((cpu, i) => {
+      if (cpu >= s.cpus) wrong([...path, i], `there is no CPU ${cpu}, expected 0 to ${s.cpus - 1}`);
+    });
+  };
+  check(['dom0', 'cpus'], s.dom0.cpus);
+  s.guests.forEach((g, i) => {
+    check(['guests', i, 'cpus'], g.cpus);
+  });
+  const vcpus = s.dom0.vcpus + s.guests.reduce((n, g) => n + g.vcpus, 0);
+  if (vcpus > MOST_VCPUS) wrong(['guests'], `${vcpus} virtual CPUs, expected at most ${MOST_VCPUS} in all`);
+}
+
+/** Kernels of the time of Xen 3.4, and those that a PVH guest can be. */
+const OLD = ['linux-2.6.18-xen', 'linux-2.6.3x-xen'];
+const PVH = ['linux-6.1', 'linux-6.18', 'linux-2026'];
+
+function checkKernels(s: Scenario, wrong: Wrong): void {
+  if (s.xen === '3.4' && !OLD.includes(s.dom0.kernel)) {
+    wrong(['dom0', 'kernel'], `${s.dom0.kernel} on Xen 3.4, expected ${oneOf(OLD)}`);
+  }
+  s.guests.forEach((g, i) => {
+    if (s.xen === '3.4') {
+      if (g.type === 'pvh') wrong(['guests', i, 'type'], 'a PVH guest on Xen 3.4, expected type pv');
+      else if (!OLD.includes(g.kernel)) {
+        wrong(['guests', i, 'kernel'], `${g.kernel} on Xen 3.4, expected ${oneOf(OLD)}`);
+      }
+    } else if (g.type === 'pvh' && !PVH.includes(g.kernel)) {
+      wrong(['guests', i, 'kernel'], `${g.kernel} as a PVH guest, expected ${oneOf(PVH)}`);
+    }
+  });
+}
+
+/** The names under which a device can be fired. */
+function deviceNames(d: DeviceSpec): string[] {
+  if (d.driver === 'i8042') return ['kbd', 'mouse'];
+  return [d.as ?? d.name];
+}
+
+/** The pins of a device: the keys they stand under. */
+function pinsOf(d: DeviceSpec): (readonly [key: string, pin: number])[] {
+  if (d.driver === 'i8042') {
+    return [
+      ['kbd', d.kbd],
+      ['aux', d.aux],
+    ];
+  }
+  return 'gsi' in d ? [['gsi', d.gsi]] : [];
+}
+
+function isLevel(d: DeviceSpec): boolean {
+  return d.driver === 'e1000' || (d.driver === 'line' && d.level);
+}
+
+function messagesOf(d: DeviceSpec): number {
+  if ('queues' in d) return d.queues + 1;
+  if (d.driver === 'msix') return d.messages;
+  if (d.driver === 'e1000e' || d.driver === 'virtio-net') return 3;
+  return pinsOf(d).length > 0 ? 0 : 1;
+}
+
+function checkPins(s: Scenario, wrong: Wrong): void {
+  const used = new Map<number, boolean>();
+  let interrupts = 0;
+  s.dom0.devices.forEach((d, i) => {
+    for (const [key, pin] of pinsOf(d)) {
+      const path = ['dom0', 'devices', i, key];
+      const owner = XENS_PINS.get(pin);
+      if (pin >= s['ioapic-pins']) {
+        wrong(path, `there is no GSI ${pin}, expected 0 to ${s['ioapic-pins'] - 1} (ioapic-pins)`);
+      } else if (owner !== undefined) {
+        wrong(path, `GSI ${pin} is ${owner}, expected another one`);
+      } else if (used.has(pin) && used.get(pin) !== isLevel(d)) {
+        const [here, there] = isLevel(d) ? ['level', 'edge'] : ['edge', 'level'];
+        wrong(path, `a device of kind ${here} on GSI ${pin}, which is ${there}, expected all of one kind`);
+      }
+      if (!used.has(pin)) interrupts++;
+      used.set(pin, isLevel(d));
+    }
+    interrupts += messagesOf(d);
+  });
+  if (interrupts > MOST_INTERRUPTS) {
+    wrong(['dom0', 'devices'], `${interrupts} interrupts, expected at most ${MOST_INTERRUPTS} in all`);
+  }
+}
+
+function checkNames(s: Scenario, wrong: Wrong): void {
+  const named = new Set(['uart']);
+  s.dom0.devices.forEach((d, i) => {
+    for (const name of deviceNames(d)) {
+      if (named.has(name)) {
+        const place = 'as' in d && d.as !== undefined ? ['as'] : 'name' in d ? ['name'] : [];
+        wrong(
+          ['dom0', 'devices', i, ...place],
+          `there is a device ${quoted(name)} already, expected another name (as: NAME)`,
+        );
+      }
+      named.add(name);
+    }
+  });
+  const known = [...named];
+  const check = (path: Path, name: string) => {
+    if (!named.has(name)) {
+      wrong(path, `there is no device ${quoted(name)}, expected ${near(name, known) ?? oneOf(known)}`);
+    }
+  };
+  s.keys.forEach((k, i) => {
+    check(['keys', i, 'device'], k.device);
+  });
+  s.workloads.forEach((w, i) => {
+    if (w.what === 'device') check(['workloads', i, 'device'], w.device);
+  });
+}
+
+function disksOf(s: Scenario): string[] {
+  return s.dom0.devices.filter((d) => 'least' in d).flatMap(deviceNames);
+}
+
+function checkGuests(s: Scenario, wrong: Wrong): void {
+  const disks = disksOf(s);
+  s.guests.forEach((g, i) => {
+    if (g.channels >= 4096 && (!g.fifo || !/^linux-(6|20)/.test(g.kernel))) {
+      wrong(
+        ['guests', i, 'channels'],
+        `${g.channels} event channels, expected less than 4096: all that the 2-level ABI has`,
+      );
+    }
+    if (g.rings === 0) return;
+    if (disks.length === 0) {
+      wrong(
+        ['guests', i, 'rings'],
+        'dom0 has no disk, expected rings: 0, or a disk among the devices of dom0',
+      );
+    } else if (g.disk !== undefined && !disks.includes(g.disk)) {
+      wrong(['guests', i, 'disk'], `there is no disk ${quoted(g.disk)}, expected ${oneOf(disks)}`);
+    }
+  });
+  const channels = s.guests.reduce((n, g) => n + g.channels, 0);
+  if (channels > MOST_CHANNELS) {
+    wrong(['guests'], `${channels} event channels, expected at most ${MOST_CHANNELS} in all`);
+  }
+}
+
+/** A workload that nothing can come of is a mistake. */
+function checkWorkloads(s: Scenario, wrong: Wrong): void {
+  const last = s.guests.length;
+  const nics = s.dom0.devices.some((d) => 'moderation' in d);
+  const disks = disksOf(s).length > 0;
+  s.workloads.forEach((w, i) => {
+    if (w.what === 'device') return;
+    const path = ['workloads', i, 'domain'];
+    if (w.domain > last) {
+      wrong(path, `there is no domain ${w.domain}, expected ${last === 0 ? '0' : `0 to ${last}`}`);
+      return;
+    }
+    const guest = s.guests[w.domain - 1];
+    if (w.what === 'packets' && !nics) {
+      wrong(['workloads', i, 'what'], 'dom0 has no network card, expected one among its devices');
+    } else if (w.what === 'disk' && (guest ? guest.rings === 0 : !disks)) {
+      wrong(path, `domain ${w.domain} has no disk, expected one that has`);
+    } else if (w.what === 'console' && !guest) {
+      wrong(path, 'dom0 has no console of this kind, expected a guest, 1 or more');
+    }
+  });
+}
