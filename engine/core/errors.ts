@@ -14,7 +14,7 @@ export class FormatError extends UserError {
     readonly line: number,
     readonly problem: string,
   ) {
-    super(`${printable(file)}:${line}: ${problem}`);
+    super(`${printable(file, Infinity)}:${line}: ${problem}`);
   }
 }
 

@@ -74,7 +74,7 @@ export function importProc(captures: readonly Capture[], interval: Interval): Im
       if (gained >= 0 && gained < WRAP / 2) return gained;
       const where = `row ${printable(label, 20)} of CPU${first.cpus[n]}`;
       throw new UserError(
-        `${printable(b!.name)}: ${where} goes back from ${count} to ${to[n]}; the later capture comes second`,
+        `${printable(b!.name, Infinity)}: ${where} goes back from ${count} to ${to[n]}; the later capture comes second`,
       );
     });
   const rows: ImportedRow[] = [
@@ -127,7 +127,7 @@ function checkSame(a: Capture, b: Capture): void {
   const [x, y] = [a.interrupts, b.interrupts];
   const differ = (what: string, there: string, here: string) =>
     new UserError(
-      `${printable(b.name)}: ${what} ${there}, in ${printable(a.name)} ${here}; they must be alike`,
+      `${printable(b.name, Infinity)}: ${what} ${there}, in ${printable(a.name, Infinity)} ${here}; they must be alike`,
     );
   if (x.dialect !== y.dialect) {
     throw differ('the layout is of', layoutOf(y.dialect).title, layoutOf(x.dialect).title);
@@ -183,7 +183,7 @@ function guessUptime(capture: Capture, rows: readonly ImportedRow[]): number {
   }
   if (ticks > 0) return ticks / (TICKS * capture.interrupts.cpus.length);
   throw new UserError(
-    `${printable(capture.name)}: no timer row has counted, so the rates are unknown; --uptime would tell`,
+    `${printable(capture.name, Infinity)}: no timer row has counted, so the rates are unknown; --uptime would tell`,
   );
 }
 

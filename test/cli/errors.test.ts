@@ -158,6 +158,19 @@ test.each([
   expect(stderr).toContain(`virqtop: ${path}:`);
 });
 
+test('captures that do not fit together are refused, the later file and the place named', async () => {
+  const later = file('later', '           CPU0       \n  0:          7   IO-APIC   2-edge      timer\n');
+  const back = await virqtop('-b', '-n', '1', '--import', CAPTURE, later, '--interval', '5s');
+  expect(back).toMatchObject({ code: 2, stdout: '' });
+  expect(back.stderr).toBe(
+    `virqtop: ${later}: row 0 of CPU0 goes back from 42 to 7; the later capture comes second\n`,
+  );
+  const other = file('other', '           CPU0       CPU1       \n  0:  1  2  IO-APIC   2-edge      timer\n');
+  const unlike = await virqtop('-b', '-n', '1', '--import', CAPTURE, other, '--interval', '5s');
+  expect(unlike).toMatchObject({ code: 2, stdout: '' });
+  expect(unlike.stderr).toMatch(/^virqtop: [^\n]*other[^\n]+\n$/);
+});
+
 test('a full disk is a failed run: one line, exit code 1', async () => {
   const { code, stderr } = await shell('virqtop -b -n 1 >/dev/full');
   expect({ code, stderr }).toEqual({ code: 1, stderr: 'virqtop: cannot write the output: ENOSPC\n' });
