@@ -12,7 +12,7 @@ export type Plain = null | boolean | number | string | readonly Plain[] | { read
 export interface Part {
   /** unique in the machine, stable between builds of one scenario */
   readonly id: string;
-  /** a copy: it must not change when the part runs on */
+  /** may be the part's own memory: whoever keeps it copies it */
   save(): Plain;
   /** @param state not to be kept: it may be restored again */
   restore(state: Plain): void;
@@ -28,9 +28,10 @@ export class Parts {
     return part;
   }
 
+  /** A copy: it does not change when the parts run on. */
   save(): { readonly [id: string]: Plain } {
     const out: Record<string, Plain> = {};
-    for (const [id, part] of this.all) out[id] = part.save();
+    for (const [id, part] of this.all) out[id] = copyOf(part.save());
     return out;
   }
 
@@ -44,6 +45,12 @@ export class Parts {
     }
     for (const [id, part] of this.all) part.restore(state[id]!);
   }
+}
+
+function copyOf(state: Plain): Plain {
+  if (typeof state !== 'object' || state === null) return state;
+  if (Array.isArray(state)) return state.map(copyOf);
+  return Object.fromEntries(Object.entries(state).map(([key, value]) => [key, copyOf(value)]));
 }
 
 /** Typed arrays travel as lists of numbers. */

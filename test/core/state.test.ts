@@ -28,6 +28,16 @@ test('each part gets its own state back', () => {
   expect([a.value, b.value]).toEqual([1, { list: [1, 2] }]);
 });
 
+test('what was saved does not change when a part runs on', () => {
+  const parts = new Parts();
+  const list = [1, 2];
+  const cell = parts.add(new Cell('a', { list, deep: [{ n: 1 }] }));
+  const saved = parts.save();
+  list.push(3);
+  ((cell.value as { deep: { n: number }[] }).deep[0] as { n: number }).n = 2;
+  expect(saved).toEqual({ a: { list: [1, 2], deep: [{ n: 1 }] } });
+});
+
 test('parts are saved in the order they were built', () => {
   const parts = new Parts();
   for (const id of ['z', 'a', 'm']) parts.add(new Cell(id));
