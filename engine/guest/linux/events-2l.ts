@@ -1,26 +1,26 @@
 /**
  * The 2-level ABI as Linux handles it (drivers/xen/events/events_2l.c; 2.6.18-xen: drivers/xen/core/evtchn.c):
- * a selector word tells which words of the pending bitmap to look at. A scan goes on where the last one
- * stopped, so that low ports do not starve high ones.
+ * a selector word tells which words of the pending bitmap to look at. In which order, is in events-2l-scan.ts.
  */
 import type { Hypercalls } from '../../abi/hypercalls.ts';
 import { EVTCHN_2L_NR_CHANNELS, type SharedInfo } from '../../abi/xen.ts';
 import type { Plain } from '../../core/state.ts';
+import { type ActiveBits, bitsBetween, makeScan, type Scan, type ScanKind } from './events-2l-scan.ts';
 import type { EventAbi } from './events-abi.ts';
 
 /** How the kernels differ. */
 export interface TwoLevelOptions {
   /** the timer's port is looked at before all others (pvops; 2.6.18-xen does not) */
   readonly timerFirst: boolean;
+  /** order of the scan; by default that of the kernels with and without `timerFirst` */
+  readonly scan?: ScanKind;
 }
 
-/** Where a CPU's scan is. */
-interface Scan {
-  /** words that the selector named and that are not done */
-  words: number[];
-  /** port to start the next scan at */
-  nextPort: number;
+/** An upcall under way on a CPU. */
+interface Upcall {
   timerDone: boolean;
+  /** the selector has been read */
+  selected: boolean;
 }
 
 export class Events2l implements EventAbi {
@@ -29,7 +29,9 @@ export class Events2l implements EventAbi {
   readonly maxChannels: number;
   private readonly bits: number;
   private readonly cpuOf: number[] = [];
-  private scans: Scan[];
+  private readonly scans: readonly Scan[];
+  private upcalls: Upcall[];
+  private readonly active: readonly ActiveBits[];
 
   constructor(
     domain: string,
@@ -42,7 +44,12 @@ export class Events2l implements EventAbi {
     this.id = `${domain}.events`;
     this.bits = shared.wordBits;
     this.maxChannels = this.bits === 64 ? EVTCHN_2L_NR_CHANNELS : 1024;
-    this.scans = shared.vcpus.map(() => ({ words: [], nextPort: 0, timerDone: false }));
+    const kind = options.scan ?? (options.timerFirst ? 'pvops' : '2.6.18');
+    this.scans = shared.vcpus.map(() => makeScan(kind, this.bits));
+    this.upcalls = shared.vcpus.map(() => ({ timerDone: true, selected: true }));
+    this.active = shared.vcpus.map((_, cpu) => ({
+      members: (word, from, to) => this.members(word, from, to).filter((bit) => this.isOn(word, bit, cpu)),
+    }));
     for (let port = 0; port < this.maxChannels; port++) shared.evtchnMask.set(port);
   }
 
@@ -88,55 +95,60 @@ export class Events2l implements EventAbi {
   }
 
   begin(cpu: number): void {
-    const info = this.shared.vcpus[cpu]!;
-    const scan = this.scans[cpu]!;
-    scan.timerDone = !this.options.timerFirst;
-    const start = Math.floor(scan.nextPort / this.bits);
-    const words = info.pendingSel.members();
-    for (const w of words) info.pendingSel.clear(w);
-    // from the word where the last scan stopped, round to it again for the bits before
-    scan.words = [...words.filter((w) => w >= start), ...words.filter((w) => w < start)];
-    if (words.includes(start)) scan.words.push(start);
+    this.upcalls[cpu] = { timerDone: !this.options.timerFirst, selected: false };
   }
 
   next(cpu: number): number {
-    const scan = this.scans[cpu]!;
-    if (!scan.timerDone) {
-      scan.timerDone = true;
+    const upcall = this.upcalls[cpu]!;
+    if (!upcall.timerDone) {
+      upcall.timerDone = true;
       const port = this.timerPort(cpu);
-      if (port !== 0 && this.active(port, cpu)) return port;
+      if (port !== 0 && this.isPending(port) && !this.isMasked(port) && this.cpuOf[port] === cpu) return port;
     }
-    while (scan.words.length > 0) {
-      const word = scan.words[0]!;
-      const first = Math.floor(scan.nextPort / this.bits) === word ? scan.nextPort : word * this.bits;
-      for (let port = first; port < (word + 1) * this.bits; port++) {
-        if (!this.active(port, cpu)) continue;
-        scan.nextPort = (port + 1) % this.maxChannels;
-        return port;
-      }
-      scan.words.shift();
-      // the word is done: the next one is looked at from its first port
-      if (Math.floor(scan.nextPort / this.bits) === word)
-        scan.nextPort = ((word + 1) * this.bits) % this.maxChannels;
+    const scan = this.scans[cpu]!;
+    if (!upcall.selected) {
+      // only now: what the timer's handler raised is seen too
+      upcall.selected = true;
+      const { pendingSel } = this.shared.vcpus[cpu]!;
+      scan.begin(pendingSel.members());
+      pendingSel.words.fill(0);
     }
-    return 0;
+    return Math.max(0, scan.next(this.active[cpu]!));
   }
 
-  private active(port: number, cpu: number): boolean {
-    const { evtchnPending, evtchnMask } = this.shared;
-    return evtchnPending.has(port) && !evtchnMask.has(port) && this.cpuOf[port] === cpu;
+  /** Pending and not masked. */
+  private members(word: number, from: number, to: number): number[] {
+    const { words: pending } = this.shared.evtchnPending;
+    const { words: mask } = this.shared.evtchnMask;
+    const i = (word * this.bits) >> 5;
+    const high = this.bits === 64 ? pending[i + 1]! & ~mask[i + 1]! : 0;
+    return bitsBetween(pending[i]! & ~mask[i]!, high, from, to);
+  }
+
+  private isOn(word: number, bit: number, cpu: number): boolean {
+    return this.cpuOf[word * this.bits + bit] === cpu;
   }
 
   save(): Plain {
-    return { cpuOf: this.cpuOf.map((c) => c ?? -1), scans: this.scans.map((s) => ({ ...s })) };
+    return {
+      cpuOf: Array.from(this.cpuOf, (c) => c ?? -1),
+      upcalls: this.upcalls.map((u) => [Number(u.timerDone), Number(u.selected)]),
+      scans: this.scans.map((s) => s.save()),
+    };
   }
 
   restore(state: Plain): void {
-    const s = state as unknown as { cpuOf: number[]; scans: Scan[] };
+    const s = state as unknown as { cpuOf: number[]; upcalls: [number, number][]; scans: Plain[] };
     this.cpuOf.length = 0;
     s.cpuOf.forEach((cpu, port) => {
-      if (cpu !== null && cpu >= 0) this.cpuOf[port] = cpu;
+      if (cpu >= 0) this.cpuOf[port] = cpu;
     });
-    this.scans = s.scans.map((scan) => ({ ...scan, words: [...scan.words] }));
+    this.upcalls = s.upcalls.map(([timerDone, selected]) => ({
+      timerDone: timerDone === 1,
+      selected: selected === 1,
+    }));
+    this.scans.forEach((scan, cpu) => {
+      scan.restore(s.scans[cpu]!);
+    });
   }
 }
