@@ -83,6 +83,15 @@ test.each([
   expect(a).toEqual(b);
 });
 
+test('clock, language, folder and terminal of the user do not change a byte', async () => {
+  const command = 'virqtop -b -n 2 --books --fire disk@0.5 | sha256sum';
+  const [plain, foreign] = await Promise.all([
+    shell(command),
+    shell(`cd /tmp; export TZ=Asia/Tokyo LC_ALL=C LANG=tr_TR COLUMNS=40 NO_COLOR=1 TERM=dumb; ${command}`),
+  ]);
+  expect(foreign).toEqual(plain);
+});
+
 test('another seed gives another run', async () => {
   const [a, b] = await Promise.all([
     virqtop('-J', '-n', '1', '--seed', '1'),
