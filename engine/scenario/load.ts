@@ -119,7 +119,7 @@ function lineOf(doc: Document, lines: LineCounter, path: readonly (string | numb
     if (isAlias(node)) node = node.resolve(doc);
     if (!isCollection(node)) break;
     const pair = isMap(node)
-      ? node.items.find(({ key }) => isScalar(key) && String(key.value) === step)
+      ? node.items.find(({ key }) => String(isScalar(key) ? key.value : key) === step)
       : undefined;
     const next = pair ? pair.value : node.get(step, true);
     line = startOf(next, lines) ?? startOf(pair?.key, lines) ?? line;
