@@ -58,6 +58,16 @@ function read(text: string, file: string, lines: LineCounter): { data: unknown; 
   if (doc.contents === null || (isScalar(doc.contents) && doc.contents.value === null)) {
     throw new FormatError(file, 1, 'nothing in it, expected a scenario: name, title, dom0, ...');
   }
+  visit(doc, {
+    Pair: (_, { key }) => {
+      if (!isCollection(key)) return;
+      throw new FormatError(
+        file,
+        startOf(key, lines) ?? 1,
+        'a list or keys and values as a key, expected a word',
+      );
+    },
+  });
   try {
     const data: unknown = doc.toJS({ maxAliasCount: -1 });
     if (!isSmall(data)) {
@@ -119,7 +129,7 @@ function lineOf(doc: Document, lines: LineCounter, path: readonly (string | numb
     if (isAlias(node)) node = node.resolve(doc);
     if (!isCollection(node)) break;
     const pair = isMap(node)
-      ? node.items.find(({ key }) => String(isScalar(key) ? key.value : key) === step)
+      ? node.items.find(({ key }) => isScalar(key) && String(key.value) === step)
       : undefined;
     const next = pair ? pair.value : node.get(step, true);
     line = startOf(next, lines) ?? startOf(pair?.key, lines) ?? line;
