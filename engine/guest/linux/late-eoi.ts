@@ -1,9 +1,11 @@
 /**
- * Late EOI (drivers/xen/events/events_base.c, since the fixes for XSA-332): a backend's event channel stays
- * masked until its driver has looked at the request. Where that finds nothing to do the event was spurious;
- * from the second one in a row on the channel is let through only after a delay, twice as long each time,
- * one second at most. And where one upcall lasts longer than two ticks, every event handled from then on is
- * held back for ten.
+ * Late EOI (drivers/xen/events/events_base.c, since the fixes for XSA-332): the event channel of a split driver
+ * stays masked until the driver has looked at the ring. Where that finds nothing to do the event was spurious;
+ * from the second one in a row on the channel is let through only after a delay. Each further one would double
+ * it, up to one second; but the worker that ends a delay does so by an EOI that is not spurious, so the count
+ * starts anew and every other spurious event is held back for one tick.
+ *
+ * And where one upcall goes on and on, the events handled from then on are held back for ten ticks.
  */
 import type { Plain } from '../../core/state.ts';
 import { EOI_PENDING, type EventIrqs, type EventsHost, type IrqInfo } from './evtchn.ts';
@@ -11,14 +13,23 @@ import { EOI_PENDING, type EventIrqs, type EventsHost, type IrqInfo } from './ev
 /** module parameters event_loop_timeout and event_eoi_delay, in jiffies */
 const EVENT_LOOP_TIMEOUT = 2;
 const EVENT_EOI_DELAY = 10;
-/** the time is looked at every so many events */
+/** the time is looked at every so many events, and runs from the first look */
 const CHECK_EVERY = 256;
+/** spurious events in a row that have no consequences (spurious_threshold) */
+const THRESHOLD = 1;
+
+/** struct evtchn_loop_ctrl: one upcall. */
+interface Loop {
+  /** jiffies; 0: not set yet */
+  timeout: number;
+  count: number;
+  defer: boolean;
+}
 
 export class LateEoi {
   /** per CPU: number of upcalls, to tell whether an EOI comes from within the upcall of its event */
   private readonly epochs: number[];
-  /** per CPU: when the upcall must not last longer, events handled, and whether EOIs are held back */
-  private readonly loops: { timeout: number; count: number; defer: boolean }[];
+  private readonly loops: Loop[];
   /** per CPU: ports waiting, earliest first */
   private readonly waiting: number[][];
 
@@ -33,19 +44,28 @@ export class LateEoi {
 
   /** handle_irq_for_port: the delay of an event that comes late in a long upcall. */
   begin(info: IrqInfo, cpu: number): void {
+    // the older trees know no late EOI but that of /dev/xen/evtchn
+    if (this.host.profile.maskWhileHandled) return;
     const loop = this.loops[cpu]!;
-    if (loop.count === 0) loop.timeout = this.host.jiffies() + EVENT_LOOP_TIMEOUT;
-    if (++loop.count % CHECK_EVERY === 0 && !loop.defer) loop.defer = this.host.jiffies() > loop.timeout;
+    if (!loop.defer && ++loop.count % CHECK_EVERY === 0) this.checkTime(loop);
     if (!loop.defer) return;
     info.eoiCpu = cpu;
     info.epoch = this.epochs[cpu]!;
     info.eoiTime = this.host.jiffies() + EVENT_EOI_DELAY;
   }
 
+  private checkTime(loop: Loop): void {
+    const now = this.host.jiffies();
+    if (loop.timeout === 0) loop.timeout = now + EVENT_LOOP_TIMEOUT;
+    else loop.defer = now > loop.timeout;
+  }
+
   endUpcall(cpu: number): void {
     const loop = this.loops[cpu]!;
+    loop.timeout = 0;
     loop.count = 0;
     loop.defer = false;
+    // an EOI from now on does not come from within the upcall
     this.epochs[cpu]!++;
   }
 
@@ -55,10 +75,10 @@ export class LateEoi {
     if (!info || !this.events.isLate(info.desc) || this.isWaiting(port)) return;
     let delay = 0;
     if (spurious) {
-      const hz = this.host.profile.hz;
-      if (1 << info.spurious < hz << 2 && info.spurious < 0xff) info.spurious++;
-      if (info.spurious > 1) {
-        delay = Math.min(1 << (info.spurious - 2), hz);
+      const { hz } = this.host.profile;
+      if (1 << info.spurious < hz << 2) info.spurious++;
+      if (info.spurious > THRESHOLD) {
+        delay = Math.min(1 << (info.spurious - 1 - THRESHOLD), hz);
         if (info.eoiTime === 0) info.eoiCpu = cpu;
         info.eoiTime = this.host.jiffies() + delay;
       }
@@ -75,12 +95,14 @@ export class LateEoi {
     const list = this.waiting[cpu]!;
     const now = this.host.jiffies();
     while (list.length > 0) {
-      const info = this.events.infos[list[0]!]!;
-      if (now < info.eoiTime) {
+      const info = this.events.infos[list[0]!];
+      if (info && now < info.eoiTime) {
         this.host.delayEoi(cpu, info.eoiTime - now);
         return;
       }
       list.shift();
+      if (!info) continue; // closed meanwhile
+      info.spurious = 0;
       this.finish(info, cpu);
     }
   }
@@ -98,7 +120,7 @@ export class LateEoi {
   private add(info: IrqInfo): void {
     const list = this.waiting[info.eoiCpu]!;
     let at = list.length;
-    while (at > 0 && this.events.infos[list[at - 1]!]!.eoiTime > info.eoiTime) at--;
+    while (at > 0 && (this.events.infos[list[at - 1]!]?.eoiTime ?? 0) > info.eoiTime) at--;
     list.splice(at, 0, info.port);
     if (at === 0) this.host.delayEoi(info.eoiCpu, Math.max(1, info.eoiTime - this.host.jiffies()));
   }
@@ -110,7 +132,7 @@ export class LateEoi {
   restore(state: Plain): void {
     const s = state as unknown as {
       epochs: number[];
-      loops: { timeout: number; count: number; defer: boolean }[];
+      loops: Loop[];
       waiting: number[][];
     };
     for (let cpu = 0; cpu < this.epochs.length; cpu++) {
