@@ -18,7 +18,7 @@ function exact(values: readonly number[], p: number): number {
 /** Small and large values alike: as many between 2^k and 2^(k+1) for every k. */
 const VALUE = fc
   .tuple(fc.integer({ min: 0, max: 52 }), fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }))
-  .map(([power, within]) => Math.floor(2 ** power * (1 + within)));
+  .map(([power, within]) => Math.min(Number.MAX_SAFE_INTEGER, Math.floor(2 ** power * (1 + within))));
 
 test('an empty histogram has no latency to tell of', () => {
   const histogram = new Histogram();
