@@ -4,9 +4,11 @@
  * Runs the benchmarks and prints one table. A broken gate makes the exit code 1, unless --no-gate.
  */
 import { type Bench, kept, type Result, table } from './bench.ts';
+import { evtchn } from './evtchn.ts';
 import { hold } from './hold.ts';
+import { interrupt } from './interrupt.ts';
 
-const BENCHES: readonly Bench[] = [hold];
+const BENCHES: readonly Bench[] = [hold, evtchn, interrupt];
 
 async function main(argv: readonly string[]): Promise<number> {
   const names = argv.filter((arg) => arg !== '--no-gate');
