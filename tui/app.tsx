@@ -44,8 +44,13 @@ function Screen({ session }: { readonly session: Session }) {
 }
 
 export function tooSmallLine({ columns, rows }: Size): string {
-  const need = `${SMALLEST.columns}x${SMALLEST.rows}`;
-  const long = `virqtop needs ${need}, this is ${columns}x${rows}: make it larger, or q quits`;
-  const short = `needs ${need}, is ${columns}x${rows}`;
-  return truncate(long.length <= columns ? long : short, columns, '');
+  const needs = `needs ${SMALLEST.columns}x${SMALLEST.rows}`;
+  const is = `${columns}x${rows}`;
+  const wordings = [
+    `virqtop ${needs}, this terminal is ${is}: make it larger, or q quits`,
+    `virqtop ${needs}, this is ${is}`,
+    `${needs}, is ${is}`,
+    needs,
+  ];
+  return truncate(wordings.find((w) => w.length <= columns) ?? needs, columns, '');
 }

@@ -18,9 +18,9 @@ export interface Columns {
   readonly perCell: number;
   readonly rate: number;
   readonly spark: number;
-  /** the longest chip name when flow handlers stand in a column of their own; 0: right behind the chip */
-  readonly chipName: number;
   readonly chip: number;
+  /** where the flow handlers stand within the chip's column; -1: right behind the chip, 0: no room for them */
+  readonly flow: number;
   readonly name: number;
 }
 
@@ -68,7 +68,7 @@ export function columnsFor(
   totals: boolean,
 ): Columns {
   const needs = needsOf(rows);
-  const chipLeast = Math.min(needs.chip, 10);
+  const chipLeast = Math.min(needs.chipName, 10);
   const nameLeast = Math.min(needs.name, 12);
   // selection mark, gaps: 1 before counts and rate, 2 before spark, flags, chip and name
   const fixed = 1 + needs.label + (1 + RATE) + (2 + 10) + (2 + FLAGS) + (2 + chipLeast) + (2 + nameLeast);
@@ -87,7 +87,9 @@ export function columnsFor(
   if (heat.cells > 0) left -= 2 + heat.cells;
 
   let name = nameLeast + take(Math.max(0, Math.min(needs.name, 18) - nameLeast));
-  let chip = chipLeast + take(needs.chip - chipLeast);
+  let chip = chipLeast + take(needs.chipName - chipLeast);
+  const flows = left >= needs.chip - chip;
+  if (flows) chip += take(needs.chip - chip);
   if (perCpu && cpu < 10 && left >= cpus.length * (10 - cpu)) {
     left -= cpus.length * (10 - cpu);
     cpu = 10;
@@ -95,8 +97,8 @@ export function columnsFor(
   let spark = widen(10, 15, left);
   left -= spark - 10;
   name += take(Math.max(0, Math.min(needs.name, 40) - name));
-  const align = needs.chip < needs.aligned && left >= needs.aligned - chip;
-  if (align) chip += take(needs.aligned - chip);
+  const aligned = flows && left >= needs.aligned - chip;
+  if (aligned) chip += take(needs.aligned - chip);
   if (perCpu && cpus.length > 1 && left >= 1 + TOTAL) {
     total = TOTAL;
     left -= 1 + TOTAL;
@@ -113,8 +115,8 @@ export function columnsFor(
     perCell: heat.perCell,
     rate: RATE,
     spark,
-    chipName: align || needs.chip === needs.aligned ? needs.chipName : 0,
     chip,
+    flow: aligned ? needs.chipName + 1 : flows ? -1 : 0,
     name: name + Math.max(0, left),
   };
 }

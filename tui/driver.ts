@@ -78,7 +78,7 @@ export const DELAYS: readonly number[] = [0.1, 0.2, 0.5, 1, 2, 3, 5, 10];
 const MIN_DELAY = 0.05;
 const MAX_DELAY = 3600;
 /** real ms that a slice may take before input is looked at */
-const BUDGET = 15;
+const BUDGET = 10;
 /** real ms between slices when the machine keeps up */
 const PERIOD = 20;
 /** after a longer standstill simulated time does not try to catch up */

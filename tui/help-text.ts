@@ -31,11 +31,11 @@ export function helpBlocks(devices: readonly DeviceSnapshot[], glyphs: Glyphs): 
   const { bar, heat, spark } = glyphs;
   blocks.push([
     new LineBuilder().add('Marks', 'heading'),
-    mark('P M A', 'pending, masked, being handled'),
-    mark('+250', 'counted since the last frame'),
-    mark('/s', 'per second of simulated time'),
-    mark(`${spark[1]}${spark.at(-1)}`, "30 s of watching, each row's own peak"),
-    mark(`${bar.guest} ${bar.xen} ${bar.idle}`, 'CPU in guests, in Xen, idle'),
+    mark('P M A', 'pending, masked, active'),
+    mark('+250', 'counted just now'),
+    mark('/s', 'per simulated second'),
+    mark(`${spark[1]}${spark.at(-1)}`, '30 s watched, own scale'),
+    mark(`${bar.guest} ${bar.xen} ${bar.idle}`, 'CPU in guest, Xen, idle'),
     mark(heat.join(''), "a row's CPUs, none to most"),
     mark('dim row', 'idle for 30 s'),
   ]);
@@ -43,7 +43,7 @@ export function helpBlocks(devices: readonly DeviceSnapshot[], glyphs: Glyphs): 
 }
 
 /** The blocks in as many columns as pad, filled from left to right. */
-export function helpLines(blocks: readonly HelpBlock[], width: number): LineBuilder[] {
+export function helpLines(blocks: readonly HelpBlock[], width: number, mark = '…'): LineBuilder[] {
   const columns = Math.max(1, Math.min(3, Math.floor((width - 1 + GAP) / (HELP_COLUMN + GAP))));
   const stacks = balance(blocks, columns);
   const height = Math.max(...stacks.map((s) => s.length));
@@ -53,7 +53,7 @@ export function helpLines(blocks: readonly HelpBlock[], width: number): LineBuil
     stacks.forEach((stack, c) => {
       const piece = stack[row];
       if (!piece || piece.width === 0) return;
-      line.to(1 + c * (cell + GAP)).append(piece);
+      line.to(1 + c * (cell + GAP)).append(piece.cut(cell, mark));
     });
     return line;
   });

@@ -42,13 +42,18 @@ export async function runMonitor(machine: Machine, options: MonitorOptions = {})
   return code;
 }
 
-function findProblem(machine: Machine, { domain, theme }: MonitorOptions): string | undefined {
+function findProblem(machine: Machine, { domain, theme, scriptedFires }: MonitorOptions): string | undefined {
   if (theme !== undefined && !themeNamed(theme)) {
     return `no theme ${sanitize(theme)}; there are ${THEMES.map((t) => t.name).join(', ')}`;
   }
   const domains = takeSnapshot(machine).domains.map((d) => d.name);
   if (domain !== undefined && !domains.includes(domain)) {
     return `no domain ${sanitize(domain)} in ${machine.scenario.name}; there are ${domains.join(', ')}`;
+  }
+  const stranger = scriptedFires?.find((f) => !machine.fireable(f.device));
+  if (stranger) {
+    const known = machine.platform.fireables.map((f) => f.name).join(', ');
+    return `no device ${sanitize(stranger.device)} in ${machine.scenario.name}; there are ${known}`;
   }
   if (process.env.TERM === 'dumb') return 'TERM=dumb cannot show the monitor: use -b';
   return undefined;

@@ -28,26 +28,30 @@ export class LineBuilder {
     return this;
   }
 
+  /** The same pieces within so many cells. */
+  cut(width: number, mark: string): LineBuilder {
+    const out = new LineBuilder();
+    for (let i = 0; i < this.texts.length && out.width < width; i++) {
+      out.add(truncate(this.texts[i]!, width - out.width, mark), this.roles[i]);
+    }
+    return out;
+  }
+
   /** Blanks up to a column. */
   to(column: number): this {
     return this.add(' '.repeat(Math.max(0, column - this.width)));
   }
 
-  /** The line cut to a width and dressed; with `all`, every piece takes that role instead of its own. */
+  /** The line cut to a width and dressed; with `all`, every piece takes that role and the line is filled. */
   paint(paint: Paint, width: number, mark: string, all?: Role): string {
-    let left = width;
+    if (this.width > width) return this.cut(width, mark).paint(paint, width, mark, all);
+    if (all) return paint(all, this.texts.join('') + ' '.repeat(width - this.width));
     let out = '';
     for (let i = 0; i < this.texts.length; i++) {
-      const isLast = i === this.texts.length - 1;
-      const whole = this.texts[i]!;
-      const room = isLast ? left : Math.max(0, left);
-      const text = truncate(whole, room, mark);
-      left -= displayWidth(text);
       const role = this.roles[i];
-      out += all || role === undefined ? text : paint(role, text);
-      if (left <= 0) break;
+      out += role === undefined ? this.texts[i] : paint(role, this.texts[i]!);
     }
-    return all ? paint(all, out + ' '.repeat(Math.max(0, left))) : out;
+    return out;
   }
 }
 

@@ -53,7 +53,7 @@ const DEFAULT: Theme = {
   about: "the terminal's own sixteen colours",
   styles: {
     title: { bold: true },
-    dim: { fg: ansi(8) },
+    dim: { dim: true },
     key: { fg: ansi(6), bold: true },
     good: { fg: ansi(2) },
     warn: { fg: ansi(3) },

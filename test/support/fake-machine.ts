@@ -264,7 +264,7 @@ export class FakePlatform implements Platform {
     pcpu.running = `${domain.name}.${cpu}`;
     pcpu.until = this.shop.clock.now + 3_000_000;
     this.interrupts++;
-    this.upcalls += row.chip === 'xen-percpu' ? 1 : 0.5;
+    if (row.chip === 'xen-percpu') this.upcalls++;
   }
 
   private fire(device: number): number {

@@ -149,8 +149,12 @@ export class TestTerminal {
   async until(condition: () => boolean, what: string, ms = 15_000): Promise<void> {
     const deadline = Date.now() + ms;
     while (!condition()) {
-      if (Date.now() > deadline) {
-        throw new Error(`waited ${ms} ms for ${what}; the screen shows:\n${this.text()}`);
+      if (Date.now() > deadline || this.exitCode !== undefined) {
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        if (condition()) return;
+        throw new Error(
+          `waited up to ${ms} ms for ${what} in vain (exit code ${this.exitCode}); the screen shows:\n${this.text()}`,
+        );
       }
       await new Promise((resolve) => setTimeout(resolve, 15));
     }

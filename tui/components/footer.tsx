@@ -50,7 +50,7 @@ export function footerLines({ devices, width, paint, glyphs }: FooterProps): str
 function addKeys(line: LineBuilder, width: number): void {
   const items = KEYMAP.flatMap(({ footer }) => (footer ? [footer] : []));
   const segments = items.map(({ key, word, keep }) => ({ text: `${key} ${word}`, keep }));
-  const kept = new Set(fitSegments(segments, width - line.width - 1, 2).map((s) => s.text));
+  const kept = new Set(fitSegments(segments, width - line.width - 2, 2).map((s) => s.text));
   for (const { key, word } of items) {
     if (kept.has(`${key} ${word}`)) line.add(' ').add(key, 'key').add(` ${word} `);
   }

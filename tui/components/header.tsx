@@ -26,12 +26,12 @@ export function titleLine({ frame, width, paint, glyphs }: Omit<HeaderProps, 'cp
   const { cpus, domains } = snapshot;
   const text = (s: string) => sanitize(s, glyphs.ascii);
   const left: Segment[] = [
-    { text: 'virqtop', role: 'title', keep: 5 },
+    { text: 'virqtop', role: 'title', keep: 4 },
     { text: text(snapshot.scenario), role: 'accent', keep: 10 },
     { text: text(snapshot.system), keep: 7 },
     { text: `${cpus.length} ${cpus.length === 1 ? 'CPU' : 'CPUs'}`, keep: 2 },
     { text: `${domains.length} ${domains.length === 1 ? 'domain' : 'domains'}`, keep: 1 },
-    { text: `seed ${snapshot.seed}`, keep: 4 },
+    { text: `seed ${snapshot.seed}`, keep: 5 },
   ];
   const slow = frame.state !== 'running' || frame.speed <= 0.01;
   const right: Segment[] = [
@@ -109,7 +109,8 @@ function load(frame: Frame, cpu: number): { guest: number; xen: number } {
 /** `CPU0 [####=...] 47% dom0.0` */
 function addCpu(line: LineBuilder, cpu: CpuSnapshot, frame: Frame, cell: number, glyphs: Glyphs): void {
   const { guest, xen } = load(frame, cpu.cpu);
-  const name = cell >= ROOMY_CELL ? `CPU${cpu.cpu} ` : String(cpu.cpu);
+  const digits = String(frame.snapshot.cpus.length - 1).length;
+  const name = cell >= ROOMY_CELL ? `CPU${cpu.cpu}`.padEnd(4 + digits) : String(cpu.cpu).padEnd(digits);
   const who = cell >= ROOMY_CELL ? 8 : 6;
   const width = Math.max(1, cell - name.length - 2 - 4 - 1 - who);
   const busy = Math.min(1, guest + xen);

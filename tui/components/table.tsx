@@ -83,13 +83,18 @@ function rowLine(row: TableRow, selected: boolean, props: TableProps): string {
   if (row.irq === null) {
     line.add(row.name);
   } else {
-    const chip = columns.chipName > 0 ? row.chip.padEnd(columns.chipName) : row.chip;
     line
-      .add(pad(`${chip} ${row.flow}`, columns.chip, glyphs.ellipsis))
+      .add(pad(chipText(row, columns.flow), columns.chip, glyphs.ellipsis))
       .add('  ')
       .add(row.name);
   }
   return line.paint(paint, width, glyphs.ellipsis, dress(row, selected, changed, frame));
+}
+
+/** The chip and, where there is room, the flow handler behind it. */
+function chipText({ chip, flow }: TableRow, at: Columns['flow']): string {
+  if (at === 0) return chip;
+  return at < 0 ? `${chip} ${flow}` : chip.padEnd(at) + flow;
 }
 
 /** The role of a whole row: selected, or asleep. */

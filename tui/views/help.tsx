@@ -22,7 +22,7 @@ export function Help(props: HelpProps) {
 
 /** Exactly `height` lines. */
 export function helpView({ frame, width, height, top, paint, glyphs }: HelpProps): string[] {
-  const all = helpLines(helpBlocks(frame.snapshot.devices, glyphs), width);
+  const all = helpLines(helpBlocks(frame.snapshot.devices, glyphs), width, glyphs.ellipsis);
   const room = helpRoom(height);
   const start = Math.min(top, Math.max(0, all.length - room));
   const title = new LineBuilder().add(' Keys of virqtop', 'title').add('   Esc or ? closes', 'dim');

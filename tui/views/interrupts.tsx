@@ -1,4 +1,5 @@
 /** The interrupts of one domain: which domain, its table, and the way of the interrupt fired last. */
+import { sortable } from '../columns.ts';
 import { Journey } from '../components/journey.tsx';
 import { Lines } from '../components/lines.tsx';
 import { Prompt } from '../components/prompt.tsx';
@@ -32,13 +33,14 @@ export function domainLine(session: Session): string {
   const { domains } = frame.snapshot;
   const text = (s: string) => sanitize(s, glyphs.ascii);
   const arrow = isDescending(ui.sort) ? glyphs.descending : glyphs.ascending;
+  const inSight = sortable(table.columns).includes(ui.sort.column);
   const vcpus = domain.vcpus.length;
   const right: Segment[] =
     ui.notice !== ''
       ? [{ text: ui.notice, role: 'warn', keep: 9 }]
       : [
           { text: `${text(domain.kind)}, ${vcpus} ${vcpus === 1 ? 'vCPU' : 'vCPUs'}`, keep: 3 },
-          { text: `sort ${ui.sort.column}${arrow}`, keep: 2 },
+          { text: inSight ? '' : `sort ${ui.sort.column}${arrow}`, keep: 4 },
           { text: ui.hideIdle ? 'idle hidden' : '', role: 'warn', keep: 5 },
           { text: ui.filter === '' ? '' : `filter /${text(ui.filter)}/`, role: 'warn', keep: 6 },
           { text: `${rowRange(session)} of ${table.all} rows`, keep: 7 },
@@ -62,8 +64,9 @@ function rowRange({ table }: Session): string {
 export function domainTabs(names: readonly string[], chosen: number, room: number): Segment[] {
   const labels = names.map((name, i) => (i === chosen ? `>${name}<` : ` ${name} `));
   const cost = (i: number) => displayWidth(labels[i]!) + TAB_GAP;
-  let from = chosen;
-  let to = chosen;
+  const whole = labels.reduce((n, _, i) => n + cost(i), 0) - TAB_GAP;
+  let from = whole <= room ? 0 : chosen;
+  let to = whole <= room ? names.length - 1 : chosen;
   let left = room - cost(chosen) - 2 * (2 + TAB_GAP);
   for (let grown = true; grown; ) {
     grown = false;
