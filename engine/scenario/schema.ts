@@ -124,8 +124,8 @@ const guest = z.strictObject({
   queues: z.int().min(0).max(16).default(1),
   /** further event channels without traffic, for full tables */
   channels: z.int().min(0).max(100_000).default(0),
-  /** xl's max_event_channels */
-  'max-event-channels': z.int().min(1).max(131_071).default(1023),
+  /** xl's max_event_channels; the toolstack needs two, for xenstore and the console */
+  'max-event-channels': z.int().min(2).max(131_071).default(1023),
 });
 
 /** per second; the slowest is one in eleven days */

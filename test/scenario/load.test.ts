@@ -137,7 +137,7 @@ describe('keys and kinds', () => {
     [good('guests: [{rings: 0, fifo: maybe}]'), '4: guests[0].fifo: expected true or false, got "maybe"'],
     [
       good('guests: [{max-event-channels: 0}]'),
-      '4: guests[0].max-event-channels: expected a whole number from 1 to 131071, got 0',
+      '4: guests[0].max-event-channels: expected a whole number from 2 to 131071, got 0',
     ],
     [
       devices('{driver: floppy}'),
