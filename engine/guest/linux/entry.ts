@@ -6,13 +6,14 @@
  * runs on top of it. The virtual CPU calls `done` when the top frame's time is over and `upcall` when an
  * event interrupts it.
  */
-import { lowestBit } from '../../core/bits.ts';
 import type { Ns } from '../../core/clock.ts';
 import type { Part, Plain } from '../../core/state.ts';
 import type { GuestEntry, VirtualCpu } from '../../hw/x86/cpu.ts';
 import { timing } from '../../timing.ts';
 import type { IrqDesc } from './irq-core.ts';
 import type { LinuxKernel } from './kernel.ts';
+import { NET_RX_SOFTIRQ } from './napi.ts';
+import { Softirqs } from './softirq.ts';
 import type { Thread } from './threads.ts';
 
 const IDLE = 0;
@@ -24,25 +25,28 @@ const HANDLER = 5; // of an irq: its n-th action
 const SOFTIRQ = 6;
 const POLLING = 7; // a thread that spins on a lock's event
 
+/** THREAD: its step is over, and whether it goes on at once */
+const OVER = 1;
+const MORE = 2;
+
 interface Frame {
   kind: number;
   /** thread, irq or softirq */
   arg: number;
-  /** HANDLER: which action */
+  /** HANDLER: which action; THREAD: OVER or MORE */
   nth: number;
   left: Ns;
 }
 
-/** Rounds of softirqs before they are left to ksoftirqd (MAX_SOFTIRQ_RESTART). */
-const MAX_SOFTIRQ_RESTART = 10;
-
 export class LinuxCpu implements GuestEntry, Part {
   readonly id: string;
   private frames: Frame[] = [{ kind: IDLE, arg: 0, nth: 0, left: 0 }];
-  softirqPending = 0;
-  private restarts = 0;
+  private readonly softirqs: Softirqs;
+  private readonly ksoftirqd: Thread;
+  /** an upcall came while another one was under way */
+  private nested = false;
   private pollPort = 0;
-  /** threads that are ready, first come first served */
+  /** threads that are ready */
   runq: Thread[] = [];
 
   constructor(
@@ -51,6 +55,9 @@ export class LinuxCpu implements GuestEntry, Part {
     readonly vcpu: VirtualCpu,
   ) {
     this.id = `${kernel.id}.cpu${cpu}`;
+    this.softirqs = new Softirqs(kernel.profile);
+    // its steps are the softirqs themselves
+    this.ksoftirqd = kernel.thread(`ksoftirqd/${cpu}`, cpu, { cost: () => 0, run: () => false });
   }
 
   get now(): Ns {
@@ -63,7 +70,11 @@ export class LinuxCpu implements GuestEntry, Part {
   }
 
   raiseSoftirq(nr: number): void {
-    this.softirqPending |= 1 << nr;
+    this.softirqs.raise(nr);
+  }
+
+  softirqRaised(nr: number): boolean {
+    return this.softirqs.raised(nr);
   }
 
   // GuestEntry
@@ -72,9 +83,19 @@ export class LinuxCpu implements GuestEntry, Part {
   upcall(remaining: Ns): void {
     if (this.kernel.init.callbackVector) this.kernel.countArch('HYP', this.cpu);
     this.top.left = remaining;
-    this.push(UPCALL, 0);
-    this.kernel.events.beginUpcall(this);
+    if (this.frames.some((f) => f.kind === UPCALL)) this.nestedUpcall();
+    else {
+      this.push(UPCALL, 0);
+      this.kernel.events.beginUpcall(this);
+    }
     this.vcpu.run(timing.upcallEntry);
+  }
+
+  /** In softirqs that run within an upcall: it bails out at once, the outer one goes round again. */
+  private nestedUpcall(): void {
+    this.kernel.setUpcall(this.cpu, false, undefined);
+    this.nested = true;
+    this.push(EXIT, 0);
   }
 
   done(): void {
@@ -84,8 +105,9 @@ export class LinuxCpu implements GuestEntry, Part {
         this.schedule();
         return;
       case SWITCH:
+      case POLLING:
         frame.kind = THREAD;
-        this.vcpu.run(this.kernel.threads[frame.arg]!.work.cost(this));
+        this.startStep(frame);
         return;
       case THREAD:
         this.threadStep(frame);
@@ -95,10 +117,6 @@ export class LinuxCpu implements GuestEntry, Part {
         return;
       case EXIT:
         this.irqExit();
-        return;
-      case POLLING:
-        frame.kind = THREAD;
-        this.vcpu.run(this.kernel.threads[frame.arg]!.work.cost(this));
         return;
       case HANDLER:
         this.handlerDone(frame);
@@ -114,6 +132,11 @@ export class LinuxCpu implements GuestEntry, Part {
   private nextEvent(): void {
     for (;;) {
       const desc = this.kernel.events.next(this);
+      if (!desc && this.nested) {
+        this.nested = false;
+        this.kernel.events.beginUpcall(this);
+        continue;
+      }
       if (!desc) {
         this.top.kind = EXIT;
         this.vcpu.run(timing.upcallExit);
@@ -150,26 +173,33 @@ export class LinuxCpu implements GuestEntry, Part {
     desc.chip.end(desc, this);
     this.kernel.traceHandlerEnd(this, desc);
     this.frames.pop();
-    this.nextEvent();
+    if (this.softirqs.perIrq && this.softirqsDue()) this.doSoftirq();
+    else this.nextEvent();
   }
 
   /** irq_exit: softirqs, unless they were interrupted themselves; then back to what was interrupted. */
   private irqExit(): void {
     this.frames.pop();
-    if (this.softirqPending !== 0 && !this.inSoftirq()) {
-      this.restarts = 0;
-      this.push(SOFTIRQ, 0);
-      this.startSoftirq();
-      return;
-    }
-    this.resume();
+    if (!this.softirqs.perIrq && this.softirqsDue()) this.doSoftirq();
+    else this.resume();
   }
 
   // softirqs: upcalls are let in while they run
 
-  private startSoftirq(): void {
-    const nr = lowestBit(this.softirqPending);
-    this.softirqPending &= ~(1 << nr);
+  /** May softirqs run now, outside of interrupts? */
+  private softirqsDue(): boolean {
+    if (this.softirqs.pending === 0 || this.frames.some((f) => f.kind === SOFTIRQ)) return false;
+    return !(this.softirqs.leftToKsoftirqd && this.ksoftirqd.ready);
+  }
+
+  /** __do_softirq. */
+  private doSoftirq(): void {
+    this.softirqs.begin(this.jiffies);
+    this.push(SOFTIRQ, 0);
+    this.startSoftirq(this.softirqs.next());
+  }
+
+  private startSoftirq(nr: number): void {
     this.top.arg = nr;
     this.kernel.countSoftirq(nr, this.cpu);
     this.kernel.events.unmaskUpcalls(this);
@@ -177,34 +207,64 @@ export class LinuxCpu implements GuestEntry, Part {
   }
 
   private softirqDone(frame: Frame): void {
-    this.kernel.softirqs[frame.arg]!.run(this);
-    if (this.softirqPending !== 0 && this.restarts++ < MAX_SOFTIRQ_RESTART * 10) {
-      this.startSoftirq();
+    const { softirqs, kernel } = this;
+    const work = kernel.softirqs[frame.arg]!;
+    work.run(this);
+    if (frame.arg === NET_RX_SOFTIRQ && kernel.napi.goesOn(this)) {
+      this.vcpu.run(work.cost(this));
+      return;
+    }
+    let nr = softirqs.next();
+    if (nr < 0 && softirqs.restart(this.jiffies, this.needResched())) nr = softirqs.next();
+    if (nr >= 0) {
+      this.startSoftirq(nr);
       return;
     }
     this.frames.pop();
-    if (this.softirqPending !== 0) this.kernel.wakeKsoftirqd(this);
-    this.resume();
+    if (softirqs.pending !== 0) kernel.wake(this.ksoftirqd, this);
+    this.afterSoftirqs();
   }
 
-  private inSoftirq(): boolean {
-    return this.frames.some((f) => f.kind === SOFTIRQ);
+  private afterSoftirqs(): void {
+    const frame = this.top;
+    if (frame.kind === UPCALL) {
+      this.kernel.setUpcall(this.cpu, undefined, true);
+      this.nextEvent();
+    } else if (frame.kind === THREAD && frame.nth !== 0) this.stepOver(frame);
+    else this.resume();
+  }
+
+  private get jiffies(): number {
+    return this.kernel.time.jiffies(this.now);
   }
 
   // threads and the idle loop
 
-  /** iret: upcalls are let in and what was interrupted goes on. */
+  /** Does a thread wait that the present one gives way to? The idle loop gives way to any. */
+  private needResched(): boolean {
+    const current = this.frames[1]?.kind;
+    const inThread = current === SWITCH || current === THREAD || current === POLLING;
+    return inThread ? this.runq.some((t) => !t.waits) : this.runq.length > 0;
+  }
+
+  /** iret: upcalls are let in; what was interrupted goes on, unless a thread was woken meanwhile. */
   private resume(): void {
     this.kernel.events.unmaskUpcalls(this);
     const frame = this.top;
     if (frame.kind === IDLE) this.schedule();
-    else this.vcpu.run(frame.left);
+    else if (frame.kind === THREAD && frame.left > 0 && this.needResched()) {
+      const thread = this.kernel.threads[frame.arg]!;
+      thread.left = frame.left;
+      this.giveWay(thread);
+    } else this.vcpu.run(frame.left);
   }
 
   /** Takes the next ready thread, or sleeps until an event arrives. */
   private schedule(): void {
-    const thread = this.runq.shift();
-    if (thread) {
+    if (this.runq.length > 0) {
+      const woken = this.runq.findIndex((t) => !t.waits);
+      const [thread] = this.runq.splice(Math.max(0, woken), 1) as [Thread];
+      for (const other of this.runq) other.waits = true;
       this.push(SWITCH, thread.index);
       this.kernel.time.busy(this);
       this.vcpu.run(timing.threadSwitch);
@@ -214,31 +274,58 @@ export class LinuxCpu implements GuestEntry, Part {
     this.vcpu.block();
   }
 
+  /** The running thread waits for its next turn. */
+  private giveWay(thread: Thread): void {
+    thread.waits = true;
+    this.runq.push(thread);
+    this.frames.pop();
+    this.schedule();
+  }
+
+  private startStep(frame: Frame): void {
+    const thread = this.kernel.threads[frame.arg]!;
+    if (thread === this.ksoftirqd) {
+      frame.nth = OVER;
+      if (this.softirqs.pending !== 0) this.doSoftirq();
+      else this.stepOver(frame);
+      return;
+    }
+    const rest = thread.left;
+    thread.left = 0;
+    this.vcpu.run(rest > 0 ? rest : thread.work.cost(this));
+  }
+
   private threadStep(frame: Frame): void {
     const thread = this.kernel.threads[frame.arg]!;
-    const more = thread.work.run(this);
+    // what it was woken for so far, this step has seen
+    thread.again = false;
+    frame.nth = thread.work.run(this) ? MORE : OVER;
     if (this.pollPort !== 0) {
       const port = this.pollPort;
       this.pollPort = 0;
       frame.kind = POLLING;
+      frame.nth = 0;
       this.vcpu.poll(port);
       return;
     }
+    // local_bh_enable
+    if (this.softirqsDue()) this.doSoftirq();
+    else this.stepOver(frame);
+  }
+
+  /** It goes on, gives way to whoever waits, or sleeps. */
+  private stepOver(frame: Frame): void {
+    const thread = this.kernel.threads[frame.arg]!;
+    const more = thread === this.ksoftirqd ? this.softirqs.pending !== 0 : frame.nth === MORE || thread.again;
+    frame.nth = 0;
+    thread.again = false;
     if (more) {
-      // a fair share each: whoever waits comes first
-      if (this.runq.length > 0) {
-        this.runq.push(thread);
-        this.frames.pop();
-        this.schedule();
-      } else this.vcpu.run(thread.work.cost(this));
-      return;
-    }
-    if (thread.again) {
-      thread.again = false;
-      this.vcpu.run(thread.work.cost(this));
+      if (this.runq.length > 0) this.giveWay(thread);
+      else this.startStep(frame);
       return;
     }
     thread.ready = false;
+    thread.waits = false;
     this.frames.pop();
     this.schedule();
   }
@@ -259,19 +346,32 @@ export class LinuxCpu implements GuestEntry, Part {
   save(): Plain {
     return {
       frames: this.frames.map((f) => [f.kind, f.arg, f.nth, f.left]),
-      softirqs: [this.softirqPending, this.restarts],
-      runq: this.runq.map((t) => t.index),
+      softirqs: this.softirqs.save(),
+      nested: this.nested,
+      runq: this.runq.map((t) => [t.index, Number(t.waits), t.left]),
     };
   }
 
   restore(state: Plain): void {
-    const s = state as {
+    const s = state as unknown as {
       frames: [number, number, number, number][];
-      softirqs: [number, number];
-      runq: number[];
+      softirqs: Plain;
+      nested: boolean;
+      runq: [index: number, waits: number, left: number][];
     };
     this.frames = s.frames.map(([kind, arg, nth, left]) => ({ kind, arg, nth, left }));
-    [this.softirqPending, this.restarts] = s.softirqs;
-    this.runq = s.runq.map((i) => this.kernel.threads[i]!);
+    this.softirqs.restore(s.softirqs);
+    this.nested = s.nested;
+    for (const thread of this.kernel.threads) {
+      if (thread.cpu !== this.cpu) continue;
+      thread.waits = false;
+      thread.left = 0;
+    }
+    this.runq = s.runq.map(([index, waits, left]) => {
+      const thread = this.kernel.threads[index]!;
+      thread.waits = waits === 1;
+      thread.left = left;
+      return thread;
+    });
   }
 }

@@ -14,6 +14,10 @@ export class Thread {
   ready = false;
   /** woken while it ran */
   again = false;
+  /** it waits for its turn: it gave way, or another one was chosen; else it has just been woken and preempts */
+  waits = false;
+  /** preempted: time that its step still takes */
+  left: Ns = 0;
 
   constructor(
     readonly index: number,
