@@ -109,10 +109,9 @@ export class KernelTime implements Part {
   readonly softirq: Work = {
     cost: (cpu) => timing.shortHandler * (1 + this.expired(cpu).length),
     run: (cpu) => {
-      for (const timer of this.expired(cpu)) {
-        timer.expires = Infinity;
-        timer.run(cpu);
-      }
+      const due = this.expired(cpu);
+      for (const timer of due) timer.expires = Infinity;
+      for (const timer of due) timer.run(cpu);
       this.program(cpu);
     },
   };
@@ -121,12 +120,15 @@ export class KernelTime implements Part {
     return this.byCpu[cpu.cpu]!.filter((timer) => timer.expires <= cpu.now);
   }
 
-  /** Sets Xen's timer to what comes first; what has expired already is the softirq's business. */
+  /**
+   * Sets Xen's timer to what comes first. What has expired is left to the timer softirq if that is raised; else
+   * it expired while this was decided, and Xen's timer fires at once.
+   */
   private program(cpu: LinuxCpu): void {
     const t = this.cpus[cpu.cpu]!;
-    const now = cpu.now;
+    const past = cpu.softirqRaised(TIMER_SOFTIRQ) ? cpu.now : -Infinity;
     let first = t.nextTick;
-    for (const { expires } of this.byCpu[cpu.cpu]!) if (expires < first && expires > now) first = expires;
+    for (const { expires } of this.byCpu[cpu.cpu]!) if (expires < first && expires > past) first = expires;
     if (first === t.programmed) return;
     t.programmed = first;
     this.kernel.hypercalls(cpu.cpu).setTimer(first === Infinity ? undefined : first);
