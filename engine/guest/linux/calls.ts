@@ -1,6 +1,6 @@
 /**
- * Function calls to other CPUs (kernel/smp.c): to one, queued there with a single-call IPI if its queue was
- * empty; to all others, waited for by the caller, with the broadcast IPI.
+ * Function calls to other CPUs (kernel/smp.c): queued there, with an IPI if the queue was empty. One CPU gets the
+ * IPI for single calls, several the broadcast's. 2.6.18 has the broadcast only. Nobody waits for the end here.
  */
 import type { Part, Plain } from '../../core/state.ts';
 import { timing } from '../../timing.ts';
@@ -13,12 +13,14 @@ type Call = (cpu: LinuxCpu, arg: number) => void;
 export class CrossCalls implements Part {
   readonly id: string;
   private readonly functions: Call[] = [];
+  private readonly nothing: number;
   /** per CPU: function and argument of the calls waiting there */
   private queues: [fn: number, arg: number][][];
 
   constructor(private readonly kernel: LinuxKernel) {
     this.id = `${kernel.id}.calls`;
     this.queues = Array.from({ length: kernel.cpuCount }, () => []);
+    this.nothing = this.register(() => {});
   }
 
   register(fn: Call): number {
@@ -28,14 +30,20 @@ export class CrossCalls implements Part {
 
   /** smp_call_function_single_async. */
   single(cpu: number, arg: number, fn: number, from: LinuxCpu): void {
-    const queue = this.queues[cpu]!;
-    queue.push([fn, arg]);
-    if (queue.length === 1) this.kernel.sendIpi(this.singleKind, cpu, from);
+    if (this.enqueue(cpu, arg, fn)) this.kernel.sendIpi(this.singleKind, cpu, from);
   }
 
   /** smp_call_function with a function that has no effect on what is simulated. */
   many(from: LinuxCpu): void {
-    for (const cpu of this.kernel.cpus) if (cpu !== from) this.kernel.sendIpi('callfunc', cpu.cpu, from);
+    const others = this.kernel.cpus.filter((cpu) => cpu !== from);
+    const idle = others.filter((cpu) => this.enqueue(cpu.cpu, 0, this.nothing));
+    const kind = idle.length === 1 ? this.singleKind : 'callfunc';
+    for (const { cpu } of idle) this.kernel.sendIpi(kind, cpu, from);
+  }
+
+  /** True if the queue was empty: the CPU must be told. */
+  private enqueue(cpu: number, arg: number, fn: number): boolean {
+    return this.queues[cpu]!.push([fn, arg]) === 1;
   }
 
   /** Kernels before single calls had their own IPI use the broadcast's. */
