@@ -14,7 +14,7 @@ import { InterruptsView } from './views/interrupts.tsx';
 export function App({ session }: { readonly session: Session }) {
   const { size } = useSnapshot(session);
   return (
-    <Box flexDirection="column" width={size.columns} height={size.rows} overflow="hidden">
+    <Box flexDirection="column" width={size.columns} height={size.rows}>
       {session.tooSmall ? <Lines lines={[tooSmallLine(size)]} /> : <Screen session={session} />}
     </Box>
   );

@@ -17,6 +17,7 @@ export interface Columns {
   readonly heat: number;
   readonly perCell: number;
   readonly rate: number;
+  /** 0: none */
   readonly spark: number;
   readonly chip: number;
   /** where the flow handlers stand within the chip's column; -1: right behind the chip, 0: no room for them */
@@ -70,9 +71,11 @@ export function columnsFor(
   const needs = needsOf(rows);
   const chipLeast = Math.min(needs.chipName, 10);
   const nameLeast = Math.min(needs.name, 12);
-  // selection mark, gaps: 1 before counts and rate, 2 before spark, flags, chip and name
-  const fixed = 1 + needs.label + (1 + RATE) + (2 + 10) + (2 + FLAGS) + (2 + chipLeast) + (2 + nameLeast);
-  let left = width - fixed;
+  // selection mark, gaps: 1 before counts and rate, 2 before what follows
+  const fixed = 1 + needs.label + (1 + RATE) + (2 + FLAGS) + (2 + chipLeast) + (2 + nameLeast);
+  const narrow = width - fixed < 1 + TOTAL + 2 + SPARK_WIDTHS[0];
+  let spark: number = narrow ? 0 : SPARK_WIDTHS[0];
+  let left = width - fixed - (narrow ? 0 : 2 + spark);
   const perCpu = !totals && cpus.length <= MAX_CPU_COLUMNS && cpus.length * (1 + needs.cpu) <= left;
 
   const take = (wanted: number): number => {
@@ -94,8 +97,9 @@ export function columnsFor(
     left -= cpus.length * (10 - cpu);
     cpu = 10;
   }
-  let spark = widen(10, 15, left);
-  left -= spark - 10;
+  const wide = widen(spark, 15, left);
+  left -= wide - spark;
+  spark = wide;
   name += take(Math.max(0, Math.min(needs.name, 40) - name));
   const aligned = flows && left >= needs.aligned - chip;
   if (aligned) chip += take(needs.aligned - chip);
@@ -123,6 +127,7 @@ export function columnsFor(
 
 /** The widest sparkline up to `most` that needs at most `left` cells more than now. */
 function widen(now: number, most: number, left: number): number {
+  if (now === 0) return 0;
   return SPARK_WIDTHS.findLast((w) => w <= most && w - now <= left) ?? now;
 }
 

@@ -45,6 +45,11 @@ export class History {
     return this.head;
   }
 
+  /** Counters that are remembered. */
+  get size(): number {
+    return this.series.size;
+  }
+
   /** Begins a sample at a moment of simulated and of watched time; `count` follows for every counter. */
   sample(simNs: number, watchedMs: number): void {
     const from = this.watched;

@@ -110,6 +110,7 @@ async function monitor(machine: Machine, options: MonitorOptions): Promise<Outco
     },
   });
   terminal.start();
+  driver.run();
   const ink = render(
     <>
       <Handle take={(suspend) => (suspendInk = suspend)} />
@@ -128,8 +129,6 @@ async function monitor(machine: Machine, options: MonitorOptions): Promise<Outco
     () => end(0),
     (error: Error) => end(1, error),
   );
-  driver.run();
-
   const outcome = await finished;
   driver.suspend();
   session.close();

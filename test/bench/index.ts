@@ -5,10 +5,11 @@
  */
 import { type Bench, kept, type Result, table } from './bench.ts';
 import { evtchn } from './evtchn.ts';
+import { frame } from './frame.ts';
 import { hold } from './hold.ts';
 import { interrupt } from './interrupt.ts';
 
-const BENCHES: readonly Bench[] = [hold, evtchn, interrupt];
+const BENCHES: readonly Bench[] = [hold, evtchn, interrupt, frame];
 
 async function main(argv: readonly string[]): Promise<number> {
   const names = argv.filter((arg) => arg !== '--no-gate');

@@ -255,14 +255,16 @@ export class FakePlatform implements Platform {
 
   /** A row of a domain is interrupted on one of its CPUs. */
   private take(domain: Domain, row: Row, cpu: number, cost: Ns): void {
+    const { trace, clock } = this.shop;
     row.counts[cpu] = row.counts[cpu]! + 1;
+    trace.emit(this.hop, clock.now, 0, cpu, 0, row.irq);
     if (row.action.startsWith('resched')) domain.resched[cpu] = domain.resched[cpu]! + 1;
     if (row.action.startsWith('callfunc')) domain.calls[cpu] = domain.calls[cpu]! + 1;
     const pcpu = this.busy[(cpu + domain.id) % this.busy.length]!;
     pcpu.xen += Math.round(cost / 5);
     pcpu.guest += cost;
     pcpu.running = `${domain.name}.${cpu}`;
-    pcpu.until = this.shop.clock.now + 3_000_000;
+    pcpu.until = clock.now + 3_000_000;
     this.interrupts++;
     if (row.chip === 'xen-percpu') this.upcalls++;
   }

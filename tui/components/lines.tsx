@@ -1,10 +1,19 @@
-/** Ready lines of text on the screen, one `<Text>` each: a line that did not change is not drawn anew. */
-import { Text } from 'ink';
+/**
+ * Ready lines of text on the screen.
+ *
+ * A line comes finished: cut to the width, harmless, dressed. Ink would measure, wrap and sanitize it once
+ * more at every change, which costs more than drawing it; so it is told of a single blank, and the blank
+ * is transformed into the line when it is written.
+ */
+import { Text, Transform } from 'ink';
 import { memo } from 'react';
 
-/** An empty text would take no line at all. */
 const Line = memo(function Line({ text }: { readonly text: string }) {
-  return <Text wrap="truncate">{text === '' ? ' ' : text}</Text>;
+  return (
+    <Transform transform={() => text}>
+      <Text> </Text>
+    </Transform>
+  );
 });
 
 export function Lines({ lines }: { readonly lines: readonly string[] }) {

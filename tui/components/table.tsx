@@ -51,7 +51,7 @@ function headLine({ columns, sort, frame, width, paint, glyphs }: TableProps): s
   if (columns.total > 0) line.add(padLeft(title('total', 'TOTAL'), 1 + columns.total));
   if (columns.heat > 0) line.add('  ').add(pad('CPUs', columns.heat, ''));
   line.add(padLeft(title('rate', '/s'), 1 + columns.rate));
-  line.add('  ').add(pad(span(frame), columns.spark));
+  if (columns.spark > 0) line.add('  ').add(pad(span(frame), columns.spark));
   line.add('  PMA  ');
   line.add(pad(title('chip', 'CHIP'), columns.chip)).add('  ');
   line.add(pad(title('name', 'NAME'), columns.name));
@@ -74,10 +74,10 @@ function rowLine(row: TableRow, selected: boolean, props: TableProps): string {
   const changed = before !== undefined && row.counts.some((n, i) => n !== before[i]);
   const text = rate(history.rate(row.key), columns.rate - 1);
   line.add(padLeft(changed ? `+${text}` : text, 1 + columns.rate), changed ? 'changed' : undefined);
-  line
-    .add('  ')
-    .add(sparkline(history.levels(row.key, columns.spark), glyphs), 'spark')
-    .add('  ');
+  if (columns.spark > 0) {
+    line.add('  ').add(sparkline(history.levels(row.key, columns.spark), glyphs), 'spark');
+  }
+  line.add('  ');
   addFlags(line, row.state);
   line.add('  ');
   if (row.irq === null) {

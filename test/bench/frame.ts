@@ -1,0 +1,50 @@
+/**
+ * What a frame of the monitor costs: snapshot, history, React, Ink and the bytes written, at 120x40 with
+ * every row changing ten times a second. CPU time, not waiting.
+ */
+
+import { fakeMachine } from '../support/fake-machine.ts';
+import { FakeScreen } from '../support/fake-screen.tsx';
+import { type Bench, inUnit, type Result } from './bench.ts';
+
+const FRAMES = 150;
+const WARM_UP = 100;
+/** ms of CPU time */
+const LIMIT = 10;
+
+export const frame: Bench = {
+  name: 'frame',
+  async run() {
+    return [await measure('every row changing, 10 Hz', { ascii: false })];
+  },
+};
+
+async function measure(title: string, { ascii }: { ascii: boolean }): Promise<Result> {
+  const machine = fakeMachine({ everyRow: 100 });
+  const screen = new FakeScreen(machine, { columns: 120, rows: 40, delay: 0.1, ascii, blind: true });
+  screen.driver.run();
+  try {
+    const costs: number[] = [];
+    let bytes = 0;
+    for (let n = 0; n < WARM_UP + FRAMES; n++) {
+      const sent = screen.output.bytes;
+      const start = process.cpuUsage();
+      screen.host.pass(100);
+      await screen.drawn();
+      const { user, system } = process.cpuUsage(start);
+      if (n < WARM_UP) continue;
+      costs.push((user + system) / 1000);
+      bytes += screen.output.bytes - sent;
+    }
+    costs.sort((a, b) => a - b);
+    const median = costs[FRAMES >> 1]!;
+    return {
+      title: `frame at 120x40, ${title}`,
+      measured: inUnit(median, 'ms'),
+      beside: `${Math.round(bytes / FRAMES).toLocaleString('en')} bytes each`,
+      gate: { value: median, limit: LIMIT, unit: 'ms CPU' },
+    };
+  } finally {
+    screen.close();
+  }
+}
