@@ -72,8 +72,8 @@ export const ACTIONS: Readonly<Record<Action, (session: Session, key: string) =>
 
 function fire(session: Session, device: string, times: number): void {
   const known = session.frame.snapshot.devices.some((d) => d.key === device || d.name === device);
-  if (known) session.driver.fire(device, times);
-  else session.update({ notice: `no device has the key ${device}` });
+  if (!known) session.update({ notice: `no device has the key ${device}` });
+  else if (!session.driver.fire(device, times)) session.update({ notice: 'it raised no interrupt' });
 }
 
 function switchDomain(session: Session, direction: 1 | -1): void {

@@ -6,6 +6,15 @@
  * command, and more often while the interrupt that was fired last is still under way.
  */
 import { type Machine, type Snapshot, takeSnapshot } from '../engine/index.ts';
+import {
+  DELAYS,
+  type Frame,
+  type RunState,
+  rowKey,
+  type ScriptedFire,
+  SPEEDS,
+  stepThrough,
+} from './frame.ts';
 import { History } from './history.ts';
 import { JourneyWatch } from './journey-watch.ts';
 
@@ -17,63 +26,12 @@ export interface Host {
   after(ms: number, callback: () => void): () => void;
 }
 
-/** Fired by the scenario's command line: a device at a simulated moment. */
-export interface ScriptedFire {
-  readonly device: string;
-  /** simulated ns since boot */
-  readonly at: number;
-  readonly times: number;
-}
-
-/** `seeking`: running as fast as possible to the next interrupt. */
-export type RunState = 'running' | 'paused' | 'seeking';
-
-/** What there is to see at one moment. */
-export interface Frame {
-  readonly number: number;
-  readonly snapshot: Snapshot;
-  /** one sample earlier: what differs has just changed */
-  readonly base: Snapshot;
-  readonly history: History;
-  readonly state: RunState;
-  /** asked for, in simulated seconds per second; Infinity: as fast as possible */
-  readonly speed: number;
-  /** reached during the last delay; NaN while unknown */
-  readonly achieved: number;
-  /** seconds between frames */
-  readonly delay: number;
-  /** nothing will ever happen again */
-  readonly ended: boolean;
-}
-
 export interface DriverOptions {
   readonly speed?: number | undefined;
   readonly delay?: number | undefined;
   readonly fires?: readonly ScriptedFire[] | undefined;
   readonly onError?: ((error: Error) => void) | undefined;
 }
-
-/** Speeds that the keys step through. */
-export const SPEEDS: readonly number[] = [
-  1e-6,
-  1e-5,
-  1e-4,
-  1e-3,
-  0.01,
-  0.1,
-  0.2,
-  0.5,
-  1,
-  2,
-  5,
-  10,
-  100,
-  1000,
-  Number.POSITIVE_INFINITY,
-];
-
-/** Delays that the keys step through, in seconds. */
-export const DELAYS: readonly number[] = [0.1, 0.2, 0.5, 1, 2, 3, 5, 10];
 
 const MIN_DELAY = 0.05;
 const MAX_DELAY = 3600;
@@ -202,8 +160,12 @@ export class Driver {
     this.setDelay(stepThrough(DELAYS, this.delay, direction));
   }
 
-  /** Fires a device; what came of it so far is on the next frame, which is published at once. */
-  fire(device: string, times = 1): void {
+  /**
+   * Fires a device; what came of it so far is on the next frame, which is published at once.
+   * @returns whether it raised an interrupt
+   */
+  fire(device: string, times = 1): boolean {
+    const before = this.machine.lastFired?.journey;
     this.guard(() => {
       this.machine.fire(device, times);
       this.journey.fired(this.host.now());
@@ -211,6 +173,7 @@ export class Driver {
     });
     if (this.state === 'paused') this.sample();
     else this.publish();
+    return this.machine.lastFired?.journey !== before;
   }
 
   /** Rates and sparklines begin anew. */
@@ -377,19 +340,8 @@ export class Driver {
   }
 }
 
-/** Under which name the history keeps a row of a domain. */
-export function rowKey(domain: string, row: number | string): string {
-  return `${domain} ${row}`;
-}
-
 function sum(counts: readonly number[]): number {
   let total = 0;
   for (const n of counts) total += n;
   return total;
-}
-
-/** The neighbour of a value in an ascending list. */
-function stepThrough(list: readonly number[], value: number, direction: 1 | -1): number {
-  const next = direction > 0 ? list.find((v) => v > value) : list.findLast((v) => v < value);
-  return next ?? value;
 }

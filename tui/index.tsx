@@ -3,14 +3,15 @@ import { render, useApp } from 'ink';
 import { useEffect } from 'react';
 import { type Machine, takeSnapshot } from '../engine/index.ts';
 import { App } from './app.tsx';
-import { Driver, type Host, type ScriptedFire } from './driver.ts';
+import { Driver, type Host } from './driver.ts';
 import { clockTime, sanitize } from './format.ts';
+import type { ScriptedFire } from './frame.ts';
 import { ASCII, BLOCKS, wantsAscii } from './glyphs.ts';
 import { Session, type Size } from './session.ts';
 import { Terminal } from './terminal.ts';
 import { colourDepth, THEMES, themeNamed } from './theme.ts';
 
-export type { ScriptedFire } from './driver.ts';
+export type { ScriptedFire } from './frame.ts';
 export { THEMES } from './theme.ts';
 
 export interface MonitorOptions {

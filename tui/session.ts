@@ -4,7 +4,8 @@
  */
 import type { DomainSnapshot } from '../engine/index.ts';
 import { ACTIONS } from './actions.ts';
-import type { Driver, Frame } from './driver.ts';
+import type { Driver } from './driver.ts';
+import type { Frame } from './frame.ts';
 import type { Glyphs } from './glyphs.ts';
 import { type InterruptsModel, interruptsModel } from './interrupts-model.ts';
 import { bindingOf } from './keymap.ts';

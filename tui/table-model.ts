@@ -1,7 +1,7 @@
 /** The rows of a domain's interrupts as the table shows them: joined with their state, filtered, sorted. */
 import type { DomainSnapshot, IrqState } from '../engine/index.ts';
-import { rowKey } from './driver.ts';
 import { sanitize } from './format.ts';
+import { rowKey } from './frame.ts';
 import type { History } from './history.ts';
 
 export interface TableRow {

@@ -1,5 +1,6 @@
 /** The monitor in a real terminal: keys, journeys, sizes, and every way out. */
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { ENTRY } from '../cli/run.ts';
 import { type Bundle, bundleMonitor } from '../support/monitor-bundle.ts';
 import { quoted, TestTerminal } from '../support/terminal.ts';
 
@@ -90,7 +91,7 @@ describe('keys', () => {
     await terminal.shows('RUNNING');
   });
 
-  test('at a hundred-thousandth of the speed the hops arrive one by one', async () => {
+  test('at a millionth of the speed the hops arrive one by one', async () => {
     const terminal = await monitor(['--quiet', '--speed', '0.000001']);
     terminal.press('3');
     await terminal.shows('line 53 up');
@@ -101,19 +102,7 @@ describe('keys', () => {
   });
 
   test('at full speed keys are answered within a tenth of a second', async () => {
-    const terminal = await monitor(['--speed', 'max']);
-    await terminal.shows(/max [\d,.]+x/);
-    const waits: number[] = [];
-    for (let i = 0; i < 10; i++) {
-      const device = (i % 7) + 1;
-      const start = performance.now();
-      terminal.press(String(device));
-      await terminal.shows(`last fired: ${device} `);
-      waits.push(performance.now() - start);
-    }
-    waits.sort((a, b) => a - b);
-    expect(waits[5]).toBeLessThan(100);
-    expect(terminal.text()).toContain('to the handler');
+    await answersAtFullSpeed(await monitor(['--speed', 'max']));
   });
 
   test('domains, filter, sorting, help', async () => {
@@ -285,7 +274,92 @@ describe('every way out gives the terminal back', () => {
     expectRestored(terminal);
     expect(terminal.text()).toMatch(/ icanon .* echo /s);
   });
+
+  test('stopped from outside and continued, it draws itself anew', async () => {
+    const terminal = await promptWith([]);
+    await terminal.shows('q quit', 30_000);
+    terminal.signal('SIGSTOP', monitorPid(terminal));
+    await terminal.shows(/Stopped/);
+    terminal.press('fg\r');
+    const drawn = () => /RUNNING/.test(terminal.lines()[0]!) && / q quit/.test(terminal.lines().at(-1)!);
+    await terminal.until(() => drawn() && !terminal.text().includes('Stopped'), 'a fresh picture');
+    expect(terminal.cooked).toBe(false);
+    terminal.press('q');
+    await terminal.until(() => !terminal.alternate, 'the shell');
+    expectRestored(terminal);
+  });
 });
+
+describe('the built program', () => {
+  const program = async (args: readonly string[], columns: number, rows: number) => {
+    open = await TestTerminal.start([process.execPath, ENTRY, '--delay', '0.2', ...args], { columns, rows });
+    await open.shows('q quit', 30_000);
+    return open;
+  };
+
+  test.each([
+    [80, 24],
+    [120, 40],
+    [200, 60],
+  ])(
+    'fires every device of the default scenario at %ix%i and shows its way to a handler',
+    async (columns, rows) => {
+      const terminal = await program([], columns, rows);
+      const fireLine = terminal.lines().find((l) => l.startsWith(' 1 '))!;
+      const keys = [...fireLine.matchAll(/ (\d) \S+/g)].map(([, key]) => key!);
+      expect(keys.length).toBeGreaterThanOrEqual(5);
+      for (const key of keys) {
+        terminal.press(key);
+        await terminal.shows(new RegExp(`last fired: ${key} .* to the handler`));
+        expect(terminal.text()).toMatch(/irq \d+ handler/);
+      }
+      terminal.press('q');
+      expect(await terminal.exit()).toBe(0);
+      expectRestored(terminal);
+    },
+  );
+
+  test('a fired keyboard counts on its row', async () => {
+    const terminal = await program([], 120, 40);
+    const row = /^[> ] +1 .* i8042/m;
+    const before = countOf(await terminal.shows(row), row);
+    terminal.press('1');
+    await terminal.until(() => countOf(terminal.text(), row) > before, 'the count of the keyboard');
+  });
+
+  test('every domain can be looked at, and stopped at in slow motion', async () => {
+    const terminal = await program(['xen-pv-2.6.18', '-g', 'dom1', '--speed', '0.00001'], 80, 24);
+    await terminal.shows('>dom1<');
+    terminal.press('\x1b[C');
+    await terminal.shows('>dom2<');
+    terminal.press('3');
+    await terminal.shows('last fired: 3 ');
+    terminal.press(' ');
+    await terminal.shows('PAUSED');
+    terminal.press('q');
+    expect(await terminal.exit()).toBe(0);
+  });
+
+  test('at full speed keys are answered within a tenth of a second', async () => {
+    await answersAtFullSpeed(await program(['--speed', 'max'], 120, 40));
+  });
+});
+
+/** Half of ten presses are on the screen, their journey with them, within 100 ms. */
+async function answersAtFullSpeed(terminal: TestTerminal): Promise<void> {
+  await terminal.shows(/max [\d,.]+x/);
+  const waits: number[] = [];
+  for (let i = 0; i < 10; i++) {
+    const device = (i % 7) + 1;
+    const start = performance.now();
+    terminal.press(String(device));
+    await terminal.shows(`last fired: ${device} `);
+    waits.push(performance.now() - start);
+  }
+  waits.sort((a, b) => a - b);
+  expect(waits[5]).toBeLessThan(100);
+  await terminal.shows('to the handler');
+}
 
 const IN_SHELL = { columns: 120, rows: 40 };
 

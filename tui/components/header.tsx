@@ -1,7 +1,7 @@
 /** The top of the screen: what runs, how fast, and what each physical CPU does. */
 import type { CpuSnapshot } from '../../engine/index.ts';
-import type { Frame } from '../driver.ts';
 import { clockTime, padLeft, percent, rate, sanitize, speed } from '../format.ts';
+import type { Frame } from '../frame.ts';
 import { type Glyphs, level } from '../glyphs.ts';
 import { LineBuilder, type Segment, spread } from '../line.ts';
 import type { Paint, Role } from '../theme.ts';

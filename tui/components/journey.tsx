@@ -1,7 +1,7 @@
 /** The way of the interrupt that was fired last: every hop with its time, and how long it took in all. */
 import type { HopSnapshot, JourneySnapshot } from '../../engine/index.ts';
-import type { Frame } from '../driver.ts';
 import { displayWidth, duration, grouped, microseconds, padLeft, sanitize } from '../format.ts';
+import type { Frame } from '../frame.ts';
 import type { Glyphs } from '../glyphs.ts';
 import { LineBuilder } from '../line.ts';
 import type { Paint } from '../theme.ts';

@@ -1,7 +1,7 @@
 /** The interrupts table: one line a row, cut to the terminal. */
 import type { Columns } from '../columns.ts';
-import type { Frame } from '../driver.ts';
 import { count, duration, pad, padLeft, rate } from '../format.ts';
+import type { Frame } from '../frame.ts';
 import { type Glyphs, level } from '../glyphs.ts';
 import { SPAN_MS } from '../history.ts';
 import { LineBuilder } from '../line.ts';

@@ -1,6 +1,6 @@
 /** The help overlay: over everything between the top line and the keys. */
 import { Lines } from '../components/lines.tsx';
-import type { Frame } from '../driver.ts';
+import type { Frame } from '../frame.ts';
 import type { Glyphs } from '../glyphs.ts';
 import { helpBlocks, helpLines, helpRoom } from '../help-text.ts';
 import { LineBuilder } from '../line.ts';

@@ -1,0 +1,65 @@
+/** What the driver publishes, and the steps of its two knobs. */
+import type { Snapshot } from '../engine/index.ts';
+import type { History } from './history.ts';
+
+/** Fired by the scenario's command line: a device at a simulated moment. */
+export interface ScriptedFire {
+  readonly device: string;
+  /** simulated ns since boot */
+  readonly at: number;
+  readonly times: number;
+}
+
+/** `seeking`: running as fast as possible to the next interrupt. */
+export type RunState = 'running' | 'paused' | 'seeking';
+
+/** What there is to see at one moment. */
+export interface Frame {
+  readonly number: number;
+  readonly snapshot: Snapshot;
+  /** one sample earlier: what differs has just changed */
+  readonly base: Snapshot;
+  readonly history: History;
+  readonly state: RunState;
+  /** asked for, in simulated seconds per second; Infinity: as fast as possible */
+  readonly speed: number;
+  /** reached during the last delay; NaN while unknown */
+  readonly achieved: number;
+  /** seconds between frames */
+  readonly delay: number;
+  /** nothing will ever happen again */
+  readonly ended: boolean;
+}
+
+/** Speeds that the keys step through. */
+export const SPEEDS: readonly number[] = [
+  1e-6,
+  1e-5,
+  1e-4,
+  1e-3,
+  0.01,
+  0.1,
+  0.2,
+  0.5,
+  1,
+  2,
+  5,
+  10,
+  100,
+  1000,
+  Number.POSITIVE_INFINITY,
+];
+
+/** Delays that the keys step through, in seconds. */
+export const DELAYS: readonly number[] = [0.1, 0.2, 0.5, 1, 2, 3, 5, 10];
+
+/** The neighbour of a value in an ascending list. */
+export function stepThrough(list: readonly number[], value: number, direction: 1 | -1): number {
+  const next = direction > 0 ? list.find((v) => v > value) : list.findLast((v) => v < value);
+  return next ?? value;
+}
+
+/** Under which name the history keeps a row of a domain. */
+export function rowKey(domain: string, row: number | string): string {
+  return `${domain} ${row}`;
+}
