@@ -2,8 +2,8 @@
  * Every cost in one table, in nanoseconds of virtual time, each with where it comes from.
  *
  * Sources: [dall] is Dall et al., "ARM Virtualization: Performance and Architectural Implications", ISCA
- * 2016, table II, transcribed from memory; x86 ran at 2.1 GHz there. [sdm] is the Intel SDM. [est] is an
- * estimate of ours, chosen to be of the right order and to add up with the published sums.
+ * 2016, table II, transcribed from memory; x86 ran at 2.1 GHz there. [est] is an estimate of ours, chosen to
+ * be of the right order; nothing was measured for it.
  */
 import type { Ns } from './core/clock.ts';
 
@@ -17,35 +17,42 @@ export const timing = {
   apicMessage: 200,
   /** an inter-processor interrupt from ICR write to the request at the other side [est] */
   ipiFlight: 500,
+  /** a store to the line that an idle processor monitors in mwait reaches it [est] */
+  mwaitStore: 100,
+  /** an idle processor leaves mwait in a shallow C-state [est] */
+  idleWake: 900,
   /** the processor takes an interrupt and enters Xen's gate, registers saved [est] */
   irqEntry: 350,
-  /** Xen's do_IRQ up to the guest's or the own action: descriptor, ack [est] */
+  /** do_IRQ up to the guest's or Xen's own action: vector to descriptor, lock, ack at the local APIC [est] */
   doIrq: 250,
-  /** __do_IRQ_guest for one bound guest [est] */
+  /** do_IRQ_guest for one bound guest [est] */
   doIrqGuest: 120,
-  /** evtchn_set_pending: bits, selector or queue, kick [est] */
+  /** handler of one of Xen's own APIC vectors: EOI, a softirq raised or nothing [est] */
+  apicVector: 150,
+  /** evtchn_set_pending: bits and selector, or event word and queue [est] */
   evtchnSetPending: 100,
-  /** Xen's own timer interrupt handler and the timer softirq for one timer [est] */
+  /** the timer softirq takes one timer off its heap and calls it [est] */
   xenTimer: 400,
-  /** event-check interrupt: ack and return [est] */
-  eventCheck: 150,
-  /** return to a guest or the idle loop [est] */
+  /** a hypercall that does nothing, there and back [dall], Hypercall, Xen x86 */
+  hypercall: cycles(1_228),
+  /**
+   * schedule and context_switch between two paravirtual virtual CPUs, address space included [est]: a
+   * fifth of [dall], VM switch, Xen x86 (10,534 cycles), which saves and loads a whole HVM guest
+   */
+  contextSwitch: cycles(2_400),
+  /** the same to or from the idle loop, which keeps the address space (lazy switch) [est] */
+  idleSwitch: cycles(1_200),
+  /** restore_all_guest after an interrupt: registers, iret [est] */
   xenExit: 150,
   /** a bounce frame for the upcall is made on the guest's stack [est] */
   bounceFrame: 180,
-  /** a hypercall that does nothing, there and back [dall], Hypercall, Xen x86 */
-  hypercall: cycles(1_228),
-  /** switching to another virtual CPU: credit, registers, address space [dall], VM switch, Xen x86 halves it */
-  contextSwitch: cycles(2_400),
-  /** an idle processor leaves mwait [est] */
-  idleWake: 900,
   /** the guest's upcall entry: registers, irq_enter, irq stack [est] */
   upcallEntry: 220,
   /** finding one port in the bitmaps or queues and its descriptor [est] */
   eventScan: 60,
   /** irq_exit and the way back without softirqs [est] */
   upcallExit: 150,
-  /** entry of one softirq handler [est] */
+  /** entry of one softirq handler of the guest [est] */
   softirqEntry: 120,
   /** switch to another thread in the guest [est] */
   threadSwitch: 900,

@@ -2,137 +2,155 @@
  * The credit scheduler of Xen 3.4 (xen/common/sched_credit.c).
  *
  * Each CPU has a queue ordered by priority: BOOST for who has just woken with credit left, UNDER, OVER. A
- * tick every 10 ms takes 100 credits from the runner and ends its boost; every third tick hands out new
- * credits among the active, equal weights here. A turn lasts 30 ms; a CPU about to run nothing better than
- * OVER looks at its peers' queues first. Caps are not modelled.
+ * tick every 10 ms takes 100 credits from the runner and ends its boost; every 30 ms the credits of all
+ * CPUs are shared out among the domains that were seen running, by weight, and by each domain among its
+ * virtual CPUs that were. A turn lasts 30 ms; a CPU about to run nothing better than OVER looks at its
+ * peers' queues first.
+ *
+ * Not modelled: caps, the migration delay (0 by default), moving a runner away from a busy hyperthread or
+ * socket at a tick (csched_cpu_pick finds no reason on one socket without hyperthreads).
  */
 import { ms, type Ns } from '../core/clock.ts';
 import type { Plain } from '../core/state.ts';
 import type { Pcpu, Vcpu } from './pcpu.ts';
-import { mayRunOn, type Scheduler, type SchedulerHost } from './scheduler.ts';
+import { runnable, type Scheduler, type SchedulerHost } from './scheduler.ts';
 
 export const TICK: Ns = ms(10);
+/** from one accounting to the next */
+export const ACCOUNTING: Ns = ms(30);
 const TSLICE: Ns = ms(30);
-const TICKS_PER_TSLICE = 3;
 const CREDITS_PER_TICK = 100;
-const CREDITS_PER_TSLICE = CREDITS_PER_TICK * TICKS_PER_TSLICE;
+const CREDITS_PER_TSLICE = 300;
+const CREDITS_PER_ACCT = 300;
 
 const BOOST = 0;
 const UNDER = -1;
 const OVER = -2;
 const IDLE = -64;
 
+/** A domain of which a virtual CPU was seen running (struct csched_dom). */
+interface ActiveDomain {
+  readonly id: number;
+  /** indices of those virtual CPUs, the latest first */
+  readonly vcpus: number[];
+}
+
 export class Credit implements Scheduler {
   readonly id = 'credit';
   readonly name = 'credit';
   private readonly credit: number[];
   private readonly priority: number[];
-  /** took part in the last accounting: it shares in the next */
-  private readonly active: boolean[];
+  /** domains that share in the next accounting, the latest first */
+  private active: ActiveDomain[] = [];
+  /** sum of the credits that the last accounting left; negative: more was used than there was */
+  private balance = 0;
   /** per CPU: indices of the waiting, highest priority first */
-  private runq: number[][];
-  private ticks = 0;
+  private readonly runq: number[][];
+  /** per CPU: the accounting after which its queue was sorted */
+  private readonly sorted: number[];
+  private accountings = 0;
 
   constructor(private readonly host: SchedulerHost) {
     this.credit = host.vcpus.map(() => 0);
     this.priority = host.vcpus.map(() => UNDER);
-    this.active = host.vcpus.map(() => false);
     this.runq = host.cpus.map(() => []);
+    this.sorted = host.cpus.map(() => 0);
   }
 
-  /** csched_vcpu_wake. */
+  /** BOOST 0, UNDER -1, OVER -2 */
+  priorityOf(v: Vcpu): number {
+    return this.priority[v.index]!;
+  }
+
+  creditOf(v: Vcpu): number {
+    return this.credit[v.index]!;
+  }
+
+  waiting(): number[] {
+    return this.runq.flat();
+  }
+
+  /** csched_vcpu_wake. One that has not left its CPU yet is found runnable there. */
   wake(v: Vcpu): void {
-    v.state = 'runnable';
-    if (v.cpu.current === v) {
-      this.host.tickle(v.cpu);
-      return;
-    }
+    if (v.cpu.current === v) return;
     if (this.priority[v.index] === UNDER) this.priority[v.index] = BOOST;
     this.insert(v);
     this.tickle(v);
   }
 
-  /** csched_tick of one CPU, every 10 ms; the first CPU's also counts for the accounting. */
+  /** csched_tick of one CPU, every 10 ms while it does not idle. */
   tick(cpu: Pcpu): void {
-    const { current } = cpu;
-    if (current) {
-      if (this.priority[current.index] === BOOST) this.priority[current.index] = UNDER;
-      this.credit[current.index]! -= CREDITS_PER_TICK;
-      this.active[current.index] = true;
+    if (cpu.current) this.pay(cpu.current);
+    if (this.sorted[cpu.cpu] === this.accountings) return;
+    this.sorted[cpu.cpu] = this.accountings;
+    this.sort(cpu);
+  }
+
+  /** csched_vcpu_acct: who runs at a tick pays for all of it. */
+  private pay({ index, domain }: Vcpu): void {
+    if (this.priority[index] === BOOST) this.priority[index] = UNDER;
+    this.credit[index]! -= CREDITS_PER_TICK;
+    let entry = this.active.find((d) => d.id === domain);
+    if (!entry) {
+      entry = { id: domain, vcpus: [] };
+      this.active.unshift(entry);
     }
-    if (cpu.cpu === 0 && ++this.ticks % TICKS_PER_TSLICE === 0) this.account();
+    if (!entry.vcpus.includes(index)) entry.vcpus.unshift(index);
+  }
+
+  /** csched_runq_sort: who is not OVER moves up; among themselves all stay in order. */
+  private sort(cpu: Pcpu): void {
+    const queue = this.runq[cpu.cpu]!;
+    const over = queue.filter((i) => this.priority[i]! < UNDER);
+    if (over.length === 0 || over.length === queue.length) return;
+    const rest = queue.filter((i) => this.priority[i]! >= UNDER);
+    queue.splice(0, queue.length, ...rest, ...over);
   }
 
   /** csched_schedule. */
   schedule(cpu: Pcpu): void {
     const { current } = cpu;
     const queue = this.runq[cpu.cpu]!;
-    if (current && (current.state === 'running' || current.state === 'runnable')) {
-      current.state = 'runnable';
-      this.insert(current);
-    }
+    if (current && runnable(current)) this.insert(current);
     let next = queue.length > 0 ? this.host.vcpus[queue[0]!]! : null;
-    if (!next || this.priority[next.index]! <= OVER) {
-      next = this.steal(cpu, next ? this.priority[next.index]! : IDLE) ?? next;
-    }
-    if (next) {
-      const from = this.runq[next.cpu.cpu]!;
-      from.splice(from.indexOf(next.index), 1);
-      if (next.cpu !== cpu) {
-        next.cpu = cpu;
-        this.host.moved(next);
-      }
-    }
-    if (next === current) {
-      if (next) next.state = 'running';
-    } else cpu.switchTo(next);
-    this.host.setSlice(cpu, next ? cpu.time + TSLICE : undefined);
+    const priority = next ? this.priority[next.index]! : IDLE;
+    const stolen = priority > OVER ? undefined : this.steal(cpu, priority);
+    if (stolen) next = stolen;
+    else if (next) queue.shift();
+    this.host.setSlice(cpu, next ? this.host.now + TSLICE : undefined);
+    if (next !== current) cpu.switchTo(next);
   }
 
-  /** csched_acct: credits for the active, priorities from the credit that each has then. */
-  private account(): void {
-    const sharers = this.host.vcpus.filter((v) => this.active[v.index]);
-    if (sharers.length === 0) return;
-    const share = Math.floor((CREDITS_PER_TSLICE * this.host.cpus.length) / sharers.length);
-    for (const { index } of sharers) {
-      const credit = this.credit[index]! + Math.min(share, CREDITS_PER_TSLICE);
-      if (credit < 0) {
-        this.priority[index] = OVER;
-        this.credit[index] = Math.max(credit, -CREDITS_PER_TSLICE);
-        continue;
-      }
-      this.priority[index] = UNDER;
-      this.credit[index] = credit;
-      if (credit > CREDITS_PER_TSLICE) {
-        this.active[index] = false;
-        this.credit[index] = 0;
-      }
-    }
-    for (const queue of this.runq) {
-      queue.sort((a, b) => this.priority[b]! - this.priority[a]!);
-    }
-  }
-
-  /** csched_runq_steal over all peers, the next one first: someone better than `priority`. */
+  /** csched_load_balance, csched_runq_steal: someone better than that from a busy peer, the next one first. */
   private steal(cpu: Pcpu, priority: number): Vcpu | undefined {
     const { cpus, vcpus } = this.host;
     for (let i = 1; i < cpus.length; i++) {
       const peer = cpus[(cpu.cpu + i) % cpus.length]!;
-      for (const index of this.runq[peer.cpu]!) {
-        if (this.priority[index]! <= priority) break;
-        if (mayRunOn(vcpus[index]!, cpu)) return vcpus[index];
+      // an idle peer is about to take from its queue itself
+      if (peer.current === null) continue;
+      const queue = this.runq[peer.cpu]!;
+      for (let at = 0; at < queue.length && this.priority[queue[at]!]! > priority; at++) {
+        const v = vcpus[queue[at]!]!;
+        if (!v.mayRunOn(cpu)) continue;
+        queue.splice(at, 1);
+        v.cpu = cpu;
+        this.host.moved(v);
+        return v;
       }
     }
     return undefined;
   }
 
-  /** __runq_tickle: its own CPU if it is better than who runs there; idle CPUs may take it over. */
+  /** __runq_tickle: its own CPU if it is better than who runs there; if somebody does, the idle ones too. */
   private tickle(v: Vcpu): void {
     const { current } = v.cpu;
-    if (!current || this.priority[v.index]! > this.priority[current.index]!) this.host.tickle(v.cpu);
-    if (!current) return;
+    const better = !current || this.priority[v.index]! > this.priority[current.index]!;
+    if (!current) {
+      this.host.tickle(v.cpu);
+      return;
+    }
     for (const cpu of this.host.cpus) {
-      if (cpu.current === null && mayRunOn(v, cpu)) this.host.tickle(cpu);
+      if (cpu === v.cpu ? better : cpu.current === null && v.mayRunOn(cpu)) this.host.tickle(cpu);
     }
   }
 
@@ -144,25 +162,80 @@ export class Credit implements Scheduler {
     queue.splice(at, 0, v.index);
   }
 
+  /** csched_acct, every 30 ms. */
+  account(): void {
+    this.accountings++;
+    const weights = this.active.reduce((sum, d) => sum + this.host.weightOf(d.id), 0);
+    const debt = Math.max(0, -this.balance);
+    this.balance = 0;
+    if (weights === 0) return;
+    let total = this.host.cpus.length * CREDITS_PER_ACCT + debt;
+    let left = weights;
+    let extra = false;
+    for (const domain of [...this.active]) {
+      const weight = this.host.weightOf(domain.id);
+      left -= weight;
+      const peak = domain.vcpus.length * CREDITS_PER_ACCT + Math.ceil((debt * weight) / weights);
+      let fair = Math.ceil((total * weight) / weights);
+      if (fair < peak) extra = true;
+      else {
+        // what it cannot use is for those that come after it
+        if (left !== 0) total += Math.ceil(((fair - peak) * weights) / left);
+        if (extra) this.active = [domain, ...this.active.filter((d) => d !== domain)];
+        fair = peak;
+      }
+      this.give(domain, Math.ceil(fair / domain.vcpus.length));
+    }
+    this.active = this.active.filter((d) => d.vcpus.length > 0);
+  }
+
+  /** Credits for the active virtual CPUs of a domain; who has enough for a turn stops earning. */
+  private give(domain: ActiveDomain, share: number): void {
+    for (const index of [...domain.vcpus]) {
+      let credit = this.credit[index]! + share;
+      this.priority[index] = credit < 0 ? OVER : UNDER;
+      if (credit < -CREDITS_PER_TSLICE) credit = -CREDITS_PER_TSLICE;
+      if (credit > CREDITS_PER_TSLICE) {
+        domain.vcpus.splice(domain.vcpus.indexOf(index), 1);
+        credit = 0;
+      }
+      this.credit[index] = credit;
+      this.balance += credit;
+    }
+  }
+
   save(): Plain {
-    const { credit, priority, active, runq, ticks } = this;
-    return { credit, priority, active, runq, ticks };
+    return {
+      credit: [...this.credit],
+      priority: [...this.priority],
+      active: this.active.map((d) => [d.id, ...d.vcpus]),
+      balance: this.balance,
+      runq: this.runq.map((q) => [...q]),
+      sorted: [...this.sorted],
+      accountings: this.accountings,
+    };
   }
 
   restore(state: Plain): void {
-    const s = state as {
+    const s = state as unknown as {
       credit: number[];
       priority: number[];
-      active: boolean[];
+      active: number[][];
+      balance: number;
       runq: number[][];
-      ticks: number;
+      sorted: number[];
+      accountings: number;
     };
-    for (let i = 0; i < this.credit.length; i++) {
+    this.credit.forEach((_, i) => {
       this.credit[i] = s.credit[i]!;
       this.priority[i] = s.priority[i]!;
-      this.active[i] = s.active[i]!;
-    }
-    this.runq = s.runq.map((q) => [...q]);
-    this.ticks = s.ticks;
+    });
+    this.active = s.active.map(([id, ...vcpus]) => ({ id: id!, vcpus }));
+    this.balance = s.balance;
+    s.runq.forEach((queue, cpu) => {
+      this.runq[cpu] = [...queue];
+      this.sorted[cpu] = s.sorted[cpu]!;
+    });
+    this.accountings = s.accountings;
   }
 }

@@ -1,22 +1,30 @@
 /**
- * The credit2 scheduler, Xen's default since 4.12 (xen/common/sched/credit2.c), for one runqueue.
+ * The credit2 scheduler, Xen's default since 4.12 (xen/common/sched/credit2.c of 4.17), for one runqueue.
  *
- * Running burns credit; whoever waits stands in one queue ordered by credit. A virtual CPU that wakes takes
- * an idle CPU, or that of a runner with less credit, but nobody is disturbed in the first millisecond of a
- * turn (ratelimit). When the one chosen has no credit left everybody gets a new filling. Weights are equal;
- * load balancing between runqueues does not arise, caps are not modelled.
+ * Running burns credit, the faster the smaller the weight; whoever waits stands in one queue ordered by
+ * credit. A virtual CPU that wakes takes an idle CPU, or that of a runner with less credit, but nobody is
+ * disturbed in the first millisecond of a turn (ratelimit). When even the best of those who run or wait has no
+ * credit left, everybody gets a new filling. There is no boost.
+ *
+ * Not modelled: several runqueues (one for each socket, of at most 16 CPUs) with the balancing between
+ * them, soft affinity, hyperthreads, caps, yielding.
  */
 import { ms, type Ns, us } from '../core/clock.ts';
 import type { Plain } from '../core/state.ts';
 import type { Pcpu, Vcpu } from './pcpu.ts';
-import { mayRunOn, type Scheduler, type SchedulerHost } from './scheduler.ts';
+import { runnable, type Scheduler, type SchedulerHost } from './scheduler.ts';
 
 const CREDIT_INIT = ms(10);
-const CARRYOVER_MAX = us(500);
-const MIN_TIMER = us(500);
-const MAX_TIMER = CREDIT_INIT;
+const CREDIT_MIN = -CREDIT_INIT;
+const IDLE_CREDIT = CREDIT_MIN - 1;
+const MIN_TIMER: Ns = us(500);
+const MAX_TIMER: Ns = CREDIT_INIT;
+const CARRYOVER_MAX = MIN_TIMER;
 const MIGRATE_RESIST = us(500);
-const RATELIMIT = ms(1);
+const MIGRATE_COMPENSATION = us(50);
+const RATELIMIT: Ns = us(1_000);
+/** a runner may be told to stop a little before the ratelimit is over: the message takes time */
+const RATELIMIT_TICKLE_TOLERANCE: Ns = us(50);
 
 export class Credit2 implements Scheduler {
   readonly id = 'credit2';
@@ -24,121 +32,165 @@ export class Credit2 implements Scheduler {
   private readonly credit: number[];
   /** up to when a runner's credit is burnt */
   private readonly start: Ns[];
+  private readonly weight: number[];
+  private readonly residual: number[];
+  private readonly maxWeight: number;
   /** indices of the waiting, most credit first */
   private runq: number[] = [];
-  private tickled: boolean[];
+  /** CPUs that were told to look and have not yet */
+  private readonly tickled: boolean[];
+  /** by virtual CPU: the one that was told to take it; -1 for none */
+  private readonly tickledCpu: number[];
 
   constructor(private readonly host: SchedulerHost) {
     this.credit = host.vcpus.map(() => CREDIT_INIT);
     this.start = host.vcpus.map(() => 0);
+    this.weight = host.vcpus.map((v) => host.weightOf(v.domain));
+    this.residual = host.vcpus.map(() => 0);
+    this.maxWeight = Math.max(...this.weight);
     this.tickled = host.cpus.map(() => false);
+    this.tickledCpu = host.vcpus.map(() => -1);
   }
 
   creditOf(v: Vcpu): number {
     return this.credit[v.index]!;
   }
 
-  /** csched2_unit_wake. */
+  waiting(): number[] {
+    return [...this.runq];
+  }
+
+  /** csched2_unit_wake. One that has not left its CPU yet is found runnable there. */
   wake(v: Vcpu): void {
-    v.state = 'runnable';
-    if (v.cpu.current === v) {
-      // still on its CPU, which has not switched away yet: let it look again
-      this.host.tickle(v.cpu);
-      return;
-    }
+    if (v.cpu.current === v) return;
     this.insert(v);
     this.tickle(v);
   }
 
-  /** csched2_schedule. */
+  /** csched2_schedule, and csched2_context_saved of whoever had to go. */
   schedule(cpu: Pcpu): void {
-    const now = cpu.time;
-    this.tickled[cpu.cpu] = false;
+    const { now } = this.host;
     const { current } = cpu;
+    this.tickled[cpu.cpu] = false;
     if (current) this.burn(current, now);
     const next = this.candidate(cpu, now);
-    if (next !== current) {
-      if (next) this.runq.splice(this.runq.indexOf(next.index), 1);
-      if (current && (current.state === 'running' || current.state === 'runnable')) {
-        current.state = 'runnable';
-        this.insert(current);
-      }
-      if (next && this.credit[next.index]! <= 0) this.reset(now);
-      if (next && next.cpu !== cpu) {
-        next.cpu = cpu;
-        this.host.moved(next);
-      }
-      cpu.switchTo(next);
-      if (next) this.start[next.index] = cpu.time;
-    } else if (next) {
-      next.state = 'running';
-      if (this.credit[next.index]! <= 0) this.reset(now);
-    }
-    this.host.setSlice(cpu, next ? cpu.time + this.runtime(cpu, next) : undefined);
+    if (next) this.take(cpu, next, now);
+    this.host.setSlice(cpu, next ? now + this.runtime(cpu, next, now) : undefined);
+    if (next === current) return;
+    cpu.switchTo(next);
+    if (!current || !runnable(current)) return;
+    this.insert(current);
+    this.tickle(current);
+  }
+
+  /** The accounting for the one chosen; an epoch ends when the best of all has no credit left. */
+  private take(cpu: Pcpu, next: Vcpu, now: Ns): void {
+    const { index } = next;
+    if (next !== cpu.current) this.runq.splice(this.runq.indexOf(index), 1);
+    const first = this.runq[0];
+    const top =
+      first === undefined ? this.credit[index]! : Math.max(this.credit[index]!, this.credit[first]!);
+    if (top <= 0) this.reset(next, now);
+    this.start[index] = now;
+    this.tickledCpu[index] = -1;
+    if (next.cpu === cpu) return;
+    this.credit[index]! += MIGRATE_COMPENSATION;
+    next.cpu = cpu;
+    this.host.moved(next);
   }
 
   /** runq_candidate. */
   private candidate(cpu: Pcpu, now: Ns): Vcpu | null {
     const { current } = cpu;
-    const stays = current !== null && (current.state === 'running' || current.state === 'runnable');
+    const stays = current !== null && runnable(current);
     if (stays && now - current.since < RATELIMIT) return current;
+    const credit = stays ? this.credit[current.index]! : IDLE_CREDIT;
     for (const index of this.runq) {
+      if (this.credit[index]! <= credit) break;
       const v = this.host.vcpus[index]!;
-      if (!mayRunOn(v, cpu)) continue;
-      if (!stays) return v;
-      const resist = v.cpu === cpu ? 0 : MIGRATE_RESIST;
-      return this.credit[index]! - resist > this.credit[current.index]! ? v : current;
+      if (!v.mayRunOn(cpu)) continue;
+      const promised = this.tickledCpu[index]!;
+      if (promised >= 0 && promised !== cpu.cpu && this.tickled[promised]) continue;
+      if (v.cpu !== cpu && credit + MIGRATE_RESIST > this.credit[index]!) continue;
+      return v;
     }
     return stays ? current : null;
   }
 
-  /** runq_tickle. */
+  /** runq_tickle: an idle CPU, else the one whose runner has so much less credit that it is worth it. */
   private tickle(v: Vcpu): void {
-    const free = (cpu: Pcpu) => cpu.current === null && !this.tickled[cpu.cpu] && mayRunOn(v, cpu);
-    let target = free(v.cpu) ? v.cpu : this.host.cpus.find(free);
-    if (!target) {
-      let best = 0;
-      for (const cpu of this.host.cpus) {
-        const { current } = cpu;
-        if (!current || this.tickled[cpu.cpu] || !mayRunOn(v, cpu)) continue;
-        const now = cpu.time;
-        if (now - current.since < RATELIMIT) continue;
-        this.burn(current, now);
-        const score =
-          this.credit[v.index]! - this.credit[current.index]! - (v.cpu === cpu ? 0 : MIGRATE_RESIST);
-        if (score > best) {
-          best = score;
-          target = cpu;
-        }
-      }
-    }
+    const target = this.idleFor(v) ?? this.weakestFor(v);
     if (!target) return;
     this.tickled[target.cpu] = true;
+    this.tickledCpu[v.index] = target.cpu;
     this.host.tickle(target);
   }
 
-  /** csched2_runtime: until the credit falls to that of the first in the queue. */
-  private runtime(cpu: Pcpu, v: Vcpu): Ns {
-    const first = this.runq.find((i) => mayRunOn(this.host.vcpus[i]!, cpu));
-    const until = first === undefined ? 0 : Math.max(0, this.credit[first]!);
-    const time = this.credit[v.index]! - until;
-    return Math.max(first === undefined ? MIN_TIMER : RATELIMIT, Math.min(MAX_TIMER, time));
+  /** Its own CPU, or the next one round, that idles and was not told of someone else. */
+  private idleFor(v: Vcpu): Pcpu | undefined {
+    const { cpus } = this.host;
+    for (let i = 0; i < cpus.length; i++) {
+      const cpu = cpus[(v.cpu.cpu + i) % cpus.length]!;
+      if (cpu.current === null && !this.tickled[cpu.cpu] && v.mayRunOn(cpu)) return cpu;
+    }
+    return undefined;
   }
 
+  private weakestFor(v: Vcpu): Pcpu | undefined {
+    const { now, cpus } = this.host;
+    if (this.score(v, v.cpu, now) > 0) return v.cpu;
+    let best = 0;
+    let target: Pcpu | undefined;
+    for (const cpu of cpus) {
+      const score = cpu === v.cpu ? 0 : this.score(v, cpu, now);
+      if (score <= best) continue;
+      best = score;
+      target = cpu;
+    }
+    return target;
+  }
+
+  /** tickle_score: by how much it should run there rather than who does; not positive: it should not. */
+  private score(v: Vcpu, cpu: Pcpu, now: Ns): number {
+    const { current } = cpu;
+    if (!current || this.tickled[cpu.cpu] || !v.mayRunOn(cpu)) return -1;
+    if (now - current.since <= RATELIMIT - RATELIMIT_TICKLE_TOLERANCE) return -1;
+    this.burn(current, now);
+    const resist = v.cpu === cpu ? 0 : MIGRATE_RESIST;
+    return this.credit[v.index]! - this.credit[current.index]! - resist;
+  }
+
+  /** csched2_runtime: until its credit is 0, or that of the first in the queue. */
+  private runtime(cpu: Pcpu, v: Vcpu, now: Ns): Ns {
+    const turn = v === cpu.current ? v.since + RATELIMIT - now : RATELIMIT;
+    const least = Math.max(MIN_TIMER, turn);
+    const first = this.runq[0];
+    const waiting = first === undefined ? 0 : Math.max(0, this.credit[first]!);
+    const credit = this.credit[v.index]! - waiting;
+    const time = credit > 0 ? Math.floor((credit * this.weight[v.index]!) / this.maxWeight) : 0;
+    return time < least ? least : Math.min(MAX_TIMER, time);
+  }
+
+  /** burn_credits, t2c_update. */
   private burn(v: Vcpu, now: Ns): void {
-    const start = this.start[v.index]!;
-    if (now <= start) return;
-    this.credit[v.index]! -= now - start;
-    this.start[v.index] = now;
+    const { index } = v;
+    const time = now - this.start[index]!;
+    if (time <= 0) return;
+    const cost = time * this.maxWeight + this.residual[index]!;
+    const weight = this.weight[index]!;
+    this.residual[index] = cost % weight;
+    this.credit[index] = Math.max(CREDIT_MIN, this.credit[index]! - Math.floor(cost / weight));
+    this.start[index] = now;
   }
 
-  /** reset_credit. */
-  private reset(now: Ns): void {
+  /** reset_credit. Everybody's gain is the same, so the queue stays in order. */
+  private reset(next: Vcpu, now: Ns): void {
+    const gain = this.credit[next.index] === CREDIT_MIN ? 2 * CREDIT_INIT : CREDIT_INIT;
     for (const v of this.host.vcpus) {
       if (v.cpu.current === v) this.burn(v, now);
-      this.credit[v.index] = Math.min(this.credit[v.index]!, CARRYOVER_MAX) + CREDIT_INIT;
+      this.credit[v.index] = Math.min(this.credit[v.index]! + gain, CREDIT_INIT + CARRYOVER_MAX);
+      this.start[v.index] = now;
     }
-    this.runq.sort((a, b) => this.credit[b]! - this.credit[a]! || a - b);
   }
 
   private insert(v: Vcpu): void {
@@ -149,16 +201,34 @@ export class Credit2 implements Scheduler {
   }
 
   save(): Plain {
-    return { credit: this.credit, start: this.start, runq: this.runq, tickled: this.tickled };
+    return {
+      credit: [...this.credit],
+      start: [...this.start],
+      residual: [...this.residual],
+      runq: [...this.runq],
+      tickled: this.tickled.map(Number),
+      tickledCpu: [...this.tickledCpu],
+    };
   }
 
   restore(state: Plain): void {
-    const s = state as { credit: number[]; start: number[]; runq: number[]; tickled: boolean[] };
-    for (let i = 0; i < this.credit.length; i++) {
+    const s = state as unknown as {
+      credit: number[];
+      start: number[];
+      residual: number[];
+      runq: number[];
+      tickled: number[];
+      tickledCpu: number[];
+    };
+    this.credit.forEach((_, i) => {
       this.credit[i] = s.credit[i]!;
       this.start[i] = s.start[i]!;
-    }
+      this.residual[i] = s.residual[i]!;
+      this.tickledCpu[i] = s.tickledCpu[i]!;
+    });
     this.runq = [...s.runq];
-    this.tickled = [...s.tickled];
+    s.tickled.forEach((on, cpu) => {
+      this.tickled[cpu] = on === 1;
+    });
   }
 }

@@ -2,10 +2,15 @@
  * A physical CPU under a hypervisor, and the virtual CPUs that take turns on it.
  *
  * The CPU is always in one of three places: in a stretch of guest code (a task waits for its end), in the
- * hypervisor, or idle. Hypervisor code runs within one event; what it costs is added to the CPU's own time,
- * which then runs ahead of the clock until the next event of this CPU. An interrupt that comes meanwhile is
- * taken when the CPU's time is reached.
+ * hypervisor (a task waits for its next step), or idle. A step is what happens in one event: the end of a
+ * guest's stretch with the hypercalls that follow, the handler of one interrupt, a round of softirqs. What
+ * others can see of a step happens at the event's time. What the step costs is added to the CPU's own time,
+ * which then runs ahead of the clock; the CPU's next step waits until it is reached, and messages to other
+ * CPUs leave at that time. The way from an interrupt to its handler is paid before the handler's step.
+ *
+ * Interrupts are taken between two steps, one at a time.
  */
+import { Bitmap } from '../core/bits.ts';
 import type { Clock, Ns, Task } from '../core/clock.ts';
 import { Priority } from '../core/event-queue.ts';
 import type { Part, Plain } from '../core/state.ts';
@@ -16,46 +21,57 @@ import { timing } from '../timing.ts';
 
 /** What the hypervisor does on a CPU; one object for all CPUs. */
 export interface Hypervisor {
-  /** Handles one interrupt, taken from the local APIC with the guest stopped. */
+  /** The processor has acknowledged an interrupt; the answer is the time from Xen's gate to its effect. */
+  acknowledged(cpu: Pcpu, vector: number): Ns;
+  /** The interrupt's effect, with the guest stopped. */
   interrupt(cpu: Pcpu, vector: number): void;
   /** Runs one softirq. */
   softirq(cpu: Pcpu, nr: number): void;
   /** On the way into the guest: true if an event is to be delivered now, in place of going on. */
   injects(v: Vcpu): boolean;
-  /** SCHEDOP_block. False if an event is there already. */
-  block(v: Vcpu): boolean;
-  /** SCHEDOP_poll. False if there is no reason to sleep. */
-  poll(v: Vcpu, port: number): boolean;
+  /** SCHEDOP_block: sets `blocked` and asks for scheduling, unless an event is there already. */
+  block(v: Vcpu): void;
+  /** SCHEDOP_poll: the same, unless there is no reason to sleep. */
+  poll(v: Vcpu, port: number): void;
 }
 
+/** RUNSTATE_*; one that has blocked is `running` until its CPU has switched away from it. */
 export type VcpuState = 'running' | 'runnable' | 'blocked' | 'offline';
 
 export class Vcpu implements VirtualCpu, Part {
   readonly id: string;
+  readonly name: string;
   state: VcpuState = 'offline';
+  /** _VPF_blocked: waits for an event */
+  blocked = false;
   /** time of the guest's stretch that is left; -1 while the kernel is deciding */
   left: Ns = -1;
-  /** virtual time spent running */
+  /** virtual time spent running, up to when it was last put on a CPU */
   runNs: Ns = 0;
-  /** when it was last put on a CPU */
+  /** when it was last put on a CPU (state_entry_time) */
   since: Ns = 0;
   upcalls = 0;
   entry!: GuestEntry;
+  private readonly allowed = new Bitmap(256);
 
-  /** @param cpu the physical CPU it runs on, or ran on last */
+  /**
+   * @param cpu the physical CPU it runs on, or ran on last
+   * @param affinity physical CPUs it may run on
+   */
   constructor(
     readonly index: number,
     readonly domain: number,
     readonly vcpu: number,
     public cpu: Pcpu,
-    /** physical CPUs it may run on */
     readonly affinity: readonly number[],
   ) {
     this.id = `dom${domain}.vcpu${vcpu}`;
+    this.name = `dom${domain}.${vcpu}`;
+    for (const n of affinity) this.allowed.set(n);
   }
 
-  get name(): string {
-    return `dom${this.domain}.${this.vcpu}`;
+  mayRunOn(cpu: Pcpu): boolean {
+    return this.allowed.has(cpu.cpu);
   }
 
   get now(): Ns {
@@ -73,29 +89,25 @@ export class Vcpu implements VirtualCpu, Part {
   block(): void {
     this.left = 0;
     this.cpu.charge(timing.hypercall);
-    if (this.cpu.hypervisor.block(this)) this.cpu.sleep(this);
+    this.cpu.hypervisor.block(this);
   }
 
   poll(port: number): void {
     this.left = 0;
     this.cpu.charge(timing.hypercall);
-    if (this.cpu.hypervisor.poll(this, port)) this.cpu.sleep(this);
+    this.cpu.hypervisor.poll(this, port);
   }
 
   save(): Plain {
-    return [this.state, this.left, this.runNs, this.since, this.upcalls, this.cpu.cpu];
+    const { state, blocked, left, runNs, since, upcalls } = this;
+    return [state, blocked, left, runNs, since, upcalls, this.cpu.cpu];
   }
 
-  restore(state: Plain): void {
-    const [s, left, runNs, since, upcalls, cpu] = state as [
-      VcpuState,
-      number,
-      number,
-      number,
-      number,
-      number,
-    ];
-    this.state = s;
+  restore(saved: Plain): void {
+    const [state, blocked, ...numbers] = saved as [VcpuState, boolean, ...number[]];
+    const [left, runNs, since, upcalls, cpu] = numbers as [number, number, number, number, number];
+    this.state = state;
+    this.blocked = blocked;
     this.left = left;
     this.runNs = runNs;
     this.since = since;
@@ -109,11 +121,10 @@ export interface PcpuWiring {
   readonly clock: Clock;
   readonly trace: Trace;
   readonly hypervisor: Hypervisor;
-  readonly scheduleSoftirq: number;
   /** all CPUs and virtual CPUs by index, filled while building */
   readonly cpus: Pcpu[];
   readonly vcpus: Vcpu[];
-  /** the CPU whose code the current event runs; null outside */
+  /** the CPU whose step runs; null outside */
   here: Pcpu | null;
 }
 
@@ -121,16 +132,20 @@ export class Pcpu implements Part {
   readonly id: string;
   lapic!: LocalApic;
   readonly hypervisor: Hypervisor;
+  /** who has the CPU; null: the idle loop */
   current: Vcpu | null = null;
-  guestNs: Ns = 0;
-  xenNs: Ns = 0;
+  private guestNs: Ns = 0;
+  private xenNs: Ns = 0;
+  private idleNs: Ns = 0;
   private readonly clock: Clock;
   /** this CPU's time where it runs ahead of the clock */
   private busyUntil: Ns = 0;
   private stretchStart: Ns = 0;
   private softirqs = 0;
-  private readonly runTask: Task;
-  private readonly irqTask: Task;
+  /** acknowledged, its handler is the next step; -1 for none */
+  private vector = -1;
+  private readonly guestTask: Task;
+  private readonly stepTask: Task;
   private readonly switched: Tracepoint;
 
   constructor(
@@ -140,8 +155,8 @@ export class Pcpu implements Part {
     this.id = `cpu${cpu}`;
     this.clock = wiring.clock;
     this.hypervisor = wiring.hypervisor;
-    this.runTask = this.clock.task(`cpu${cpu}.stretch`, Priority.guest, () => this.stretchOver());
-    this.irqTask = this.clock.task(`cpu${cpu}.interrupt`, Priority.hardware, () => this.takeInterrupts());
+    this.guestTask = this.clock.task(`cpu${cpu}.stretch`, Priority.guest, () => this.stretchOver());
+    this.stepTask = this.clock.task(`cpu${cpu}.xen`, Priority.hypervisor, () => this.step());
     this.switched = wiring.trace.point('sched_switch', 'prev', 'next');
   }
 
@@ -161,12 +176,6 @@ export class Pcpu implements Part {
     this.xenNs += ns;
   }
 
-  /** The local APIC has something to take: at once, or when the CPU's time is reached. */
-  interruptRequest(): void {
-    if (this.wiring.here === this || this.irqTask.queued) return;
-    this.irqTask.at(this.time);
-  }
-
   raiseSoftirq(nr: number): void {
     this.softirqs |= 1 << nr;
   }
@@ -175,80 +184,78 @@ export class Pcpu implements Part {
     return (this.softirqs & (1 << nr)) !== 0;
   }
 
-  /** The running virtual CPU has nothing to do. */
-  sleep(v: Vcpu): void {
-    v.state = 'blocked';
-    this.raiseSoftirq(this.wiring.scheduleSoftirq);
+  // from outside
+
+  /** The local APIC has something to take: now, or between two steps. */
+  interruptRequest(): void {
+    if (this.wiring.here !== this && !this.stepTask.queued) this.takeInterrupt();
+  }
+
+  /** In the idle loop, its softirq word monitored? */
+  get inMwait(): boolean {
+    return this.idle && this.busyUntil <= this.clock.now;
+  }
+
+  /** Its softirq word was written to. A CPU that was woken meanwhile has seen it. */
+  mwaitWakeup(): void {
+    if (!this.idle) return;
+    this.leaveIdle();
+    this.stepTask.at(this.time);
   }
 
   /** Puts `next` on the CPU in place of the current one; the scheduler's decision, within its softirq. */
   switchTo(next: Vcpu | null): void {
     const prev = this.current;
-    if (prev === next) return;
-    const now = this.time;
+    const { now } = this.clock;
     if (prev) {
       prev.runNs += now - prev.since;
-      if (prev.state === 'running') prev.state = 'runnable';
+      prev.state = prev.blocked ? 'blocked' : 'runnable';
     }
-    this.charge(prev && next ? timing.contextSwitch : timing.contextSwitch >> 1);
     this.current = next;
     if (next) {
       next.state = 'running';
       next.cpu = this;
-      next.since = this.time;
+      next.since = now;
     }
-    this.wiring.trace.emit(
-      this.switched,
-      this.time,
-      0,
-      this.cpu,
-      prev ? prev.index : -1,
-      next ? next.index : -1,
-    );
+    const [from, to] = [prev ? prev.index : -1, next ? next.index : -1];
+    this.wiring.trace.emit(this.switched, this.time, 0, this.cpu, from, to);
+    this.charge(prev && next ? timing.contextSwitch : timing.idleSwitch);
   }
 
-  /** Time spent in guest code so far, the running stretch included. */
-  guestTime(): Ns {
+  // its steps
+
+  /** An interrupt stops the guest or the idle loop; the handler's step follows when the way there is paid. */
+  private takeInterrupt(): void {
+    if (this.guestTask.queued) this.stopGuest();
+    else if (this.idle) this.leaveIdle();
+    this.vector = this.lapic.ack();
+    this.charge(timing.irqEntry + this.hypervisor.acknowledged(this, this.vector));
+    this.stepTask.at(this.time);
+  }
+
+  /** The guest's stretch ends where it is; one that is still being entered has not begun. */
+  private stopGuest(): void {
     const { now } = this.clock;
-    return this.guestNs + (this.runTask.queued && now > this.stretchStart ? now - this.stretchStart : 0);
+    const stop = now > this.stretchStart ? now : this.stretchStart;
+    this.current!.left = this.guestTask.when! - stop;
+    this.guestNs += stop - this.stretchStart;
+    this.guestTask.cancel();
   }
 
-  /** Time spent in the hypervisor up to the clock's now. */
-  xenTime(): Ns {
-    return this.xenNs - Math.max(0, this.busyUntil - this.clock.now);
+  private leaveIdle(): void {
+    const { now } = this.clock;
+    if (now > this.busyUntil) this.idleNs += now - this.busyUntil;
+    this.charge(timing.idleWake);
   }
 
-  /** In the hypervisor at the clock's now? */
-  get inXen(): boolean {
-    return this.busyUntil > this.clock.now;
-  }
-
-  private takeInterrupts(): void {
-    if (this.time > this.clock.now) {
-      this.irqTask.at(this.time);
-      return;
-    }
-    this.enter();
-    this.charge(timing.irqEntry);
-    for (let vector = this.lapic.ack(); vector >= 0; vector = this.lapic.ack()) {
+  private step(): void {
+    this.wiring.here = this;
+    const { vector } = this;
+    if (vector >= 0) {
+      this.vector = -1;
       this.hypervisor.interrupt(this, vector);
     }
-    this.leave();
-  }
-
-  /** Code other than a guest's begins on this CPU: the guest's stretch stops where it is. */
-  private enter(): void {
-    this.wiring.here = this;
-    const v = this.current;
-    if (!v) {
-      this.charge(timing.idleWake);
-      return;
-    }
-    const end = this.runTask.when;
-    if (end === undefined) return;
-    v.left = end - this.clock.now;
-    this.runTask.cancel();
-    this.guestNs += this.clock.now - this.stretchStart;
+    this.leave(true);
   }
 
   private stretchOver(): void {
@@ -257,16 +264,28 @@ export class Pcpu implements Part {
     const v = this.current!;
     v.left = -1;
     v.entry.done();
-    this.leave();
+    this.leave(false);
   }
 
-  /** The way out of the hypervisor: softirqs, then whoever is current, with an event if one is due. */
-  private leave(): void {
+  /**
+   * The way out of the hypervisor: interrupts that wait, softirqs, then whoever is current, with an event if
+   * one is due. A softirq waits for its CPU's time; a round of them is one step. A guest that has gone on to its
+   * next stretch by itself was not in the hypervisor: softirqs have to wait for the message about them.
+   */
+  private leave(interrupted: boolean): void {
     for (;;) {
-      while (this.softirqs !== 0) {
-        const nr = 31 - Math.clz32(this.softirqs & -this.softirqs);
-        this.softirqs &= ~(1 << nr);
-        this.hypervisor.softirq(this, nr);
+      if (this.lapic.deliverable() >= 0) {
+        this.takeInterrupt();
+        break;
+      }
+      const ahead = this.busyUntil > this.clock.now;
+      if (this.softirqs !== 0 && (interrupted || ahead)) {
+        if (ahead) {
+          this.stepTask.at(this.busyUntil);
+          break;
+        }
+        this.doSoftirq();
+        continue;
       }
       const v = this.current;
       if (!v) break;
@@ -276,34 +295,69 @@ export class Pcpu implements Part {
         const { left } = v;
         v.left = -1;
         v.entry.upcall(left);
+        continue;
       }
-      if (this.softirqs !== 0) continue;
+      if (interrupted) this.charge(timing.xenExit);
       this.stretchStart = this.time;
-      this.runTask.at(this.stretchStart + v.left);
+      this.guestTask.at(this.stretchStart + v.left);
       break;
     }
     this.wiring.here = null;
-    if (this.lapic.deliverable() >= 0) this.interruptRequest();
+  }
+
+  /** The lowest first, until none is left. */
+  private doSoftirq(): void {
+    while (this.softirqs !== 0) {
+      const nr = 31 - Math.clz32(this.softirqs & -this.softirqs);
+      this.softirqs &= ~(1 << nr);
+      this.hypervisor.softirq(this, nr);
+    }
+  }
+
+  // where its time went; the three add up to the clock's now
+
+  /** Time spent in guest code so far, the running stretch included. */
+  guestTime(): Ns {
+    const { now } = this.clock;
+    return this.guestNs + (this.guestTask.queued && now > this.stretchStart ? now - this.stretchStart : 0);
+  }
+
+  /** Time spent in the hypervisor up to the clock's now. */
+  xenTime(): Ns {
+    return this.xenNs - Math.max(0, this.busyUntil - this.clock.now);
+  }
+
+  /** Time spent in the idle loop up to the clock's now. */
+  idleTime(): Ns {
+    return this.idleNs + (this.idle ? Math.max(0, this.clock.now - this.busyUntil) : 0);
+  }
+
+  /** In the hypervisor at the clock's now? */
+  get inXen(): boolean {
+    return this.busyUntil > this.clock.now;
+  }
+
+  /** The idle loop runs, or is about to. */
+  get idle(): boolean {
+    return this.current === null && !this.stepTask.queued && this.wiring.here !== this;
   }
 
   save(): Plain {
-    return [
-      this.current ? this.current.index : -1,
-      this.guestNs,
-      this.xenNs,
-      this.busyUntil,
-      this.stretchStart,
-      this.softirqs,
-    ];
+    const { guestNs, xenNs, idleNs, busyUntil, stretchStart, softirqs, vector } = this;
+    const current = this.current ? this.current.index : -1;
+    return [current, guestNs, xenNs, idleNs, busyUntil, stretchStart, softirqs, vector];
   }
 
   restore(state: Plain): void {
-    const [current, guestNs, xenNs, busyUntil, stretchStart, softirqs] = state as number[];
+    const [current, ...times] = state as number[];
     this.current = current! < 0 ? null : this.wiring.vcpus[current!]!;
+    const [guestNs, xenNs, idleNs, busyUntil, stretchStart, softirqs, vector] = times;
     this.guestNs = guestNs!;
     this.xenNs = xenNs!;
+    this.idleNs = idleNs!;
     this.busyUntil = busyUntil!;
     this.stretchStart = stretchStart!;
     this.softirqs = softirqs!;
+    this.vector = vector!;
   }
 }

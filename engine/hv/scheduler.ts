@@ -3,27 +3,36 @@ import type { Ns } from '../core/clock.ts';
 import type { Part } from '../core/state.ts';
 import type { Pcpu, Vcpu } from './pcpu.ts';
 
+/** Weight of a domain that was given none; both schedulers have the same. */
+export const DEFAULT_WEIGHT = 256;
+
 export interface Scheduler extends Part {
   /** as `xl info` names it, e.g. `credit2` */
   readonly name: string;
-  /** The virtual CPU has become runnable; decides which CPU is told to look. */
+  /** vcpu_wake: the virtual CPU has become runnable; decides which CPU is told to look. */
   wake(v: Vcpu): void;
   /** The scheduling softirq of a CPU: switches to whoever should run. */
   schedule(cpu: Pcpu): void;
+  /** Virtual CPUs that wait for a physical one, by index, in no particular order. */
+  waiting(): number[];
 }
 
 /** What a scheduler needs of the hypervisor. */
 export interface SchedulerHost {
   readonly cpus: readonly Pcpu[];
   readonly vcpus: readonly Vcpu[];
+  /** NOW(); a decision is taken in one instant */
+  readonly now: Ns;
+  weightOf(domain: number): number;
   /** raises the scheduling softirq on a CPU */
   tickle(cpu: Pcpu): void;
   /** calls `schedule` of this CPU again at a time; undefined: not before it is tickled */
   setSlice(cpu: Pcpu, until: Ns | undefined): void;
-  /** about to run on another CPU than before */
+  /** runs on another CPU than before */
   moved(v: Vcpu): void;
 }
 
-export function mayRunOn(v: Vcpu, cpu: Pcpu): boolean {
-  return v.affinity.includes(cpu.cpu);
+/** vcpu_runnable: it wants a CPU, or has one and wants to keep it. */
+export function runnable(v: Vcpu): boolean {
+  return !v.blocked && v.state !== 'offline';
 }

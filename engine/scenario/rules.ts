@@ -17,8 +17,12 @@ const XENS_PINS: ReadonlyMap<number, string> = new Map([
   [2, 'the cascade of the PICs'],
   [4, "Xen's serial line"],
 ]);
-/** Vectors from 20 to ef, without those of system calls and without the few that a driver gives back. */
-const MOST_INTERRUPTS = 200;
+/**
+ * Vectors that Xen has for messages and for pins above the 8259s' 16: 192 (30 to ef; on 3.4 20 to df), but not
+ * those of two system calls and of 13 pins below 16. More than 8 CPUs change nothing here.
+ */
+const MOST_INTERRUPTS = 177;
+const LEGACY_PINS = 16;
 const MOST_VCPUS = 4096;
 const MOST_CHANNELS = 131_072;
 
@@ -108,13 +112,13 @@ function checkPins(s: Scenario, wrong: Wrong): void {
         const [here, there] = isLevel(d) ? ['level', 'edge'] : ['edge', 'level'];
         wrong(path, `a device of kind ${here} on GSI ${pin}, which is ${there}, expected all of one kind`);
       }
-      if (!used.has(pin)) interrupts++;
+      if (!used.has(pin) && pin >= LEGACY_PINS) interrupts++;
       used.set(pin, isLevel(d));
     }
     interrupts += messagesOf(d);
   });
   if (interrupts > MOST_INTERRUPTS) {
-    wrong(['dom0', 'devices'], `${interrupts} interrupts, expected at most ${MOST_INTERRUPTS} in all`);
+    wrong(['dom0', 'devices'], `${interrupts} messages and pins above ${LEGACY_PINS - 1}, expected at most ${MOST_INTERRUPTS} in all`);
   }
 }
 

@@ -72,9 +72,9 @@ describe('names that the machine itself makes', () => {
 });
 
 test('as many interrupts as there are vectors for', () => {
-  const list = [1, 2, 3].map((n) => `{driver: msix, name: m${n}, messages: 64}`).join(', ');
-  const machine = build(`dom0: {vcpus: 1, devices: [${list}, {driver: msix, name: m4, messages: 8}]}`);
-  expect(takeSnapshot(machine).domains[0]!.interrupts.rows.length).toBeGreaterThan(200);
+  const list = [1, 2].map((n) => `{driver: msix, name: m${n}, messages: 64}`).join(', ');
+  const machine = build(`dom0: {vcpus: 1, devices: [${list}, {driver: msix, name: m3, messages: 49}]}`);
+  expect(takeSnapshot(machine).domains[0]!.interrupts.rows.length).toBeGreaterThan(177);
 });
 
 test('the largest host', () => {

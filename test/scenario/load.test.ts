@@ -260,7 +260,7 @@ describe('what the parts must have in common', () => {
     ],
     [
       devices(...Array.from({ length: 4 }, (_, n) => `{driver: msix, name: m${n}, messages: 60}`)),
-      '6: dom0.devices: 240 interrupts, expected at most 200 in all',
+      '6: dom0.devices: 240 messages and pins above 15, expected at most 177 in all',
     ],
     [
       devices(NIC, NIC),

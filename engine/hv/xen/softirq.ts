@@ -1,6 +1,6 @@
 /**
  * Softirqs of Xen, in the order they run (xen/include/xen/softirq.h, asm-x86/softirq.h), and raising one on
- * another CPU, which sends it an event-check IPI.
+ * another CPU (xen/common/softirq.c), which sends it an event-check IPI unless it waits in mwait.
  */
 import type { Clock, Task } from '../../core/clock.ts';
 import { Priority } from '../../core/event-queue.ts';
@@ -39,41 +39,63 @@ export const SOFTIRQS = {
 export type XenProfile = keyof typeof SOFTIRQS;
 
 /** Number of a softirq that both profiles have. */
-export function softirqNumber(profile: XenProfile, name: 'TIMER' | 'SCHEDULE'): number {
+export function softirqNumber(profile: XenProfile, name: 'TIMER' | 'SCHEDULE' | 'VCPU_KICK'): number {
   return (SOFTIRQS[profile] as readonly string[]).indexOf(name);
 }
 
-/** Xen's own vectors (asm-x86/irq-vectors.h, the same on 3.4 and 4.17). */
-export const APIC_TIMER_VECTOR = 0xfa;
+/** Xen's own vectors (asm-x86/mach-default/irq_vectors.h). */
+export const APIC_TIMER_VECTOR = { '3.4': 0xf9, '4.17': 0xfa } as const;
+export const CALL_FUNCTION_VECTOR = 0xfb;
 export const EVENT_CHECK_VECTOR = 0xfc;
+
+/** How a CPU is told that a softirq was raised on it. */
+const BY_IPI = 0;
+const BY_MWAIT = 1;
 
 /** Event-check IPIs: each CPU can have one on its way and one pending. */
 export class EventCheck {
+  /** IPIs sent, and those saved because the CPU monitored its softirq word */
+  sent = 0;
+  skipped = 0;
   private readonly flights: Task[];
 
+  /** @param mwait idle CPUs monitor their pending softirqs (arch_skip_send_event_check, since 4.0) */
   constructor(
-    clock: Clock,
+    private readonly clock: Clock,
     private readonly wiring: PcpuWiring,
+    private readonly mwait: boolean,
   ) {
     this.flights = wiring.cpus.map((cpu) =>
-      clock.task(`cpu${cpu.cpu}.event_check`, Priority.hardware, () => {
-        cpu.lapic.accept(EVENT_CHECK_VECTOR);
+      clock.task(`cpu${cpu.cpu}.event_check`, Priority.hardware, (how) => {
+        if (how === BY_MWAIT) cpu.mwaitWakeup();
+        else cpu.lapic.accept(EVENT_CHECK_VECTOR);
       }),
     );
   }
 
-  /** smp_send_event_check_cpu: the other CPU enters Xen and looks at what is pending. */
-  send(cpu: Pcpu): void {
-    const flight = this.flights[cpu.cpu]!;
-    if (flight.queued) return;
-    const { here } = this.wiring;
-    flight.at((here ?? cpu).time + timing.ipiFlight);
-  }
-
-  /** cpu_raise_softirq. */
+  /** cpu_raise_softirq; what was raised before and has not run yet needs no message. */
   raiseSoftirq(cpu: Pcpu, nr: number): void {
     if (cpu.softirqPending(nr)) return;
     cpu.raiseSoftirq(nr);
-    if (this.wiring.here !== cpu) this.send(cpu);
+    const { here } = this.wiring;
+    if (here === cpu) return;
+    const from = here ? here.time : this.clock.now;
+    const flight = this.flights[cpu.cpu]!;
+    if (this.mwait && cpu.inMwait) {
+      this.skipped++;
+      if (!flight.queued) flight.at(from + timing.mwaitStore, BY_MWAIT);
+      return;
+    }
+    this.sent++;
+    if (!flight.queued) flight.at(from + timing.ipiFlight, BY_IPI);
+  }
+
+  save(): [number, number] {
+    return [this.sent, this.skipped];
+  }
+
+  restore([sent, skipped]: readonly [number, number]): void {
+    this.sent = sent;
+    this.skipped = skipped;
   }
 }

@@ -1,87 +1,156 @@
 /**
- * Xen's timers: each sits on one physical CPU, whose local APIC timer interrupts when it is due; the timer
- * softirq then runs it (xen/common/timer.c). A timer that is due waits in its CPU's list, so that it may be
- * stopped until it has run.
+ * Xen's timers (xen/common/timer.c): each sits on one physical CPU, whose local APIC timer is set to the
+ * earliest. Its interrupt only raises the timer softirq, which runs what is due and sets the next deadline;
+ * so does setting or stopping a timer that is the earliest of its CPU.
+ *
+ * To save interrupts deadlines are late by up to `timer_slop`. 4.17 sets none nearer than that; 3.4 takes
+ * the latest timer that may still wait for the first one.
  */
-import type { Clock, Ns, Task } from '../../core/clock.ts';
+import { type Clock, type Ns, type Task, us } from '../../core/clock.ts';
 import { Priority } from '../../core/event-queue.ts';
 import type { Part, Plain } from '../../core/state.ts';
 import { timing } from '../../timing.ts';
 import type { Pcpu } from '../pcpu.ts';
-import { APIC_TIMER_VECTOR } from './softirq.ts';
+import { APIC_TIMER_VECTOR, type XenProfile } from './softirq.ts';
+
+const TIMER_SLOP: Ns = us(50);
 
 export class XenTimer {
-  private cpu: Pcpu | undefined;
+  /** when it is due; undefined while it is not set */
+  expires: Ns | undefined;
+  /** the CPU it was last set on */
+  cpu = 0;
 
   constructor(
     private readonly timers: XenTimers,
     readonly index: number,
-    private readonly task: Task,
     readonly run: (cpu: Pcpu) => void,
   ) {}
 
-  /** set_timer and migrate_timer in one: due at `when` on this CPU. */
+  /** migrate_timer and set_timer: due at `when` on this CPU. A moment in the past means at once. */
   set(cpu: Pcpu, when: Ns): void {
     this.stop();
-    this.cpu = cpu;
-    this.task.at(Math.max(when, cpu.time), cpu.cpu);
+    this.expires = when;
+    this.cpu = cpu.cpu;
+    this.timers.activate(this, cpu);
   }
 
   stop(): void {
-    this.task.cancel();
-    if (this.cpu) this.timers.forget(this.cpu, this.index);
-  }
-
-  /** When it is due; undefined while it is not set. */
-  get expires(): Ns | undefined {
-    return this.task.when;
+    if (this.expires === undefined) return;
+    this.timers.deactivate(this);
+    this.expires = undefined;
   }
 }
 
 export class XenTimers implements Part {
   readonly id = 'xen.timers';
   private readonly all: XenTimer[] = [];
-  /** per CPU: timers whose time has come and whose softirq has not run yet */
-  private due: number[][];
+  /** per CPU: timers that are set, the earliest first */
+  private readonly queues: XenTimer[][];
+  /** per CPU: the local APIC's timer */
+  private readonly deadlines: Task[];
+  private readonly vector: number;
 
+  /** @param raise raises the timer softirq of a CPU (cpu_raise_softirq) */
   constructor(
     private readonly clock: Clock,
     private readonly cpus: readonly Pcpu[],
+    private readonly profile: XenProfile,
+    private readonly raise: (cpu: Pcpu) => void,
   ) {
-    this.due = cpus.map(() => []);
+    this.queues = cpus.map(() => []);
+    this.vector = APIC_TIMER_VECTOR[profile];
+    this.deadlines = cpus.map((cpu) =>
+      clock.task(`cpu${cpu.cpu}.apic_timer`, Priority.hypervisor, () => cpu.lapic.accept(this.vector)),
+    );
   }
 
-  timer(name: string, run: (cpu: Pcpu) => void): XenTimer {
-    const index = this.all.length;
-    const task = this.clock.task(`timer.${name}`, Priority.hypervisor, (cpu) => {
-      this.due[cpu]!.push(index);
-      this.cpus[cpu]!.lapic.accept(APIC_TIMER_VECTOR);
-    });
-    const timer = new XenTimer(this, index, task, run);
+  timer(run: (cpu: Pcpu) => void): XenTimer {
+    const timer = new XenTimer(this, this.all.length, run);
     this.all.push(timer);
     return timer;
   }
 
-  /** timer_softirq_action. */
-  softirq(cpu: Pcpu): void {
-    const due = this.due[cpu.cpu]!;
-    for (let index = due.shift(); index !== undefined; index = due.shift()) {
-      cpu.charge(timing.xenTimer);
-      this.all[index]!.run(cpu);
-    }
+  /** When the CPU's local APIC timer will interrupt; undefined while it is off. */
+  deadlineOf(cpu: Pcpu): Ns | undefined {
+    return this.deadlines[cpu.cpu]!.when;
   }
 
-  forget(cpu: Pcpu, index: number): void {
-    const due = this.due[cpu.cpu]!;
-    const at = due.indexOf(index);
-    if (at >= 0) due.splice(at, 1);
+  /** timer_softirq_action: runs what is due, then reprograms the local APIC's timer. */
+  softirq(cpu: Pcpu): void {
+    const queue = this.queues[cpu.cpu]!;
+    const { now } = this.clock;
+    while (queue.length > 0 && queue[0]!.expires! < now) {
+      const timer = queue.shift()!;
+      timer.expires = undefined;
+      cpu.charge(timing.xenTimer);
+      timer.run(cpu);
+    }
+    const deadline = this.deadlines[cpu.cpu]!;
+    if (queue.length === 0) deadline.cancel();
+    else deadline.at(this.nextDeadline(queue, now));
+  }
+
+  private nextDeadline(queue: readonly XenTimer[], now: Ns): Ns {
+    const first = queue[0]!.expires!;
+    if (this.profile !== '3.4') return Math.max(first, now + TIMER_SLOP);
+    let last = first;
+    for (const { expires } of queue) {
+      if (expires! > first + TIMER_SLOP) break;
+      last = expires!;
+    }
+    // due this very instant: the softirq is raised again until it is past
+    return Math.max(last, now + 1);
+  }
+
+  /** activate_timer, add_entry. */
+  activate(timer: XenTimer, cpu: Pcpu): void {
+    const queue = this.queues[cpu.cpu]!;
+    const at = place(queue, timer.expires!);
+    queue.splice(at, 0, timer);
+    if (at === 0) this.raise(cpu);
+  }
+
+  /** deactivate_timer, remove_entry. */
+  deactivate(timer: XenTimer): void {
+    const queue = this.queues[timer.cpu]!;
+    let at = place(queue, timer.expires!) - 1;
+    while (queue[at] !== timer) at--;
+    queue.splice(at, 1);
+    if (at === 0) this.raise(this.cpus[timer.cpu]!);
   }
 
   save(): Plain {
-    return this.due;
+    return {
+      cpus: this.all.map((t) => t.cpu),
+      queues: this.queues.map((q) => q.map((t) => [t.index, t.expires!])),
+    };
   }
 
   restore(state: Plain): void {
-    this.due = (state as number[][]).map((list) => [...list]);
+    const s = state as unknown as { cpus: number[]; queues: [number, number][][] };
+    this.all.forEach((timer, i) => {
+      timer.cpu = s.cpus[i]!;
+      timer.expires = undefined;
+    });
+    s.queues.forEach((saved, cpu) => {
+      this.queues[cpu] = saved.map(([index, expires]) => {
+        const timer = this.all[index]!;
+        timer.expires = expires;
+        return timer;
+      });
+    });
   }
+}
+
+/** The place of a new timer: behind those that are due at the same time. */
+function place(queue: readonly XenTimer[], expires: Ns): number {
+  let low = 0;
+  let high = queue.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (queue[middle]!.expires! <= expires) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }

@@ -1,6 +1,6 @@
 /**
  * A physical IOAPIC, plain: pins with mask, trigger, vector and destination, remote IRR for level pins.
- * Follows the 82093AA datasheet; its registers are set through methods here.
+ * Follows the 82093AA datasheet; its registers are set through fields and methods here.
  */
 import type { Part, Plain } from '../../core/state.ts';
 
@@ -10,6 +10,7 @@ export interface IoApicPin {
   destination: number;
   level: boolean;
   masked: boolean;
+  /** level: a local APIC has accepted it, and its EOI has not come back */
   remoteIrr: boolean;
   /** the wire is high */
   high: boolean;
@@ -36,28 +37,31 @@ export class IoApic implements Part {
     }));
   }
 
-  /** The wire of a pin changes. */
+  /** The wire of a pin changes. An edge at a masked pin is lost; a level is served when it is unmasked. */
   setIrq(pin: number, high: boolean): SetIrqResult {
     const entry = this.pins[pin]!;
     const rising = high && !entry.high;
     entry.high = high;
-    if (!high) return 'ignored';
-    return this.service(pin, entry, rising);
+    return high ? this.service(pin, entry, rising) : 'ignored';
   }
 
-  /** EOI broadcast: level pins of this vector may be served again. The answer is the pins that were. */
+  /** EOI broadcast: level pins of this vector may be served again. The answer is the pins that are to be. */
   eoi(vector: number): number[] {
     const again: number[] = [];
-    this.pins.forEach((entry, pin) => {
-      if (!entry.level || entry.vector !== vector || !entry.remoteIrr) return;
+    for (let pin = 0; pin < this.size; pin++) {
+      const entry = this.pins[pin]!;
+      if (!entry.level || entry.vector !== vector || !entry.remoteIrr) continue;
       entry.remoteIrr = false;
       if (entry.high && !entry.masked) again.push(pin);
-    });
+    }
     return again;
   }
 
-  setMask(pin: number, masked: boolean): void {
-    this.pins[pin]!.masked = masked;
+  /** True if unmasking finds a level pin whose wire is high and which is to be served. */
+  setMask(pin: number, masked: boolean): boolean {
+    const entry = this.pins[pin]!;
+    entry.masked = masked;
+    return !masked && entry.level && entry.high && !entry.remoteIrr;
   }
 
   /** Serves a level pin whose wire is still high, after its EOI or unmasking. */

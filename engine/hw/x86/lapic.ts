@@ -1,7 +1,8 @@
 /**
- * A physical local APIC, plain: request and in-service bits, highest vector first, priority classes.
- * Follows the Intel SDM volume 3, chapter "Advanced Programmable Interrupt Controller"; registers, timer and
- * inter-processor commands are not modelled here, the hypervisor's own timers and IPIs arrive as vectors.
+ * A physical local APIC, plain: request, in-service and trigger-mode bits, highest vector first, priority
+ * classes. Follows the Intel SDM volume 3, chapter "Advanced Programmable Interrupt Controller"; registers,
+ * task priority, timer and inter-processor commands are not modelled here, the hypervisor's own timers and IPIs
+ * arrive as vectors.
  */
 import { Bitmap } from '../../core/bits.ts';
 import { type Part, type Plain, restoreArray, saveArray } from '../../core/state.ts';
@@ -10,6 +11,8 @@ export class LocalApic implements Part {
   readonly id: string;
   readonly irr = new Bitmap(256);
   readonly isr = new Bitmap(256);
+  /** of the vectors requested or in service: 1 for level, whose EOI goes out to the IOAPICs */
+  readonly tmr = new Bitmap(256);
 
   /** @param intr called when a vector comes in that the processor could take */
   constructor(
@@ -20,8 +23,10 @@ export class LocalApic implements Part {
   }
 
   /** An interrupt message arrives. False: the request bit was set already, the two are one. */
-  accept(vector: number): boolean {
+  accept(vector: number, level = false): boolean {
     if (!this.irr.set(vector)) return false;
+    if (level) this.tmr.set(vector);
+    else this.tmr.clear(vector);
     if (this.deliverable() >= 0) this.intr();
     return true;
   }
@@ -51,12 +56,13 @@ export class LocalApic implements Part {
   }
 
   save(): Plain {
-    return [saveArray(this.irr.words), saveArray(this.isr.words)];
+    return [saveArray(this.irr.words), saveArray(this.isr.words), saveArray(this.tmr.words)];
   }
 
   restore(state: Plain): void {
-    const [irr, isr] = state as [number[], number[]];
+    const [irr, isr, tmr] = state as [number[], number[], number[]];
     restoreArray(this.irr.words, irr);
     restoreArray(this.isr.words, isr);
+    restoreArray(this.tmr.words, tmr);
   }
 }

@@ -1,78 +1,57 @@
 /**
- * Physical interrupts under Xen on x86: descriptors, vectors, do_IRQ and the way to the guest that a line
- * is bound to (xen/arch/x86/irq.c, io_apic.c, msi.c).
+ * Physical interrupts under Xen on x86: do_IRQ and the way to the guest that a line is bound to
+ * (xen/arch/x86/irq.c, io_apic.c, msi.c). Reading it top to bottom follows an interrupt.
  *
- * An interrupt bound to a guest is acknowledged in one of two ways here. Edge lines and maskable messages
- * need nothing more of the guest (ACKTYPE_NONE). A level line stays in service at the local APIC until the
- * guest says EOI (ACKTYPE_EOI): its vector waits on the CPU's stack of pending EOIs, of which only the top
- * may go. Lines shared by several domains and the storm brake are not modelled here.
+ * An interrupt bound to a guest is acknowledged in one of two ways. Edge lines and messages that can be masked
+ * get their EOI at once and need nothing of the guest (ACKTYPE_NONE). A level line, and a message that cannot
+ * be masked, stays in service at the local APIC until the guest says EOI (ACKTYPE_EOI).
+ *
+ * Not modelled here: lines shared by several domains, the brakes against storms and the timer that forces a
+ * missing EOI, the IPI that cleans up an old vector, Xen's spinning while another CPU takes its call.
  */
-
-import type { Books } from '../../../core/books.ts';
-import { NOWHERE, type SlotId, type SourceId } from '../../../core/books.ts';
-import type { Clock, Task } from '../../../core/clock.ts';
+import { type Books, NOWHERE, type SlotId, type SourceId } from '../../../core/books.ts';
+import type { Clock, Ns, Task } from '../../../core/clock.ts';
 import { Priority } from '../../../core/event-queue.ts';
 import type { Part, Plain } from '../../../core/state.ts';
 import type { Trace, Tracepoint } from '../../../core/trace.ts';
 import { IoApic } from '../../../hw/x86/ioapic.ts';
 import { timing } from '../../../timing.ts';
 import type { Pcpu, PcpuWiring } from '../../pcpu.ts';
-import type { Domain } from '../domain.ts';
+import type { XenProfile } from '../softirq.ts';
+import { type IrqDesc, IrqDescs, needsEoi, XEN } from './irq-desc.ts';
+import { PendingEoiStack } from './pending-eoi.ts';
 
-/** `PCI-MSI` and `PCI-MSI/-X` as debug key i names them. */
-export type IrqType = 'IO-APIC-edge' | 'IO-APIC-level' | 'PCI-MSI' | 'PCI-MSI/-X';
+export type { IrqDesc, IrqType } from './irq-desc.ts';
 
-export interface IrqDesc {
-  readonly irq: number;
-  readonly type: IrqType;
-  vector: number;
-  /** physical CPU it is aimed at */
-  cpu: number;
-  domain: number;
-  pirq: number;
-  bound: boolean;
-  /** a level interrupt that the guest has not said EOI for */
-  inFlight: boolean;
-}
-
-const FIRST_DYNAMIC_VECTOR = 0x20;
-const LAST_DYNAMIC_VECTOR = 0xef;
-const LEGACY_SYSCALL_VECTOR = 0x80;
-const HYPERCALL_VECTOR = 0x82;
-
-/** The owner of Xen's own interrupts. */
-const XEN = -1;
-
-/** An entry of a CPU's stack of pending EOIs. */
-interface PendingEoi {
-  irq: number;
-  ready: boolean;
-}
+/** From the guest's part of do_IRQ to the event. */
+const GUEST_PART: Ns = timing.doIrqGuest + timing.evtchnSetPending;
 
 export interface IrqHost {
   readonly books: Books;
   readonly trace: Trace;
   readonly clock: Clock;
   readonly wiring: PcpuWiring;
-  domain(id: number): Domain;
+  readonly profile: XenProfile;
   /** send_guest_pirq: the raise waiting in `slot` goes on to the domain's event channel */
   sendGuestPirq(domain: number, pirq: number, slot: SlotId): void;
-  /** asks a CPU to look at its stack of pending EOIs */
-  eoiReady(cpu: Pcpu): void;
+  /** on_selected_cpus: has `setEoiReady` called on that CPU */
+  callSetEoiReady(cpu: Pcpu): void;
+  /** ns16550_interrupt, the one action of Xen's own */
+  serialInterrupt(cpu: Pcpu): void;
 }
 
 export class PhysicalIrqs implements Part {
   readonly id = 'xen.irqs';
   readonly ioapic: IoApic;
-  readonly descs: (IrqDesc | undefined)[] = [];
-  private readonly pendingEoi: PendingEoi[][];
+  readonly table: IrqDescs;
+  /** per CPU */
+  readonly pendingEoi: readonly PendingEoiStack[];
+  /** per CPU: interrupts whose EOI another CPU has asked it for */
+  private readonly eoiCalls: number[][];
   private readonly flights: Task[] = [];
-  /** interrupts that Xen serves itself: irq -> its handler */
-  private readonly own = new Map<number, (cpu: Pcpu) => void>();
   private readonly slots: SlotId[] = [];
-  private nextVector = FIRST_DYNAMIC_VECTOR + 16;
-  private vectorOffset = 0;
-  private nextIrq: number;
+  /** per CPU: what it has acknowledged and not handled yet */
+  private readonly taken: SlotId[];
   private readonly reassert: SourceId;
   private readonly tpRaise: Tracepoint;
   private readonly tpMessage: Tracepoint;
@@ -80,95 +59,93 @@ export class PhysicalIrqs implements Part {
   private readonly tpGuest: Tracepoint;
   private readonly tpEoi: Tracepoint;
 
-  /** @param gsis pins of the IOAPIC; interrupt numbers of messages follow them */
+  /**
+   * @param gsis pins of the IOAPIC; interrupt numbers of messages follow them
+   * @param capacity interrupt numbers there are
+   */
   constructor(
     private readonly host: IrqHost,
     readonly gsis: number,
-    private readonly capacity: number,
+    capacity: number,
   ) {
-    this.nextIrq = gsis;
-    this.pendingEoi = host.wiring.cpus.map(() => []);
+    const { books, trace, clock, wiring, profile } = host;
     this.ioapic = new IoApic(gsis, (pin) => this.message(pin));
-    this.reassert = host.books.sourceOf('reassert');
-    const { trace } = host;
+    this.table = new IrqDescs(profile, books, this.ioapic, capacity);
+    this.pendingEoi = wiring.cpus.map(() => new PendingEoiStack());
+    this.eoiCalls = wiring.cpus.map(() => []);
+    this.taken = wiring.cpus.map(() => books.addSlots(1));
+    this.reassert = books.sourceOf('reassert');
     this.tpRaise = trace.point('irq_raise', 'irq');
     this.tpMessage = trace.point('apic_accept', 'irq', 'vector', 'cpu');
     this.tpDoIrq = trace.point('do_IRQ', 'irq', 'vector');
     this.tpGuest = trace.point('send_guest_pirq', 'dom', 'pirq');
     this.tpEoi = trace.point('pirq_guest_eoi', 'irq', 'vector');
     for (let irq = 0; irq < capacity; irq++) {
-      this.slots.push(host.books.addSlots(1));
-      this.flights.push(
-        host.clock.task(`irq${irq}.message`, Priority.hardware, (journey) => this.arrive(irq, journey)),
-      );
+      this.slots.push(books.addSlots(1));
+      const arrive = (journey: number, to: number) => this.arrive(irq, journey, to >> 8, to & 0xff);
+      this.flights.push(clock.task(`irq${irq}.message`, Priority.hardware, arrive));
     }
   }
 
-  /** setup_irq: an edge line of Xen's own device. */
-  setupOwn(gsi: number, vector: number, handler: (cpu: Pcpu) => void): void {
-    const desc = this.make(gsi, 'IO-APIC-edge', XEN, gsi, vector);
-    this.own.set(gsi, handler);
-    desc.bound = true;
-    const pin = this.ioapic.pins[gsi]!;
-    pin.vector = vector;
-    pin.masked = false;
+  get descs(): readonly (IrqDesc | undefined)[] {
+    return this.table.descs;
   }
 
-  /** map_domain_pirq of a GSI: a descriptor for the pin, masked until it is bound. */
-  mapGsi(gsi: number, level: boolean, domain: number, pirq: number): IrqDesc {
-    const desc = this.make(gsi, level ? 'IO-APIC-level' : 'IO-APIC-edge', domain, pirq);
-    const pin = this.ioapic.pins[gsi]!;
-    pin.vector = desc.vector;
-    pin.level = level;
-    return desc;
-  }
+  // binding
 
-  /** map_domain_pirq of a message: create_irq gives the next number. */
-  mapMsi(msix: boolean, domain: number, pirq: number): IrqDesc {
-    if (this.nextIrq >= this.capacity) throw new Error('create_irq: no interrupt number left');
-    return this.make(this.nextIrq++, msix ? 'PCI-MSI/-X' : 'PCI-MSI', domain, pirq);
-  }
-
-  /** unmap_domain_pirq; the highest numbers are used again first. */
-  unmap(irq: number): void {
-    this.descs[irq] = undefined;
-    if (irq === this.nextIrq - 1)
-      while (this.nextIrq > this.gsis && !this.descs[this.nextIrq - 1]) this.nextIrq--;
-  }
-
-  /** pirq_guest_bind: the line is unmasked and aimed at a CPU. */
+  /** pirq_guest_bind: the line is aimed at a CPU and unmasked. */
   bind(irq: number, cpu: number): void {
     const desc = this.descs[irq]!;
     desc.bound = true;
-    this.setAffinity(irq, cpu);
-    if (irq < this.gsis) this.ioapic.setMask(irq, false);
+    this.table.aim(desc, cpu);
+    if (irq < this.gsis && this.ioapic.setMask(irq, false)) this.again(irq);
   }
 
+  /** pirq_guest_unbind: masked, and what waits for the guest's EOI gets it. */
   unbind(irq: number): void {
     const desc = this.descs[irq]!;
-    desc.bound = false;
     if (irq < this.gsis) this.ioapic.setMask(irq, true);
+    for (const cpu of desc.eoiCpus) {
+      this.pendingEoi[cpu]!.setReady(irq);
+      this.callSetEoiReady(cpu);
+    }
+    desc.eoiCpus = [];
+    desc.inFlight = false;
+    desc.bound = false;
   }
 
+  /** unmap_domain_pirq; a request on its way is lost. */
+  unmap(irq: number): void {
+    const desc = this.descs[irq]!;
+    if (desc.bound) this.unbind(irq);
+    this.flights[irq]!.cancel();
+    this.host.books.discard(this.slots[irq]!, 'unmapped');
+    this.table.remove(desc);
+  }
+
+  /** pirq_set_affinity: from the next interrupt on. */
   setAffinity(irq: number, cpu: number): void {
     const desc = this.descs[irq];
-    if (!desc) return;
-    desc.cpu = cpu;
-    if (irq < this.gsis) this.ioapic.pins[irq]!.destination = cpu;
+    if (desc) desc.moveTo = cpu;
   }
+
+  /** Must the guest say EOI for it (XENIRQSTAT_needs_eoi)? */
+  needsEoi(irq: number): boolean {
+    const desc = this.descs[irq];
+    return desc !== undefined && needsEoi(desc);
+  }
+
+  // raises
 
   /** A device pulses an edge line or writes its message. */
   pulse(irq: number, source: SourceId): number {
     const journey = this.begin(irq, source);
+    const { books } = this.host;
     if (irq < this.gsis) {
       this.ioapic.setIrq(irq, false);
-      const pin = this.ioapic.pins[irq]!;
-      if (pin.masked) {
-        pin.high = true;
-        this.host.books.ignore(NOWHERE, 'masked');
-      } else this.ioapic.setIrq(irq, true);
+      if (this.ioapic.setIrq(irq, true) === 'ignored') books.ignore(NOWHERE, 'masked');
     } else if (this.descs[irq]?.bound) this.message(irq);
-    else this.host.books.ignore(NOWHERE, 'unbound');
+    else books.ignore(NOWHERE, 'unbound');
     return journey;
   }
 
@@ -181,115 +158,18 @@ export class PhysicalIrqs implements Part {
   request(irq: number, source: SourceId): number {
     const journey = this.begin(irq, source);
     const pin = this.ioapic.pins[irq]!;
-    if (pin.high || pin.remoteIrr) {
-      // the wire is high already: the new request is one with what is pending or in service
+    const { books } = this.host;
+    if (pin.masked) {
       pin.high = true;
-      const desc = this.descs[irq]!;
-      this.coalesce(desc);
-    } else if (pin.masked) {
+      books.ignore(NOWHERE, 'masked');
+    } else if (pin.high || pin.remoteIrr) {
+      // one with the request that waits; or the line is in service and looked at again after its EOI
       pin.high = true;
-      this.host.books.ignore(NOWHERE, 'masked');
+      const { destination } = this.descs[irq]!;
+      if (books.holds(this.slots[irq]!)) books.pend(this.slots[irq]!, destination);
+      else books.ignore(destination, 'in service');
     } else this.ioapic.setIrq(irq, true);
     return journey;
-  }
-
-  /** do_IRQ. */
-  doIrq(cpu: Pcpu, vector: number): void {
-    const desc = this.descs.find((d) => d?.vector === vector);
-    if (!desc) {
-      cpu.lapic.eoi();
-      return;
-    }
-    const { books, trace } = this.host;
-    const slot = this.slots[desc.irq]!;
-    books.resume(slot);
-    cpu.charge(timing.doIrq);
-    trace.emit(this.tpDoIrq, cpu.time, books.journey, cpu.cpu, desc.irq, vector);
-    const own = this.own.get(desc.irq);
-    if (own) {
-      this.endOfInterrupt(cpu);
-      books.deliver(slot);
-      own(cpu);
-      return;
-    }
-    if (!desc.bound) {
-      books.discard(slot, 'unbound');
-      this.endOfInterrupt(cpu);
-      return;
-    }
-    if (desc.type === 'IO-APIC-level') {
-      this.pendingEoi[cpu.cpu]!.push({ irq: desc.irq, ready: false });
-      desc.inFlight = true;
-    } else this.endOfInterrupt(cpu);
-    cpu.charge(timing.doIrqGuest);
-    trace.emit(this.tpGuest, cpu.time, books.journey, cpu.cpu, desc.domain, desc.pirq);
-    this.host.sendGuestPirq(desc.domain, desc.pirq, slot);
-  }
-
-  /** pirq_guest_eoi: the guest has handled a level interrupt. */
-  guestEoi(irq: number): void {
-    const desc = this.descs[irq];
-    if (!desc?.inFlight) return;
-    desc.inFlight = false;
-    for (const cpu of this.host.wiring.cpus) {
-      const entry = this.pendingEoi[cpu.cpu]!.find((e) => e.irq === irq && !e.ready);
-      if (!entry) continue;
-      entry.ready = true;
-      if (this.host.wiring.here === cpu) this.flushReadyEoi(cpu);
-      else this.host.eoiReady(cpu);
-      return;
-    }
-  }
-
-  /** flush_ready_eoi: pops what is ready off the top of the CPU's stack. */
-  flushReadyEoi(cpu: Pcpu): void {
-    const stack = this.pendingEoi[cpu.cpu]!;
-    while (stack.length > 0 && stack.at(-1)!.ready) {
-      const { irq } = stack.pop()!;
-      const { vector } = this.descs[irq]!;
-      this.host.trace.emit(this.tpEoi, cpu.time, 0, cpu.cpu, irq, vector);
-      this.endOfInterrupt(cpu);
-    }
-  }
-
-  /** Is a request of this interrupt on its way or waiting at a local APIC? */
-  isPending(irq: number): boolean {
-    const desc = this.descs[irq];
-    if (!desc) return false;
-    return this.flights[irq]!.queued || this.host.wiring.cpus.some((cpu) => cpu.lapic.irr.has(desc.vector));
-  }
-
-  slotOf(irq: number): SlotId {
-    return this.slots[irq]!;
-  }
-
-  private make(irq: number, type: IrqType, domain: number, pirq: number, vector?: number): IrqDesc {
-    const desc: IrqDesc = {
-      irq,
-      type,
-      vector: vector ?? this.assignVector(),
-      cpu: 0,
-      domain,
-      pirq,
-      bound: false,
-      inFlight: false,
-    };
-    this.descs[irq] = desc;
-    return desc;
-  }
-
-  /** assign_irq_vector: every eighth vector, so that the priority classes fill evenly. */
-  private assignVector(): number {
-    for (;;) {
-      const vector = this.nextVector;
-      this.nextVector += 8;
-      if (this.nextVector > LAST_DYNAMIC_VECTOR) {
-        this.vectorOffset = (this.vectorOffset + 1) & 7;
-        this.nextVector = FIRST_DYNAMIC_VECTOR + this.vectorOffset;
-      }
-      const taken = this.descs.some((d) => d?.vector === vector);
-      if (!taken && vector !== LEGACY_SYSCALL_VECTOR && vector !== HYPERCALL_VECTOR) return vector;
-    }
   }
 
   private begin(irq: number, source: SourceId): number {
@@ -299,67 +179,162 @@ export class PhysicalIrqs implements Part {
     return journey;
   }
 
-  private coalesce(desc: IrqDesc): void {
-    const slot = this.slots[desc.irq]!;
-    const { books } = this.host;
-    const destination = this.destination(desc);
-    if (books.holds(slot)) books.pend(slot, destination);
-    else books.ignore(destination, 'in service');
+  /** A level line that is still high is a new raise. */
+  private again(pin: number): void {
+    this.begin(pin, this.reassert);
+    this.ioapic.reassert(pin);
   }
 
-  /** An interrupt message leaves the IOAPIC or the device. */
+  /** An interrupt message leaves the IOAPIC or the device for where it is aimed now. */
   private message(irq: number): boolean {
-    const { books, clock } = this.host;
+    const { books, clock, wiring } = this.host;
     const desc = this.descs[irq]!;
-    if (!books.pend(this.slots[irq]!, this.destination(desc))) return false;
-    this.flights[irq]!.at(clock.now + timing.apicMessage, books.journey);
+    if (!books.pend(this.slots[irq]!, desc.destination)) return false;
+    const from = wiring.here ? wiring.here.time : clock.now;
+    this.flights[irq]!.at(from + timing.apicMessage, books.journey, (desc.cpu << 8) | desc.vector);
     return true;
   }
 
-  private arrive(irq: number, journey: number): void {
-    const desc = this.descs[irq];
-    if (!desc) return;
+  private arrive(irq: number, journey: number, cpu: number, vector: number): void {
     const { trace, clock, wiring } = this.host;
-    trace.emit(this.tpMessage, clock.now, journey, desc.cpu, irq, desc.vector, desc.cpu);
-    wiring.cpus[desc.cpu]!.lapic.accept(desc.vector);
+    trace.emit(this.tpMessage, clock.now, journey, cpu, irq, vector, cpu);
+    wiring.cpus[cpu]!.lapic.accept(vector, this.descs[irq]!.type === 'IO-APIC-level');
   }
 
-  /** EOI at the local APIC, and for level vectors at the IOAPIC; lines still high are served again. */
-  private endOfInterrupt(cpu: Pcpu): void {
-    const vector = cpu.lapic.eoi();
-    for (const pin of this.ioapic.eoi(vector)) {
-      this.begin(pin, this.reassert);
-      this.ioapic.reassert(pin);
+  // do_IRQ
+
+  /** The CPU has acknowledged the vector: from now on a new request of it is another interrupt. */
+  acknowledged(cpu: Pcpu, vector: number): Ns {
+    const irq = this.table.vectors.irqOf(vector);
+    if (irq < 0) return timing.doIrq;
+    this.host.books.move(this.slots[irq]!, this.taken[cpu.cpu]!);
+    return this.descs[irq]?.domain === XEN ? timing.doIrq : timing.doIrq + GUEST_PART;
+  }
+
+  /** do_IRQ; the time up to the event is over when it is called. */
+  doIrq(cpu: Pcpu, vector: number): void {
+    const desc = this.descs[this.table.vectors.irqOf(vector)];
+    if (!desc) {
+      cpu.lapic.eoi();
+      return;
+    }
+    const { books, trace } = this.host;
+    const { now } = this.host.clock;
+    const slot = this.taken[cpu.cpu]!;
+    books.resume(slot);
+    this.table.completeMove(desc, vector);
+    if (desc.domain === XEN) {
+      trace.emit(this.tpDoIrq, now, books.journey, cpu.cpu, desc.irq, vector);
+      this.endOfInterrupt(cpu);
+      books.deliver(slot);
+      this.host.serialInterrupt(cpu);
+      return;
+    }
+    trace.emit(this.tpDoIrq, now - GUEST_PART, books.journey, cpu.cpu, desc.irq, vector);
+    this.acknowledge(cpu, desc, vector);
+    if (!desc.bound) {
+      books.discard(slot, 'unbound');
+      return;
+    }
+    const { domain, pirq } = desc;
+    trace.emit(this.tpGuest, now - timing.evtchnSetPending, books.journey, cpu.cpu, domain, pirq);
+    this.host.sendGuestPirq(domain, pirq, slot);
+  }
+
+  /** handler->ack, and what do_IRQ_guest does before the guest is told. */
+  private acknowledge(cpu: Pcpu, desc: IrqDesc, vector: number): void {
+    if (desc.type !== 'IO-APIC-level') this.table.move(desc);
+    if (!desc.bound || !needsEoi(desc)) {
+      this.endOfInterrupt(cpu);
+      return;
+    }
+    this.pendingEoi[cpu.cpu]!.push(desc.irq, vector);
+    desc.eoiCpus.push(cpu.cpu);
+    desc.inFlight = true;
+  }
+
+  // EOI
+
+  /** pirq_guest_eoi: the guest has handled it. The CPU that took it, and no other, can end it. */
+  guestEoi(irq: number): void {
+    const desc = this.descs[irq];
+    if (!desc?.inFlight) return;
+    desc.inFlight = false;
+    for (const cpu of [...desc.eoiCpus]) {
+      this.eoiCalls[cpu]!.push(irq);
+      this.callSetEoiReady(cpu);
     }
   }
 
-  private destination(desc: IrqDesc): number {
-    const name = desc.domain === XEN ? `xen irq ${desc.irq}` : `dom${desc.domain} pirq ${desc.pirq}`;
-    return this.host.books.destinationOf(name);
+  private callSetEoiReady(cpu: number): void {
+    const { here, cpus } = this.host.wiring;
+    if (here?.cpu === cpu) this.setEoiReady(here);
+    else this.host.callSetEoiReady(cpus[cpu]!);
+  }
+
+  /** set_eoi_ready, on the CPU that took the interrupt. One that came anew meanwhile needs its own EOI. */
+  setEoiReady(cpu: Pcpu): void {
+    const calls = this.eoiCalls[cpu.cpu]!;
+    for (const irq of calls) {
+      const desc = this.descs[irq];
+      if (!desc || desc.inFlight || !desc.eoiCpus.includes(cpu.cpu)) continue;
+      desc.eoiCpus = desc.eoiCpus.filter((n) => n !== cpu.cpu);
+      this.pendingEoi[cpu.cpu]!.setReady(irq);
+    }
+    calls.length = 0;
+    this.flushReadyEoi(cpu);
+  }
+
+  /** flush_ready_eoi: ends what is ready, from the top of the CPU's stack. */
+  private flushReadyEoi(cpu: Pcpu): void {
+    const stack = this.pendingEoi[cpu.cpu]!;
+    for (let irq = stack.popReady(); irq >= 0; irq = stack.popReady()) {
+      const vector = this.endOfInterrupt(cpu);
+      this.host.trace.emit(this.tpEoi, cpu.time, 0, cpu.cpu, irq, vector);
+      const desc = this.descs[irq];
+      if (desc?.type === 'IO-APIC-level' && !this.ioapic.pins[irq]!.remoteIrr) this.table.move(desc);
+    }
+  }
+
+  /** EOI at the local APIC, and of a level vector at the IOAPIC; a line still high is served again. */
+  private endOfInterrupt(cpu: Pcpu): number {
+    const vector = cpu.lapic.eoi();
+    if (vector >= 0 && cpu.lapic.tmr.has(vector)) for (const pin of this.ioapic.eoi(vector)) this.again(pin);
+    return vector;
+  }
+
+  // to look at
+
+  /** Is a request of this interrupt on its way or waiting at a local APIC? */
+  isPending(irq: number): boolean {
+    const desc = this.descs[irq];
+    if (!desc) return false;
+    const { vector, oldVector } = desc;
+    const requested = ({ lapic }: Pcpu) =>
+      lapic.irr.has(vector) || (oldVector >= 0 && lapic.irr.has(oldVector));
+    return this.flights[irq]!.queued || this.host.wiring.cpus.some(requested);
+  }
+
+  slotOf(irq: number): SlotId {
+    return this.slots[irq]!;
   }
 
   save(): Plain {
     return {
       ioapic: this.ioapic.save(),
-      descs: this.descs.flatMap((d) => (d ? [{ ...d }] : [])),
-      pendingEoi: this.pendingEoi.map((s) => s.map((e) => ({ ...e }))),
-      next: [this.nextVector, this.vectorOffset, this.nextIrq],
+      table: this.table.save(),
+      pendingEoi: this.pendingEoi.map((s) => s.save()),
+      eoiCalls: this.eoiCalls.map((calls) => [...calls]),
     };
   }
 
   restore(state: Plain): void {
-    const s = state as unknown as {
-      ioapic: Plain;
-      descs: IrqDesc[];
-      pendingEoi: PendingEoi[][];
-      next: [number, number, number];
-    };
+    const s = state as unknown as { ioapic: Plain; table: Plain; pendingEoi: Plain[]; eoiCalls: number[][] };
     this.ioapic.restore(s.ioapic);
-    this.descs.length = 0;
-    for (const d of s.descs) this.descs[d.irq] = { ...d };
-    s.pendingEoi.forEach((stack, i) => {
-      this.pendingEoi[i] = stack.map((e) => ({ ...e }));
+    this.table.restore(s.table);
+    this.pendingEoi.forEach((stack, cpu) => {
+      stack.restore(s.pendingEoi[cpu]!);
+      this.eoiCalls[cpu] = [...s.eoiCalls[cpu]!];
     });
-    [this.nextVector, this.vectorOffset, this.nextIrq] = s.next;
   }
 }

@@ -65,9 +65,10 @@ export class PvHypercalls implements Hypercalls {
 
   send(port: number): number {
     this.enter();
-    const journey = this.xen.books.begin(this.domain.source(port));
-    this.xen.trace.emit(this.tpSend, this.v.now, journey, this.v.processor, this.domain.id, port);
-    return this.xen.channels.send(this.domain.id, port);
+    const { xen, domain } = this;
+    const journey = xen.books.begin(domain.source(port));
+    xen.trace.emit(this.tpSend, xen.now, journey, this.v.processor, domain.id, port);
+    return xen.channels.send(domain.id, port);
   }
 
   bindVcpu(port: number, vcpu: number): number {
@@ -106,18 +107,17 @@ export class PvHypercalls implements Hypercalls {
   mapPirq(device: number, gsi: number): number {
     this.enter();
     const { irqs } = this.xen;
+    const { id, init } = this.domain;
     if (gsi >= 0) {
       if (gsi >= irqs.gsis) return -EINVAL;
-      if (!irqs.descs[gsi]) irqs.mapGsi(gsi, this.pirqs.level(gsi), this.domain.id, gsi);
-      return gsi;
+      const r = irqs.descs[gsi] ? 0 : irqs.table.mapGsi(gsi, this.pirqs.level(gsi), id, gsi);
+      return r < 0 ? r : gsi;
     }
-    const taken = new Set(irqs.descs.flatMap((d) => (d?.domain === this.domain.id ? [d.pirq] : [])));
-    for (let pirq = this.domain.init.nrPirqs - 1; pirq >= irqs.gsis; pirq--) {
-      if (taken.has(pirq)) continue;
-      irqs.mapMsi(this.pirqs.msix(device), this.domain.id, pirq);
-      return pirq;
-    }
-    return -ENOSPC;
+    let pirq = init.nrPirqs - 1;
+    while (pirq >= irqs.gsis && this.xen.irqOf(id, pirq) >= 0) pirq--;
+    if (pirq < irqs.gsis) return -ENOSPC;
+    const r = irqs.table.mapMsi(this.pirqs.msix(device), id, pirq);
+    return r < 0 ? r : pirq;
   }
 
   unmapPirq(pirq: number): number {
@@ -137,7 +137,7 @@ export class PvHypercalls implements Hypercalls {
   }
 
   needsEoi(pirq: number): boolean {
-    return this.xen.irqs.descs[this.xen.irqOf(this.domain.id, pirq)]?.type === 'IO-APIC-level';
+    return this.xen.irqs.needsEoi(this.xen.irqOf(this.domain.id, pirq));
   }
 
   private enter(): void {

@@ -4,7 +4,7 @@
  * virtual CPU that is notified, and into the guest.
  */
 
-import { VIRQ_CONSOLE, VIRQ_TIMER } from '../../../abi/xen.ts';
+import { EINVAL, VIRQ_CONSOLE, VIRQ_TIMER } from '../../../abi/xen.ts';
 import type { Books, SlotId, SourceId } from '../../../core/books.ts';
 import type { Clock, Ns, Task } from '../../../core/clock.ts';
 import { Priority } from '../../../core/event-queue.ts';
@@ -12,15 +12,15 @@ import type { Part, Plain } from '../../../core/state.ts';
 import type { Trace, Tracepoint } from '../../../core/trace.ts';
 import { LocalApic } from '../../../hw/x86/lapic.ts';
 import { timing } from '../../../timing.ts';
-import { Credit, TICK } from '../../credit.ts';
-import { Credit2 } from '../../credit2.ts';
 import { type Hypervisor, Pcpu, type PcpuWiring, Vcpu } from '../../pcpu.ts';
-import type { Scheduler, SchedulerHost } from '../../scheduler.ts';
+import type { Scheduler } from '../../scheduler.ts';
 import { Domain, type DomainInit } from '../domain.ts';
 import { EventChannels } from '../evtchn.ts';
 import type { EvtchnDomainInit, EvtchnOutput, PendOutcome } from '../evtchn-types.ts';
+import { Schedule } from '../schedule.ts';
 import {
   APIC_TIMER_VECTOR,
+  CALL_FUNCTION_VECTOR,
   EVENT_CHECK_VECTOR,
   EventCheck,
   softirqNumber,
@@ -28,18 +28,18 @@ import {
 } from '../softirq.ts';
 import { type XenTimer, XenTimers } from '../timer.ts';
 import { type IrqHost, PhysicalIrqs } from './do-irq.ts';
-
-/** smp_call_function's vector; the only function called here looks at pending EOIs. */
-const CALL_FUNCTION_VECTOR = 0xfb;
-/** com1: the serial line that Xen keeps for itself (drivers/char/ns16550.c). */
-const SERIAL_IRQ = 4;
-const SERIAL_VECTOR = 0xf1;
+import { SERIAL_IRQ } from './irq-desc.ts';
 
 export interface XenOptions {
   readonly profile: XenProfile;
   readonly cpus: number;
   /** virtual CPUs of each domain with the physical CPUs they may run on, in the order of domain ids */
-  readonly domains: readonly { readonly id: number; readonly vcpus: readonly (readonly number[])[] }[];
+  readonly domains: readonly {
+    readonly id: number;
+    readonly vcpus: readonly (readonly number[])[];
+    /** share of the CPUs; 256 unless given */
+    readonly weight?: number;
+  }[];
   readonly gsis: number;
   /** how many physical interrupt numbers the machine needs at most */
   readonly irqs: number;
@@ -52,7 +52,7 @@ export interface XenShop {
   readonly parts: { add<P extends Part>(part: P): P };
 }
 
-export class Xen implements Hypervisor, EvtchnOutput, IrqHost, SchedulerHost, Part {
+export class Xen implements Hypervisor, EvtchnOutput, IrqHost, Part {
   readonly id = 'xen';
   readonly clock: Clock;
   readonly trace: Trace;
@@ -61,21 +61,23 @@ export class Xen implements Hypervisor, EvtchnOutput, IrqHost, SchedulerHost, Pa
   readonly cpus: readonly Pcpu[];
   readonly vcpus: readonly Vcpu[];
   readonly wiring: PcpuWiring;
-  readonly scheduler: Scheduler;
+  readonly sched: Schedule;
   readonly timers: XenTimers;
   readonly channels: EventChannels;
   readonly irqs: PhysicalIrqs;
+  /** event-check IPIs */
+  readonly eventCheck: EventCheck;
   /** upcalls made into guests */
   upcalls = 0;
   /** kicks of running virtual CPUs and wake-ups make no IPIs before the guests run */
   private running = false;
   private readonly domains: Domain[] = [];
-  private readonly eventCheck: EventCheck;
   private readonly callFunction: Task[];
-  private readonly slices: XenTimer[];
+  /** per virtual CPU */
   private readonly singleshot: XenTimer[];
+  private readonly apicTimerVector: number;
   private readonly timerSoftirq: number;
-  private readonly scheduleSoftirq: number;
+  private readonly kickSoftirq: number;
   /** the physical interrupt that is being handed to a guest; -1 for none */
   private handing: SlotId = -1;
   /** by virtual CPU: the journey whose event asks for its next upcall */
@@ -93,67 +95,60 @@ export class Xen implements Hypervisor, EvtchnOutput, IrqHost, SchedulerHost, Pa
   private readonly tpTimer: Tracepoint;
 
   constructor(shop: XenShop, options: XenOptions) {
+    const { profile } = options;
     this.clock = shop.clock;
     this.trace = shop.trace;
     this.books = shop.books;
-    this.profile = options.profile;
-    this.timerSoftirq = softirqNumber(options.profile, 'TIMER');
-    this.scheduleSoftirq = softirqNumber(options.profile, 'SCHEDULE');
+    this.profile = profile;
+    this.apicTimerVector = APIC_TIMER_VECTOR[profile];
+    this.timerSoftirq = softirqNumber(profile, 'TIMER');
+    this.kickSoftirq = softirqNumber(profile, 'VCPU_KICK');
     const cpus: Pcpu[] = [];
     const vcpus: Vcpu[] = [];
     this.cpus = cpus;
     this.vcpus = vcpus;
-    this.wiring = {
-      clock: shop.clock,
-      trace: shop.trace,
-      hypervisor: this,
-      scheduleSoftirq: this.scheduleSoftirq,
-      cpus,
-      vcpus,
-      here: null,
-    };
+    const { clock, trace } = shop;
+    this.wiring = { clock, trace, hypervisor: this, cpus, vcpus, here: null };
     for (let i = 0; i < options.cpus; i++) {
       const cpu = shop.parts.add(new Pcpu(i, this.wiring));
       cpu.lapic = shop.parts.add(new LocalApic(i, () => cpu.interruptRequest()));
       cpus.push(cpu);
     }
-    for (const { id, vcpus: affinities } of options.domains) {
+    const weights: (number | undefined)[] = [];
+    for (const { id, vcpus: affinities, weight } of options.domains) {
+      weights[id] = weight;
       affinities.forEach((affinity, n) => {
         const first = cpus[affinity[vcpus.length % affinity.length]!]!;
         vcpus.push(shop.parts.add(new Vcpu(vcpus.length, id, n, first, affinity)));
       });
     }
-    this.timers = shop.parts.add(new XenTimers(shop.clock, cpus));
-    this.eventCheck = new EventCheck(shop.clock, this.wiring);
+    this.eventCheck = new EventCheck(clock, this.wiring, profile !== '3.4');
+    const raiseTimer = (cpu: Pcpu) => this.eventCheck.raiseSoftirq(cpu, this.timerSoftirq);
+    this.timers = shop.parts.add(new XenTimers(clock, cpus, profile, raiseTimer));
     this.callFunction = cpus.map((cpu) =>
-      shop.clock.task(`cpu${cpu.cpu}.call_function`, Priority.hardware, () => {
+      clock.task(`cpu${cpu.cpu}.call_function`, Priority.hardware, () => {
         cpu.lapic.accept(CALL_FUNCTION_VECTOR);
       }),
     );
-    const scheduler = options.profile === '3.4' ? new Credit(this) : new Credit2(this);
-    this.scheduler = shop.parts.add(scheduler);
-    this.slices = cpus.map((cpu) =>
-      this.timers.timer(`cpu${cpu.cpu}.slice`, (on) => on.raiseSoftirq(this.scheduleSoftirq)),
-    );
-    if (scheduler instanceof Credit) this.startTicks(scheduler);
-    this.singleshot = vcpus.map((v) =>
-      this.timers.timer(`${v.id}.singleshot`, (on) => this.timerEvent(v, on)),
-    );
-    this.channels = shop.parts.add(new EventChannels(this, { profile: options.profile }));
+    const { timers, eventCheck } = this;
+    const moved = (v: Vcpu) => this.channels.movePirqs(v.domain, v.vcpu);
+    this.sched = new Schedule({ clock, cpus, vcpus, profile, timers, eventCheck, weights, moved });
+    shop.parts.add(this.sched.scheduler);
+    this.singleshot = vcpus.map((v) => this.timers.timer((on) => this.timerEvent(v, on)));
+    this.channels = shop.parts.add(new EventChannels(this, { profile }));
     this.irqs = shop.parts.add(new PhysicalIrqs(this, options.gsis, options.irqs));
-    this.irqs.setupOwn(SERIAL_IRQ, SERIAL_VECTOR, (cpu) => this.serialInterrupt(cpu));
     this.kicked = vcpus.map(() => 0);
     this.fromXen = this.books.sourceOf('xen');
     this.fromTimer = this.books.sourceOf('xen timer');
     this.fromConsole = this.books.sourceOf('xen console');
     this.fromSerial = this.books.sourceOf('uart');
-    this.tpVirq = this.trace.point('send_guest_global_virq', 'virq');
-    this.tpPending = this.trace.point('evtchn_set_pending', 'dom', 'port');
-    this.tpCoalesced = this.trace.point('evtchn_already_pending', 'dom', 'port');
-    this.tpKick = this.trace.point('vcpu_kick', 'dom', 'vcpu', 'cpu');
-    this.tpWake = this.trace.point('vcpu_wake', 'dom', 'vcpu');
-    this.tpUpcall = this.trace.point('upcall', 'dom', 'vcpu');
-    this.tpTimer = this.trace.point('send_timer_event', 'dom', 'vcpu');
+    this.tpVirq = trace.point('send_guest_global_virq', 'virq');
+    this.tpPending = trace.point('evtchn_set_pending', 'dom', 'port');
+    this.tpCoalesced = trace.point('evtchn_already_pending', 'dom', 'port');
+    this.tpKick = trace.point('vcpu_kick', 'dom', 'vcpu', 'cpu');
+    this.tpWake = trace.point('vcpu_wake', 'dom', 'vcpu');
+    this.tpUpcall = trace.point('upcall', 'dom', 'vcpu');
+    this.tpTimer = trace.point('send_timer_event', 'dom', 'vcpu');
     shop.parts.add(this);
   }
 
@@ -168,14 +163,19 @@ export class Xen implements Hypervisor, EvtchnOutput, IrqHost, SchedulerHost, Pa
     return this.domains[id]!;
   }
 
+  /** NOW(). */
+  get now(): Ns {
+    return this.clock.now;
+  }
+
+  get scheduler(): Scheduler {
+    return this.sched.scheduler;
+  }
+
   /** The guests may run: every virtual CPU is woken once. */
   start(): void {
     this.running = true;
-    for (const v of this.vcpus) {
-      if (v.state !== 'offline') continue;
-      v.left = 0;
-      this.scheduler.wake(v);
-    }
+    for (const v of this.vcpus) if (v.state === 'offline') this.sched.start(v);
   }
 
   /** Who asks for an interrupt from now on is Xen itself. */
@@ -189,36 +189,47 @@ export class Xen implements Hypervisor, EvtchnOutput, IrqHost, SchedulerHost, Pa
   }
 
   /** ns16550_interrupt: the character is for dom0's console, told by VIRQ in the same journey. */
-  private serialInterrupt(cpu: Pcpu): void {
+  serialInterrupt(cpu: Pcpu): void {
     this.books.source = this.fromConsole;
-    this.trace.emit(this.tpVirq, cpu.time, this.books.journey, cpu.cpu, VIRQ_CONSOLE);
+    this.trace.emit(this.tpVirq, this.now, this.books.journey, cpu.cpu, VIRQ_CONSOLE);
     this.channels.globalVirq(VIRQ_CONSOLE);
   }
 
   // into Xen: interrupts and softirqs
 
+  acknowledged(cpu: Pcpu, vector: number): Ns {
+    switch (vector) {
+      case this.apicTimerVector:
+      case EVENT_CHECK_VECTOR:
+      case CALL_FUNCTION_VECTOR:
+        return timing.apicVector;
+      default:
+        return this.irqs.acknowledged(cpu, vector);
+    }
+  }
+
   interrupt(cpu: Pcpu, vector: number): void {
     switch (vector) {
-      case APIC_TIMER_VECTOR:
+      case this.apicTimerVector:
         cpu.lapic.eoi();
         cpu.raiseSoftirq(this.timerSoftirq);
         return;
       case EVENT_CHECK_VECTOR:
         cpu.lapic.eoi();
-        cpu.charge(timing.eventCheck);
         return;
       case CALL_FUNCTION_VECTOR:
         cpu.lapic.eoi();
-        this.irqs.flushReadyEoi(cpu);
+        this.irqs.setEoiReady(cpu);
         return;
       default:
         this.irqs.doIrq(cpu, vector);
     }
   }
 
+  /** The handlers of the others have nothing to do that is modelled; VCPU_KICK's never has. */
   softirq(cpu: Pcpu, nr: number): void {
     if (nr === this.timerSoftirq) this.timers.softirq(cpu);
-    else if (nr === this.scheduleSoftirq) this.scheduler.schedule(cpu);
+    else if (nr === this.sched.softirq) this.sched.schedule(cpu);
   }
 
   /** send_guest_pirq. */
@@ -229,9 +240,10 @@ export class Xen implements Hypervisor, EvtchnOutput, IrqHost, SchedulerHost, Pa
     this.books.discard(slot, 'unbound');
   }
 
-  eoiReady(cpu: Pcpu): void {
+  callSetEoiReady(cpu: Pcpu): void {
     const flight = this.callFunction[cpu.cpu]!;
-    if (!flight.queued) flight.at((this.wiring.here ?? cpu).time + timing.ipiFlight);
+    const { here } = this.wiring;
+    if (!flight.queued) flight.at((here ? here.time : this.now) + timing.ipiFlight);
   }
 
   // event channels, as they tell of themselves
@@ -239,8 +251,8 @@ export class Xen implements Hypervisor, EvtchnOutput, IrqHost, SchedulerHost, Pa
   pended(dom: number, port: number, outcome: PendOutcome): void {
     const domain = this.domains[dom]!;
     const { books, handing } = this;
-    const cpu = this.wiring.here;
-    cpu?.charge(timing.evtchnSetPending);
+    // do_IRQ has paid for it already
+    if (handing < 0) this.wiring.here?.charge(timing.evtchnSetPending);
     if (outcome === 'dropped') {
       if (handing >= 0) books.discard(handing, 'no event channel');
       else books.ignore(domain.destination(port), 'no event channel');
@@ -250,31 +262,28 @@ export class Xen implements Hypervisor, EvtchnOutput, IrqHost, SchedulerHost, Pa
     if (handing >= 0) books.move(handing, slot);
     else books.pend(slot, domain.destination(port));
     const point = outcome === 'pended' ? this.tpPending : this.tpCoalesced;
-    this.trace.emit(point, this.time, books.journey, cpu ? cpu.cpu : -1, dom, port);
+    this.trace.emit(point, this.now, books.journey, this.hereCpu, dom, port);
   }
 
   discarded(dom: number, port: number): void {
     this.books.discard(this.domains[dom]!.slot(port), 'closed');
   }
 
-  /** vcpu_kick by vcpu_mark_events_pending: awake and elsewhere, it is told by IPI; asleep, it is woken. */
+  /** vcpu_kick: asleep it is woken; on another CPU, even if it is about to leave it, that CPU is told. */
   kick(dom: number, vcpu: number): void {
     const v = this.domains[dom]!.vcpus[vcpu]!;
     this.kicked[v.index] = this.books.journey;
     if (!this.running) return;
-    if (v.state === 'blocked') {
-      this.unblock(v);
-      return;
-    }
-    if (v.state !== 'running' || v.cpu === this.wiring.here) return;
-    this.trace.emit(this.tpKick, this.time, this.books.journey, this.hereCpu, dom, vcpu, v.cpu.cpu);
-    this.eventCheck.send(v.cpu);
+    const onCpu = v.state === 'running';
+    this.unblock(v);
+    if (!onCpu || v.cpu === this.wiring.here) return;
+    this.trace.emit(this.tpKick, this.now, this.books.journey, this.hereCpu, dom, vcpu, v.cpu.cpu);
+    this.eventCheck.raiseSoftirq(v.cpu, this.kickSoftirq);
   }
 
   /** Xen ends a SCHEDOP_poll. */
   wake(dom: number, vcpu: number): void {
-    const v = this.domains[dom]!.vcpus[vcpu]!;
-    if (this.running && v.state === 'blocked') this.unblock(v);
+    this.unblock(this.domains[dom]!.vcpus[vcpu]!);
   }
 
   xenConsumer(): void {
@@ -283,6 +292,7 @@ export class Xen implements Hypervisor, EvtchnOutput, IrqHost, SchedulerHost, Pa
 
   pirqBind(dom: number, pirq: number): number {
     const irq = this.irqOf(dom, pirq);
+    if (irq < 0) return -EINVAL;
     this.irqs.bind(irq, this.domains[dom]!.vcpus[0]!.cpu.cpu);
     return 0;
   }
@@ -295,9 +305,9 @@ export class Xen implements Hypervisor, EvtchnOutput, IrqHost, SchedulerHost, Pa
     this.irqs.setAffinity(this.irqOf(dom, pirq), this.domains[dom]!.vcpus[vcpu]!.cpu.cpu);
   }
 
-  /** domain_pirq_to_irq. */
+  /** domain_pirq_to_irq; -1 for none. */
   irqOf(dom: number, pirq: number): number {
-    return this.irqs.descs.findIndex((d) => d?.domain === dom && d.pirq === pirq);
+    return this.irqs.table.irqOf(dom, pirq);
   }
 
   // timers of the guests
@@ -312,25 +322,8 @@ export class Xen implements Hypervisor, EvtchnOutput, IrqHost, SchedulerHost, Pa
   /** vcpu_singleshot_timer_fn: send_timer_event. */
   private timerEvent(v: Vcpu, on: Pcpu): void {
     const journey = this.books.begin(this.fromTimer);
-    this.trace.emit(this.tpTimer, on.time, journey, on.cpu, v.domain, v.vcpu);
+    this.trace.emit(this.tpTimer, this.now, journey, on.cpu, v.domain, v.vcpu);
     this.channels.vcpuVirq(v.domain, v.vcpu, VIRQ_TIMER);
-  }
-
-  // the scheduler's wishes
-
-  tickle(cpu: Pcpu): void {
-    this.eventCheck.raiseSoftirq(cpu, this.scheduleSoftirq);
-  }
-
-  setSlice(cpu: Pcpu, until: Ns | undefined): void {
-    const timer = this.slices[cpu.cpu]!;
-    if (until === undefined) timer.stop();
-    else timer.set(cpu, until);
-  }
-
-  /** evtchn_move_pirqs: physical interrupts follow the virtual CPU they notify. */
-  moved(v: Vcpu): void {
-    this.channels.movePirqs(v.domain, v.vcpu);
   }
 
   // out of Xen, into the guest
@@ -345,34 +338,22 @@ export class Xen implements Hypervisor, EvtchnOutput, IrqHost, SchedulerHost, Pa
     return true;
   }
 
-  block(v: Vcpu): boolean {
+  /** vcpu_block_enable_events: events are looked for after blocking, so that none is slept through. */
+  block(v: Vcpu): void {
     const info = this.domains[v.domain]!.shared.vcpus[v.vcpu]!;
     info.upcallMask = 0;
-    return info.upcallPending === 0;
+    if (info.upcallPending === 0) this.sched.block(v);
   }
 
-  poll(v: Vcpu, port: number): boolean {
-    return this.channels.poll(v.domain, v.vcpu, [port]).blocks;
+  poll(v: Vcpu, port: number): void {
+    if (this.channels.poll(v.domain, v.vcpu, [port]).blocks) this.sched.block(v);
   }
 
+  /** vcpu_unblock. */
   private unblock(v: Vcpu): void {
-    v.state = 'runnable';
-    this.trace.emit(this.tpWake, this.time, this.books.journey, this.hereCpu, v.domain, v.vcpu);
-    this.scheduler.wake(v);
-  }
-
-  private startTicks(scheduler: Credit): void {
-    for (const cpu of this.cpus) {
-      const tick = this.timers.timer(`cpu${cpu.cpu}.tick`, (on) => {
-        scheduler.tick(on);
-        tick.set(on, this.clock.now + TICK);
-      });
-      tick.set(cpu, TICK);
-    }
-  }
-
-  private get time(): Ns {
-    return this.wiring.here ? this.wiring.here.time : this.clock.now;
+    if (!v.blocked) return;
+    this.trace.emit(this.tpWake, this.now, this.books.journey, this.hereCpu, v.domain, v.vcpu);
+    this.sched.unblock(v);
   }
 
   private get hereCpu(): number {
@@ -380,13 +361,24 @@ export class Xen implements Hypervisor, EvtchnOutput, IrqHost, SchedulerHost, Pa
   }
 
   save(): Plain {
-    return { running: this.running, upcalls: this.upcalls, kicked: this.kicked };
+    return {
+      running: this.running,
+      upcalls: this.upcalls,
+      kicked: [...this.kicked],
+      eventChecks: this.eventCheck.save(),
+    };
   }
 
   restore(state: Plain): void {
-    const s = state as { running: boolean; upcalls: number; kicked: number[] };
+    const s = state as {
+      running: boolean;
+      upcalls: number;
+      kicked: number[];
+      eventChecks: [number, number];
+    };
     this.running = s.running;
     this.upcalls = s.upcalls;
     this.kicked = [...s.kicked];
+    this.eventCheck.restore(s.eventChecks);
   }
 }

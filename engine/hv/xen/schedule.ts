@@ -1,0 +1,123 @@
+/**
+ * What is the same under every scheduler (xen/common/sched/core.c of 4.17, xen/common/schedule.c of 3.4): the
+ * scheduling softirq, the timer that ends a turn, waking and going to sleep.
+ */
+import type { Clock, Ns } from '../../core/clock.ts';
+import { ACCOUNTING, Credit, TICK } from '../credit.ts';
+import { Credit2 } from '../credit2.ts';
+import type { Pcpu, Vcpu } from '../pcpu.ts';
+import { DEFAULT_WEIGHT, type Scheduler, type SchedulerHost } from '../scheduler.ts';
+import { type EventCheck, softirqNumber, type XenProfile } from './softirq.ts';
+import type { XenTimer, XenTimers } from './timer.ts';
+
+export interface ScheduleWiring {
+  readonly clock: Clock;
+  readonly cpus: readonly Pcpu[];
+  readonly vcpus: readonly Vcpu[];
+  readonly profile: XenProfile;
+  readonly timers: XenTimers;
+  readonly eventCheck: EventCheck;
+  /** share of the CPUs by domain; 256 where there is none */
+  readonly weights: readonly (number | undefined)[];
+  /** about to run on another CPU than before */
+  moved(v: Vcpu): void;
+}
+
+export class Schedule implements SchedulerHost {
+  readonly cpus: readonly Pcpu[];
+  readonly vcpus: readonly Vcpu[];
+  readonly scheduler: Scheduler;
+  /** SCHEDULE_SOFTIRQ */
+  readonly softirq: number;
+  /** per CPU: end of the turn (s_timer) */
+  private readonly slices: XenTimer[];
+  /** credit: per CPU, the tick */
+  private readonly ticks: XenTimer[];
+
+  constructor(private readonly wiring: ScheduleWiring) {
+    const { cpus, vcpus, profile, timers } = wiring;
+    this.cpus = cpus;
+    this.vcpus = vcpus;
+    this.softirq = softirqNumber(profile, 'SCHEDULE');
+    this.slices = cpus.map(() => timers.timer((on) => on.raiseSoftirq(this.softirq)));
+    if (profile === '3.4') {
+      const credit = new Credit(this);
+      this.scheduler = credit;
+      this.ticks = this.startTicks(credit);
+    } else {
+      this.scheduler = new Credit2(this);
+      this.ticks = [];
+    }
+  }
+
+  /** csched_start_tickers: the accounting is done on the first CPU, idle or not. */
+  private startTicks(credit: Credit): XenTimer[] {
+    const { timers, cpus } = this.wiring;
+    const accounting = timers.timer((on) => {
+      credit.account();
+      accounting.set(on, this.now + ACCOUNTING);
+    });
+    accounting.set(cpus[0]!, ACCOUNTING);
+    return cpus.map(({ cpu }) =>
+      timers.timer((on) => {
+        credit.tick(on);
+        this.ticks[cpu]!.set(on, this.now + TICK);
+      }),
+    );
+  }
+
+  // the softirq
+
+  /** schedule(). An idle CPU does not tick (sched_tick_suspend, sched_tick_resume). */
+  schedule(cpu: Pcpu): void {
+    this.scheduler.schedule(cpu);
+    const tick = this.ticks[cpu.cpu];
+    if (!tick) return;
+    if (!cpu.current) tick.stop();
+    else if (tick.expires === undefined) tick.set(cpu, this.now + TICK - (this.now % TICK));
+  }
+
+  get now(): Ns {
+    return this.wiring.clock.now;
+  }
+
+  weightOf(domain: number): number {
+    return this.wiring.weights[domain] ?? DEFAULT_WEIGHT;
+  }
+
+  tickle(cpu: Pcpu): void {
+    this.wiring.eventCheck.raiseSoftirq(cpu, this.softirq);
+  }
+
+  setSlice(cpu: Pcpu, until: Ns | undefined): void {
+    const timer = this.slices[cpu.cpu]!;
+    if (until === undefined) timer.stop();
+    else timer.set(cpu, until);
+  }
+
+  moved(v: Vcpu): void {
+    this.wiring.moved(v);
+  }
+
+  // sleeping and waking
+
+  /** The domain is unpaused: its virtual CPUs begin. */
+  start(v: Vcpu): void {
+    v.left = 0;
+    v.state = 'runnable';
+    this.scheduler.wake(v);
+  }
+
+  /** vcpu_block, do_poll: it keeps its CPU until the softirq has run. */
+  block(v: Vcpu): void {
+    v.blocked = true;
+    v.cpu.raiseSoftirq(this.softirq);
+  }
+
+  /** vcpu_unblock, vcpu_wake, of one that has blocked. */
+  unblock(v: Vcpu): void {
+    v.blocked = false;
+    if (v.state === 'blocked') v.state = 'runnable';
+    this.scheduler.wake(v);
+  }
+}
