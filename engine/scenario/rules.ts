@@ -19,7 +19,7 @@ const XENS_PINS: ReadonlyMap<number, string> = new Map([
 ]);
 /**
  * Vectors that Xen has for messages and for pins above the 8259s' 16: 192 (30 to ef; on 3.4 20 to df), but not
- * those of two system calls and of 13 pins below 16. More than 8 CPUs change nothing here.
+ * those of two system calls and of 13 pins below 16.
  */
 const MOST_INTERRUPTS = 177;
 const LEGACY_PINS = 16;
@@ -118,7 +118,10 @@ function checkPins(s: Scenario, wrong: Wrong): void {
     interrupts += messagesOf(d);
   });
   if (interrupts > MOST_INTERRUPTS) {
-    wrong(['dom0', 'devices'], `${interrupts} messages and pins above ${LEGACY_PINS - 1}, expected at most ${MOST_INTERRUPTS} in all`);
+    wrong(
+      ['dom0', 'devices'],
+      `${interrupts} messages and pins above ${LEGACY_PINS - 1}, expected at most ${MOST_INTERRUPTS} in all`,
+    );
   }
 }
 
