@@ -246,6 +246,31 @@ describe('threads', () => {
     expect(rig.log).toEqual(['a', 'b', 'sleeper', 'compute']);
   });
 
+  test('saved and restored at any moment, a preempted thread goes on where it was', () => {
+    const ends = [false, true].map((restoring) => {
+      const rig = new KernelRig();
+      const compute = computing(rig, 'compute', 1e6);
+      const sleeper = computing(rig, 'sleeper', 1_000);
+      const a = rig.channel('a', 1_000, () => compute());
+      const b = rig.channel('b', 1_000, () => sleeper());
+      const [cpu] = rig.kernel.cpus as [(typeof rig.kernel.cpus)[0]];
+      let end = 0;
+      const look = () => {
+        if (restoring) cpu.restore(JSON.parse(JSON.stringify(cpu.save())));
+        if (end === 0 && rig.log.includes('compute')) end = cpu.now;
+      };
+      const looks = Array.from({ length: 30_000 }, (_, i) => [1e5 + i * 50, look] as const);
+      const sends = [[1e5, () => rig.send(a)] as const, [5e5, () => rig.send(b)] as const];
+      rig.run(
+        2e6,
+        [...looks, ...sends].sort((x, y) => x[0] - y[0]),
+      );
+      expect(rig.log).toEqual(['a', 'b', 'sleeper', 'compute']);
+      return end;
+    });
+    expect(ends[1]).toBe(ends[0]);
+  });
+
   test('threads that compute take turns', () => {
     const rig = new KernelRig();
     const [x, y] = ['x', 'y'].map((name) => computing(rig, name, 100_000, 3));

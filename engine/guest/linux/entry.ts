@@ -33,7 +33,7 @@ interface Frame {
   kind: number;
   /** thread, irq or softirq */
   arg: number;
-  /** HANDLER: which action; THREAD: OVER or MORE */
+  /** HANDLER: which action; SWITCH: time left of the thread's step; THREAD: OVER or MORE */
   nth: number;
   left: Ns;
 }
@@ -266,6 +266,8 @@ export class LinuxCpu implements GuestEntry, Part {
       const [thread] = this.runq.splice(Math.max(0, woken), 1) as [Thread];
       for (const other of this.runq) other.waits = true;
       this.push(SWITCH, thread.index);
+      this.top.nth = thread.left;
+      thread.left = 0;
       this.kernel.time.busy(this);
       this.vcpu.run(timing.threadSwitch);
       return;
@@ -290,8 +292,8 @@ export class LinuxCpu implements GuestEntry, Part {
       else this.stepOver(frame);
       return;
     }
-    const rest = thread.left;
-    thread.left = 0;
+    const rest = frame.nth;
+    frame.nth = 0;
     this.vcpu.run(rest > 0 ? rest : thread.work.cost(this));
   }
 
