@@ -1,0 +1,209 @@
+/** The credit scheduler of Xen 3.4: boost, ticks, accounting, and who takes what from whom. */
+import { describe, expect, test } from 'vitest';
+import { ms, seconds, us } from '../../engine/core/clock.ts';
+import type { Credit } from '../../engine/hv/credit.ts';
+import { HvRig, type RigDomain } from '../support/hv-rig.ts';
+
+const BOOST = 0;
+const UNDER = -1;
+const OVER = -2;
+const TIMER_VECTOR = 'f9';
+
+const on = (...cpus: number[]): RigDomain => ({ vcpus: [cpus] });
+
+/** The first domains compute for ever, the others sleep until woken and then take a turn of `work`. */
+function rigOf(domains: readonly RigDomain[], computing: number, cpus = 2, work = us(20)): HvRig {
+  const rig = new HvRig({ profile: '3.4', cpus, domains });
+  domains.forEach((_, id) => {
+    const guest = rig.guest(id);
+    if (id < computing) {
+      guest.compute(us(100));
+      return;
+    }
+    let awake = true;
+    guest.next = () => {
+      awake = !awake;
+      if (awake) guest.v.run(work);
+      else guest.v.block();
+    };
+  });
+  return rig.start();
+}
+
+const scheduler = (rig: HvRig) => rig.xen.scheduler as Credit;
+const priority = (rig: HvRig, domain: number) => scheduler(rig).priorityOf(rig.guest(domain).v);
+const credit = (rig: HvRig, domain: number) => scheduler(rig).creditOf(rig.guest(domain).v);
+
+/** When the domain runs again after it is woken now. */
+function wakeToRun(rig: HvRig, domain: number): number {
+  const from = rig.clock.now;
+  const { v } = rig.guest(domain);
+  rig.xen.wake(domain, 0);
+  while (v.state !== 'running') rig.clock.step();
+  return rig.clock.now - from;
+}
+
+/** One that has used far more than its share, and shares in the next accounting. */
+function overdraw(rig: HvRig, domain: number): void {
+  const state = scheduler(rig).save() as { credit: number[]; priority: number[]; active: number[][] };
+  const { index } = rig.guest(domain).v;
+  const credit = state.credit.with(index, -280);
+  const priority = state.priority.with(index, OVER);
+  const active = [[domain, index], ...state.active.filter(([id]) => id !== domain)];
+  scheduler(rig).restore({ ...state, credit, priority, active });
+}
+
+describe('boost', () => {
+  test('who wakes with credit left preempts a computing one within microseconds', () => {
+    const rig = rigOf([on(0), on(0)], 1, 1);
+    // the first tick ends the boost of the beginning
+    rig.run(ms(11));
+    for (let i = 0; i < 20; i++) {
+      rig.run(ms(7));
+      expect(wakeToRun(rig, 1)).toBeLessThan(us(5));
+    }
+  });
+
+  test('it is boosted while it waits and runs', () => {
+    const rig = rigOf([on(0), on(0)], 1, 1);
+    rig.run(ms(17));
+    rig.xen.wake(1, 0);
+    expect(priority(rig, 1)).toBe(BOOST);
+    expect(priority(rig, 0)).toBeLessThan(BOOST);
+  });
+
+  test('a tick that finds it running ends the boost and takes 100 credits', () => {
+    const rig = rigOf([on(0), on(0)], 1, 1, ms(12));
+    rig.run(ms(31));
+    wakeToRun(rig, 1);
+    const before = credit(rig, 1);
+    expect(priority(rig, 1)).toBe(BOOST);
+    rig.clock.runUntil(ms(40.5));
+    expect([priority(rig, 1), credit(rig, 1)]).toEqual([UNDER, before - 100]);
+  });
+
+  test('who is over its share is not boosted: it waits behind those with credit', () => {
+    const rig = rigOf([on(0), on(0)], 1, 1);
+    rig.run(ms(35));
+    overdraw(rig, 1);
+    expect(wakeToRun(rig, 1)).toBeGreaterThan(ms(5));
+  });
+
+  test('two that are boosted do not disturb one another', () => {
+    const rig = rigOf([on(0), on(0)], 0, 1, ms(2));
+    rig.run(ms(5));
+    rig.xen.wake(0, 0);
+    rig.run(us(100));
+    const from = rig.clock.now;
+    rig.xen.wake(1, 0);
+    while (rig.guest(1).v.state !== 'running') rig.clock.step();
+    expect(rig.clock.now - from).toBeGreaterThan(ms(1.8));
+  });
+});
+
+describe('turns and ticks', () => {
+  test('a turn lasts 30 ms', () => {
+    const rig = rigOf([on(0), on(0)], 2, 1);
+    rig.run(seconds(1));
+    const starts: number[] = [];
+    for (const { point, time } of rig.shop.trace.records())
+      if (point.name === 'sched_switch') starts.push(time);
+    const turns = starts.slice(2).map((at, i) => at - starts[i + 1]!);
+    for (const turn of turns) expect(Math.abs(turn - ms(30))).toBeLessThan(us(60));
+  });
+
+  test('every CPU that is busy ticks every 10 ms, an idle one does not tick', () => {
+    const rig = rigOf([on(1)], 1);
+    const counts = rig.countInterrupts();
+    rig.run(seconds(1));
+    expect(counts.get(`1:${TIMER_VECTOR}`)).toBeGreaterThan(95);
+    // the accounting's timer, every 30 ms
+    expect(counts.get(`0:${TIMER_VECTOR}`)).toBeLessThan(40);
+    expect(rig.cpus[0]!.idleTime()).toBeGreaterThan(seconds(0.999));
+  });
+});
+
+describe('accounting', () => {
+  test('credits stay within a turn of 300 below nothing and above', () => {
+    const rig = rigOf([on(0, 1), on(0, 1), on(0, 1), on(0), on(1)], 4);
+    for (let i = 0; i < 1_000; i++) {
+      rig.run(us(3_370));
+      if (i % 3 === 0) rig.xen.wake(4, 0);
+      for (let id = 0; id < 5; id++) {
+        // between two accountings a runner pays three ticks more
+        expect(credit(rig, id)).toBeGreaterThanOrEqual(-600);
+        expect(credit(rig, id)).toBeLessThanOrEqual(300);
+      }
+    }
+  });
+
+  test('who was never seen running gets none', () => {
+    const rig = rigOf([on(0), on(1)], 1);
+    rig.run(seconds(1));
+    expect(credit(rig, 1)).toBe(0);
+  });
+
+  test('with the CPU for itself a computing one keeps its credit', () => {
+    const rig = rigOf([on(0)], 1, 1);
+    rig.run(seconds(2));
+    expect(priority(rig, 0)).toBe(UNDER);
+  });
+
+  test('whose share is less than it uses goes over it', () => {
+    const rig = rigOf([on(0), on(0)], 2, 1);
+    const seen = new Set<number>();
+    rig.run(ms(100));
+    for (let i = 0; i < 300; i++) {
+      rig.run(ms(3.3));
+      seen.add(priority(rig, 0));
+    }
+    expect([...seen].sort()).toEqual([UNDER, OVER].sort());
+  });
+});
+
+describe('balancing', () => {
+  test('an idle CPU takes who waits on a busy one', () => {
+    const rig = rigOf([on(0), on(0, 1)], 2);
+    rig.run(ms(1));
+    expect(rig.guest(1).v.cpu.cpu).toBe(1);
+    rig.run(ms(100));
+    expect(rig.ran(1)).toBeGreaterThan(ms(99));
+  });
+
+  test('one that wakes on a busy CPU without being better tells the idle ones', () => {
+    const rig = rigOf([on(0), on(0, 1)], 1, 2, ms(1));
+    rig.run(ms(1));
+    const { v } = rig.guest(1);
+    // as good as the runner: not boosted, since it is over its share
+    overdraw(rig, 0);
+    overdraw(rig, 1);
+    v.cpu = rig.cpus[0]!;
+    expect(wakeToRun(rig, 1)).toBeLessThan(us(5));
+    expect(v.cpu.cpu).toBe(1);
+  });
+
+  test('a CPU about to run one without credit looks at its peers first', () => {
+    const rig = rigOf([on(0), on(1), on(0, 1)], 3);
+    rig.run(seconds(5));
+    // the third one is taken to and fro, and gets its part of both
+    expect(new Set(rig.guest(2).log.map((l) => l.cpu))).toEqual(new Set([0, 1]));
+    expect(rig.ran(2) / rig.clock.now).toBeGreaterThan(0.6);
+  });
+
+  test('nothing is taken to a CPU that the affinity excludes', () => {
+    const rig = rigOf([on(0), on(0)], 2);
+    rig.run(seconds(1));
+    expect(rig.cpus[1]!.idleTime()).toBeGreaterThan(seconds(0.999));
+  });
+});
+
+test('its state travels as plain data', () => {
+  const rig = rigOf([on(0, 1), on(0, 1), on(0, 1)], 3);
+  rig.run(ms(333));
+  const saved = JSON.parse(JSON.stringify(rig.xen.scheduler.save()));
+  const copy = rigOf([on(0, 1), on(0, 1), on(0, 1)], 3);
+  copy.xen.scheduler.restore(saved);
+  expect(copy.xen.scheduler.save()).toEqual(saved);
+  rig.run(ms(50));
+  expect(copy.xen.scheduler.save()).toEqual(saved);
+});
