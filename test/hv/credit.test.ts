@@ -56,8 +56,8 @@ function overdraw(rig: HvRig, domain: number): void {
 describe('boost', () => {
   test('who wakes with credit left preempts a computing one within microseconds', () => {
     const rig = rigOf([on(0), on(0)], 1, 1);
-    // the first tick ends the boost of the beginning
-    rig.run(ms(11));
+    // both have had their first turn
+    rig.run(ms(45));
     for (let i = 0; i < 20; i++) {
       rig.run(ms(7));
       expect(wakeToRun(rig, 1)).toBeLessThan(us(5));
@@ -155,7 +155,7 @@ describe('accounting', () => {
     rig.run(ms(100));
     for (let i = 0; i < 300; i++) {
       rig.run(ms(3.3));
-      seen.add(priority(rig, 0));
+      seen.add(priority(rig, 0)).add(priority(rig, 1));
     }
     expect([...seen].sort()).toEqual([UNDER, OVER].sort());
   });
