@@ -86,9 +86,10 @@ export class FrontRing implements Part {
     return this.waiting > 0;
   }
 
-  /** netfront's way: to be notified when half of what is under way has come back. */
-  askForHalf(): void {
+  /** To be notified when half of what is under way has come back; true if a response is there already. */
+  askForHalf(): boolean {
     this.shared.rspEvent = this.rspCons + ((this.shared.reqProd - this.rspCons) >> 1) + 1;
+    return this.waiting > 0;
   }
 
   save(): Plain {
@@ -121,6 +122,11 @@ export class BackRing implements Part {
 
   response(content: number): void {
     this.shared.slots[this.rspProd++ % this.shared.size] = content;
+  }
+
+  /** Every request that was taken has its response. */
+  get allAnswered(): boolean {
+    return this.rspProd === this.reqCons;
   }
 
   /** RING_PUSH_RESPONSES_AND_CHECK_NOTIFY: true if the frontend wants to hear of them. */

@@ -20,6 +20,7 @@ export interface DiskHardware {
   done(queue: number): number;
 }
 
+const BLOCK_SOFTIRQ = 4;
 const COMMAND = { submit: 1_500, complete: 1_200 } as const;
 
 interface Command {
@@ -63,17 +64,24 @@ export class DiskDriver implements Disk, Part {
       run: (cpu) => {
         for (const command of this.hardware.reap(queue)) {
           const { cpu: origin } = this.commands.get(command)!;
-          if (origin === cpu.cpu) this.finish(cpu, command);
+          if (origin === cpu.cpu) this.finishHere(cpu, command);
           else this.kernel.calls.single(origin, command, this.callback, cpu);
         }
       },
     };
   }
 
+  /** Where the device has one queue, or the kernel is old, the softirq finishes requests. */
+  private finishHere(cpu: LinuxCpu, command: number): void {
+    if (this.hardware.queues === 1 || this.kernel.profile.numbering === 'bindcount') {
+      cpu.raiseSoftirq(BLOCK_SOFTIRQ);
+    }
+    this.finish(cpu, command);
+  }
+
   private finish(cpu: LinuxCpu, command: number): void {
     const { owner, tag } = this.commands.get(command)!;
     this.commands.delete(command);
-    cpu.raiseSoftirq(4);
     this.owners[owner]!(cpu, tag);
   }
 

@@ -24,11 +24,18 @@ export interface NicHardware {
 }
 
 const PACKET = 700;
+/** descriptors of the send ring (E1000_DEFAULT_TXD), and packets that wait in front of it (txqueuelen) */
+const TX_RING = 256;
+const TX_QUEUE_LEN = 1_000;
 
 export class NicDriver implements Part {
   readonly id: string;
   private readonly napi: Napi;
   delivered = 0;
+  dropped = 0;
+  /** in the card's ring, and in front of it */
+  private inRing = 0;
+  private queue: number[] = [];
 
   /** @param deliver the bridge's decision for a packet from the wire */
   constructor(
@@ -60,22 +67,33 @@ export class NicDriver implements Part {
 
   readonly txInterrupt: Work = {
     cost: () => PACKET * (1 + this.card.sentWaiting),
-    run: () => {
-      this.card.reapSent();
-    },
+    run: () => this.cleanTx(),
   };
 
   /** One interrupt for both directions. */
   readonly interrupt: Work = {
     cost: () => PACKET,
     run: (cpu) => {
-      this.card.reapSent();
+      this.cleanTx();
       if (this.card.received > 0) this.rxInterrupt.run(cpu);
     },
   };
 
   xmit(packet: number): void {
+    if (this.inRing < TX_RING) this.send(packet);
+    else if (this.queue.length < TX_QUEUE_LEN) this.queue.push(packet);
+    else this.dropped++;
+  }
+
+  private send(packet: number): void {
+    this.inRing++;
     this.card.send(packet);
+  }
+
+  /** e1000_clean_tx_irq: room in the ring for those that wait. */
+  private cleanTx(): void {
+    this.inRing -= this.card.reapSent();
+    while (this.queue.length > 0 && this.inRing < TX_RING) this.send(this.queue.shift()!);
   }
 
   private poll(cpu: LinuxCpu, budget: number): number {
@@ -88,10 +106,12 @@ export class NicDriver implements Part {
   }
 
   save(): Plain {
-    return this.delivered;
+    return { numbers: [this.delivered, this.dropped, this.inRing], queue: this.queue };
   }
 
   restore(state: Plain): void {
-    this.delivered = state as number;
+    const s = state as { numbers: [number, number, number]; queue: number[] };
+    [this.delivered, this.dropped, this.inRing] = s.numbers;
+    this.queue = [...s.queue];
   }
 }

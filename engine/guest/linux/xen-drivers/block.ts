@@ -2,6 +2,9 @@
  * The split block driver (drivers/block/xen-blkfront.c, drivers/block/xen-blkback): one ring of each end. The
  * frontend puts requests, the backend's thread hands them to the real disk and answers as they complete, in
  * whatever order.
+ *
+ * A pvops backend asks to be notified as soon as it has taken all requests. Those of the older trees look for
+ * new ones with each answer instead, and ask only when the last one is given: a busy frontend notifies less.
  */
 import { BackRing, FrontRing, type SharedRing } from '../../../abi/ring.ts';
 import type { Part, Plain } from '../../../core/state.ts';
@@ -89,6 +92,7 @@ export class BlkBack implements Part {
   private readonly ring: BackRing;
   private readonly thread: Thread;
   private readonly owner: number;
+  private readonly asksAtTheEnd: boolean;
   private eoiPending = false;
 
   constructor(
@@ -99,6 +103,7 @@ export class BlkBack implements Part {
     private readonly disk: Disk,
   ) {
     this.id = `${kernel.id}.blkback.${name}`;
+    this.asksAtTheEnd = kernel.profile.numbering === 'bindcount';
     this.ring = kernel.init.parts.add(new BackRing(shared));
     this.owner = disk.owner((cpu, tag) => this.done(cpu, tag));
     this.thread = kernel.thread(name, threadCpu, {
@@ -124,7 +129,7 @@ export class BlkBack implements Part {
       any = true;
       this.disk.submit(cpu, this.owner, this.ring.request());
     }
-    if (this.ring.finalCheck()) return true;
+    if (!this.asksAtTheEnd && this.ring.finalCheck()) return true;
     if (this.eoiPending) {
       this.eoiPending = false;
       this.kernel.events.late.eoi(this.port, !any, cpu.cpu);
@@ -135,7 +140,13 @@ export class BlkBack implements Part {
   /** make_response. */
   private done(cpu: LinuxCpu, tag: number): void {
     this.ring.response(tag);
-    if (this.ring.push()) this.kernel.hypercalls(cpu.cpu).send(this.port);
+    const notify = this.ring.push();
+    if (this.asksAtTheEnd && this.moreRequests()) this.kernel.wake(this.thread, cpu);
+    if (notify) this.kernel.hypercalls(cpu.cpu).send(this.port);
+  }
+
+  private moreRequests(): boolean {
+    return this.ring.allAnswered ? this.ring.finalCheck() : this.ring.waiting > 0;
   }
 
   save(): Plain {

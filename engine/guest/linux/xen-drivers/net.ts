@@ -42,6 +42,13 @@ export interface NetRings {
 export type Receiver = (cpu: LinuxCpu, packet: number) => void;
 
 const PACKET = { front: 900, back: 1_100 } as const;
+/** a sent packet's buffer is given back */
+const FREE_BUFFER = 120;
+
+/** Slots that the tx ring keeps free for a packet in pieces: XEN_NETIF_NR_SLOTS_MIN and one more. */
+const TX_RESERVE = 19;
+/** txqueuelen of an Ethernet device: packets that wait in front of a full ring */
+const TX_QUEUE_LEN = 1_000;
 
 export class NetFront implements Part {
   readonly id: string;
@@ -50,6 +57,12 @@ export class NetFront implements Part {
   private readonly tx: FrontRing;
   private readonly rx: FrontRing;
   private readonly napi: Napi;
+  /** until 4.10: notified only when half of the packets under way have been sent */
+  private readonly asksForHalf: boolean;
+  /** responses that were seen and not yet taken: an event that brings no more is spurious */
+  private unconsumed = 0;
+  /** packets that found the tx ring full */
+  private queue: number[] = [];
   received = 0;
   sent = 0;
   dropped = 0;
@@ -61,6 +74,7 @@ export class NetFront implements Part {
     rings: NetRings,
   ) {
     this.id = `${kernel.id}.netfront.${name}`;
+    this.asksForHalf = kernel.profile.numbering === 'bindcount';
     const { parts } = kernel.init;
     this.tx = parts.add(new FrontRing(rings.tx));
     this.rx = parts.add(new FrontRing(rings.rx));
@@ -75,10 +89,10 @@ export class NetFront implements Part {
 
   /** xennet_tx_interrupt: sent buffers come back. */
   readonly txInterrupt: Work = {
-    cost: () => PACKET.front,
+    cost: () => PACKET.front + FREE_BUFFER * this.tx.waiting,
     run: (cpu) => {
-      const spurious = !this.collect();
-      this.kernel.events.late.eoi(this.txPort, spurious, cpu.cpu);
+      const work = this.handleTx(cpu);
+      this.kernel.events.late.eoi(this.txPort, !work, cpu.cpu);
     },
   };
 
@@ -86,31 +100,26 @@ export class NetFront implements Part {
   readonly rxInterrupt: Work = {
     cost: () => PACKET.front,
     run: (cpu) => {
-      const spurious = this.rx.waiting === 0;
-      if (!spurious) this.kernel.napi.schedule(cpu, this.napi);
-      this.kernel.events.late.eoi(this.rxPort, spurious, cpu.cpu);
+      const work = this.handleRx(cpu);
+      this.kernel.events.late.eoi(this.rxPort, !work, cpu.cpu);
     },
   };
 
-  /** Both rings behind one event channel. */
+  /** xennet_interrupt: both rings behind one event channel. */
   readonly interrupt: Work = {
-    cost: () => PACKET.front,
+    cost: () => PACKET.front + FREE_BUFFER * this.tx.waiting,
     run: (cpu) => {
-      this.collect();
-      if (this.rx.waiting > 0) this.kernel.napi.schedule(cpu, this.napi);
+      const sent = this.handleTx(cpu);
+      const received = this.handleRx(cpu);
+      this.kernel.events.late.eoi(this.txPort, !sent && !received, cpu.cpu);
     },
   };
 
-  /** xennet_start_xmit. */
+  /** xennet_start_xmit, behind the queue of the device. */
   xmit(cpu: LinuxCpu, packet: number): void {
-    if (this.tx.full) this.collect();
-    if (this.tx.full) {
-      this.dropped++;
-      return;
-    }
-    this.tx.request(packet);
-    this.sent++;
-    if (this.tx.push()) this.kernel.hypercalls(cpu.cpu).send(this.txPort);
+    if (this.queue.length === 0 && this.slotAvailable) this.send(cpu, packet);
+    else if (this.queue.length < TX_QUEUE_LEN) this.queue.push(packet);
+    else this.dropped++;
   }
 
   /** xennet_alloc_rx_buffers: every free slot of the rx ring becomes a buffer to fill. */
@@ -119,34 +128,74 @@ export class NetFront implements Part {
     if (this.rx.push() && cpu) this.kernel.hypercalls(cpu.cpu).send(this.rxPort);
   }
 
+  /** netfront_tx_slot_available. */
+  private get slotAvailable(): boolean {
+    return this.tx.free > TX_RESERVE;
+  }
+
+  private send(cpu: LinuxCpu, packet: number): void {
+    this.tx.request(packet);
+    this.sent++;
+    if (this.tx.push()) this.kernel.hypercalls(cpu.cpu).send(this.txPort);
+    this.collect();
+  }
+
+  private handleTx(cpu: LinuxCpu): boolean {
+    const work = this.collect();
+    // netif_tx_wake_queue
+    while (this.queue.length > 0 && this.slotAvailable) this.send(cpu, this.queue.shift()!);
+    return work;
+  }
+
+  private handleRx(cpu: LinuxCpu): boolean {
+    const { waiting } = this.rx;
+    const more = waiting > this.unconsumed;
+    this.unconsumed = waiting;
+    if (waiting > 0) this.kernel.napi.schedule(cpu, this.napi);
+    return more;
+  }
+
+  /** xennet_poll. */
   private poll(cpu: LinuxCpu, budget: number): number {
     let n = 0;
     for (; n < budget && this.rx.waiting > 0; n++) {
       this.received++;
       this.receiver(cpu, this.rx.response());
     }
+    this.unconsumed = this.rx.waiting;
     this.fill(cpu);
     return n;
   }
 
+  /** xennet_tx_buf_gc: true if any buffer came back. */
   private collect(): boolean {
     let any = false;
-    for (; this.tx.waiting > 0; any = true) this.tx.response();
-    this.tx.askForHalf();
+    do {
+      for (; this.tx.waiting > 0; any = true) this.tx.response();
+    } while (this.asksForHalf ? this.tx.askForHalf() : this.tx.finalCheck());
     return any;
   }
 
   save(): Plain {
-    return [this.received, this.sent, this.dropped];
+    return { counts: [this.received, this.sent, this.dropped, this.unconsumed], queue: this.queue };
   }
 
   restore(state: Plain): void {
-    [this.received, this.sent, this.dropped] = state as [number, number, number];
+    const s = state as { counts: [number, number, number, number]; queue: number[] };
+    [this.received, this.sent, this.dropped, this.unconsumed] = s.counts;
+    this.queue = [...s.queue];
   }
 }
 
-/** Packets that may wait for the guest (rx_queue_max of netback, in packets). */
-const QUEUE_MAX = 256;
+/** Packets of 1,500 bytes that may wait for the guest: XENVIF_RX_QUEUE_BYTES, half a ring of pages. */
+const QUEUE_MAX = Math.ceil((128 * 4096) / 1500);
+/** packets the guest's thread hands over before it notifies (RX_BATCH_SIZE) */
+const RX_BATCH = 64;
+
+/** EOIs that are owed (NETBK_*_EOI) */
+const TX_EOI = 1;
+const RX_EOI = 2;
+const COMMON_EOI = 4;
 
 export class NetBack implements Part {
   readonly id: string;
@@ -157,7 +206,9 @@ export class NetBack implements Part {
   private readonly napi: Napi;
   private readonly thread: Thread;
   private queue: number[] = [];
-  private eoiPending = false;
+  private eoiPending = 0;
+  /** packets of the thread's step under way */
+  private batch = 0;
   dropped = 0;
 
   /** @param forward what the bridge does with a packet that the guest sent */
@@ -179,7 +230,10 @@ export class NetBack implements Part {
       complete: (cpu) => this.complete(cpu),
     });
     this.thread = kernel.thread(`${name}-guest-rx`, threadCpu, {
-      cost: () => PACKET.back * (1 + Math.min(this.queue.length, this.rx.waiting)),
+      cost: () => {
+        this.batch = Math.min(this.queue.length, this.rx.waiting, RX_BATCH);
+        return PACKET.back * (1 + this.batch);
+      },
       run: (cpu) => this.feed(cpu),
     });
     parts.add(this);
@@ -189,12 +243,8 @@ export class NetBack implements Part {
   readonly txInterrupt: Work = {
     cost: () => PACKET.back,
     run: (cpu) => {
-      if (this.tx.waiting === 0) {
-        this.kernel.events.late.eoi(this.txPort, true, cpu.cpu);
-        return;
-      }
-      this.eoiPending = true;
-      this.kernel.napi.schedule(cpu, this.napi);
+      this.eoiPending |= TX_EOI;
+      if (!this.handleTx(cpu)) this.spurious(TX_EOI, this.txPort, cpu);
     },
   };
 
@@ -202,9 +252,8 @@ export class NetBack implements Part {
   readonly rxInterrupt: Work = {
     cost: () => PACKET.back,
     run: (cpu) => {
-      const spurious = this.rx.waiting === 0;
-      if (!spurious) this.kernel.wake(this.thread, cpu);
-      this.kernel.events.late.eoi(this.rxPort, spurious, cpu.cpu);
+      this.eoiPending |= RX_EOI;
+      if (!this.handleRx(cpu)) this.spurious(RX_EOI, this.rxPort, cpu);
     },
   };
 
@@ -212,8 +261,10 @@ export class NetBack implements Part {
   readonly interrupt: Work = {
     cost: () => PACKET.back,
     run: (cpu) => {
-      if (this.tx.waiting > 0) this.kernel.napi.schedule(cpu, this.napi);
-      if (this.queue.length > 0) this.kernel.wake(this.thread, cpu);
+      this.eoiPending |= COMMON_EOI;
+      const tx = this.handleTx(cpu);
+      const rx = this.handleRx(cpu);
+      if (!tx && !rx) this.spurious(COMMON_EOI, this.txPort, cpu);
     },
   };
 
@@ -227,15 +278,33 @@ export class NetBack implements Part {
     this.kernel.wake(this.thread, cpu);
   }
 
-  /** xenvif_rx_action, in the queue's own thread. */
+  private handleTx(cpu: LinuxCpu): boolean {
+    if (this.tx.waiting === 0) return false;
+    this.kernel.napi.schedule(cpu, this.napi);
+    return true;
+  }
+
+  private handleRx(cpu: LinuxCpu): boolean {
+    if (!this.haveRxWork()) return false;
+    this.kernel.wake(this.thread, cpu);
+    return true;
+  }
+
+  /** xenvif_have_rx_work: a packet and a buffer for it; without a buffer the guest is asked to tell of the next. */
+  private haveRxWork(): boolean {
+    return this.queue.length > 0 && this.rx.finalCheck();
+  }
+
+  /** xenvif_rx_action, in the queue's own thread; before it sleeps, the EOI. */
   private feed(cpu: LinuxCpu): boolean {
-    while (this.queue.length > 0 && this.rx.waiting > 0) {
+    for (; this.batch > 0; this.batch--) {
       this.rx.request();
       this.rx.response(this.queue.shift()!);
     }
     if (this.rx.push()) this.kernel.hypercalls(cpu.cpu).send(this.rxPort);
-    // without buffers left it waits for the guest's notification
-    return this.queue.length > 0 && this.rx.finalCheck();
+    if (this.haveRxWork()) return true;
+    this.eoi(RX_EOI | COMMON_EOI, this.rxPort, cpu);
+    return false;
   }
 
   /** xenvif_tx_action. */
@@ -253,21 +322,28 @@ export class NetBack implements Part {
   /** xenvif_napi_schedule_or_enable_events. */
   private complete(cpu: LinuxCpu): boolean {
     if (this.tx.finalCheck()) return true;
-    if (this.eoiPending) {
-      this.eoiPending = false;
-      this.kernel.events.late.eoi(this.txPort, false, cpu.cpu);
-    }
+    this.eoi(TX_EOI | COMMON_EOI, this.txPort, cpu);
     return false;
   }
 
+  private eoi(which: number, port: number, cpu: LinuxCpu): void {
+    if ((this.eoiPending & which) === 0) return;
+    this.eoiPending &= ~which;
+    this.kernel.events.late.eoi(port, false, cpu.cpu);
+  }
+
+  private spurious(which: number, port: number, cpu: LinuxCpu): void {
+    this.eoiPending &= ~which;
+    this.kernel.events.late.eoi(port, true, cpu.cpu);
+  }
+
   save(): Plain {
-    return { queue: this.queue, eoiPending: this.eoiPending, dropped: this.dropped };
+    return { queue: this.queue, numbers: [this.eoiPending, this.batch, this.dropped] };
   }
 
   restore(state: Plain): void {
-    const s = state as { queue: number[]; eoiPending: boolean; dropped: number };
+    const s = state as { queue: number[]; numbers: [number, number, number] };
     this.queue = [...s.queue];
-    this.eoiPending = s.eoiPending;
-    this.dropped = s.dropped;
+    [this.eoiPending, this.batch, this.dropped] = s.numbers;
   }
 }
