@@ -1,6 +1,6 @@
 /** The help: every key of the table by groups, and what the marks on the screen mean. */
 import type { DeviceSnapshot } from '../engine/index.ts';
-import { footerHeight } from './components/footer.tsx';
+import { footerHeight } from './components/footer.ts';
 import { sanitize } from './format.ts';
 import type { Glyphs } from './glyphs.ts';
 import { GROUPS, KEYMAP } from './keymap.ts';

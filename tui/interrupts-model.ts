@@ -1,8 +1,8 @@
 /** What the interrupts view shows: which rows, from which on, in which columns, how many lines of them. */
 import type { DomainSnapshot } from '../engine/index.ts';
 import { type Columns, columnsFor } from './columns.ts';
-import { footerHeight } from './components/footer.tsx';
-import { cpuGrid } from './components/header.tsx';
+import { footerHeight } from './components/footer.ts';
+import { cpuGrid } from './components/header.ts';
 import { geometryOf } from './geometry.ts';
 import type { SessionState } from './session.ts';
 import { makeFilter, rowsOf, sortRows, type TableRow } from './table-model.ts';

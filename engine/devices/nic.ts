@@ -52,6 +52,14 @@ export class Nic implements Part {
     return this.requestRx();
   }
 
+  /** A packet, and its interrupt at once: as software sets a cause itself (ICS), moderation or not. */
+  fire(packet: number): number {
+    const journey = this.receive(packet);
+    if (journey !== 0) return journey;
+    this.lastRx = this.clock.now;
+    return this.raiseRx();
+  }
+
   // the driver's side
 
   get received(): number {

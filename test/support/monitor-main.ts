@@ -5,7 +5,7 @@
  * those of the monitor: --speed, --delay, --ascii, --theme, --color, --domain.
  */
 import { parseArgs } from 'node:util';
-import { runMonitor } from '../../tui/index.tsx';
+import { runMonitor } from '../../tui/index.ts';
 import { fakeMachine } from './fake-machine.ts';
 
 const { values } = parseArgs({

@@ -147,7 +147,8 @@ describe('the screen', () => {
       terminal.resize(columns, rows);
       if (columns < 60 || rows < 15) {
         await terminal.shows(new RegExp(`needs 60x15, this (terminal )?is ${columns}x${rows}`));
-        expect(terminal.lines().filter((l) => l !== '')).toHaveLength(1);
+        const alone = () => terminal.lines().filter((l) => l !== '').length === 1;
+        await terminal.until(alone, 'nothing else on the screen');
       } else {
         const drawn = () => /RUNNING/.test(terminal.lines()[0]!) && / q quit/.test(terminal.lines().at(-1)!);
         await terminal.until(drawn, `a picture of ${columns}x${rows}`);
@@ -309,8 +310,14 @@ describe('the built program', () => {
       const keys = [...fireLine.matchAll(/ (\d) \S+/g)].map(([, key]) => key!);
       expect(keys.length).toBeGreaterThanOrEqual(5);
       for (const key of keys) {
-        terminal.press(key);
-        await terminal.shows(new RegExp(`last fired: ${key} .* to the handler`));
+        // an interrupt that finds one pending is coalesced and has no handler of its own
+        const handled = new RegExp(`last fired: ${key} .* to the handler`);
+        for (let press = 0; press < 20 && !handled.test(terminal.text()); press++) {
+          terminal.press(key);
+          await terminal.shows(new RegExp(`last fired: ${key} `));
+          await new Promise((resolve) => setTimeout(resolve, 150));
+        }
+        expect(terminal.text()).toMatch(handled);
         expect(terminal.text()).toMatch(/irq \d+ handler/);
       }
       terminal.press('q');

@@ -277,7 +277,7 @@ export class Dom0Devices {
       name,
       title: `${spec.name} NIC`,
       // a packet for the first guest if there is one
-      fire: () => nic.receive(packetOf(host.domains.length > 1 ? 1 : 0, 0, 0)),
+      fire: () => nic.fire(packetOf(host.domains.length > 1 ? 1 : 0, 0, 0)),
     });
     this.receivers.set(name, (packet) => nic.receive(packet));
     return driver;

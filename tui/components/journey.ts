@@ -5,7 +5,6 @@ import type { Frame } from '../frame.ts';
 import type { Glyphs } from '../glyphs.ts';
 import { LineBuilder } from '../line.ts';
 import type { Paint } from '../theme.ts';
-import { Lines } from './lines.tsx';
 
 export interface JourneyProps {
   readonly frame: Frame;
@@ -16,10 +15,6 @@ export interface JourneyProps {
   readonly tall: boolean;
   readonly paint: Paint;
   readonly glyphs: Glyphs;
-}
-
-export function Journey(props: JourneyProps) {
-  return <Lines lines={journeyLines(props)} />;
 }
 
 export function journeyLines(props: JourneyProps): string[] {

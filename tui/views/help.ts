@@ -1,5 +1,4 @@
 /** The help overlay: over everything between the top line and the keys. */
-import { Lines } from '../components/lines.tsx';
 import type { Frame } from '../frame.ts';
 import type { Glyphs } from '../glyphs.ts';
 import { helpBlocks, helpLines, helpRoom } from '../help-text.ts';
@@ -14,10 +13,6 @@ export interface HelpProps {
   readonly top: number;
   readonly paint: Paint;
   readonly glyphs: Glyphs;
-}
-
-export function Help(props: HelpProps) {
-  return <Lines lines={helpView(props)} />;
 }
 
 /** Exactly `height` lines. */

@@ -1,9 +1,8 @@
 /** The interrupts of one domain: which domain, its table, and the way of the interrupt fired last. */
 import { sortable } from '../columns.ts';
-import { Journey } from '../components/journey.tsx';
-import { Lines } from '../components/lines.tsx';
-import { Prompt } from '../components/prompt.tsx';
-import { Table } from '../components/table.tsx';
+import { journeyLines } from '../components/journey.ts';
+import { promptLine } from '../components/prompt.ts';
+import { tableLines } from '../components/table.ts';
 import { displayWidth, sanitize } from '../format.ts';
 import { geometryOf } from '../geometry.ts';
 import { type Segment, spread } from '../line.ts';
@@ -12,19 +11,18 @@ import { countsByKey, isDescending } from '../table-model.ts';
 
 const TAB_GAP = 2;
 
-export function InterruptsView({ session }: { readonly session: Session }) {
+/** From the domains' line to the footer. */
+export function interruptsLines(session: Session): string[] {
   const { frame, ui, size, paint, glyphs, table, domain } = session;
-  const { journeyLines, tallJourney } = geometryOf(size);
+  const { journeyLines: height, tallJourney: tall } = geometryOf(size);
   const base = frame.base.domains.find((d) => d.name === domain.name) ?? domain;
   const shared = { frame, width: size.columns, paint, glyphs };
-  return (
-    <>
-      <Lines lines={[domainLine(session)]} />
-      <Table {...shared} {...table} base={countsByKey(base)} sort={ui.sort} />
-      <Journey {...shared} height={journeyLines} tall={tallJourney} />
-      {ui.prompt ? <Prompt {...shared} prompt={ui.prompt} error={table.error} /> : null}
-    </>
-  );
+  return [
+    domainLine(session),
+    ...tableLines({ ...shared, ...table, base: countsByKey(base), sort: ui.sort }),
+    ...journeyLines({ ...shared, height, tall }),
+    ...(ui.prompt ? [promptLine({ ...shared, prompt: ui.prompt, error: table.error })] : []),
+  ];
 }
 
 /** ` >dom0<  dom1  dom2 ... sort IRQ  41 of 63 rows`, or what the last key has to say. */

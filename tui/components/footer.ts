@@ -5,17 +5,12 @@ import type { Glyphs } from '../glyphs.ts';
 import { KEYMAP } from '../keymap.ts';
 import { fitSegments, LineBuilder } from '../line.ts';
 import type { Paint } from '../theme.ts';
-import { Lines } from './lines.tsx';
 
 export interface FooterProps {
   readonly devices: readonly DeviceSnapshot[];
   readonly width: number;
   readonly paint: Paint;
   readonly glyphs: Glyphs;
-}
-
-export function Footer(props: FooterProps) {
-  return <Lines lines={footerLines(props)} />;
 }
 
 /** Beside the fire keys there must be room for the dearest of the others. */

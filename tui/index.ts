@@ -1,12 +1,11 @@
 /** The monitor from start to stop: one machine, one terminal, one exit code. */
-import { render, useApp } from 'ink';
-import { useEffect } from 'react';
 import { type Machine, takeSnapshot } from '../engine/index.ts';
-import { App } from './app.tsx';
 import { Driver, type Host } from './driver.ts';
+import { firstFrame, leaveFirstFrame, overFirstFrame } from './first-frame.ts';
 import { clockTime, sanitize } from './format.ts';
 import type { ScriptedFire } from './frame.ts';
 import { ASCII, BLOCKS, wantsAscii } from './glyphs.ts';
+import type { InkScreen } from './ink-screen.tsx';
 import { Session, type Size } from './session.ts';
 import { Terminal } from './terminal.ts';
 import { colourDepth, THEMES, themeNamed } from './theme.ts';
@@ -91,20 +90,21 @@ async function monitor(machine: Machine, options: MonitorOptions): Promise<Outco
     suspend: () => void terminal.suspend(),
   });
 
-  let suspendInk: SuspendInk | undefined;
+  let ink: InkScreen | undefined;
   const terminal = new Terminal(stdin, stdout, {
     key: (key) => session.press(key),
     end,
     resize() {
-      // whatever the terminal made of the old picture: draw it anew
-      ink.clear();
+      ink?.clear();
       session.resize(sizeOf(stdout));
     },
     async leave() {
       const goOn = driver.suspend();
-      const suspension = await suspendInk?.();
+      if (!ink) stdout.write(leaveFirstFrame);
+      const comeBack = await ink?.suspend();
       return async () => {
-        await suspension?.resume();
+        if (ink) await comeBack?.();
+        else stdout.write(firstFrame(session));
         session.resize(sizeOf(stdout));
         goOn();
       };
@@ -112,40 +112,21 @@ async function monitor(machine: Machine, options: MonitorOptions): Promise<Outco
   });
   terminal.start();
   driver.run();
-  const ink = render(
-    <>
-      <Handle take={(suspend) => (suspendInk = suspend)} />
-      <App session={session} />
-    </>,
-    {
-      alternateScreen: true,
-      incrementalRendering: true,
-      interactive: true,
-      maxFps: 60,
-      exitOnCtrlC: false,
-    },
-  );
-  // an error while drawing unmounts the screen
-  ink.waitUntilExit().then(
-    () => end(0),
-    (error: Error) => end(1, error),
-  );
-  const outcome = await finished;
+  stdout.write(firstFrame(session));
+  let outcome: Outcome;
+  try {
+    const { openInk } = await import('./ink-screen.tsx');
+    ink = openInk(session, overFirstFrame(stdout), (error) => end(error ? 1 : 0, error));
+    outcome = await finished;
+  } catch (error) {
+    outcome = { code: 1, error: error as Error };
+  }
   driver.suspend();
   session.close();
   terminal.stop();
-  ink.unmount();
-  await ink.waitUntilExit().catch(() => {});
+  if (ink) await ink.close();
+  else stdout.write(leaveFirstFrame);
   return outcome;
-}
-
-type SuspendInk = ReturnType<typeof useApp>['suspendTerminal'];
-
-/** Hands out what only a component can get at: how to leave the screen for a while. */
-function Handle({ take }: { readonly take: (suspend: SuspendInk) => void }) {
-  const { suspendTerminal } = useApp();
-  useEffect(() => take(suspendTerminal), [take, suspendTerminal]);
-  return null;
 }
 
 function sizeOf({ columns, rows }: NodeJS.WriteStream): Size {

@@ -7,7 +7,6 @@ import { SPAN_MS } from '../history.ts';
 import { LineBuilder } from '../line.ts';
 import { isDescending, type Sort, type SortColumn, type TableRow } from '../table-model.ts';
 import type { Paint, Role } from '../theme.ts';
-import { Lines } from './lines.tsx';
 
 export interface TableProps {
   readonly frame: Frame;
@@ -22,10 +21,6 @@ export interface TableProps {
   readonly width: number;
   readonly paint: Paint;
   readonly glyphs: Glyphs;
-}
-
-export function Table(props: TableProps) {
-  return <Lines lines={tableLines(props)} />;
 }
 
 /** The heading and exactly `height` lines. */

@@ -5,7 +5,6 @@ import type { Glyphs } from '../glyphs.ts';
 import { LineBuilder } from '../line.ts';
 import type { Prompt as PromptState } from '../session.ts';
 import type { Paint } from '../theme.ts';
-import { Lines } from './lines.tsx';
 
 export interface PromptProps {
   readonly prompt: PromptState;
@@ -14,10 +13,6 @@ export interface PromptProps {
   readonly width: number;
   readonly paint: Paint;
   readonly glyphs: Glyphs;
-}
-
-export function Prompt(props: PromptProps) {
-  return <Lines lines={[promptLine(props)]} />;
 }
 
 export function promptLine({ prompt, error, width, paint, glyphs }: PromptProps): string {

@@ -5,7 +5,6 @@ import type { Frame } from '../frame.ts';
 import { type Glyphs, level } from '../glyphs.ts';
 import { LineBuilder, type Segment, spread } from '../line.ts';
 import type { Paint, Role } from '../theme.ts';
-import { Lines } from './lines.tsx';
 
 export interface HeaderProps {
   readonly frame: Frame;
@@ -16,8 +15,9 @@ export interface HeaderProps {
   readonly glyphs: Glyphs;
 }
 
-export function Header(props: HeaderProps) {
-  return <Lines lines={[titleLine(props), ...cpuLines(props)]} />;
+/** Both together. */
+export function headerLines(props: HeaderProps): string[] {
+  return [titleLine(props), ...cpuLines(props)];
 }
 
 /** The top line: scenario, system, time, speed, what is going on. */
