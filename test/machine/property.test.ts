@@ -247,6 +247,32 @@ test(
 );
 
 test(
+  'at any of many moments a copy that takes the state over goes on the same',
+  () => {
+    const gaps = fc.array(fc.integer({ min: 1, max: 150 }), { minLength: 20, maxLength: 20 });
+    fc.assert(
+      fc.property(scenarioText, fc.integer({ min: 0, max: 80_000_000 }), gaps, (text, start, list) => {
+        const [machine, copy] = [build(text), build(text)];
+        // the ring of the trace is by far the largest part, and is compared elsewhere
+        machine.shop.trace.enabled = false;
+        machine.runUntil(start);
+        for (const gap of list) {
+          for (let n = 0; n < gap; n++) machine.step();
+          copy.restore(machine.save());
+          for (let n = 0; n < 40; n++) {
+            machine.step();
+            copy.step();
+          }
+          expectSame(state(copy), state(machine));
+        }
+      }),
+      runs(40),
+    );
+  },
+  limit(),
+);
+
+test(
   'the same scenario, seed and commands: the same bytes',
   () => {
     fc.assert(

@@ -4,9 +4,14 @@
  */
 const { FUZZ_RUNS, FUZZ_SEED } = process.env;
 
-export function runs(numRuns: number): { numRuns: number; seed: number } {
+export function runs(numRuns: number): { numRuns: number; seed: number; interruptAfterTimeLimit: number } {
   const seed = FUZZ_SEED !== undefined ? Number(FUZZ_SEED) : FUZZ_RUNS === undefined ? 1 : Date.now() | 0;
-  return { numRuns: FUZZ_RUNS === undefined ? numRuns : Number(FUZZ_RUNS), seed };
+  return {
+    numRuns: FUZZ_RUNS === undefined ? numRuns : Number(FUZZ_RUNS),
+    seed,
+    // a failure that shrinks for long is shown as far as it got
+    interruptAfterTimeLimit: limit() - 15_000,
+  };
 }
 
 /** The time such a test may take, in ms. */
