@@ -159,7 +159,8 @@ export class Credit implements Scheduler {
     const priority = this.priority[v.index]!;
     let at = 0;
     while (at < queue.length && this.priority[queue[at]!]! >= priority) at++;
-    queue.splice(at, 0, v.index);
+    for (let i = queue.length; i > at; i--) queue[i] = queue[i - 1]!;
+    queue[at] = v.index;
   }
 
   /** csched_acct, every 30 ms. */

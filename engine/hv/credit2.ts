@@ -86,7 +86,7 @@ export class Credit2 implements Scheduler {
   /** The accounting for the one chosen; an epoch ends when the best of all has no credit left. */
   private take(cpu: Pcpu, next: Vcpu, now: Ns): void {
     const { index } = next;
-    if (next !== cpu.current) this.runq.splice(this.runq.indexOf(index), 1);
+    if (next !== cpu.current) this.remove(index);
     const first = this.runq[0];
     const top =
       first === undefined ? this.credit[index]! : Math.max(this.credit[index]!, this.credit[first]!);
@@ -194,10 +194,17 @@ export class Credit2 implements Scheduler {
   }
 
   private insert(v: Vcpu): void {
+    const { runq } = this;
     const credit = this.credit[v.index]!;
-    let at = 0;
-    while (at < this.runq.length && this.credit[this.runq[at]!]! >= credit) at++;
-    this.runq.splice(at, 0, v.index);
+    let at = runq.length;
+    for (; at > 0 && this.credit[runq[at - 1]!]! < credit; at--) runq[at] = runq[at - 1]!;
+    runq[at] = v.index;
+  }
+
+  private remove(index: number): void {
+    const { runq } = this;
+    for (let i = runq.indexOf(index) + 1; i < runq.length; i++) runq[i - 1] = runq[i]!;
+    runq.pop();
   }
 
   save(): Plain {

@@ -107,7 +107,8 @@ export class XenTimers implements Part {
   activate(timer: XenTimer, cpu: Pcpu): void {
     const queue = this.queues[cpu.cpu]!;
     const at = place(queue, timer.expires!);
-    queue.splice(at, 0, timer);
+    for (let i = queue.length; i > at; i--) queue[i] = queue[i - 1]!;
+    queue[at] = timer;
     if (at === 0) this.raise(cpu);
   }
 
@@ -116,7 +117,8 @@ export class XenTimers implements Part {
     const queue = this.queues[timer.cpu]!;
     let at = place(queue, timer.expires!) - 1;
     while (queue[at] !== timer) at--;
-    queue.splice(at, 1);
+    for (let i = at + 1; i < queue.length; i++) queue[i - 1] = queue[i]!;
+    queue.pop();
     if (at === 0) this.raise(this.cpus[timer.cpu]!);
   }
 

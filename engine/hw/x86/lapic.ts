@@ -13,6 +13,8 @@ export class LocalApic implements Part {
   readonly isr = new Bitmap(256);
   /** of the vectors requested or in service: 1 for level, whose EOI goes out to the IOAPICs */
   readonly tmr = new Bitmap(256);
+  /** the highest vector requested; -1 for none */
+  private irrv = -1;
 
   /** @param intr called when a vector comes in that the processor could take */
   constructor(
@@ -25,6 +27,7 @@ export class LocalApic implements Part {
   /** An interrupt message arrives. False: the request bit was set already, the two are one. */
   accept(vector: number, level = false): boolean {
     if (!this.irr.set(vector)) return false;
+    if (vector > this.irrv) this.irrv = vector;
     if (level) this.tmr.set(vector);
     else this.tmr.clear(vector);
     if (this.deliverable() >= 0) this.intr();
@@ -33,8 +36,8 @@ export class LocalApic implements Part {
 
   /** The vector the processor would take now; -1 for none. */
   deliverable(): number {
-    const vector = this.irr.highest();
-    return vector >= 0 && vector >> 4 > this.isr.highest() >> 4 ? vector : -1;
+    const { irrv } = this;
+    return irrv >= 0 && irrv >> 4 > this.isr.highest() >> 4 ? irrv : -1;
   }
 
   /** The processor takes the highest request: IRR to ISR. -1: there is none. */
@@ -42,6 +45,7 @@ export class LocalApic implements Part {
     const vector = this.deliverable();
     if (vector < 0) return -1;
     this.irr.clear(vector);
+    this.irrv = this.irr.highest();
     this.isr.set(vector);
     return vector;
   }
@@ -62,6 +66,7 @@ export class LocalApic implements Part {
   restore(state: Plain): void {
     const [irr, isr, tmr] = state as [number[], number[], number[]];
     restoreArray(this.irr.words, irr);
+    this.irrv = this.irr.highest();
     restoreArray(this.isr.words, isr);
     restoreArray(this.tmr.words, tmr);
   }
