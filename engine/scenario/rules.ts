@@ -115,7 +115,12 @@ function checkPins(s: Scenario, wrong: Wrong): void {
       if (!used.has(pin) && pin >= LEGACY_PINS) interrupts++;
       used.set(pin, isLevel(d));
     }
-    interrupts += messagesOf(d);
+    const messages = messagesOf(d);
+    interrupts += messages;
+    if (messages > 0 && s.dom0.kernel === 'linux-2.6.18-xen') {
+      const problem = `a device with messages and ${s.dom0.kernel}, expected one with a GSI, or another kernel`;
+      wrong(['dom0', 'devices', i, 'driver'], problem);
+    }
   });
   if (interrupts > MOST_INTERRUPTS) {
     wrong(

@@ -255,6 +255,10 @@ describe('what the parts must have in common', () => {
     ],
     [devices(line('a', 0, false)), "6: dom0.devices[0].gsi: GSI 0 is Xen's timer, expected another one"],
     [
+      `name: x\ntitle: t\ndom0:\n  vcpus: 1\n  kernel: linux-2.6.18-xen\n  devices:\n    - ${NIC}\n`,
+      '7: dom0.devices[0].driver: a device with messages and linux-2.6.18-xen, expected one with a GSI, or another kernel',
+    ],
+    [
       devices(line('a', 16, true), line('b', 16, false)),
       '7: dom0.devices[1].gsi: a device of kind edge on GSI 16, which is level, expected all of one kind',
     ],
