@@ -1,5 +1,5 @@
-/** A domain as Xen keeps it: its virtual CPUs, what it shares with Xen, and its interrupt numbers. */
-import type { GuestMemory, SharedInfo } from '../../abi/xen.ts';
+/** A domain as Xen keeps it: its virtual CPUs, what it shares with Xen, and where the books account for it. */
+import { EVTCHN_FIFO_NR_CHANNELS, type GuestMemory, type SharedInfo } from '../../abi/xen.ts';
 import type { Books, DestinationId, SlotId, SourceId } from '../../core/books.ts';
 import type { Vcpu } from '../pcpu.ts';
 
@@ -15,9 +15,6 @@ export interface DomainInit {
   /** highest event channel */
   readonly maxPort: number;
 }
-
-/** Ports that the books keep a slot for in each domain. */
-const SLOTS = 4096;
 
 export class Domain {
   readonly id: number;
@@ -36,7 +33,8 @@ export class Domain {
     this.vcpus = init.vcpus;
     this.shared = init.shared;
     this.memory = init.memory;
-    this.slots = books.addSlots(SLOTS);
+    // all at once: who looks at a port reserves nothing
+    this.slots = books.addSlots(Math.min(init.maxPort + 1, EVTCHN_FIFO_NR_CHANNELS));
   }
 
   /** Where the books keep what is pending on a port. */
