@@ -131,6 +131,19 @@ test('channels held back are let through in the order of their times; the worker
   expect(masked()).toEqual([false, false, false]);
 });
 
+test('a channel that is closed while it is held back is forgotten; its port starts afresh', () => {
+  const { rig, ports } = late(2);
+  const [a, b] = ports as [number, number];
+  for (const port of ports) {
+    event(rig, port, true);
+    event(rig, port, true);
+  }
+  rig.events.late.forget(a);
+  expect(rig.events.late.isWaiting(a)).toBe(false);
+  pass(rig, 1);
+  expect([rig.abi.isMasked(a), rig.abi.isMasked(b)]).toEqual([true, false]);
+});
+
 test('a delay is served on the CPU that gave the EOI', () => {
   const { rig, port } = late();
   event(rig, port, true);

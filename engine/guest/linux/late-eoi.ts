@@ -8,7 +8,8 @@
  * And where one upcall goes on and on, the events handled from then on are held back for ten ticks.
  */
 import type { Plain } from '../../core/state.ts';
-import { EOI_PENDING, type EventIrqs, type EventsHost, type IrqInfo } from './evtchn.ts';
+import type { EventIrqs } from './evtchn.ts';
+import { EOI_PENDING, type EventsHost, type IrqInfo } from './irq-info.ts';
 
 /** module parameters event_loop_timeout and event_eoi_delay, in jiffies */
 const EVENT_LOOP_TIMEOUT = 2;
@@ -104,6 +105,14 @@ export class LateEoi {
       if (!info) continue; // closed meanwhile
       info.spurious = 0;
       this.finish(info, cpu);
+    }
+  }
+
+  /** The port is closed (xen_free_irq): nothing waits for it any more. */
+  forget(port: number): void {
+    for (const list of this.waiting) {
+      const at = list.indexOf(port);
+      if (at >= 0) list.splice(at, 1);
     }
   }
 
