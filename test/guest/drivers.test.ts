@@ -26,7 +26,7 @@ dom0:
   kernel: ${kind.dom0}
   vcpus: 4
   devices:
-    - {driver: ${kind.dom0 === 'linux-6.1' ? 'e1000e' : 'msi-nic'}, name: eth0, as: nic}
+    - {driver: ${kind.xen === '4.17' ? 'e1000e' : 'msi-nic'}, name: eth0, as: nic}
     - {driver: ahci, name: ahci0, as: disk, least: 100, extra: 100}
 guests:
   - {kernel: ${kind.guest}, ${guest}}
@@ -197,6 +197,41 @@ describe('netfront', () => {
       expect(reqProd - rspCons).toBeLessThanOrEqual(256 - 18);
     }
     expect(net(m).sent).toBeGreaterThan(1_000);
+  });
+});
+
+describe('/dev/xen/evtchn', () => {
+  test.each([
+    ['linux-6.1', '4.17'],
+    ['linux-3.10', '4.17'],
+    ['linux-2.6.3x-xen', '3.4'],
+  ])('%s: a channel is masked from its interrupt until the process has read and written it', (dom0, xen) => {
+    const guest = dom0 === 'linux-2.6.3x-xen' ? 'linux-2.6.18-xen' : 'linux-6.1';
+    const m = machine(
+      { name: '', xen, dom0, guest },
+      `  - {what: console, domain: 1, rate: 3000}
+  - {what: xenstore, domain: 1, rate: 3000}`,
+    );
+    let seen = 0;
+    for (let i = 0; i < 4_000; i++) {
+      m.step();
+      const all = state(m);
+      for (const [id, ports] of Object.entries(all)) {
+        if (!/^dom0\.(o?xenstored|xenconsoled)$/.test(id)) continue;
+        for (const port of ports as number[]) {
+          seen++;
+          const channel = takeSnapshot(m).domains[0]!.channels.find((c) => c.port === port)!;
+          expect(channel.masked, `port ${port} in ${id}`).toBe(true);
+        }
+      }
+    }
+    expect(seen).toBeGreaterThan(20);
+    m.runUntil(m.clock.now + 1e9);
+    const { rows } = takeSnapshot(m).domains[1]!.interrupts;
+    const sum = (name: RegExp) =>
+      rows.find((r) => name.test(r.actions[0]!))!.counts.reduce((a, b) => a + b, 0);
+    expect(sum(/xenbus/)).toBeGreaterThan(1_000);
+    expect(sum(/hvc_console|xencons/)).toBeGreaterThan(1_000);
   });
 });
 

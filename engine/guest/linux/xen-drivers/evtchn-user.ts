@@ -1,14 +1,16 @@
 /**
  * /dev/xen/evtchn (drivers/xen/evtchn.c) and the daemons behind it: a process that sleeps until one of its
- * channels fires. The interrupt only queues the port and wakes the process; the channel is let through again
- * when the process has written the port back.
+ * channels fires. The interrupt only queues the port and wakes the process; the channel is masked until the
+ * process has written the port back: by late EOI, or before 5.10 by disable_irq and enable_irq.
  */
 
 import type { Ns } from '../../../core/clock.ts';
 import type { Part, Plain } from '../../../core/state.ts';
 import { timing } from '../../../timing.ts';
 import type { LinuxCpu } from '../entry.ts';
+
 import type { IrqDesc } from '../irq-core.ts';
+import { EXPLICIT } from '../irq-info.ts';
 import type { LinuxKernel } from '../kernel.ts';
 import type { Thread } from '../threads.ts';
 
@@ -38,9 +40,11 @@ export class EvtchnUser implements Part {
   bind(desc: IrqDesc, cpus: readonly number[], onEvent: (cpu: LinuxCpu) => void): void {
     this.onEvent.set(desc.port, onEvent);
     const { port } = desc;
+    const { events } = this.kernel;
     const work = {
       cost: () => timing.shortHandler,
       run: (cpu: LinuxCpu) => {
+        if (!events.isLate(desc)) events.mask(events.infos[port]!, EXPLICIT);
         this.ring.push(port);
         this.kernel.wake(this.thread, cpu);
       },
@@ -52,8 +56,16 @@ export class EvtchnUser implements Part {
     const port = this.ring.shift();
     if (port === undefined) return false;
     this.onEvent.get(port)!(cpu);
-    this.kernel.events.late.eoi(port, false, cpu.cpu);
+    this.letThrough(port, cpu.cpu);
     return this.ring.length > 0;
+  }
+
+  /** evtchn_write. */
+  private letThrough(port: number, cpu: number): void {
+    const { events } = this.kernel;
+    const info = events.infos[port]!;
+    if (events.isLate(info.desc)) events.late.eoi(port, false, cpu);
+    else events.unmask(info, EXPLICIT, cpu);
   }
 
   save(): Plain {
