@@ -1,8 +1,9 @@
 /** A Xen host of paravirtual domains, from a scenario. */
 
+import type { Books } from '../core/books.ts';
 import { UserError } from '../core/errors.ts';
 import type { TraceRecord } from '../core/trace.ts';
-import { NoSpace } from '../guest/linux/evtchn.ts';
+import { NoSpace } from '../guest/linux/irq-info.ts';
 import { debugKeyE } from '../hv/xen/evtchn-dump.ts';
 import type { ChannelInfo } from '../hv/xen/evtchn-types.ts';
 import { statOf } from '../proc/stat-of.ts';
@@ -77,7 +78,7 @@ class XenPvPlatform implements Platform {
     return records.map((r) => ({
       at: r.time - start,
       cpu: r.cpu,
-      text: hopText(r),
+      text: hopText(r, this.host.shop.books),
       end: r.point.name === 'irq_handler_entry',
     }));
   }
@@ -187,11 +188,11 @@ function peer(c: ChannelInfo): string {
 }
 
 /** A trace record of a journey, in the words of the path. */
-function hopText(r: TraceRecord): string {
+function hopText(r: TraceRecord, books: Books): string {
   const [a, b, c] = r.args as [number, number, number];
   switch (r.point.name) {
     case 'irq_raise':
-      return `irq ${a} raised`;
+      return `${books.sourceName(b)} raises irq ${a}`;
     case 'apic_accept':
       return `vec ${b.toString(16)} -> CPU${c}`;
     case 'do_IRQ':

@@ -8,8 +8,9 @@ import { Events2l } from '../../engine/guest/linux/events-2l.ts';
 import type { ScanKind } from '../../engine/guest/linux/events-2l-scan.ts';
 import type { EventAbi } from '../../engine/guest/linux/events-abi.ts';
 import { EventsFifo } from '../../engine/guest/linux/events-fifo.ts';
-import { EventIrqs, type EventsHost, type IrqInfo } from '../../engine/guest/linux/evtchn.ts';
+import { EventIrqs } from '../../engine/guest/linux/evtchn.ts';
 import { type IrqDesc, IrqTable } from '../../engine/guest/linux/irq-core.ts';
+import type { EventsHost, IrqInfo } from '../../engine/guest/linux/irq-info.ts';
 import { KERNELS, type KernelProfile, twoLevel } from '../../engine/guest/linux/profiles.ts';
 import { EventChannels, xen } from '../../engine/index.ts';
 

@@ -7,8 +7,8 @@
 import fc from 'fast-check';
 import { stringify } from 'yaml';
 
-const PVOPS = ['linux-6.1', 'linux-6.18'] as const;
-const MODERN = [...PVOPS, 'linux-3.10', 'linux-2.6.18-xen'] as const;
+const PVOPS = ['linux-6.1', 'linux-6.18', 'linux-2026'] as const;
+const MODERN = [...PVOPS, 'linux-3.10', 'linux-2.6.18-xen', 'linux-2.6.3x-xen'] as const;
 const OLD = ['linux-2.6.3x-xen', 'linux-2.6.18-xen'] as const;
 /** pins of the IOAPIC, without those of the interval timer, the cascade and Xen's serial line */
 const PINS = [1, 3, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23];
@@ -166,7 +166,6 @@ function scenarioOf(d: Draw): object {
   const nics = draws.some((n) => 'e1000e msi-nic virtio-net'.includes(n.driver));
   const kernels = d.guests.map((g) => at(d.old ? OLD : g.pvh ? PVOPS : MODERN, g.kernel));
   // the forward port has interrupt numbers for as many CPUs as the host has
-  const enough = (k: string, vcpus: number) => (k === 'linux-2.6.3x-xen' ? Math.max(vcpus, d.cpus) : vcpus);
   const rings = d.guests.map((g) => (disks.length > 0 ? g.rings : 0));
   const hasDisk = (domain: number) => (domain === 0 ? disks.length > 0 : rings[domain - 1]! > 0);
   const pinned = (cpus: readonly number[] | undefined) =>
@@ -179,7 +178,7 @@ function scenarioOf(d: Draw): object {
     dom0: {
       kernel,
       fifo: d.fifo,
-      vcpus: enough(kernel, d.vcpus),
+      vcpus: d.vcpus,
       ...pinned(d.affinity),
       devices: list,
     },
@@ -187,7 +186,7 @@ function scenarioOf(d: Draw): object {
       kernel: kernels[i],
       fifo: g.fifo,
       type: g.pvh && !d.old ? 'pvh' : 'pv',
-      vcpus: enough(kernels[i]!, g.vcpus),
+      vcpus: g.vcpus,
       ...pinned(g.affinity),
       rings: rings[i],
       ...(g.disk === undefined || disks.length === 0 ? {} : { disk: at(disks, g.disk) }),

@@ -3,57 +3,25 @@
  * trees): binding, numbers, chips, the upcall's loop, which CPU is notified.
  */
 
-import type { Hypercalls } from '../../abi/hypercalls.ts';
-import { ENOSPC, VIRQ_TIMER } from '../../abi/xen.ts';
-import type { Books, DestinationId, SlotId } from '../../core/books.ts';
+import { VIRQ_TIMER } from '../../abi/xen.ts';
 import type { Part, Plain } from '../../core/state.ts';
 import type { LinuxCpu } from './entry.ts';
 import type { EventAbi } from './events-abi.ts';
-import type { IrqChip, IrqDesc, IrqTable } from './irq-core.ts';
+import { type EventChips, eventChips } from './evtchn-chips.ts';
+import type { IrqChip, IrqDesc } from './irq-core.ts';
+import {
+  check,
+  type EventsHost,
+  EXPLICIT,
+  type IrqInfo,
+  NoSpace,
+  newIrqInfo,
+  TEMPORARY,
+} from './irq-info.ts';
 import { LateEoi } from './late-eoi.ts';
-import type { KernelProfile } from './profiles.ts';
-
-/** Why a port is masked (EVT_MASK_REASON_*). */
-export const EXPLICIT = 1;
-export const TEMPORARY = 2;
-export const EOI_PENDING = 4;
 
 /** The real-time clock's line (linux/mc146818rtc.h). */
 const RTC_IRQ = 8;
-
-/** What the kernel keeps of a bound port (struct irq_info). */
-export interface IrqInfo {
-  readonly port: number;
-  readonly desc: IrqDesc;
-  readonly kind: 'pirq' | 'virq' | 'ipi' | 'event';
-  cpu: number;
-  maskReason: number;
-  /** being handled; for late EOI until it is over */
-  active: boolean;
-  spurious: number;
-  /** jiffies: the EOI is held back until then; 0: not */
-  eoiTime: number;
-  eoiCpu: number;
-  epoch: number;
-}
-
-export interface EventsHost {
-  readonly id: string;
-  readonly profile: KernelProfile;
-  readonly irqs: IrqTable;
-  readonly books: Books;
-  readonly cpuCount: number;
-  /** first number of event channels */
-  readonly dynamicBase: number;
-  slot(port: number): SlotId;
-  destination(port: number): DestinationId;
-  hypercalls(cpu: number): Hypercalls;
-  jiffies(): number;
-  upcallPending(cpu: number): boolean;
-  setUpcall(cpu: number, pending: boolean | undefined, mask: boolean | undefined): void;
-  /** a late EOI is due on this CPU after a number of jiffies */
-  delayEoi(cpu: number, jiffies: number): void;
-}
 
 export class EventIrqs implements Part {
   readonly id: string;
@@ -66,7 +34,7 @@ export class EventIrqs implements Part {
   private readonly ipiPort: Map<string, number>[];
   /** numbers whose descriptors are freed after a grace period */
   private freeing: number[] = [];
-  private readonly chips: { percpu: IrqChip; dynamic: IrqChip; late: IrqChip; pirq: IrqChip };
+  private readonly chips: EventChips;
 
   constructor(
     private readonly host: EventsHost,
@@ -77,7 +45,7 @@ export class EventIrqs implements Part {
     this.channelsOn = new Array(host.cpuCount).fill(0);
     this.virqPort = Array.from({ length: host.cpuCount }, () => []);
     this.ipiPort = Array.from({ length: host.cpuCount }, () => new Map());
-    this.chips = this.makeChips();
+    this.chips = eventChips(this, host.profile);
   }
 
   // binding
@@ -109,11 +77,9 @@ export class EventIrqs implements Part {
 
   /** bind_evtchn_to_irq for a port that exists already. */
   bindEvtchn(port: number, lateEoi: boolean): IrqDesc {
-    const { maskWhileHandled, flows } = this.host.profile;
-    const desc = this.allocate(
-      lateEoi && !maskWhileHandled ? this.chips.late : this.chips.dynamic,
-      flows.event,
-    );
+    const { profile } = this.host;
+    const chip = lateEoi && profile.lateEoi ? this.chips.late : this.chips.dynamic;
+    const desc = this.allocate(chip, profile.flows.event);
     this.setup(port, desc, 'event', 0);
     return desc;
   }
@@ -167,8 +133,7 @@ export class EventIrqs implements Part {
   bindGsi(gsi: number, level: boolean): IrqDesc {
     const { irqs, profile } = this.host;
     const known = irqs.descs[gsi];
-    if (known && known.chip !== this.chips.pirq) throw new Error(`interrupt ${gsi} is no physical one`);
-    if (known && known.pirqMapped) return known;
+    if (known?.pirqMapped) return known;
     const pirq = check(this.host.hypercalls(0).mapPirq(0, gsi), 'PHYSDEVOP_map_pirq');
     const flow = profile.flows.pirq ?? (level ? 'ioapic-level' : 'ioapic-edge');
     const desc = known ?? irqs.add(gsi, this.chips.pirq, flow);
@@ -265,18 +230,7 @@ export class EventIrqs implements Part {
     this.abi.setup(port);
     if (desc.ports.length === 0) desc.port = port;
     desc.ports.push(port);
-    const info: IrqInfo = {
-      port,
-      desc,
-      kind,
-      cpu: 0,
-      maskReason: EXPLICIT,
-      active: false,
-      spurious: 0,
-      eoiTime: 0,
-      eoiCpu: 0,
-      epoch: 0,
-    };
+    const info = newIrqInfo(port, desc, kind);
     this.infos[port] = info;
     this.abi.bindToCpu(port, cpu);
     info.cpu = cpu;
@@ -286,7 +240,7 @@ export class EventIrqs implements Part {
   // who is notified
 
   /** set_affinity_irq: of these CPUs the one that the fewest channels notify (select_target_cpu). */
-  private setAffinity(desc: IrqDesc, cpus: readonly number[]): void {
+  setAffinity(desc: IrqDesc, cpus: readonly number[]): void {
     const info = this.infos[desc.port];
     if (!info) return;
     let target = cpus[0]!;
@@ -358,12 +312,22 @@ export class EventIrqs implements Part {
   }
 
   /** The pending bit is cleared because a handler runs for it: the raise is delivered. */
-  private consume(info: IrqInfo): void {
+  consume(info: IrqInfo): void {
     const { books } = this.host;
     const slot = this.host.slot(info.port);
     this.abi.clearPending(info.port);
     books.resume(slot);
     books.deliver(slot);
+  }
+
+  /** What follows is done in the name of the raise that is pending on the port. */
+  resume(info: IrqInfo): void {
+    this.host.books.resume(this.host.slot(info.port));
+  }
+
+  /** PHYSDEVOP_eoi. */
+  pirqEoi(desc: IrqDesc, cpu: number): void {
+    this.host.hypercalls(cpu).eoi(desc.pirq);
   }
 
   /** test and clear of a pending port without a handler, as a poller does; true if it was pending. */
@@ -375,7 +339,7 @@ export class EventIrqs implements Part {
   }
 
   /** resend_irq_on_evtchn: the kernel sets the pending bit itself; unmasking makes Xen raise it. */
-  private retrigger(info: IrqInfo | undefined, cpu: number): boolean {
+  retrigger(info: IrqInfo | undefined, cpu: number): boolean {
     if (!info) return false;
     const { books } = this.host;
     books.begin(books.sourceOf(`${this.host.id} retrigger`));
@@ -388,83 +352,12 @@ export class EventIrqs implements Part {
   }
 
   /** A row that serves all CPUs has a port for each. */
-  private infoOf(desc: IrqDesc, cpu: number): IrqInfo {
+  infoOf(desc: IrqDesc, cpu: number): IrqInfo {
     return this.infos[desc.ports.length > 1 ? desc.ports[cpu]! : desc.port]!;
   }
 
-  private makeChips(): EventIrqs['chips'] {
-    const { chips, maskWhileHandled, spreads } = this.host.profile;
-    const letThrough = (desc: IrqDesc) => {
-      for (const port of desc.ports) this.unmask(this.infos[port]!, EXPLICIT, 0);
-    };
-    const base = {
-      startup: letThrough,
-      shutdown: (desc: IrqDesc) => {
-        for (const port of desc.ports) this.mask(this.infos[port]!, EXPLICIT);
-      },
-      mask: (desc: IrqDesc) => {
-        for (const port of desc.ports) this.mask(this.infos[port]!, EXPLICIT);
-      },
-      unmask: letThrough,
-      retrigger: (desc: IrqDesc, cpu: LinuxCpu) => this.retrigger(this.infos[desc.port], cpu.cpu),
-      ...(spreads ? { setAffinity: (d: IrqDesc, cpus: readonly number[]) => this.setAffinity(d, cpus) } : {}),
-    };
-    // acknowledged before the handler; the older trees keep the port masked until its end
-    const plain = {
-      ack: (desc: IrqDesc, cpu: LinuxCpu) => {
-        const info = this.infoOf(desc, cpu.cpu);
-        if (maskWhileHandled) this.mask(info, EOI_PENDING);
-        this.consume(info);
-        if (!maskWhileHandled) info.active = false;
-      },
-      end: (desc: IrqDesc, cpu: LinuxCpu) => {
-        const info = this.infoOf(desc, cpu.cpu);
-        if (!maskWhileHandled) return;
-        info.active = false;
-        this.unmask(info, EOI_PENDING, cpu.cpu);
-      },
-    };
-    const { setAffinity, ...percpu } = { setAffinity: undefined, ...base };
-    void setAffinity;
-    return {
-      percpu: { ...percpu, ...plain, name: chips.percpu },
-      dynamic: { ...base, ...plain, name: chips.dynamic },
-      late: {
-        ...base,
-        name: chips.lateEoi,
-        ack: (desc, cpu) => {
-          const info = this.infoOf(desc, cpu.cpu);
-          this.mask(info, EOI_PENDING);
-          this.consume(info);
-        },
-        end: () => {
-          // the driver says when: LateEoi.eoi
-        },
-      },
-      pirq: {
-        ...base,
-        name: chips.pirq,
-        startup: (desc) => this.startPirq(desc),
-        ack: (desc, cpu) => {
-          const info = this.infoOf(desc, cpu.cpu);
-          if (maskWhileHandled) this.mask(info, EOI_PENDING);
-          if (maskWhileHandled || !this.isLevel(desc)) this.consume(info);
-          else this.host.books.resume(this.host.slot(info.port));
-        },
-        end: (desc, cpu) => {
-          const info = this.infoOf(desc, cpu.cpu);
-          // a level interrupt's event stays pending until its handlers are through
-          if (!maskWhileHandled && this.isLevel(desc)) this.consume(info);
-          info.active = false;
-          if (maskWhileHandled) this.unmask(info, EOI_PENDING, cpu.cpu);
-          if (this.isLevel(desc)) this.host.hypercalls(cpu.cpu).eoi(desc.pirq);
-        },
-      },
-    };
-  }
-
   /** __startup_pirq: only now the pirq gets a port. */
-  private startPirq(desc: IrqDesc): void {
+  startPirq(desc: IrqDesc): void {
     const calls = this.host.hypercalls(0);
     if (desc.ports.length === 0) {
       const port = check(calls.bindPirq(desc.pirq), 'EVTCHNOP_bind_pirq');
@@ -483,7 +376,7 @@ export class EventIrqs implements Part {
     desc.port = 0;
   }
 
-  private isLevel(desc: IrqDesc): boolean {
+  isLevel(desc: IrqDesc): boolean {
     return this.host.hypercalls(0).needsEoi(desc.pirq);
   }
 
@@ -514,14 +407,4 @@ export class EventIrqs implements Part {
     });
     this.late.restore(s.late);
   }
-}
-
-/** -ENOSPC: no interrupt number (find_unbound_irq) or no event channel (get_free_port) is left. */
-export class NoSpace extends Error {}
-
-/** A hypercall that must not fail but for want of channels. */
-function check(answer: number, call: string): number {
-  if (answer === -ENOSPC) throw new NoSpace(`${call}: no event channel left (-ENOSPC)`);
-  if (answer < 0) throw new Error(`${call} failed with ${answer}`);
-  return answer;
 }

@@ -41,6 +41,9 @@ export interface IrqChip {
   retrigger?(desc: IrqDesc, cpu: LinuxCpu): boolean;
 }
 
+/** Most interrupts of a kernel with sparse numbers: NR_IRQS and 8196 more (kernel/irq/internals.h). */
+const IRQ_BITMAP_BITS = 8_192 + 8_196;
+
 export class IrqDesc {
   /** per CPU, since boot */
   readonly counts: number[];
@@ -89,14 +92,19 @@ export class IrqTable {
   readonly descs: (IrqDesc | undefined)[] = [];
 
   constructor(
-    readonly nrIrqs: number,
+    /** numbers there are; a kernel with sparse numbers makes more when they run out */
+    public nrIrqs: number,
     private readonly cpus: number,
   ) {}
 
   /** irq_alloc_desc: the lowest number from `from` on without a descriptor; undefined when there is none. */
   lowestFree(from: number): number | undefined {
-    for (let irq = from; irq < this.nrIrqs; irq++) if (!this.descs[irq]) return irq;
-    return undefined;
+    let irq = from;
+    while (this.descs[irq]) irq++;
+    if (irq >= IRQ_BITMAP_BITS) return undefined;
+    // irq_expand_nr_irqs
+    this.nrIrqs = Math.max(this.nrIrqs, irq + 1);
+    return irq;
   }
 
   /** find_unbound_irq: the first of these numbers with bindcount 0; undefined when all are bound. */

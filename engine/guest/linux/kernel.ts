@@ -9,6 +9,7 @@ import type { Part, Plain } from '../../core/state.ts';
 import type { Trace, Tracepoint } from '../../core/trace.ts';
 import type { VirtualCpu } from '../../hw/x86/cpu.ts';
 import { archLayout, dialectOf } from '../../proc/arch-rows.ts';
+import { precisionFor } from '../../proc/dialects.ts';
 import { type Interrupts, SOFTIRQS, type Softirqs } from '../../proc/types.ts';
 import { timing } from '../../timing.ts';
 import { CrossCalls } from './calls.ts';
@@ -16,8 +17,9 @@ import { LinuxCpu } from './entry.ts';
 import { Events2l } from './events-2l.ts';
 import type { EventAbi } from './events-abi.ts';
 import { EventsFifo } from './events-fifo.ts';
-import { EventIrqs, type EventsHost } from './evtchn.ts';
+import { EventIrqs } from './evtchn.ts';
 import { type IrqDesc, IrqTable, type Work } from './irq-core.ts';
+import type { EventsHost } from './irq-info.ts';
 import { NapiList } from './napi.ts';
 import type { KernelProfile } from './profiles.ts';
 import { Thread, type ThreadWork } from './threads.ts';
@@ -83,7 +85,8 @@ export class LinuxKernel implements EventsHost, Part {
     this.books = init.books;
     this.trace = init.trace;
     const { parts, profile } = init;
-    this.irqs = new IrqTable(profile.nrIrqs ?? init.nrIrqs, this.cpuCount);
+    const nrIrqs = profile.numbering === 'bindcount' ? this.dynamicBase + profile.nrDynamic : init.nrIrqs;
+    this.irqs = new IrqTable(nrIrqs, this.cpuCount);
     this.events = new EventIrqs(this, this.makeAbi());
     if (profile.numbering === 'bindcount') this.events.initIrqs(init.initialDomain);
     parts.add(this.events.abi);
@@ -216,8 +219,9 @@ export class LinuxKernel implements EventsHost, Part {
   interruptsFile(): Interrupts {
     const { profile } = this;
     const cpus = this.cpus.map((c) => c.cpu);
+    const dialect = dialectOf(profile.arch);
     return {
-      dialect: dialectOf(profile.arch),
+      dialect,
       cpus,
       rows: this.shownDescs().map((d) => ({
         irq: d.irq,
@@ -234,7 +238,7 @@ export class LinuxKernel implements EventsHost, Part {
         text,
         single,
       })),
-      precision: precision(this.irqs.nrIrqs),
+      precision: precisionFor(dialect, this.irqs.nrIrqs),
     };
   }
 
@@ -288,11 +292,4 @@ export class LinuxKernel implements EventsHost, Part {
       this.journeys[i] = j;
     });
   }
-}
-
-/** Digits of the number column (kernel/irq/proc.c). */
-function precision(nrIrqs: number): number {
-  let digits = 3;
-  for (let limit = 1000; digits < 10 && limit <= nrIrqs; limit *= 10) digits++;
-  return digits;
 }

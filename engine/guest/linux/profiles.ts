@@ -33,7 +33,6 @@ export interface KernelProfile {
   /** first dynamic number; undefined: it depends on the machine (IOAPIC pins, legacy interrupts) */
   readonly dynamicBase: number | undefined;
   readonly nrDynamic: number;
-  readonly nrIrqs: number | undefined;
   /** one row serves all CPUs for each per-CPU kind */
   readonly sharedPercpu: boolean;
   readonly bootCpu: readonly PercpuKind[];
@@ -72,7 +71,6 @@ const LINUX_6_1: KernelProfile = {
   numbering: 'sparse',
   dynamicBase: undefined,
   nrDynamic: 0,
-  nrIrqs: undefined,
   sharedPercpu: false,
   bootCpu: ['timer', 'spinlock', 'resched', 'callfunc', 'callfuncsingle', 'irqwork'],
   otherCpus: ['timer', 'resched', 'callfunc', 'callfuncsingle', 'irqwork', 'spinlock'],
@@ -135,7 +133,6 @@ const XEN_2_6_18: KernelProfile = {
   numbering: 'bindcount',
   dynamicBase: 256,
   nrDynamic: 256,
-  nrIrqs: 512,
   sharedPercpu: false,
   bootCpu: ['timer', 'resched', 'callfunc'],
   otherCpus: ['resched', 'callfunc', 'timer'],
@@ -157,7 +154,6 @@ const FORWARD_PORT: KernelProfile = {
   numbering: 'bindcount',
   dynamicBase: undefined,
   nrDynamic: 256,
-  nrIrqs: undefined,
   sharedPercpu: true,
   bootCpu: ['timer', 'resched', 'callfunc', 'call1func', 'reboot', 'spinlock'],
   otherCpus: ['timer', 'resched', 'callfunc', 'call1func', 'reboot', 'spinlock'],

@@ -15,8 +15,8 @@ import {
 } from '../../abi/xen.ts';
 import { us } from '../../core/clock.ts';
 import type { LinuxCpu } from '../../guest/linux/entry.ts';
-import { NoSpace } from '../../guest/linux/evtchn.ts';
 import type { IrqChip, IrqDesc, Work } from '../../guest/linux/irq-core.ts';
+import { NoSpace } from '../../guest/linux/irq-info.ts';
 import type { LinuxKernel } from '../../guest/linux/kernel.ts';
 import type { PercpuKind } from '../../guest/linux/profiles.ts';
 import { BlkBack, BlkFront } from '../../guest/linux/xen-drivers/block.ts';

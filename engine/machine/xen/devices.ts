@@ -227,7 +227,8 @@ export class Dom0Devices {
 
   private oneInterruptNic(spec: Extract<DeviceSpec, { driver: 'e1000' | 'msi-nic' }>): void {
     const { events } = this.kernel;
-    const level = spec.driver === 'e1000' ? this.levelDevice(`${spec.name}.line`, spec.gsi) : undefined;
+    const level =
+      spec.driver === 'e1000' ? this.levelDevice(`${spec.as ?? spec.name}/line`, spec.gsi) : undefined;
     if (level) this.host.shop.parts.add(level);
     const desc =
       spec.driver === 'e1000' ? events.bindGsi(spec.gsi, true) : events.bindMsi(this.device(false), false);

@@ -75,7 +75,7 @@ export class PhysicalIrqs implements Part {
     this.eoiCalls = wiring.cpus.map(() => []);
     this.taken = wiring.cpus.map(() => books.addSlots(1));
     this.reassert = books.sourceOf('reassert');
-    this.tpRaise = trace.point('irq_raise', 'irq');
+    this.tpRaise = trace.point('irq_raise', 'irq', 'source');
     this.tpMessage = trace.point('apic_accept', 'irq', 'vector', 'cpu');
     this.tpDoIrq = trace.point('do_IRQ', 'irq', 'vector');
     this.tpGuest = trace.point('send_guest_pirq', 'dom', 'pirq');
@@ -175,7 +175,7 @@ export class PhysicalIrqs implements Part {
   private begin(irq: number, source: SourceId): number {
     const { books, trace, clock } = this.host;
     const journey = books.begin(source);
-    trace.emit(this.tpRaise, clock.now, journey, -1, irq);
+    trace.emit(this.tpRaise, clock.now, journey, -1, irq, source);
     return journey;
   }
 
