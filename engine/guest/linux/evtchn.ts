@@ -215,6 +215,7 @@ export class EventIrqs implements Part {
     for (const port of desc.ports) {
       const info = this.infos[port]!;
       this.mask(info, EXPLICIT);
+      this.late.forget(port);
       this.host.hypercalls(0).close(port);
       this.abi.bindToCpu(port, 0);
       this.channelsOn[info.cpu]!--;

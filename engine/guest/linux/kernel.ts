@@ -47,8 +47,6 @@ export interface KernelInit {
   readonly callbackVector: boolean;
 }
 
-const SCHED_SOFTIRQ = 7;
-
 export class LinuxKernel implements EventsHost, Part {
   readonly id: string;
   readonly profile: KernelProfile;
@@ -114,8 +112,8 @@ export class LinuxKernel implements EventsHost, Part {
       const fifo = new EventsFifo(this.id, memory, this.cpuCount, calls);
       if (fifo.init() === 0) return fifo;
     }
-    const { timerFirst } = this.profile;
-    return new Events2l(this.id, shared, calls, { timerFirst }, (cpu) => this.events.timerPort(cpu));
+    const { timerFirst, scan } = this.profile;
+    return new Events2l(this.id, shared, calls, { timerFirst, scan }, (cpu) => this.events.timerPort(cpu));
   }
 
   // EventsHost
@@ -148,7 +146,9 @@ export class LinuxKernel implements EventsHost, Part {
 
   delayEoi(cpu: number, jiffies: number): void {
     const on = this.cpus[cpu]!;
-    this.time.set(this.eoiTimers[cpu]!, on.now + Math.round((jiffies * 1e9) / this.profile.hz), on);
+    // delayed work is due on a tick
+    const due = this.time.jiffies(on.now) + jiffies;
+    this.time.set(this.eoiTimers[cpu]!, Math.round((due * 1e9) / this.profile.hz), on);
   }
 
   // threads
@@ -170,10 +170,6 @@ export class LinuxKernel implements EventsHost, Part {
     const idle = target.idle;
     target.runq.push(thread);
     if (target !== from && idle) this.sendIpi('resched', target.cpu, from);
-  }
-
-  wakeKsoftirqd(cpu: LinuxCpu): void {
-    cpu.raiseSoftirq(SCHED_SOFTIRQ);
   }
 
   /** An idle CPU must look at its timers again. */

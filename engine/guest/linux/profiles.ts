@@ -3,6 +3,7 @@
  * them and is a matter of numbers, names and order stands in this table.
  */
 import type { ArchKind } from '../../proc/arch-rows.ts';
+import type { ScanKind } from './events-2l-scan.ts';
 
 /** How interrupt numbers of event channels are found. */
 export type Numbering =
@@ -59,7 +60,9 @@ export interface KernelProfile {
   readonly lateEoi: boolean;
   /** interrupts are spread over the CPUs as they are requested */
   readonly spreads: boolean;
+  /** 2-level channels: the timer's is looked at before all others, and the order of the rest */
   readonly timerFirst: boolean;
+  readonly scan: ScanKind;
   readonly names: { readonly console: string; readonly guestConsole: string };
 }
 
@@ -80,6 +83,7 @@ const LINUX_6_1: KernelProfile = {
   lateEoi: true,
   spreads: true,
   timerFirst: true,
+  scan: 'pvops',
   names: { console: 'hvc_console', guestConsole: 'hvc_console' },
 };
 
@@ -142,6 +146,7 @@ const XEN_2_6_18: KernelProfile = {
   lateEoi: false,
   spreads: false,
   timerFirst: false,
+  scan: '2.6.18',
   names: { console: 'console', guestConsole: 'xencons' },
 };
 
@@ -162,7 +167,8 @@ const FORWARD_PORT: KernelProfile = {
   maskWhileHandled: true,
   lateEoi: false,
   spreads: false,
-  timerFirst: true,
+  timerFirst: false,
+  scan: 'forward-port',
   names: { console: 'console', guestConsole: 'xencons' },
 };
 

@@ -221,7 +221,7 @@ function bootGuest(host: XenHost, devices: Dom0Devices, daemons: Daemons, parts:
   bindPercpu(kernel);
   const { events, irqs, profile } = kernel;
   const all = kernel.cpus.map((c) => c.cpu);
-  const late = profile.numbering === 'sparse';
+  const late = profile.lateEoi;
   const store = new MessageFront(kernel, 'xenbus', parts.store, false);
   const xenbus = events.bindEvtchn(parts.storePort, false);
   store.port = xenbus.port;
@@ -275,7 +275,7 @@ function attachDisk(host: XenHost, devices: Dom0Devices, parts: DomainParts, spe
   const { kernel } = parts;
   const { id } = parts.domain;
   const dom0 = host.dom0.kernel;
-  const late = kernel.profile.numbering === 'sparse';
+  const late = kernel.profile.lateEoi;
   const all = kernel.cpus.map((c) => c.cpu);
   const all0 = dom0.cpus.map((c) => c.cpu);
   const fronts: { front: BlkFront; ring: SharedRing }[] = [];
@@ -290,7 +290,7 @@ function attachDisk(host: XenHost, devices: Dom0Devices, parts: DomainParts, spe
   const disk = spec.rings === 0 ? undefined : devices.diskNamed(spec.disk);
   fronts.forEach(({ front, ring }, i) => {
     const back = new BlkBack(dom0, `blkback.${id}.xvda-${i}`, ring, (id + i) % dom0.cpuCount, disk!);
-    const desc = dom0.events.bindInterdomain(id, front.port, dom0.profile.numbering === 'sparse');
+    const desc = dom0.events.bindInterdomain(id, front.port, dom0.profile.lateEoi);
     back.port = desc.port;
     dom0.irqs.request(desc, { name: 'blkif-backend', work: back.interrupt }, all0);
   });
@@ -301,6 +301,8 @@ function attachNetwork(host: XenHost, devices: Dom0Devices, parts: DomainParts, 
   const { kernel } = parts;
   const { id } = parts.domain;
   const dom0 = host.dom0.kernel;
+  const late = kernel.profile.lateEoi;
+  // feature-split-event-channels
   const split = kernel.profile.numbering === 'sparse' && dom0.profile.numbering === 'sparse';
   const all = kernel.cpus.map((c) => c.cpu);
   const all0 = dom0.cpus.map((c) => c.cpu);
@@ -310,7 +312,7 @@ function attachNetwork(host: XenHost, devices: Dom0Devices, parts: DomainParts, 
     const rx = host.shop.parts.add(new SharedRing(`dom${id}.net${q}.rx`, NET_RING));
     const front = new NetFront(kernel, `q${q}`, { tx, rx });
     const request = (work: Work, name: string) => {
-      const desc = kernel.events.allocUnbound(0, split);
+      const desc = kernel.events.allocUnbound(0, late);
       kernel.irqs.request(desc, { name, work }, all);
       return desc.port;
     };
@@ -328,7 +330,7 @@ function attachNetwork(host: XenHost, devices: Dom0Devices, parts: DomainParts, 
       devices.bridge(cpu, packet),
     );
     const request = (port: number, work: Work, name: string) => {
-      const desc = dom0.events.bindInterdomain(id, port, split);
+      const desc = dom0.events.bindInterdomain(id, port, dom0.profile.lateEoi);
       dom0.irqs.request(desc, { name, work }, all0);
       return desc.port;
     };
