@@ -154,7 +154,12 @@ class XenPvPlatform implements Platform {
       interrupts,
       irqStates,
       softirqs,
-      stat: statOf({ interrupts, softirqs, vcpus, nrIrqs: kernel.irqs.nrIrqs }, now),
+      stat: {
+        ...statOf({ interrupts, softirqs, vcpus, nrIrqs: kernel.irqs.nrIrqs }, now),
+        ctxt: kernel.switches,
+        processes: kernel.threads.length,
+        procsRunning: kernel.threads.filter((t) => t.ready).length,
+      },
       messages: kernel.log,
       channels: channels.filter((c) => c.port !== 0).map(channelSnapshot),
     };

@@ -265,6 +265,7 @@ export class LinuxCpu implements GuestEntry, Part {
       const woken = this.runq.findIndex((t) => !t.waits);
       const [thread] = this.runq.splice(Math.max(0, woken), 1) as [Thread];
       for (const other of this.runq) other.waits = true;
+      this.kernel.switches++;
       this.push(SWITCH, thread.index);
       this.top.nth = thread.left;
       thread.left = 0;
@@ -272,6 +273,7 @@ export class LinuxCpu implements GuestEntry, Part {
       this.vcpu.run(timing.threadSwitch);
       return;
     }
+    this.kernel.switches++;
     this.kernel.time.idle(this);
     this.vcpu.block();
   }

@@ -66,6 +66,8 @@ export class LinuxKernel implements EventsHost, Part {
   readonly log: string[] = [];
   /** handlers run since boot */
   interrupts = 0;
+  /** context switches since boot, to the idle loop as well */
+  switches = 0;
   private readonly softirqCounts: number[][];
   /** counters of the rows below the numbered ones, per CPU */
   private readonly arch = new Map<string, number[]>();
@@ -257,6 +259,7 @@ export class LinuxKernel implements EventsHost, Part {
     return {
       irqs: this.irqs.save(),
       interrupts: this.interrupts,
+      switches: this.switches,
       softirqCounts: this.softirqCounts,
       arch: [...this.arch],
       threads: this.threads.map((t) => [Number(t.ready), Number(t.again)]),
@@ -268,6 +271,7 @@ export class LinuxKernel implements EventsHost, Part {
     const s = state as unknown as {
       irqs: Plain;
       interrupts: number;
+      switches: number;
       softirqCounts: number[][];
       arch: [string, number[]][];
       threads: [number, number][];
@@ -275,6 +279,7 @@ export class LinuxKernel implements EventsHost, Part {
     };
     this.irqs.restore(s.irqs);
     this.interrupts = s.interrupts;
+    this.switches = s.switches;
     s.softirqCounts.forEach((row, i) => {
       this.softirqCounts[i] = [...row];
     });
