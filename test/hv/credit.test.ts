@@ -1,8 +1,9 @@
 /** The credit scheduler of Xen 3.4: boost, ticks, accounting, and who takes what from whom. */
 import { describe, expect, test } from 'vitest';
 import { ms, seconds, us } from '../../engine/core/clock.ts';
-import type { Credit } from '../../engine/hv/credit.ts';
+import { Credit } from '../../engine/hv/credit.ts';
 import { HvRig, type RigDomain } from '../support/hv-rig.ts';
+import { type RigVcpu, SchedulerRig } from '../support/scheduler-rig.ts';
 
 const BOOST = 0;
 const UNDER = -1;
@@ -123,6 +124,24 @@ describe('turns and ticks', () => {
   });
 });
 
+test('a CPU that goes idle stops ticking; busy again, it ticks at the same tens of milliseconds', () => {
+  const rig = rigOf([on(0)], 0, 1, ms(25));
+  const ticks: number[] = [];
+  const { tick } = scheduler(rig);
+  scheduler(rig).tick = (cpu) => {
+    ticks.push(rig.clock.now);
+    tick.call(scheduler(rig), cpu);
+  };
+  rig.run(ms(63.7));
+  ticks.length = 0;
+  rig.run(ms(30));
+  expect(ticks).toEqual([]);
+  rig.xen.wake(0, 0);
+  rig.run(ms(30));
+  expect(ticks.map((at) => Math.floor(at / ms(10)))).toEqual([10, 11]);
+  for (const at of ticks) expect(at % ms(10)).toBeLessThan(us(60));
+});
+
 describe('accounting', () => {
   test('credits stay within a turn of 300 below nothing and above', () => {
     const rig = rigOf([on(0, 1), on(0, 1), on(0, 1), on(0), on(1)], 4);
@@ -158,6 +177,116 @@ describe('accounting', () => {
       seen.add(priority(rig, 0)).add(priority(rig, 1));
     }
     expect([...seen].sort()).toEqual([UNDER, OVER].sort());
+  });
+});
+
+/** Decisions one at a time, with credits and priorities set by hand. */
+describe('a decision', () => {
+  const rigFor = (cpus: number, vcpus: readonly RigVcpu[]) =>
+    new SchedulerRig(cpus, vcpus, (host) => new Credit(host));
+  const any = (domain: number): RigVcpu => ({ domain, on: [0, 1, 2, 3] });
+  const credits = (r: SchedulerRig<Credit>) => r.vcpus.map((v) => r.scheduler.creditOf(v));
+
+  test('nothing is taken from the queue of an idle CPU: it is about to do that itself', () => {
+    const r = rigFor(2, [any(0)]);
+    r.wake(0);
+    expect(r.tickled).toEqual([0]);
+    expect(r.look(1)).toBe(-1);
+    expect(r.look(0)).toBe(0);
+  });
+
+  test('the second one that wakes there is told to no other idle CPU', () => {
+    const r = rigFor(2, [any(0), any(1)]);
+    r.wake(0, 1);
+    expect(r.tickled).toEqual([0, 0]);
+  });
+
+  test('one without credit stays behind those who got theirs, once its CPU has ticked', () => {
+    const r = rigFor(1, [any(0), any(1), any(2)]);
+    r.wake(0, 1, 2);
+    r.look(0);
+    r.patch({ priority: [UNDER, OVER, UNDER], accountings: 1, runq: [[1, 2]] });
+    r.scheduler.tick(r.cpus[0]!);
+    expect(r.scheduler.waiting()).toEqual([2, 1]);
+  });
+
+  test('a queue is sorted once after each accounting', () => {
+    const r = rigFor(1, [any(0), any(1), any(2)]);
+    r.wake(0, 1, 2);
+    r.look(0);
+    r.patch({ priority: [UNDER, OVER, UNDER], runq: [[1, 2]] });
+    r.scheduler.tick(r.cpus[0]!);
+    expect(r.scheduler.waiting()).toEqual([1, 2]);
+  });
+
+  test('a domain that cannot use its share leaves the rest to those after it', () => {
+    const r = rigFor(4, [any(0), any(1), any(1), any(1), any(1)]);
+    r.patch({
+      active: [
+        [0, 0],
+        [1, 1, 2, 3, 4],
+      ],
+      credit: [-100, -100, -100, -100, -100],
+    });
+    r.scheduler.account();
+    // 1,200 in all: half of it is more than the 300 that one virtual CPU can use
+    expect(credits(r)).toEqual([200, 125, 125, 125, 125]);
+  });
+
+  test('one that comes after those who could use more is first the next time', () => {
+    const r = rigFor(4, [any(0), any(1), any(1), any(1), any(1)]);
+    const active = [
+      [1, 1, 2, 3, 4],
+      [0, 0],
+    ];
+    r.patch({ active, credit: [-100, -100, -100, -100, -100] });
+    r.scheduler.account();
+    expect(credits(r)).toEqual([200, 50, 50, 50, 50]);
+    expect((r.scheduler.save() as { active: number[][] }).active.map(([id]) => id)).toEqual([0, 1]);
+  });
+
+  test('credit that was overdrawn in all comes on top', () => {
+    const r = rigFor(1, [any(0), any(1)]);
+    const active = [
+      [0, 0],
+      [1, 1],
+    ];
+    r.patch({ active, credit: [-200, -200], balance: -100 });
+    r.scheduler.account();
+    expect(credits(r)).toEqual([0, 0]);
+    expect((r.scheduler.save() as { balance: number }).balance).toBe(0);
+  });
+
+  test('nobody sinks below a turn', () => {
+    const r = rigFor(1, [any(0), any(1)]);
+    const active = [
+      [0, 0],
+      [1, 1],
+    ];
+    r.patch({ active, credit: [-2_000, 100] });
+    r.scheduler.account();
+    expect(credits(r)).toEqual([-300, 250]);
+    expect(r.vcpus.map((v) => r.scheduler.priorityOf(v))).toEqual([OVER, UNDER]);
+  });
+
+  test('who has earned more than a turn needs no more, and begins anew with nothing', () => {
+    const r = rigFor(1, [any(0)]);
+    r.patch({ active: [[0, 0]], credit: [200] });
+    r.scheduler.account();
+    expect(credits(r)).toEqual([0]);
+    expect((r.scheduler.save() as { active: number[][] }).active).toEqual([]);
+  });
+
+  test('three times the weight is three times the credit', () => {
+    const r = rigFor(1, [any(0), any(1)]);
+    r.weights.set(0, 768);
+    const active = [
+      [0, 0],
+      [1, 1],
+    ];
+    r.patch({ active, credit: [-100, -100] });
+    r.scheduler.account();
+    expect(credits(r)).toEqual([125, -25]);
   });
 });
 

@@ -1,8 +1,9 @@
 /** The credit2 scheduler: credit, epochs, the ratelimit, and which CPU is told to look. */
 import { describe, expect, test } from 'vitest';
 import { ms, seconds, us } from '../../engine/core/clock.ts';
-import type { Credit2 } from '../../engine/hv/credit2.ts';
+import { Credit2 } from '../../engine/hv/credit2.ts';
 import { HvRig, type RigDomain } from '../support/hv-rig.ts';
+import { type RigVcpu, SchedulerRig } from '../support/scheduler-rig.ts';
 
 const on = (...cpus: number[]): RigDomain => ({ vcpus: [cpus] });
 
@@ -172,6 +173,135 @@ describe('turns', () => {
     const turns = starts.slice(1).map((at, i) => at - starts[i]!);
     expect(Math.min(...turns)).toBeGreaterThanOrEqual(us(1_000));
     expect(Math.max(...turns)).toBeLessThan(ms(11));
+  });
+});
+
+/** Decisions one at a time: a wake-up, a look, the credit that everybody has in microseconds. */
+describe('a decision', () => {
+  const anywhere: RigVcpu = { domain: 0, on: [0, 1] };
+  const pinned = (cpu: number): RigVcpu => ({ domain: 0, on: [cpu] });
+
+  /** The first two run on CPU 0 and 1 since time 0, and it is `now`. */
+  function rig(vcpus: readonly RigVcpu[], creditsUs: readonly number[], now = us(2_000)) {
+    const r = new SchedulerRig(2, vcpus, (host) => new Credit2(host));
+    r.wake(0, 1);
+    r.look(0);
+    r.look(1);
+    expect([r.running(0), r.running(1)]).toEqual([0, 1]);
+    r.now = now;
+    // as if they had been credited up to now
+    r.patch({ credit: creditsUs.map(us), start: vcpus.map(() => now) });
+    r.tickled = [];
+    return r;
+  }
+
+  const credits = (r: SchedulerRig<Credit2>) => r.vcpus.map((v) => r.scheduler.creditOf(v) / 1_000);
+
+  test('one that another CPU was told to take is left to it until that has looked', () => {
+    const r = rig([anywhere, anywhere, anywhere], [1_000, 3_000, 9_000]);
+    r.wake(2);
+    expect(r.tickled).toEqual([0]);
+    expect(r.look(1)).toBe(1);
+    expect(r.look(0)).toBe(2);
+  });
+
+  test('once that has looked and not taken it, anybody may', () => {
+    const r = rig([anywhere, anywhere, anywhere, pinned(0)], [1_000, 3_000, 8_000, 9_000]);
+    r.wake(2, 3);
+    // told once of both
+    expect(r.tickled).toEqual([0, 1]);
+    expect(r.look(0)).toBe(3);
+    expect(r.look(1)).toBe(2);
+  });
+
+  test('a runner within its first millisecond stays, whoever waits', () => {
+    const r = rig([anywhere, anywhere, anywhere], [1_000, 1_000, 9_000], us(990));
+    r.wake(2);
+    expect(r.tickled).toEqual([0]);
+    expect(r.look(0)).toBe(0);
+    // the rest of the millisecond is less than the least turn
+    expect(r.turns[0]).toBe(us(500));
+    r.now = us(1_000);
+    expect(r.look(0)).toBe(2);
+  });
+
+  test('up to 50 us before that it is not told', () => {
+    const r = rig([anywhere, anywhere, anywhere], [1_000, 1_000, 9_000], us(950));
+    r.wake(2);
+    expect(r.tickled).toEqual([]);
+  });
+
+  test('one of another CPU must be better by half a millisecond', () => {
+    for (const [ahead, next] of [
+      [499, 0],
+      [500, 2],
+    ] as const) {
+      const r = rig([pinned(0), pinned(1), { domain: 0, on: [1, 0] }], [5_000, 9_000, 5_000 + ahead]);
+      r.vcpus[2]!.blocked = false;
+      r.vcpus[2]!.state = 'runnable';
+      r.patch({ runq: [2] });
+      expect(r.look(0)).toBe(next);
+    }
+  });
+
+  test('one of this CPU need only be better', () => {
+    const r = rig([pinned(0), pinned(1), anywhere], [5_000, 9_000, 5_001]);
+    r.wake(2);
+    expect(r.tickled).toEqual([0]);
+    expect(r.look(0)).toBe(2);
+  });
+
+  test('the runner with least credit is told', () => {
+    const r = rig([pinned(0), pinned(1), { domain: 0, on: [0, 1] }], [8_000, 1_000, 5_000]);
+    r.wake(2);
+    expect(r.tickled).toEqual([1]);
+  });
+
+  test('who is chosen without credit does not end the epoch while the best of the waiting has some', () => {
+    const r = rig([pinned(0), anywhere, pinned(1)], [-100, 9_500, 4_000]);
+    r.wake(2);
+    r.look(0);
+    expect(credits(r)).toEqual([-100, 9_500, 4_000]);
+  });
+
+  test('when nobody has any left all get 10 ms', () => {
+    const r = rig([pinned(0), anywhere, pinned(1)], [-100, 9_500, -200]);
+    r.wake(2);
+    r.look(0);
+    expect(credits(r)).toEqual([9_900, 10_500, 9_800]);
+  });
+
+  test('one that has sunk to the bottom gets as much more as brings it above nothing', () => {
+    const r = rig([anywhere, anywhere], [1_000, 1_000]);
+    r.now += ms(40);
+    r.look(0);
+    expect(credits(r)).toEqual([10_000, 10_500]);
+  });
+
+  test('a turn is no shorter than the ratelimit at its beginning, and half a millisecond later on', () => {
+    const r = rig([pinned(0), pinned(1), pinned(0)], [5_000, 9_000, 5_300]);
+    r.wake(2);
+    expect(r.look(0)).toBe(2);
+    expect(r.turns[0]).toBe(us(1_000));
+    r.now += us(1_100);
+    r.patch({ credit: [4_100, 9_000, 4_200].map(us), start: [r.now, r.now, r.now] });
+    expect([r.look(0), r.turns[0]]).toEqual([2, us(500)]);
+  });
+
+  test('a turn lasts until the credit is down to the first in the queue', () => {
+    const r = rig([pinned(0), pinned(1), pinned(0)], [8_000, 9_000, 3_000]);
+    r.wake(2);
+    r.look(0);
+    expect(r.turns[0]).toBe(us(5_000));
+  });
+
+  test('the idle loop has no turn, and takes whoever is allowed there', () => {
+    const r = rig([pinned(0), pinned(1), pinned(1)], [8_000, 9_000, 3_000]);
+    r.block(0);
+    r.wake(2);
+    expect([r.look(0), r.turns[0]]).toEqual([-1, undefined]);
+    r.block(1);
+    expect(r.look(1)).toBe(2);
   });
 });
 

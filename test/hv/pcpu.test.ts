@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { VIRQ_TIMER } from '../../engine/abi/xen.ts';
 import { ms, us } from '../../engine/core/clock.ts';
+import { softirqNumber } from '../../engine/hv/xen/softirq.ts';
 import { timing } from '../../engine/timing.ts';
 import { HvRig, MSIX, UPCALL } from '../support/hv-rig.ts';
 
@@ -174,6 +175,13 @@ describe('blocking', () => {
     rig.run(us(20));
     expect(guest.log.map((l) => l.what)).toEqual(['upcall', 'handler', 'done']);
     expect(guest.v.state).toBe('blocked');
+  });
+
+  test('that needs no kick on top', () => {
+    const { rig } = sleeper();
+    raise(rig);
+    expect(rig.cpus[0]!.softirqPending(softirqNumber('4.17', 'SCHEDULE'))).toBe(true);
+    expect(rig.cpus[0]!.softirqPending(softirqNumber('4.17', 'VCPU_KICK'))).toBe(false);
   });
 
   test('with an event pending already it does not sleep', () => {

@@ -13,6 +13,8 @@ import type { LinuxKernel } from './kernel.ts';
 const TIMER_SOFTIRQ = 1;
 const SCHED_SOFTIRQ = 7;
 const RCU_SOFTIRQ = 9;
+/** jiffies_till_first_fqs: how long a grace period lets CPUs alone */
+const RCU_JIFFIES = 3;
 
 export class KernelTimer {
   /** Infinity: not set */
@@ -27,6 +29,9 @@ export class KernelTimer {
 interface CpuTime {
   /** time of the next tick; Infinity while ticks are stopped */
   nextTick: Ns;
+  /** jiffies of the last look at the balance of run queues, and of the last report to RCU */
+  balanced: number;
+  quiescent: number;
   /** what Xen's timer is set to */
   programmed: Ns;
 }
@@ -42,7 +47,12 @@ export class KernelTime implements Part {
     this.id = `${kernel.id}.time`;
     this.tick = Math.round(1e9 / kernel.profile.hz);
     this.byCpu = Array.from({ length: kernel.cpuCount }, () => []);
-    this.cpus = Array.from({ length: kernel.cpuCount }, () => ({ nextTick: Infinity, programmed: Infinity }));
+    this.cpus = Array.from({ length: kernel.cpuCount }, () => ({
+      nextTick: Infinity,
+      programmed: Infinity,
+      balanced: 0,
+      quiescent: 0,
+    }));
   }
 
   /** Makes a timer on a CPU; run in the timer softirq. */
@@ -96,9 +106,15 @@ export class KernelTime implements Part {
       const now = cpu.now;
       t.programmed = Infinity;
       if (this.byCpu[cpu.cpu]!.some((timer) => timer.expires <= now)) cpu.raiseSoftirq(TIMER_SOFTIRQ);
-      if (t.nextTick <= now) {
-        t.nextTick = (this.jiffies(now) + 1) * this.tick;
+      const jiffies = this.jiffies(now);
+      if (t.nextTick <= now) t.nextTick = (jiffies + 1) * this.tick;
+      // update_process_times, whether the CPU ticks or only woke for a timer
+      if (jiffies > t.balanced) {
+        t.balanced = jiffies;
         cpu.raiseSoftirq(SCHED_SOFTIRQ);
+      }
+      if (jiffies >= t.quiescent + RCU_JIFFIES) {
+        t.quiescent = jiffies;
         cpu.raiseSoftirq(RCU_SOFTIRQ);
       }
       this.program(cpu);
@@ -138,18 +154,18 @@ export class KernelTime implements Part {
     const finite = (n: Ns) => (n === Infinity ? -1 : n);
     return {
       timers: this.timers.map((t) => finite(t.expires)),
-      cpus: this.cpus.map((c) => [finite(c.nextTick), finite(c.programmed)]),
+      cpus: this.cpus.map((c) => [finite(c.nextTick), finite(c.programmed), c.balanced, c.quiescent]),
     };
   }
 
   restore(state: Plain): void {
-    const s = state as { timers: number[]; cpus: [number, number][] };
+    const s = state as { timers: number[]; cpus: [number, number, number, number][] };
     const infinite = (n: number) => (n < 0 ? Infinity : n);
     s.timers.forEach((expires, i) => {
       this.timers[i]!.expires = infinite(expires);
     });
-    s.cpus.forEach(([nextTick, programmed], i) => {
-      this.cpus[i] = { nextTick: infinite(nextTick), programmed: infinite(programmed) };
+    s.cpus.forEach(([nextTick, programmed, balanced, quiescent], i) => {
+      this.cpus[i] = { nextTick: infinite(nextTick), programmed: infinite(programmed), balanced, quiescent };
     });
   }
 }

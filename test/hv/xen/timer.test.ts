@@ -71,6 +71,20 @@ describe('a timer that is due', () => {
   });
 });
 
+test.each([
+  ['4.17', us(50)],
+  ['3.4', 1],
+] as const)(
+  'on %s one due this very instant is not past yet: the softirq leaves it for %i ns',
+  (profile, later) => {
+    const { rig, ran, make, cpus } = timers(profile);
+    make('now').set(cpus[0]!, rig.clock.now);
+    rig.xen.timers.softirq(cpus[0]!);
+    expect(ran).toEqual([]);
+    expect(rig.xen.timers.deadlineOf(cpus[0]!)).toBe(rig.clock.now + later);
+  },
+);
+
 describe('stopping', () => {
   test('one that is stopped in time never runs, and its interrupt is taken back', () => {
     const { rig, ran, make, cpus, interrupts } = timers();

@@ -194,6 +194,20 @@ describe('a level line', () => {
     expect(depth(h, 0)).toBe(1);
   });
 
+  test('that raise leaves the IOAPIC when the hypercall has come to the EOI', () => {
+    const h = host();
+    const irq = h.rig.bindPirq(-1, PIN_LOW);
+    h.start();
+    h.irqs.request(irq, h.source);
+    h.rig.run(us(50));
+    h.rig.guest().next = eoiThenSleep(h, PIN_LOW);
+    const before = h.rig.shop.trace.written;
+    wakeUp(h, 0);
+    const records = [...h.rig.shop.trace.records(before + 1)];
+    const at = (name: string) => records.find((r) => r.point.name === name)!.time;
+    expect(at('apic_accept') - at('irq_raise')).toBe(timing.hypercall + timing.apicMessage);
+  });
+
   test('asked for again while it is on its way is one with that', () => {
     const h = host();
     const irq = h.rig.bindPirq(-1, PIN_LOW);
@@ -382,6 +396,60 @@ describe('where an interrupt goes', () => {
     h.rig.guest().next = eoiThenSleep(h, PIN_LOW);
     wakeUp(h, 0);
     expect([h.irqs.descs[irq]!.cpu, h.irqs.ioapic.pins[irq]!.destination]).toEqual([1, 1]);
+  });
+
+  test('raised anew by its EOI, it moves only at the next', () => {
+    const h = host();
+    const irq = h.rig.bindPirq(-1, PIN_LOW);
+    h.start();
+    h.irqs.request(irq, h.source);
+    h.rig.run(us(50));
+    h.irqs.setAffinity(irq, 1);
+    h.rig.guest().next = eoiThenSleep(h, PIN_LOW);
+    wakeUp(h, 0);
+    expect(h.irqs.descs[irq]).toMatchObject({ cpu: 0, moveTo: 1 });
+    h.irqs.lower(irq);
+    h.rig.guest().next = eoiThenSleep(h, PIN_LOW);
+    wakeUp(h, 0);
+    expect(h.irqs.descs[irq]).toMatchObject({ cpu: 1, moveTo: -1 });
+  });
+
+  test('a message in service on two CPUs is ended on both when the guest is done with the last', () => {
+    const h = host();
+    const irq = h.rig.bindPirq(MSI);
+    const { pirq } = h.irqs.descs[irq]!;
+    h.start();
+    h.irqs.setAffinity(irq, 1);
+    h.irqs.pulse(irq, h.source);
+    h.rig.run(us(50));
+    h.irqs.pulse(irq, h.source);
+    // said on CPU 1 just before the second one is taken there: the IPI to CPU 0 comes too late
+    const other = h.rig.guest(0, 1);
+    let said = false;
+    other.next = () => {
+      if (!said) other.calls.eoi(pirq);
+      said = true;
+      other.v.block();
+    };
+    while (!h.cpus[1]!.lapic.isr.has(h.irqs.descs[irq]!.vector)) h.rig.clock.step();
+    h.irqs.guestEoi(irq);
+    h.rig.run(us(50));
+    expect([depth(h, 0), depth(h, 1)]).toEqual([1, 1]);
+    wakeUp(h, 1);
+    expect([depth(h, 0), depth(h, 1), isr(h, 0), isr(h, 1)]).toEqual([0, 0, [], []]);
+  });
+
+  test('a pin that is unmapped and mapped again keeps its vector', () => {
+    const h = host();
+    const { calls } = h.rig.guest();
+    for (const gsi of [EDGE_PIN, PIN_LOW]) {
+      calls.mapPirq(0, gsi);
+      const { vector } = h.irqs.descs[gsi]!;
+      calls.unmapPirq(gsi);
+      expect(h.irqs.descs[gsi]).toBeUndefined();
+      calls.mapPirq(0, gsi);
+      expect(h.irqs.descs[gsi]!.vector).toBe(vector);
+    }
   });
 
   test('a legacy line leaves CPU 0 with a new vector; the old one is free after the first interrupt there', () => {
