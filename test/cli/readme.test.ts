@@ -10,7 +10,7 @@ const README = readFileSync(join(import.meta.dirname, '../../README.md'), 'utf8'
 test('its scenario boots, and its guest and devices are busy', () => {
   const [, yaml = ''] = /```yaml\n(.*?)```/s.exec(README)!;
   const machine = buildMachine(parseScenario(yaml, 'README.md'), 42);
-  machine.runUntil(3e9);
+  machine.runUntil(20e9);
   const guest = takeSnapshot(machine).domains[1]!.interrupts.rows;
   const counted = (name: string) =>
     guest.filter((r) => r.actions[0]!.startsWith(name)).some((r) => r.counts.some((n) => n > 10));
