@@ -1,6 +1,6 @@
 /** How a kernel binds event channels to interrupt numbers, in the older trees and in pvops. */
 import { describe, expect, test } from 'vitest';
-import { buildMachine, takeSnapshot } from '../../engine/index.ts';
+import { buildMachine, builtinScenario, takeSnapshot } from '../../engine/index.ts';
 import { parseScenario } from '../../engine/scenario/load.ts';
 
 function guest(xen: string, kernel: string, more = '') {
@@ -85,5 +85,31 @@ describe('dialects of guests', () => {
     const { domain } = guest('4.17', kernel);
     expect(domain.interrupts.dialect).toBe(dialect);
     expect(domain.interrupts.rows.some((r) => r.counts.some((n) => n > 0))).toBe(true);
+  });
+});
+
+describe('PHYSDEVOP_eoi', () => {
+  /** Names of what happens to a fired device's interrupt, in order, once its event is pending. */
+  function order(device: string, irq: number): string[] {
+    const machine = buildMachine({ ...builtinScenario('xen-pv')!, keys: [{ device }] }, 42);
+    machine.runUntil(1e8);
+    const since = machine.shop.trace.written + 1;
+    machine.fire(device);
+    machine.runUntil(machine.clock.now + 50_000);
+    const mine = /^(do_IRQ|pirq_guest_eoi|irq_handler_entry|irq_handler_exit)$/;
+    return [...machine.shop.trace.records(since)]
+      .filter((r) => mine.test(r.point.name))
+      .filter((r) => (r.point.name.startsWith('irq_') ? r.args[1] : r.args[0]) === irq)
+      .map((r) => r.point.name);
+  }
+
+  test('of a level line comes after its handlers', () => {
+    expect(order('usb', 23)).toEqual(['do_IRQ', 'irq_handler_entry', 'irq_handler_exit', 'pirq_guest_eoi']);
+  });
+
+  test('of a message that cannot be masked comes before them', () => {
+    // dom0's interrupt 53 is Xen's 25
+    const seen = [...order('ahci1', 25), ...order('ahci1', 53)];
+    expect(seen).toEqual(['do_IRQ', 'pirq_guest_eoi', 'irq_handler_entry', 'irq_handler_exit']);
   });
 });

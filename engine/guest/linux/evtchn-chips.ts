@@ -70,20 +70,33 @@ export function eventChips(ports: EventIrqs, profile: KernelProfile): EventChips
       ...movable,
       name: chips.pirq,
       startup: (desc) => ports.startPirq(desc),
+      // eoi_pirq: Xen is told before the handlers of an edge, after those of a level interrupt
       ack: (desc, cpu) => {
         const info = ports.infoOf(desc, cpu.cpu);
-        if (maskWhileHandled) ports.mask(info, EOI_PENDING);
-        if (maskWhileHandled || !ports.isLevel(desc)) ports.consume(info);
-        else ports.resume(info);
+        if (maskWhileHandled) {
+          ports.mask(info, EOI_PENDING);
+          ports.consume(info);
+        } else if (isFasteoi(desc)) {
+          ports.resume(info);
+        } else {
+          ports.consume(info);
+          info.active = false;
+          if (ports.needsEoi(desc)) ports.pirqEoi(desc, cpu.cpu);
+        }
       },
       end: (desc, cpu) => {
         const info = ports.infoOf(desc, cpu.cpu);
-        // a level interrupt's event stays pending until its handlers are through
-        if (!maskWhileHandled && ports.isLevel(desc)) ports.consume(info);
+        if (!maskWhileHandled && !isFasteoi(desc)) return;
+        if (!maskWhileHandled) ports.consume(info);
         info.active = false;
         if (maskWhileHandled) ports.unmask(info, EOI_PENDING, cpu.cpu);
-        if (ports.isLevel(desc)) ports.pirqEoi(desc, cpu.cpu);
+        if (ports.needsEoi(desc)) ports.pirqEoi(desc, cpu.cpu);
       },
     },
   };
+}
+
+/** pvops: the flow of a level line; its event stays pending until the handlers are through. */
+function isFasteoi(desc: IrqDesc): boolean {
+  return desc.flow === 'ioapic-level';
 }

@@ -377,7 +377,8 @@ export class EventIrqs implements Part {
     desc.port = 0;
   }
 
-  isLevel(desc: IrqDesc): boolean {
+  /** Must Xen be told when this physical interrupt is over? */
+  needsEoi(desc: IrqDesc): boolean {
     return this.host.hypercalls(0).needsEoi(desc.pirq);
   }
 
