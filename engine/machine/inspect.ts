@@ -54,6 +54,10 @@ export interface DomainSnapshot {
   readonly messages?: readonly string[];
   /** event channels in use, by port; empty where the domain has none */
   readonly channels: readonly ChannelSnapshot[];
+  /** VM exits; absent where nothing of the kind happens */
+  readonly exits?: ExitsSnapshot;
+  /** its x86 interrupt controllers; absent where it has none */
+  readonly x86?: X86Snapshot;
 }
 
 export interface VcpuSnapshot {
@@ -121,4 +125,103 @@ export interface HopSnapshot {
   readonly text: string;
   /** a handler ran here */
   readonly end: boolean;
+}
+
+/** VM exits of one machine since boot. */
+export interface ExitsSnapshot {
+  /** reasons that have occurred, by number */
+  readonly rows: readonly ExitRow[];
+  /** the counters of the hypervisor by their names in debugfs, e.g. `irq_injections` */
+  readonly stats: readonly (readonly [name: string, value: number])[];
+}
+
+export interface ExitRow {
+  /** basic exit reason (SDM volume 3, appendix C) */
+  readonly reason: number;
+  /** e.g. `EXTERNAL_INTERRUPT` */
+  readonly name: string;
+  /** per virtual CPU */
+  readonly counts: readonly number[];
+  /** from the exit to the next entry, in ns: the sum, and what 99 of 100 stay below */
+  readonly totalNs: number;
+  readonly p99Ns: number;
+}
+
+/** The interrupt controllers of one x86 machine. */
+export interface X86Snapshot {
+  readonly lapics: readonly LapicSnapshot[];
+  readonly ioapic: IoApicSnapshot | null;
+  /** master and slave */
+  readonly pic: readonly [PicSnapshot, PicSnapshot] | null;
+  /** who a vector is for, by CPU and vector: e.g. `virtio0-input.0`; vectors without a handler are missing */
+  readonly vectors: readonly { readonly [vector: number]: string }[];
+}
+
+/** A local APIC and what its processor is about to take. Sets of 256 vectors are eight words, lowest first. */
+export interface LapicSnapshot {
+  readonly cpu: number;
+  readonly apicId: number;
+  readonly x2apic: boolean;
+  readonly irr: readonly number[];
+  readonly isr: readonly number[];
+  readonly tmr: readonly number[];
+  readonly tpr: number;
+  readonly ppr: number;
+  /** the other registers by the SDM's names: ID, LDR, DFR, SVR, ESR, ICR, LVTT, ..., TMICT, TMCCT, TDCR */
+  readonly registers: readonly (readonly [name: string, value: number])[];
+  /** RFLAGS.IF of the kernel that runs on it */
+  readonly interruptFlag: boolean;
+  /** posted-interrupt descriptor; null where there is none */
+  readonly posted: {
+    readonly pir: readonly number[];
+    readonly on: boolean;
+    readonly sn: boolean;
+    readonly nv: number;
+  } | null;
+  /** null on a physical processor */
+  readonly vmcs: VmcsSnapshot | null;
+}
+
+export interface VmcsSnapshot {
+  /** e.g. `running on CPU1, guest mode` */
+  readonly place: string;
+  /** VM-entry interruption-information, as last written */
+  readonly entryInfo: number;
+  /** an interrupt window is asked for; an NMI window */
+  readonly interruptWindow: boolean;
+  readonly nmiWindow: boolean;
+  /** every field of interest by its name in the SDM, e.g. `VM-exit interruption-information` */
+  readonly fields: readonly (readonly [name: string, value: number])[];
+}
+
+export interface IoApicSnapshot {
+  readonly id: number;
+  readonly select: number;
+  readonly pins: readonly IoApicPinSnapshot[];
+}
+
+export interface IoApicPinSnapshot {
+  readonly pin: number;
+  /** the redirection entry, bits 31-0 and 63-32 */
+  readonly low: number;
+  readonly high: number;
+  /** the wire */
+  readonly line: boolean;
+}
+
+/** One 8259A; its eight inputs from bit 0 on. */
+export interface PicSnapshot {
+  readonly irr: number;
+  readonly imr: number;
+  readonly isr: number;
+  readonly elcr: number;
+  readonly base: number;
+  readonly priorityAdd: number;
+  readonly readIsr: boolean;
+  readonly poll: boolean;
+  readonly initState: number;
+  readonly autoEoi: boolean;
+  readonly rotateOnAutoEoi: boolean;
+  readonly specialFullyNested: boolean;
+  readonly specialMask: boolean;
 }

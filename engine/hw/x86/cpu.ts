@@ -1,19 +1,27 @@
 /**
- * Where hypervisor and guest meet: what a virtual CPU offers to the kernel that runs on it, and the entry
- * points that kernel gives in return. Neither side knows the other's code.
+ * Where hypervisor and guest meet: what a processor offers to the kernel that runs on it, and the entry points
+ * that kernel gives in return. Neither side knows the other's code.
+ *
+ * A kernel that knows Xen runs on a `VirtualCpu` and is interrupted by upcalls. A native kernel runs on a
+ * `NativeCpu`: a real processor or a virtual one that looks like it. It is interrupted through its interrupt
+ * descriptor table and programs its interrupt controllers and devices; on a virtual processor such an
+ * instruction may leave the guest, which costs time and is invisible otherwise.
  */
 import type { Ns } from '../../core/clock.ts';
 
-/** The virtual CPU as its kernel sees it. */
-export interface VirtualCpu {
-  /** number within the domain */
+export interface Processor {
+  /** number within its machine or domain */
   readonly vcpu: number;
   /** the processor's time: the clock, plus what this processor has spent within the current event */
   readonly now: Ns;
   /** the physical CPU it runs on, for traces */
   readonly processor: number;
-  /** Executes code for `ns`; `done` of the kernel is called at its end, unless an upcall comes between. */
+  /** Executes code for `ns`; `done` of the kernel is called at its end, unless an interrupt comes between. */
   run(ns: Ns): void;
+}
+
+/** The virtual CPU of a Xen domain as its kernel sees it. */
+export interface VirtualCpu extends Processor {
   /** SCHEDOP_block: nothing to do until an event arrives. Upcalls are unmasked. */
   block(): void;
   /** SCHEDOP_poll without timeout on one port: sleeps, upcalls masked or not, until the port is pending. */
@@ -26,4 +34,43 @@ export interface GuestEntry {
   done(): void;
   /** An upcall interrupts a stretch of which `remaining` is left. The kernel goes on with `run`. */
   upcall(remaining: Ns): void;
+}
+
+/** Width of an access in bytes. */
+export type Width = 1 | 2 | 4 | 8;
+
+/** A processor as a native kernel sees it. */
+export interface NativeCpu extends Processor {
+  /**
+   * RFLAGS.IF. An interrupt that waits while it is set is taken when the kernel's code in hand has said how it
+   * goes on, never in the middle of it.
+   */
+  interruptFlag: boolean;
+  /** sti; hlt: sleeps until an interrupt comes. The kernel says nothing else afterwards. */
+  halt(): void;
+  /** OUT */
+  out(port: number, value: number, width?: Width): void;
+  /** IN */
+  in(port: number, width?: Width): number;
+  /** a store to a device's or interrupt controller's register at a physical address */
+  store(address: number, value: number, width?: Width): void;
+  /** a load from one */
+  load(address: number, width?: Width): number;
+  /** WRMSR; false: it raised #GP */
+  wrmsr(msr: number, low: number, high?: number): boolean;
+  /** RDMSR, the low half; undefined: it raised #GP */
+  rdmsr(msr: number): number | undefined;
+}
+
+/** Entry points of a native kernel, called on its own processor. */
+export interface NativeEntry {
+  /** The stretch begun by `run` is over, or a halt has ended without an interrupt. */
+  done(): void;
+  /**
+   * The gate of this vector, an interrupt gate: IF is clear now. It interrupts a stretch of which `remaining` is
+   * left, or a halt (0 left). The kernel goes on with `run`.
+   */
+  interrupt(vector: number, remaining: Ns): void;
+  /** The NMI gate: the same, IF clear or not. */
+  nmi(remaining: Ns): void;
 }
