@@ -60,4 +60,36 @@ export const timing = {
   tickHandler: 1_800,
   /** a handler that only acknowledges or wakes someone [est] */
   shortHandler: 600,
+  /** IN or OUT of a real device behind the chipset [est] */
+  portAccess: 600,
+  /** load or store of a device's register, uncached [est] */
+  mmioAccess: 250,
+  /** RDMSR or WRMSR of a local APIC in x2APIC mode, or of the TSC deadline [est] */
+  msrAccess: 60,
+  /** VM exit: the processor saves the guest and loads the host, KVM reads the reason; [dall] I/O latency out, KVM */
+  vmExit: cycles(560),
+  /** the way back: requests looked at, VM entry; with vmExit it is [dall] Hypercall, KVM x86 (1,300 cycles) */
+  vmEntry: cycles(740),
+  /** a trapped store decoded and handed to an emulated interrupt controller; [dall] Interrupt controller trap, KVM x86 */
+  emulateAccess: cycles(2_384 - 1_300),
+  /** a trapped EOI, taken from the qualification; [dall] Virtual IRQ completion, KVM x86 */
+  emulateEoi: cycles(1_556 - 1_300),
+  /** a trapped MSR of the local APIC [est] */
+  emulateMsr: 120,
+  /** CPUID, an exception or the like looked at and answered [est] */
+  emulateShort: 150,
+  /** a fault of nested paging: the page is found and mapped [est] */
+  eptViolation: 1_500,
+  /** an access that QEMU emulates: back to user space, its device, and KVM_RUN again [est] */
+  userExit: 2_200,
+  /** ioeventfd: the store is recognised and an event signalled [est] */
+  ioeventfd: 180,
+  /** kvm_set_irq or a message through routing, chips and the kick [est] */
+  setIrq: 250,
+  /** an event is chosen and written to the VMCS [est] */
+  injectEvent: 80,
+  /** a virtual CPU's thread enters the kernel's KVM_RUN again after another thread ran: vcpu_load, MSRs, FPU [est] */
+  vcpuLoad: 900,
+  /** the host's gate called by hand, or through the IDT once interrupts are on, after an exit [est] */
+  hostGate: 100,
 } as const;

@@ -3,7 +3,8 @@
  * there, no two devices may be one, and nothing may be asked for that the machine has no room for.
  */
 import { quoted } from '../core/errors.ts';
-import type { DeviceSpec, Scenario } from './schema.ts';
+import type { Scenario } from './schema.ts';
+import type { DeviceSpec } from './shapes.ts';
 import { near, oneOf } from './words.ts';
 
 type Path = readonly (string | number)[];

@@ -14,7 +14,7 @@ import { NicDriver } from '../../guest/linux/drivers/nic.ts';
 import type { LinuxCpu } from '../../guest/linux/entry.ts';
 import type { IrqDesc, Work } from '../../guest/linux/irq-core.ts';
 import { domainOf, FROM_GUEST, flowOf, packetOf, WANTS_REPLY } from '../../guest/linux/xen-drivers/net.ts';
-import type { DeviceSpec } from '../../scenario/schema.ts';
+import type { DeviceSpec } from '../../scenario/shapes.ts';
 import { timing } from '../../timing.ts';
 import type { XenHost } from './host.ts';
 
