@@ -7,7 +7,7 @@ import { NoSpace } from '../guest/linux/irq-info.ts';
 import { debugKeyE } from '../hv/xen/evtchn-dump.ts';
 import type { ChannelInfo } from '../hv/xen/evtchn-types.ts';
 import { statOf } from '../proc/stat-of.ts';
-import type { Scenario } from '../scenario/schema.ts';
+import type { XenScenario } from '../scenario/xen-schema.ts';
 import type {
   ChannelSnapshot,
   CpuSnapshot,
@@ -22,7 +22,7 @@ import { type DomainParts, XenHost } from './xen/host.ts';
 import { startWorkloads } from './xen/workloads.ts';
 
 /** @throws UserError if the machine that the scenario asks for cannot boot */
-export function buildXenPv(scenario: Scenario, seed: number): Machine {
+export function buildXenPv(scenario: XenScenario, seed: number): Machine {
   const shop = new Workshop(seed);
   let platform: XenPvPlatform;
   try {

@@ -1,9 +1,10 @@
 /** From a scenario to a machine. */
-import type { Scenario } from '../scenario/schema.ts';
+import { isKvm, type Scenario } from '../scenario/schema.ts';
+import { buildKvm } from './build-kvm.ts';
 import { buildXenPv } from './build-xen-pv.ts';
 import type { Machine } from './machine.ts';
 
 /** @throws UserError if the machine that the scenario asks for cannot boot */
 export function buildMachine(scenario: Scenario, seed: number): Machine {
-  return buildXenPv(scenario, seed);
+  return isKvm(scenario) ? buildKvm(scenario, seed) : buildXenPv(scenario, seed);
 }

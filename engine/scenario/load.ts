@@ -14,7 +14,7 @@ import {
 } from 'yaml';
 import { FormatError, printable } from '../core/errors.ts';
 import { complain, type Issue, placeOf } from './complaint.ts';
-import { type Scenario, scenarioSchema } from './schema.ts';
+import { type Scenario, schemaFor } from './schema.ts';
 
 /** A scenario is a page of text; the largest machine is described in less than this. */
 const LARGEST = 1 << 20;
@@ -32,9 +32,10 @@ const YAML_ERRORS: Readonly<Record<string, string>> = {
 export function parseScenario(text: string, file: string): Scenario {
   const lines = new LineCounter();
   const value = read(text, file, lines);
-  const parsed = scenarioSchema.safeParse(value.data, { reportInput: true });
+  const schema = schemaFor(value.data);
+  const parsed = schema.safeParse(value.data, { reportInput: true });
   if (parsed.success) return parsed.data;
-  const { path, text: problem } = complain(scenarioSchema, first(parsed.error.issues), value.data);
+  const { path, text: problem } = complain(schema, first(parsed.error.issues), value.data);
   const where = path.length > 0 ? `${placeOf(path)}: ` : '';
   throw new FormatError(file, lineOf(value.doc, lines, path), `${where}${problem}`);
 }
@@ -56,7 +57,7 @@ function read(text: string, file: string, lines: LineCounter): { data: unknown; 
     throw new FormatError(file, lines.linePos(broken.pos[0]).line, problem);
   }
   if (doc.contents === null || (isScalar(doc.contents) && doc.contents.value === null)) {
-    throw new FormatError(file, 1, 'nothing in it, expected a scenario: name, title, dom0, ...');
+    throw new FormatError(file, 1, 'nothing in it, expected a scenario: name, title, dom0 or kvm, ...');
   }
   visit(doc, {
     Pair: (_, { key }) => {

@@ -1,112 +1,14 @@
-/**
- * What a scenario of a Xen host may say. A scenario is a YAML document; this is its shape, with defaults and
- * limits.
- */
-import * as z from 'zod';
-import { checkScenario } from './rules.ts';
-import { affinity, callRate, cpuCount, deviceSchema, name, pattern, printed } from './shapes.ts';
+/** A scenario of any platform; the key `kvm` tells them apart. */
+import { type KvmScenario, kvmSchema } from './kvm-schema.ts';
+import { type XenScenario, xenSchema } from './xen-schema.ts';
 
-const kernel = z.enum([
-  'linux-6.1',
-  'linux-6.18',
-  'linux-2026',
-  'linux-3.10',
-  'linux-2.6.18-xen',
-  'linux-2.6.3x-xen',
-]);
-/** event channels of the FIFO kind where kernel and Xen have them; false: xen.fifo_events=0 */
-const fifo = z.boolean().default(true);
+export type Scenario = XenScenario | KvmScenario;
 
-const dom0 = z.strictObject({
-  kernel: kernel.default('linux-6.1'),
-  fifo,
-  vcpus: cpuCount,
-  /** physical CPUs of all its virtual CPUs; every one without it */
-  cpus: affinity.optional(),
-  /** in the order in which their drivers find them */
-  devices: z.array(deviceSchema).max(256).default([]),
-});
+export function isKvm(scenario: Scenario): scenario is KvmScenario {
+  return 'kvm' in scenario;
+}
 
-const guest = z.strictObject({
-  kernel: kernel.default('linux-6.1'),
-  fifo,
-  type: z.enum(['pv', 'pvh']).default('pv'),
-  vcpus: cpuCount.default(1),
-  cpus: affinity.optional(),
-  /** virtual disk: rings of it, and the device of dom0 behind it; 0: none */
-  rings: z.int().min(0).max(16).default(1),
-  disk: name.optional(),
-  /** virtual network card: queues of it; 0: none */
-  queues: z.int().min(0).max(16).default(1),
-  /** further event channels without traffic, for full tables */
-  channels: z.int().min(0).max(100_000).default(0),
-  /** xl's max_event_channels; the toolstack needs two, for xenstore and the console */
-  'max-event-channels': z.int().min(2).max(131_071).default(1023),
-});
-
-/** `what` happens to `device` or in `domain`, by a pattern or as a closed loop. */
-const workload = z.discriminatedUnion('what', [
-  /** a device of dom0 fires */
-  z.strictObject({ what: z.literal('device'), device: name, pattern }),
-  /** packets from the network for a domain; it answers if `reply` */
-  z.strictObject({
-    what: z.literal('packets'),
-    domain: z.int().min(0),
-    pattern,
-    reply: z.boolean().default(true),
-  }),
-  /** closed loop: `jobs` requests at a time on the domain's disk, `think` ms between */
-  z.strictObject({
-    what: z.literal('disk'),
-    domain: z.int().min(0),
-    jobs: z.int().min(1).max(256).default(1),
-    think: z.number().min(0).max(1e6).default(10),
-  }),
-  /** messages to xenstore or the console */
-  z.strictObject({
-    what: z.literal('xenstore'),
-    domain: z.int().min(0),
-    rate: callRate,
-  }),
-  z.strictObject({
-    what: z.literal('console'),
-    domain: z.int().min(0),
-    rate: callRate,
-  }),
-  /** a thread on every virtual CPU that computes for `share` of the time */
-  z.strictObject({
-    what: z.literal('compute'),
-    domain: z.int().min(0),
-    share: z.number().min(0.001).max(1),
-  }),
-  /** function calls to all other CPUs */
-  z.strictObject({ what: z.literal('calls'), domain: z.int().min(0), rate: callRate }),
-  /** contended spinlocks: one CPU polls for another's kick */
-  z.strictObject({ what: z.literal('locks'), domain: z.int().min(0), rate: callRate }),
-]);
-
-export const scenarioSchema = z
-  .strictObject({
-    name,
-    title: printed(120),
-    xen: z.enum(['3.4', '4.17']).default('4.17'),
-    cpus: cpuCount.default(4),
-    'ioapic-pins': z.int().min(16).max(240).default(24),
-    dom0,
-    guests: z.array(guest).max(500).default([]),
-    /** what the digits fire, by device name */
-    keys: z
-      .array(z.strictObject({ device: name, title: printed(30).optional() }))
-      .max(10)
-      .default([]),
-    workloads: z.array(workload).max(2_000).default([]),
-  })
-  .check((ctx) => {
-    checkScenario(ctx.value, (path, message) => {
-      ctx.issues.push({ code: 'custom', path: [...path], message, input: ctx.value });
-    });
-  });
-
-export type Scenario = z.output<typeof scenarioSchema>;
-export type WorkloadSpec = Scenario['workloads'][number];
-export type GuestSpec = Scenario['guests'][number];
+/** The schema that a document asks for. */
+export function schemaFor(data: unknown): typeof kvmSchema | typeof xenSchema {
+  return typeof data === 'object' && data !== null && 'kvm' in data ? kvmSchema : xenSchema;
+}

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { findControl, UserError } from '../../engine/core/errors.ts';
 import { parseScenario } from '../../engine/scenario/load.ts';
+import type { XenScenario } from '../../engine/scenario/xen-schema.ts';
 
 /** What parsing says of a text; the name of the file cut off. */
 function complaint(text: string, file = 'bad.yaml'): string {
@@ -26,8 +27,10 @@ const NAME = 'a name of 1 to 40 letters, digits and . _ : [ ] -';
 const RATE = 'a number from 0.000001 to 1000000';
 const nested = (open: string, times: number) => open.repeat(times);
 
+const parseXen = (text: string) => parseScenario(text, 'good.yaml') as XenScenario;
+
 test('a good scenario is taken, with its defaults', () => {
-  const { name, cpus, guests, dom0 } = parseScenario(good('guests: [{rings: 0}]'), 'good.yaml');
+  const { name, cpus, guests, dom0 } = parseXen(good('guests: [{rings: 0}]'));
   expect({ name, cpus, vcpus: dom0.vcpus, guests: guests.map((g) => g.queues) }).toEqual({
     name: 'x',
     cpus: 4,
@@ -38,9 +41,9 @@ test('a good scenario is taken, with its defaults', () => {
 
 describe('the text', () => {
   test.each([
-    ['', '1: nothing in it, expected a scenario: name, title, dom0, ...'],
-    ['# only a comment\n', '1: nothing in it, expected a scenario: name, title, dom0, ...'],
-    ['---\n', '1: nothing in it, expected a scenario: name, title, dom0, ...'],
+    ['', '1: nothing in it, expected a scenario: name, title, dom0 or kvm, ...'],
+    ['# only a comment\n', '1: nothing in it, expected a scenario: name, title, dom0 or kvm, ...'],
+    ['---\n', '1: nothing in it, expected a scenario: name, title, dom0 or kvm, ...'],
     [
       'name: [x\n',
       '2: not YAML: Flow sequence in block collection must be sufficiently indented and end with a ]',
@@ -71,7 +74,7 @@ describe('the text', () => {
   test('aliases in measure are fine', () => {
     const many = Array.from({ length: 200 }, () => '  - *g').join('\n');
     const text = good(`guests:\n  - &g {rings: 0, queues: 0}\n${many}`);
-    expect(parseScenario(text, 'good.yaml').guests).toHaveLength(201);
+    expect(parseXen(text).guests).toHaveLength(201);
   });
 
   test('the alias of a bad part is shown where the part stands', () => {
@@ -346,7 +349,7 @@ describe('what the parts must have in common', () => {
 test('the name of the file is foreign text too', () => {
   const message = complaint('', 'a\u001b]0;evil\u0007\n.yaml');
   expect(message).toBe(
-    'a\\x1b]0;evil\\x07\\x0a.yaml:1: nothing in it, expected a scenario: name, title, dom0, ...',
+    'a\\x1b]0;evil\\x07\\x0a.yaml:1: nothing in it, expected a scenario: name, title, dom0 or kvm, ...',
   );
   expect(findControl(message)).toBe(-1);
 });

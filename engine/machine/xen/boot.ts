@@ -23,7 +23,7 @@ import { BlkBack, BlkFront } from '../../guest/linux/xen-drivers/block.ts';
 import { EvtchnUser } from '../../guest/linux/xen-drivers/evtchn-user.ts';
 import { MessageFront } from '../../guest/linux/xen-drivers/messages.ts';
 import { NetBack, NetFront } from '../../guest/linux/xen-drivers/net.ts';
-import type { GuestSpec } from '../../scenario/schema.ts';
+import type { GuestSpec } from '../../scenario/xen-schema.ts';
 import { timing } from '../../timing.ts';
 import { Dom0Devices } from './devices.ts';
 import type { DomainParts, XenHost } from './host.ts';

@@ -9,7 +9,7 @@ import type { NetBack } from '../../guest/linux/xen-drivers/net.ts';
 import type { Domain } from '../../hv/xen/domain.ts';
 import { PvHypercalls } from '../../hv/xen/x86/pv.ts';
 import { Xen } from '../../hv/xen/x86/xen.ts';
-import type { GuestSpec, Scenario } from '../../scenario/schema.ts';
+import type { GuestSpec, XenScenario } from '../../scenario/xen-schema.ts';
 import type { Workshop } from '../machine.ts';
 import type { Fired } from './devices.ts';
 
@@ -43,7 +43,7 @@ export class XenHost {
 
   constructor(
     readonly shop: Workshop,
-    readonly scenario: Scenario,
+    readonly scenario: XenScenario,
   ) {
     const all = Array.from({ length: scenario.cpus }, (_, i) => i);
     const specs = [scenario.dom0, ...scenario.guests];
@@ -125,27 +125,27 @@ export class XenHost {
   }
 }
 
-function profileOf(s: Scenario['dom0'] | GuestSpec): KernelProfile {
+function profileOf(s: XenScenario['dom0'] | GuestSpec): KernelProfile {
   const kernel = s.fifo ? KERNELS[s.kernel] : twoLevel(KERNELS[s.kernel]);
   return 'type' in s && s.type === 'pvh' ? hardwareVirtual(kernel) : kernel;
 }
 
 /** arch_hwdom_irqs (4.17); the forward port's nr_pirqs where dom0 is that kernel. */
-function hardwarePirqs(scenario: Scenario): number {
+function hardwarePirqs(scenario: XenScenario): number {
   const gsis = scenario['ioapic-pins'];
   if (scenario.xen === '3.4') return gsis + 8 * scenario.cpus + 16 * gsis;
   return gsis + (32 - Math.clz32(scenario.cpus)) * NR_DYNAMIC_VECTORS;
 }
 
 /** Where numbers of event channels begin: after the GSIs, after the legacy interrupts, or at 0. */
-function dynamicBase(scenario: Scenario, profile: KernelProfile, dom0: boolean, hvm: boolean): number {
+function dynamicBase(scenario: XenScenario, profile: KernelProfile, dom0: boolean, hvm: boolean): number {
   if (profile.numbering === 'bindcount') return hardwarePirqs(scenario);
   if (dom0) return scenario['ioapic-pins'];
   return hvm ? 16 : 0;
 }
 
 /** Message-signalled interrupts that the devices take at most at one time. */
-function messages(scenario: Scenario): number {
+function messages(scenario: XenScenario): number {
   let n = 0;
   for (const d of scenario.dom0.devices) {
     if (d.driver === 'nvme' || d.driver === 'virtio-scsi') n += d.queues + 1;

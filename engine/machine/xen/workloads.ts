@@ -9,7 +9,7 @@ import type { LinuxKernel } from '../../guest/linux/kernel.ts';
 import type { Thread } from '../../guest/linux/threads.ts';
 import type { KernelTimer } from '../../guest/linux/time.ts';
 import { FLOWS, FROM_GUEST, packetOf, WANTS_REPLY } from '../../guest/linux/xen-drivers/net.ts';
-import type { WorkloadSpec } from '../../scenario/schema.ts';
+import type { WorkloadSpec } from '../../scenario/xen-schema.ts';
 import type { Booted, Running } from './boot.ts';
 import type { XenHost } from './host.ts';
 

@@ -3,9 +3,9 @@
  * there, no two devices may be one, and nothing may be asked for that the machine has no room for.
  */
 import { quoted } from '../core/errors.ts';
-import type { Scenario } from './schema.ts';
 import type { DeviceSpec } from './shapes.ts';
 import { near, oneOf } from './words.ts';
+import type { XenScenario } from './xen-schema.ts';
 
 type Path = readonly (string | number)[];
 
@@ -27,7 +27,7 @@ const LEGACY_PINS = 16;
 const MOST_VCPUS = 4096;
 const MOST_CHANNELS = 131_072;
 
-export function checkScenario(s: Scenario, wrong: Wrong): void {
+export function checkXenScenario(s: XenScenario, wrong: Wrong): void {
   checkCpus(s, wrong);
   checkKernels(s, wrong);
   checkPins(s, wrong);
@@ -36,7 +36,7 @@ export function checkScenario(s: Scenario, wrong: Wrong): void {
   checkWorkloads(s, wrong);
 }
 
-function checkCpus(s: Scenario, wrong: Wrong): void {
+function checkCpus(s: XenScenario, wrong: Wrong): void {
   const check = (path: Path, cpus: readonly number[] | undefined) => {
     cpus?.forEach((cpu, i) => {
       if (cpu >= s.cpus) wrong([...path, i], `there is no CPU ${cpu}, expected 0 to ${s.cpus - 1}`);
@@ -54,7 +54,7 @@ function checkCpus(s: Scenario, wrong: Wrong): void {
 const OLD = ['linux-2.6.18-xen', 'linux-2.6.3x-xen'];
 const PVH = ['linux-6.1', 'linux-6.18', 'linux-2026'];
 
-function checkKernels(s: Scenario, wrong: Wrong): void {
+function checkKernels(s: XenScenario, wrong: Wrong): void {
   if (s.xen === '3.4' && !OLD.includes(s.dom0.kernel)) {
     wrong(['dom0', 'kernel'], `${s.dom0.kernel} on Xen 3.4, expected ${oneOf(OLD)}`);
   }
@@ -98,7 +98,7 @@ function messagesOf(d: DeviceSpec): number {
   return pinsOf(d).length > 0 ? 0 : 1;
 }
 
-function checkPins(s: Scenario, wrong: Wrong): void {
+function checkPins(s: XenScenario, wrong: Wrong): void {
   const used = new Map<number, boolean>();
   let interrupts = 0;
   s.dom0.devices.forEach((d, i) => {
@@ -131,7 +131,7 @@ function checkPins(s: Scenario, wrong: Wrong): void {
   }
 }
 
-function checkNames(s: Scenario, wrong: Wrong): void {
+function checkNames(s: XenScenario, wrong: Wrong): void {
   const named = new Set(['uart']);
   s.dom0.devices.forEach((d, i) => {
     for (const name of deviceNames(d)) {
@@ -159,11 +159,11 @@ function checkNames(s: Scenario, wrong: Wrong): void {
   });
 }
 
-function disksOf(s: Scenario): string[] {
+function disksOf(s: XenScenario): string[] {
   return s.dom0.devices.filter((d) => 'least' in d).flatMap(deviceNames);
 }
 
-function checkGuests(s: Scenario, wrong: Wrong): void {
+function checkGuests(s: XenScenario, wrong: Wrong): void {
   const disks = disksOf(s);
   s.guests.forEach((g, i) => {
     if (g.channels >= 4096 && (!g.fifo || !/^linux-(6|20)/.test(g.kernel))) {
@@ -189,7 +189,7 @@ function checkGuests(s: Scenario, wrong: Wrong): void {
 }
 
 /** A workload that nothing can come of is a mistake. */
-function checkWorkloads(s: Scenario, wrong: Wrong): void {
+function checkWorkloads(s: XenScenario, wrong: Wrong): void {
   const last = s.guests.length;
   const nics = s.dom0.devices.some((d) => 'moderation' in d);
   const disks = disksOf(s).length > 0;
