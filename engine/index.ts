@@ -5,6 +5,8 @@ export type { Account } from './core/books.ts';
 export { ms, type Ns, seconds, us } from './core/clock.ts';
 export { FormatError, printable, quoted, UserError } from './core/errors.ts';
 export * from './hv/xen/evtchn.ts';
+export { I8259Pair } from './hw/x86/i8259.ts';
+export { KVM_PIC } from './hw/x86/i8259-options.ts';
 export { buildMachine } from './machine/build.ts';
 export { type ImportOptions, importHost } from './machine/build-import.ts';
 export { Machine, type SavedMachine } from './machine/machine.ts';

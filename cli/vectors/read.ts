@@ -44,11 +44,11 @@ export function* vectorLines(file: string): Generator<VectorLine> {
       meta = fields;
       continue;
     }
-    const { id, init, ops } = fields;
+    const { id, init, ops, s0 } = fields;
     if (typeof id !== 'string' || !isFields(init) || !Array.isArray(ops)) {
       throw new UsageError(`${at}: a case must have a string "id", an object "init" and a list "ops"`);
     }
-    yield { at, suite: suiteOf(id, meta, at), meta, vector: { id, init, ops } };
+    yield { at, suite: suiteOf(id, meta, at), meta, vector: { id, init, ops, s0 } };
   }
 }
 

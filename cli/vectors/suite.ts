@@ -8,6 +8,8 @@ export interface Vector {
   readonly id: string;
   readonly init: Fields;
   readonly ops: readonly unknown[];
+  /** where the state before the first operation is not what `init` says alone */
+  readonly s0?: unknown;
 }
 
 export type Fields = { readonly [name: string]: unknown };

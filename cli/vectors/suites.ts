@@ -1,7 +1,8 @@
 /** The suites that have a model. */
 import { evtchn2l, evtchnFifo } from './evtchn.ts';
+import { i8259 } from './i8259.ts';
 import type { Suite } from './suite.ts';
 
-const ALL: readonly Suite[] = [evtchn2l, evtchnFifo];
+const ALL: readonly Suite[] = [evtchn2l, evtchnFifo, i8259];
 
 export const SUITES: ReadonlyMap<string, Suite> = new Map(ALL.map((suite) => [suite.name, suite]));

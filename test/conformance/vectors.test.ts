@@ -6,6 +6,10 @@ import { vectors } from '../../cli/commands/vectors.ts';
 test('every case of every suite passes', async () => {
   let text = '';
   const code = await vectors(join(import.meta.dirname, '../vectors'), { write: (s) => (text += s) });
-  expect(text).toBe('evtchn-2l: 300/300 cases\nevtchn-fifo: 300/300 cases\n');
+  expect(text.split('\n').filter((line) => line !== '')).toEqual([
+    'evtchn-2l: 300/300 cases',
+    'evtchn-fifo: 300/300 cases',
+    'i8259: 450/450 cases',
+  ]);
   expect(code).toBe(0);
 });

@@ -1,0 +1,82 @@
+/** Where 8259A emulations part from each other and from the datasheet: every difference by name, in one place. */
+
+export interface PicOptions {
+  /**
+   * How the slave's INT reaches input 2 of the master. `pulse`: at every update with a request in the slave an
+   * edge is latched there, which stays if the request goes away (KVM). `wire`: a level that rises and falls with
+   * INT (Xen, and the board's wire).
+   */
+  readonly cascade: 'pulse' | 'wire';
+  /** Lowering an edge input forgets the request that was not acknowledged yet: datasheet and Xen, not KVM. */
+  readonly fallingEdgeForgets: boolean;
+  /** Input 2 of the master can be driven from outside: KVM. On a board it is wired to the slave, Xen ignores it. */
+  readonly drivenCascade: boolean;
+  /** An acknowledge cycle without a request gives IRQ7 (datasheet, KVM). Xen answers that there is none. */
+  readonly spurious: boolean;
+  /** ICW1 clears the in-service register and rotation on automatic EOI: Xen. KVM keeps both. */
+  readonly initClearsIsr: boolean;
+  /** INT is held low until initialisation is over: Xen. KVM does not look at INT again on ICW1. */
+  readonly initLowersInt: boolean;
+  /** ICW1's SNGL bit skips ICW3: datasheet and Xen. KVM ignores it. */
+  readonly single: boolean;
+  /**
+   * Poll reads. `bare`: the number alone, 7 if there is none, the request is dropped without entering service
+   * (KVM). `acknowledge`: a real acknowledge; a master's answers for its slave with 8 and more, ff for none (Xen).
+   * `flagged`: a real acknowledge of that chip alone, bit 7 tells of a request (datasheet).
+   */
+  readonly poll: 'bare' | 'acknowledge' | 'flagged';
+  /** Special mask mode works: datasheet and Xen. KVM stores it only. */
+  readonly specialMask: boolean;
+  /** Special fully nested mode overlooks the slave in service for requests of the slave alone: Xen. KVM for all. */
+  readonly nestedForSlaveOnly: boolean;
+  /** Input 2 of the master counts as level in the edge/level register, unseen by readers: Xen. */
+  readonly cascadeLevel: boolean;
+  /** Automatic EOI goes through the in-service register and is notified: KVM. Xen never sets the bit. */
+  readonly autoEoiEntersService: boolean;
+}
+
+export const KVM_PIC: PicOptions = {
+  cascade: 'pulse',
+  fallingEdgeForgets: false,
+  drivenCascade: true,
+  spurious: true,
+  initClearsIsr: false,
+  initLowersInt: false,
+  single: false,
+  poll: 'bare',
+  specialMask: false,
+  nestedForSlaveOnly: false,
+  cascadeLevel: false,
+  autoEoiEntersService: true,
+};
+
+export const XEN_PIC: PicOptions = {
+  cascade: 'wire',
+  fallingEdgeForgets: true,
+  drivenCascade: false,
+  spurious: false,
+  initClearsIsr: true,
+  initLowersInt: true,
+  single: true,
+  poll: 'acknowledge',
+  specialMask: true,
+  nestedForSlaveOnly: true,
+  cascadeLevel: true,
+  autoEoiEntersService: false,
+};
+
+/** The datasheet, with the edge/level registers of the PIIX3. */
+export const INTEL_PIC: PicOptions = {
+  cascade: 'wire',
+  fallingEdgeForgets: true,
+  drivenCascade: false,
+  spurious: true,
+  initClearsIsr: true,
+  initLowersInt: true,
+  single: true,
+  poll: 'flagged',
+  specialMask: true,
+  nestedForSlaveOnly: false,
+  cascadeLevel: false,
+  autoEoiEntersService: true,
+};
