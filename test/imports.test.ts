@@ -19,7 +19,7 @@ const MAY: Record<string, readonly string[]> = {
   'hv/xen': ['hv', 'core', 'abi', 'timing'],
   'hv/xen/x86': ['hv/xen', 'hv', 'core', 'abi', 'hw/x86', 'timing'],
   'hv/xen/arm': ['hv/xen', 'hv', 'core', 'abi', 'hw/arm', 'timing'],
-  devices: ['core', 'timing'],
+  devices: ['core', 'abi', 'timing'],
   scenario: ['core', 'timing', 'proc', 'npm'],
   machine: [
     'core',

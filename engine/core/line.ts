@@ -51,3 +51,6 @@ export class Line implements Part {
 export interface LineDriver {
   set(high: boolean): void;
 }
+
+/** A device's message-signalled interrupt: a store of `data` to an address that interrupt controllers answer at. */
+export type MsiSender = (addressLow: number, addressHigh: number, data: number) => void;

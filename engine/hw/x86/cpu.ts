@@ -8,6 +8,9 @@
  * instruction may leave the guest, which costs time and is invisible otherwise.
  */
 import type { Ns } from '../../core/clock.ts';
+import type { Width } from '../../core/registers.ts';
+
+export type { Width };
 
 export interface Processor {
   /** number within its machine or domain */
@@ -35,9 +38,6 @@ export interface GuestEntry {
   /** An upcall interrupts a stretch of which `remaining` is left. The kernel goes on with `run`. */
   upcall(remaining: Ns): void;
 }
-
-/** Width of an access in bytes. */
-export type Width = 1 | 2 | 4 | 8;
 
 /** A processor as a native kernel sees it. */
 export interface NativeCpu extends Processor {

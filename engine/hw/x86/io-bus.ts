@@ -2,13 +2,9 @@
  * The I/O ports and the memory-mapped registers of one machine: who answers at an address. Accesses of a width
  * that a device does not take are its own business; where nobody answers, reads give all ones and writes are lost.
  */
-import type { Width } from './cpu.ts';
+import type { Registers, Width } from '../../core/registers.ts';
 
-/** Registers of a device; offsets count from the start of its range. */
-export interface Registers {
-  read(offset: number, width: Width): number;
-  write(offset: number, value: number, width: Width): void;
-}
+export type { Registers };
 
 interface Range {
   readonly base: number;
