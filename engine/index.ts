@@ -1,12 +1,16 @@
 /** The only door to the engine. */
 
 export * as xen from './abi/xen.ts';
+export { Bitmap } from './core/bits.ts';
 export type { Account } from './core/books.ts';
-export { ms, type Ns, seconds, us } from './core/clock.ts';
+export { Clock, ms, type Ns, seconds, us } from './core/clock.ts';
 export { FormatError, printable, quoted, UserError } from './core/errors.ts';
 export * from './hv/xen/evtchn.ts';
+export { ApicBus } from './hw/x86/apic-bus.ts';
 export { I8259Pair } from './hw/x86/i8259.ts';
 export { KVM_PIC } from './hw/x86/i8259-options.ts';
+export { LocalApic } from './hw/x86/lapic.ts';
+export { KVM_LAPIC } from './hw/x86/lapic-options.ts';
 export { buildMachine } from './machine/build.ts';
 export { type ImportOptions, importHost } from './machine/build-import.ts';
 export { Machine, type SavedMachine } from './machine/machine.ts';

@@ -17,7 +17,7 @@ function busy() {
   const guest = rig.guest();
   guest.log.length = 0;
   const [cpu, other] = [rig.cpus[0]!, rig.cpus[1]!];
-  const accept = (vector: number) => cpu.lapic.accept(vector);
+  const accept = (vector: number) => cpu.lapic.request(vector);
   return { rig, guest, cpu, other, accept };
 }
 
@@ -105,7 +105,7 @@ describe('an interrupt', () => {
       cpu.lapic.eoi();
     };
     expect(other.idle).toBe(true);
-    other.lapic.accept(EVENT_CHECK);
+    other.lapic.request(EVENT_CHECK);
     expect(other.idle).toBe(false);
     rig.run(us(10));
     expect(handled - from).toBe(timing.idleWake + timing.irqEntry + timing.apicVector);
@@ -119,7 +119,7 @@ describe('time', () => {
     for (let i = 0; i < 3_000; i++) {
       rig.run(337 + (i % 911));
       if (i % 3 === 0) accept(EVENT_CHECK);
-      if (i % 7 === 0) rig.cpus[1]!.lapic.accept(EVENT_CHECK);
+      if (i % 7 === 0) rig.cpus[1]!.lapic.request(EVENT_CHECK);
       for (const cpu of rig.cpus) {
         expect(cpu.guestTime() + cpu.xenTime() + cpu.idleTime()).toBe(rig.clock.now);
       }

@@ -68,7 +68,7 @@ export class EventCheck {
     this.flights = wiring.cpus.map((cpu) =>
       clock.task(`cpu${cpu.cpu}.event_check`, Priority.hardware, (how) => {
         if (how === BY_MWAIT) cpu.mwaitWakeup();
-        else cpu.lapic.accept(EVENT_CHECK_VECTOR);
+        else cpu.lapic.request(EVENT_CHECK_VECTOR);
       }),
     );
   }

@@ -61,7 +61,7 @@ export class XenTimers implements Part {
     this.queues = cpus.map(() => []);
     this.vector = APIC_TIMER_VECTOR[profile];
     this.deadlines = cpus.map((cpu) =>
-      clock.task(`cpu${cpu.cpu}.apic_timer`, Priority.hypervisor, () => cpu.lapic.accept(this.vector)),
+      clock.task(`cpu${cpu.cpu}.apic_timer`, Priority.hypervisor, () => cpu.lapic.request(this.vector)),
     );
   }
 

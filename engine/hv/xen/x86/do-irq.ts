@@ -198,7 +198,7 @@ export class PhysicalIrqs implements Part {
   private arrive(irq: number, journey: number, cpu: number, vector: number): void {
     const { trace, clock, wiring } = this.host;
     trace.emit(this.tpMessage, clock.now, journey, cpu, irq, vector, cpu);
-    wiring.cpus[cpu]!.lapic.accept(vector, this.descs[irq]!.type === 'IO-APIC-level');
+    wiring.cpus[cpu]!.lapic.request(vector, this.descs[irq]!.type === 'IO-APIC-level');
   }
 
   // do_IRQ

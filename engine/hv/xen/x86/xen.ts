@@ -10,7 +10,8 @@ import type { Clock, Ns, Task } from '../../../core/clock.ts';
 import { Priority } from '../../../core/event-queue.ts';
 import type { Part, Plain } from '../../../core/state.ts';
 import type { Trace, Tracepoint } from '../../../core/trace.ts';
-import { LocalApic } from '../../../hw/x86/lapic.ts';
+import { ApicBus } from '../../../hw/x86/apic-bus.ts';
+import { physicalLapic } from '../../../hw/x86/physical-lapic.ts';
 import { timing } from '../../../timing.ts';
 import { type Hypervisor, Pcpu, type PcpuWiring, Vcpu } from '../../pcpu.ts';
 import type { Scheduler } from '../../scheduler.ts';
@@ -109,9 +110,10 @@ export class Xen implements Hypervisor, EvtchnOutput, IrqHost, Part {
     this.vcpus = vcpus;
     const { clock, trace } = shop;
     this.wiring = { clock, trace, hypervisor: this, cpus, vcpus, here: null };
+    const bus = new ApicBus();
     for (let i = 0; i < options.cpus; i++) {
       const cpu = shop.parts.add(new Pcpu(i, this.wiring));
-      cpu.lapic = shop.parts.add(new LocalApic(i, () => cpu.interruptRequest()));
+      cpu.lapic = shop.parts.add(physicalLapic(clock, bus, i, () => cpu.interruptRequest()));
       cpus.push(cpu);
     }
     const weights: (number | undefined)[] = [];
@@ -127,7 +129,7 @@ export class Xen implements Hypervisor, EvtchnOutput, IrqHost, Part {
     this.timers = shop.parts.add(new XenTimers(clock, cpus, profile, raiseTimer));
     this.callFunction = cpus.map((cpu) =>
       clock.task(`cpu${cpu.cpu}.call_function`, Priority.hardware, () => {
-        cpu.lapic.accept(CALL_FUNCTION_VECTOR);
+        cpu.lapic.request(CALL_FUNCTION_VECTOR);
       }),
     );
     const { timers, eventCheck } = this;

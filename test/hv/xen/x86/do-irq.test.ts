@@ -72,7 +72,7 @@ describe('acknowledgement', () => {
   test('what it does not know it acknowledges and drops', () => {
     const h = host();
     h.start();
-    h.cpus[0]!.lapic.accept(0x3f);
+    h.cpus[0]!.lapic.request(0x3f);
     h.rig.run(us(20));
     expect(isr(h, 0)).toEqual([]);
   });
@@ -336,7 +336,7 @@ describe('requests', () => {
       taken.push(vector);
       original(cpu, vector);
     };
-    h.cpus[0]!.lapic.accept(0xfc);
+    h.cpus[0]!.lapic.request(0xfc);
     for (const irq of irqs) h.irqs.pulse(irq, h.source);
     h.rig.run(us(50));
     const vectors = irqs.map((irq) => h.irqs.descs[irq]!.vector);

@@ -1,0 +1,37 @@
+/** The local APIC of a physical processor as its kernel or hypervisor has set it up: software-enabled. */
+import type { Clock } from '../../core/clock.ts';
+import type { ApicBus } from './apic-bus.ts';
+import { Reg, SVR_ENABLE } from './apic-regs.ts';
+import { LocalApic } from './lapic.ts';
+import { INTEL_LAPIC } from './lapic-options.ts';
+
+const SPURIOUS_VECTOR = 0xff;
+/** of a processor of 2.1 GHz */
+export const TSC_KHZ = 2_100_000;
+
+/** @param intr there is something that the processor can take */
+export function physicalLapic(
+  clock: Clock,
+  bus: ApicBus,
+  apicId: number,
+  intr: () => void,
+  nmi?: () => void,
+): LocalApic {
+  const lapic: LocalApic = new LocalApic({
+    id: `lapic${apicId}`,
+    apicId,
+    bsp: apicId === 0,
+    options: INTEL_LAPIC,
+    bus,
+    clock,
+    tscKhz: TSC_KHZ,
+    output: {
+      request: () => {
+        if (lapic.deliverable() >= 0) intr();
+      },
+      ...(nmi ? { nmi } : {}),
+    },
+  });
+  lapic.write(Reg.SVR, SVR_ENABLE | SPURIOUS_VECTOR);
+  return lapic;
+}
