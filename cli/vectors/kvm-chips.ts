@@ -30,6 +30,8 @@ class Cpu {
   delivered = -1;
   unhalted = 0;
   mp: number;
+  /** its local APIC has taken a vector */
+  accepted: (vector: number) => void = () => {};
   readonly apic: LocalApic;
 
   constructor(
@@ -52,6 +54,7 @@ class Cpu {
       tscDeadline: !flags.includes('no_tsc_deadline'),
       output: {
         request: () => {},
+        accepted: (vector) => this.accepted(vector),
         nmi: () => this.nmis++,
         smi: () => {
           this.smiRequested = true;

@@ -1,9 +1,10 @@
 /** The suites that have a model. */
 import { evtchn2l, evtchnFifo } from './evtchn.ts';
 import { i8259 } from './i8259.ts';
+import { ioapic, routing } from './ioapic.ts';
 import { lapic } from './lapic.ts';
 import type { Suite } from './suite.ts';
 
-const ALL: readonly Suite[] = [evtchn2l, evtchnFifo, i8259, lapic];
+const ALL: readonly Suite[] = [evtchn2l, evtchnFifo, i8259, ioapic, lapic, routing];
 
 export const SUITES: ReadonlyMap<string, Suite> = new Map(ALL.map((suite) => [suite.name, suite]));

@@ -7,6 +7,7 @@ import type { Part, Plain } from '../../core/state.ts';
 import type { Width } from './cpu.ts';
 import type { PicOptions } from './i8259-options.ts';
 import type { Registers } from './io-bus.ts';
+import { LineStates } from './line-states.ts';
 
 /** Input of the master that the slave's INT is wired to. */
 const CASCADE = 2;
@@ -203,8 +204,7 @@ export class I8259Pair implements Part {
   readonly id: string;
   readonly master: I8259;
   readonly slave: I8259;
-  /** per input: a bit for each source that drives it high */
-  readonly levels = new Int32Array(16);
+  readonly levels = new LineStates(16);
 
   constructor(
     name: string,
@@ -223,11 +223,9 @@ export class I8259Pair implements Part {
 
   /** A source drives an input; its level is the OR of all sources. */
   setIrq(pin: number, high: boolean, source = 0): number {
-    const levels = this.levels[pin]!;
-    const now = high ? levels | (1 << source) : levels & ~(1 << source);
-    this.levels[pin] = now;
+    const level = this.levels.drive(pin, source, high);
     if (pin === CASCADE && !this.options.drivenCascade) return IGNORED;
-    const answer = pin < 8 ? this.master.input(pin, now !== 0) : this.slave.input(pin & 7, now !== 0);
+    const answer = pin < 8 ? this.master.input(pin, level) : this.slave.input(pin & 7, level);
     this.update();
     return answer;
   }
@@ -412,6 +410,11 @@ export class I8259Pair implements Part {
     return pin;
   }
 
+  /** A chip takes its own image back (KVM_GET_IRQCHIP, KVM_SET_IRQCHIP): INT is looked at anew. */
+  reload(): void {
+    this.update();
+  }
+
   // as registers on an I/O bus
 
   /** Two ports of a chip, or the two edge/level registers, from `port` on. Only bytes are taken. */
@@ -425,14 +428,14 @@ export class I8259Pair implements Part {
   }
 
   save(): Plain {
-    return { chips: [this.master.save(), this.slave.save()], levels: Array.from(this.levels) };
+    return { chips: [this.master.save(), this.slave.save()], levels: this.levels.save() };
   }
 
   restore(state: Plain): void {
-    const s = state as unknown as { chips: [Plain, Plain]; levels: number[] };
+    const s = state as unknown as { chips: [Plain, Plain]; levels: Plain };
     this.master.restore(s.chips[0]);
     this.slave.restore(s.chips[1]);
-    this.levels.set(s.levels);
+    this.levels.restore(s.levels);
   }
 }
 

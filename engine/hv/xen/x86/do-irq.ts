@@ -14,7 +14,7 @@ import type { Clock, Ns, Task } from '../../../core/clock.ts';
 import { Priority } from '../../../core/event-queue.ts';
 import type { Part, Plain } from '../../../core/state.ts';
 import type { Trace, Tracepoint } from '../../../core/trace.ts';
-import { IoApic } from '../../../hw/x86/ioapic.ts';
+import { PlainIoApic } from '../../../hw/x86/plain-ioapic.ts';
 import { timing } from '../../../timing.ts';
 import type { Pcpu, PcpuWiring } from '../../pcpu.ts';
 import type { XenProfile } from '../softirq.ts';
@@ -42,7 +42,7 @@ export interface IrqHost {
 
 export class PhysicalIrqs implements Part {
   readonly id = 'xen.irqs';
-  readonly ioapic: IoApic;
+  readonly ioapic: PlainIoApic;
   readonly table: IrqDescs;
   /** per CPU */
   readonly pendingEoi: readonly PendingEoiStack[];
@@ -69,7 +69,7 @@ export class PhysicalIrqs implements Part {
     capacity: number,
   ) {
     const { books, trace, clock, wiring, profile } = host;
-    this.ioapic = new IoApic(gsis, (pin) => this.message(pin));
+    this.ioapic = new PlainIoApic(gsis, (pin) => this.message(pin));
     this.table = new IrqDescs(profile, books, this.ioapic, capacity);
     this.pendingEoi = wiring.cpus.map(() => new PendingEoiStack());
     this.eoiCalls = wiring.cpus.map(() => []);

@@ -7,7 +7,7 @@
  */
 import type { Books, DestinationId } from '../../../core/books.ts';
 import type { Plain } from '../../../core/state.ts';
-import type { IoApic } from '../../../hw/x86/ioapic.ts';
+import type { PlainIoApic } from '../../../hw/x86/plain-ioapic.ts';
 import type { XenProfile } from '../softirq.ts';
 import { SERIAL_VECTOR, Vectors } from './vectors.ts';
 
@@ -74,7 +74,7 @@ export class IrqDescs {
   constructor(
     profile: XenProfile,
     private readonly books: Books,
-    private readonly ioapic: IoApic,
+    private readonly ioapic: PlainIoApic,
     private readonly capacity: number,
   ) {
     this.vectors = new Vectors(profile);

@@ -1,13 +1,13 @@
 /** The IOAPIC, sentence by sentence of the 82093AA's datasheet. */
 import { describe, expect, test } from 'vitest';
-import { IoApic } from '../../../engine/hw/x86/ioapic.ts';
+import { PlainIoApic } from '../../../engine/hw/x86/plain-ioapic.ts';
 
 const PIN = 5;
 
 /** An IOAPIC with one pin set up, and the pins it sent messages for. */
 function ioapic({ level = false, masked = false, taken = true } = {}) {
   const sent: number[] = [];
-  const chip = new IoApic(24, (pin) => {
+  const chip = new PlainIoApic(24, (pin) => {
     sent.push(pin);
     return taken;
   });
