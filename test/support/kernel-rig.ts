@@ -7,8 +7,8 @@ import type { Parts } from '../../engine/core/state.ts';
 import { Trace } from '../../engine/core/trace.ts';
 import type { LinuxCpu } from '../../engine/guest/linux/entry.ts';
 import type { IrqDesc, Work } from '../../engine/guest/linux/irq-core.ts';
-import { LinuxKernel } from '../../engine/guest/linux/kernel.ts';
 import { KERNELS, type KernelProfile } from '../../engine/guest/linux/profiles.ts';
+import { XenKernel } from '../../engine/guest/linux/xen-kernel.ts';
 import { EventChannels, xen } from '../../engine/index.ts';
 
 const PEER = 0;
@@ -43,7 +43,7 @@ class Cpu {
 }
 
 export class KernelRig {
-  readonly kernel: LinuxKernel;
+  readonly kernel: XenKernel;
   readonly evtchn: EventChannels;
   readonly cpus: Cpu[];
   readonly log: string[] = [];
@@ -90,7 +90,8 @@ export class KernelRig {
     this.cpus = Array.from({ length: vcpus }, (_, i) => new Cpu(i));
     this.timers = this.cpus.map(() => []);
     const parts = { add: (part: unknown) => part } as unknown as Parts;
-    this.kernel = new LinuxKernel({
+    this.kernel = new XenKernel({
+      id: 'dom1',
       domain: GUEST,
       initialDomain: false,
       profile,

@@ -30,27 +30,20 @@ export class CrossCalls implements Part {
 
   /** smp_call_function_single_async. */
   single(cpu: number, arg: number, fn: number, from: LinuxCpu): void {
-    if (this.enqueue(cpu, arg, fn)) this.kernel.sendIpi(this.singleKind, cpu, from);
+    if (this.enqueue(cpu, arg, fn)) this.kernel.sendIpi(this.kernel.singleKind, cpu, from);
   }
 
   /** smp_call_function with a function that has no effect on what is simulated. */
   many(from: LinuxCpu): void {
     const others = this.kernel.cpus.filter((cpu) => cpu !== from);
     const idle = others.filter((cpu) => this.enqueue(cpu.cpu, 0, this.nothing));
-    const kind = idle.length === 1 ? this.singleKind : 'callfunc';
+    const kind = idle.length === 1 ? this.kernel.singleKind : 'callfunc';
     for (const { cpu } of idle) this.kernel.sendIpi(kind, cpu, from);
   }
 
   /** True if the queue was empty: the CPU must be told. */
   private enqueue(cpu: number, arg: number, fn: number): boolean {
     return this.queues[cpu]!.push([fn, arg]) === 1;
-  }
-
-  /** Kernels before single calls had their own IPI use the broadcast's. */
-  private get singleKind(): string {
-    const { bootCpu } = this.kernel.profile;
-    if (bootCpu.includes('callfuncsingle')) return 'callfuncsingle';
-    return bootCpu.includes('call1func') ? 'call1func' : 'callfunc';
   }
 
   /** The handler of either IPI. */

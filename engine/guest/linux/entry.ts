@@ -1,14 +1,14 @@
 /**
- * One CPU of a Linux guest: what it executes, as a stack of frames, from the upcall through interrupt
- * handlers and softirqs back to threads and the idle loop (arch/x86/entry, kernel/softirq.c, kernel/sched).
+ * One CPU of a Linux kernel: what it executes, as a stack of frames, from interrupt handlers through softirqs
+ * back to threads and the idle loop (arch/x86/entry, kernel/softirq.c, kernel/sched). How interrupts come is the
+ * business of xen-entry.ts and native-entry.ts.
  *
  * A frame is plain data: what runs, its argument, and how much of its time is left while something else
- * runs on top of it. The virtual CPU calls `done` when the top frame's time is over and `upcall` when an
- * event interrupts it.
+ * runs on top of it. The processor calls `done` when the top frame's time is over.
  */
 import type { Ns } from '../../core/clock.ts';
 import type { Part, Plain } from '../../core/state.ts';
-import type { GuestEntry, VirtualCpu } from '../../hw/x86/cpu.ts';
+import type { Processor } from '../../hw/x86/cpu.ts';
 import { timing } from '../../timing.ts';
 import type { IrqDesc } from './irq-core.ts';
 import type { LinuxKernel } from './kernel.ts';
@@ -16,20 +16,20 @@ import { NET_RX_SOFTIRQ } from './napi.ts';
 import { Softirqs } from './softirq.ts';
 import type { Thread } from './threads.ts';
 
-const IDLE = 0;
-const SWITCH = 1; // to a thread
-const THREAD = 2;
-const UPCALL = 3; // looking for events
-const EXIT = 4; // irq_exit
-const HANDLER = 5; // of an irq: its n-th action
-const SOFTIRQ = 6;
-const POLLING = 7; // a thread that spins on a lock's event
+export const IDLE = 0;
+export const SWITCH = 1; // to a thread
+export const THREAD = 2;
+export const UPCALL = 3; // looking for events
+export const EXIT = 4; // irq_exit
+export const HANDLER = 5; // of an irq: its n-th action
+export const SOFTIRQ = 6;
+export const POLLING = 7; // a thread that spins on a lock's event
 
 /** THREAD: its step is over, and whether it goes on at once */
 const OVER = 1;
 const MORE = 2;
 
-interface Frame {
+export interface Frame {
   kind: number;
   /** thread, irq or softirq */
   arg: number;
@@ -38,21 +38,18 @@ interface Frame {
   left: Ns;
 }
 
-export class LinuxCpu implements GuestEntry, Part {
+export abstract class LinuxCpu implements Part {
   readonly id: string;
-  private frames: Frame[] = [{ kind: IDLE, arg: 0, nth: 0, left: 0 }];
-  private readonly softirqs: Softirqs;
-  private readonly ksoftirqd: Thread;
-  /** an upcall came while another one was under way */
-  private nested = false;
-  private pollPort = 0;
+  protected frames: Frame[] = [{ kind: IDLE, arg: 0, nth: 0, left: 0 }];
+  protected readonly softirqs: Softirqs;
+  protected readonly ksoftirqd: Thread;
   /** threads that are ready */
   runq: Thread[] = [];
 
   constructor(
     readonly kernel: LinuxKernel,
     readonly cpu: number,
-    readonly vcpu: VirtualCpu,
+    readonly vcpu: Processor,
   ) {
     this.id = `${kernel.id}.cpu${cpu}`;
     this.softirqs = new Softirqs(kernel.profile);
@@ -77,26 +74,17 @@ export class LinuxCpu implements GuestEntry, Part {
     return this.softirqs.raised(nr);
   }
 
-  // GuestEntry
+  // what differs between kernels
 
-  /** xen_hypervisor_callback: what ran is kept, the events are looked at. */
-  upcall(remaining: Ns): void {
-    if (this.kernel.init.callbackVector) this.kernel.countArch('HYP', this.cpu);
-    this.top.left = remaining;
-    if (this.frames.some((f) => f.kind === UPCALL)) this.nestedUpcall();
-    else {
-      this.push(UPCALL, 0);
-      this.kernel.events.beginUpcall(this);
-    }
-    this.vcpu.run(timing.upcallEntry);
-  }
-
-  /** In softirqs that run within an upcall: it bails out at once, the outer one goes round again. */
-  private nestedUpcall(): void {
-    this.kernel.setUpcall(this.cpu, false, undefined);
-    this.nested = true;
-    this.push(EXIT, 0);
-  }
+  /** Interrupts are let in from here on. */
+  protected abstract interruptsOn(): void;
+  protected abstract interruptsOff(): void;
+  /** Nothing to do until an interrupt comes. */
+  protected abstract sleep(): void;
+  /** A handler has ended: the next interrupt, or the way out. */
+  protected abstract nextEvent(): void;
+  /** A stretch of entry code is over. */
+  protected abstract entered(): void;
 
   done(): void {
     const frame = this.top;
@@ -113,7 +101,7 @@ export class LinuxCpu implements GuestEntry, Part {
         this.threadStep(frame);
         return;
       case UPCALL:
-        this.nextEvent();
+        this.entered();
         return;
       case EXIT:
         this.irqExit();
@@ -128,26 +116,8 @@ export class LinuxCpu implements GuestEntry, Part {
 
   // interrupts
 
-  /** The upcall's loop: one event after the other until none is left. */
-  private nextEvent(): void {
-    for (;;) {
-      const desc = this.kernel.events.next(this);
-      if (!desc && this.nested) {
-        this.nested = false;
-        this.kernel.events.beginUpcall(this);
-        continue;
-      }
-      if (!desc) {
-        this.top.kind = EXIT;
-        this.vcpu.run(timing.upcallExit);
-        return;
-      }
-      if (this.handleIrq(desc)) return;
-    }
-  }
-
   /** generic_handle_irq: true if a handler runs now. */
-  private handleIrq(desc: IrqDesc): boolean {
+  protected handleIrq(desc: IrqDesc): boolean {
     const { kernel } = this;
     desc.chip.ack(desc, this);
     if (desc.actions.length === 0) return false;
@@ -161,7 +131,7 @@ export class LinuxCpu implements GuestEntry, Part {
     return true;
   }
 
-  private handlerDone(frame: Frame): void {
+  protected handlerDone(frame: Frame): void {
     const desc = this.kernel.irqs.descs[frame.arg]!;
     desc.actions[frame.nth]!.work.run(this);
     const next = desc.actions[++frame.nth];
@@ -178,22 +148,27 @@ export class LinuxCpu implements GuestEntry, Part {
   }
 
   /** irq_exit: softirqs, unless they were interrupted themselves; then back to what was interrupted. */
-  private irqExit(): void {
+  protected irqExit(): void {
     this.frames.pop();
     if (!this.softirqs.perIrq && this.softirqsDue()) this.doSoftirq();
     else this.resume();
   }
 
-  // softirqs: upcalls are let in while they run
+  /** Did the thread's step end in something else than its end? */
+  protected leftThread(_frame: Frame): boolean {
+    return false;
+  }
+
+  // softirqs: interrupts are let in while they run
 
   /** May softirqs run now, outside of interrupts? */
-  private softirqsDue(): boolean {
+  protected softirqsDue(): boolean {
     if (this.softirqs.pending === 0 || this.frames.some((f) => f.kind === SOFTIRQ)) return false;
     return !(this.softirqs.leftToKsoftirqd && this.ksoftirqd.ready);
   }
 
   /** __do_softirq. */
-  private doSoftirq(): void {
+  protected doSoftirq(): void {
     this.softirqs.begin(this.jiffies);
     this.push(SOFTIRQ, 0);
     this.startSoftirq(this.softirqs.next());
@@ -202,7 +177,7 @@ export class LinuxCpu implements GuestEntry, Part {
   private startSoftirq(nr: number): void {
     this.top.arg = nr;
     this.kernel.countSoftirq(nr, this.cpu);
-    this.kernel.events.unmaskUpcalls(this);
+    this.interruptsOn();
     this.vcpu.run(timing.softirqEntry + this.kernel.softirqs[nr]!.cost(this));
   }
 
@@ -225,10 +200,10 @@ export class LinuxCpu implements GuestEntry, Part {
     this.afterSoftirqs();
   }
 
-  private afterSoftirqs(): void {
+  protected afterSoftirqs(): void {
     const frame = this.top;
     if (frame.kind === UPCALL) {
-      this.kernel.setUpcall(this.cpu, undefined, true);
+      this.interruptsOff();
       this.nextEvent();
     } else if (frame.kind === THREAD && frame.nth !== 0) this.stepOver(frame);
     else this.resume();
@@ -241,15 +216,15 @@ export class LinuxCpu implements GuestEntry, Part {
   // threads and the idle loop
 
   /** Does a thread wait that the present one gives way to? The idle loop gives way to any. */
-  private needResched(): boolean {
+  needResched(): boolean {
     const current = this.frames[1]?.kind;
     const inThread = current === SWITCH || current === THREAD || current === POLLING;
     return inThread ? this.runq.some((t) => !t.waits) : this.runq.length > 0;
   }
 
   /** iret: upcalls are let in; what was interrupted goes on, unless a thread was woken meanwhile. */
-  private resume(): void {
-    this.kernel.events.unmaskUpcalls(this);
+  protected resume(): void {
+    this.interruptsOn();
     const frame = this.top;
     if (frame.kind === IDLE) this.schedule();
     else if (frame.kind === THREAD && frame.left > 0 && this.needResched()) {
@@ -260,7 +235,7 @@ export class LinuxCpu implements GuestEntry, Part {
   }
 
   /** Takes the next ready thread, or sleeps until an event arrives. */
-  private schedule(): void {
+  protected schedule(): void {
     if (this.runq.length > 0) {
       const woken = this.runq.findIndex((t) => !t.waits);
       const [thread] = this.runq.splice(Math.max(0, woken), 1) as [Thread];
@@ -275,18 +250,18 @@ export class LinuxCpu implements GuestEntry, Part {
     }
     this.kernel.switches++;
     this.kernel.time.idle(this);
-    this.vcpu.block();
+    this.sleep();
   }
 
   /** The running thread waits for its next turn. */
-  private giveWay(thread: Thread): void {
+  protected giveWay(thread: Thread): void {
     thread.waits = true;
     this.runq.push(thread);
     this.frames.pop();
     this.schedule();
   }
 
-  private startStep(frame: Frame): void {
+  protected startStep(frame: Frame): void {
     const thread = this.kernel.threads[frame.arg]!;
     if (thread === this.ksoftirqd) {
       frame.nth = OVER;
@@ -299,26 +274,22 @@ export class LinuxCpu implements GuestEntry, Part {
     this.vcpu.run(rest > 0 ? rest : thread.work.cost(this));
   }
 
-  private threadStep(frame: Frame): void {
+  protected threadStep(frame: Frame): void {
     const thread = this.kernel.threads[frame.arg]!;
     // what it was woken for so far, this step has seen
     thread.again = false;
-    frame.nth = thread.work.run(this) ? MORE : OVER;
-    if (this.pollPort !== 0) {
-      const port = this.pollPort;
-      this.pollPort = 0;
-      frame.kind = POLLING;
-      frame.nth = 0;
-      this.vcpu.poll(port);
-      return;
-    }
+    const more = thread.work.run(this);
+    // the processor is in a virtual machine; the thread goes on when that is left
+    if (more === 'guest') return;
+    frame.nth = more ? MORE : OVER;
+    if (this.leftThread(frame)) return;
     // local_bh_enable
     if (this.softirqsDue()) this.doSoftirq();
     else this.stepOver(frame);
   }
 
   /** It goes on, gives way to whoever waits, or sleeps. */
-  private stepOver(frame: Frame): void {
+  protected stepOver(frame: Frame): void {
     const thread = this.kernel.threads[frame.arg]!;
     const more = thread === this.ksoftirqd ? this.softirqs.pending !== 0 : frame.nth === MORE || thread.again;
     frame.nth = 0;
@@ -334,16 +305,11 @@ export class LinuxCpu implements GuestEntry, Part {
     this.schedule();
   }
 
-  /** The running thread sleeps in Xen until the port is pending (xen_poll_irq); said from within its step. */
-  pollFor(port: number): void {
-    this.pollPort = port;
-  }
-
-  private push(kind: number, arg: number): void {
+  protected push(kind: number, arg: number): void {
     this.frames.push({ kind, arg, nth: 0, left: 0 });
   }
 
-  private get top(): Frame {
+  protected get top(): Frame {
     return this.frames[this.frames.length - 1]!;
   }
 
@@ -351,7 +317,6 @@ export class LinuxCpu implements GuestEntry, Part {
     return {
       frames: this.frames.map((f) => [f.kind, f.arg, f.nth, f.left]),
       softirqs: this.softirqs.save(),
-      nested: this.nested,
       runq: this.runq.map((t) => [t.index, Number(t.waits), t.left]),
     };
   }
@@ -360,12 +325,10 @@ export class LinuxCpu implements GuestEntry, Part {
     const s = state as unknown as {
       frames: [number, number, number, number][];
       softirqs: Plain;
-      nested: boolean;
       runq: [index: number, waits: number, left: number][];
     };
     this.frames = s.frames.map(([kind, arg, nth, left]) => ({ kind, arg, nth, left }));
     this.softirqs.restore(s.softirqs);
-    this.nested = s.nested;
     for (const thread of this.kernel.threads) {
       if (thread.cpu !== this.cpu) continue;
       thread.waits = false;

@@ -1,62 +1,45 @@
 /**
- * A Linux kernel in a paravirtual domain: its CPUs, interrupts, softirqs, threads and time, and what its /proc
- * shows of them. Drivers are added by the boot.
+ * A Linux kernel: its CPUs, interrupts, softirqs, threads and time, and what its /proc shows of them. How interrupts
+ * come is the business of xen-kernel.ts and native.ts; drivers are added by the boot.
  */
-import type { Hypercalls } from '../../abi/hypercalls.ts';
-import type { GuestMemory, SharedInfo } from '../../abi/xen.ts';
-import type { Books, DestinationId, SlotId } from '../../core/books.ts';
+import type { Books } from '../../core/books.ts';
+import type { Ns } from '../../core/clock.ts';
 import type { Part, Plain } from '../../core/state.ts';
 import type { Trace, Tracepoint } from '../../core/trace.ts';
-import type { VirtualCpu } from '../../hw/x86/cpu.ts';
+import type { Processor } from '../../hw/x86/cpu.ts';
 import { archLayout, dialectOf } from '../../proc/arch-rows.ts';
 import { precisionFor } from '../../proc/dialects.ts';
 import { type Interrupts, SOFTIRQS, type Softirqs } from '../../proc/types.ts';
 import { timing } from '../../timing.ts';
 import { CrossCalls } from './calls.ts';
-import { LinuxCpu } from './entry.ts';
-import { Events2l } from './events-2l.ts';
-import type { EventAbi } from './events-abi.ts';
-import { EventsFifo } from './events-fifo.ts';
-import { EventIrqs } from './evtchn.ts';
+import type { LinuxCpu } from './entry.ts';
 import { type IrqDesc, IrqTable, type Work } from './irq-core.ts';
-import type { EventsHost } from './irq-info.ts';
 import { NapiList } from './napi.ts';
 import type { KernelProfile } from './profiles.ts';
 import { Thread, type ThreadWork } from './threads.ts';
-import { KernelTime, type KernelTimer } from './time.ts';
+import { KernelTime } from './time.ts';
 
-export interface KernelInit {
-  /** number of its domain */
+export interface KernelInit<P extends Processor = Processor> {
+  /** e.g. `dom0`, `host`, `vm1` */
+  readonly id: string;
+  /** number of its domain, for traces */
   readonly domain: number;
-  /** dom0 */
-  readonly initialDomain: boolean;
   readonly profile: KernelProfile;
-  readonly vcpus: readonly VirtualCpu[];
-  readonly hypercalls: readonly Hypercalls[];
-  readonly shared: SharedInfo;
-  readonly memory: GuestMemory;
+  readonly vcpus: readonly P[];
   readonly books: Books;
   readonly trace: Trace;
-  readonly parts: { add<P extends Part>(part: P): P };
-  /** first number of event channels where the profile leaves it to the machine */
-  readonly dynamicBase: number;
+  readonly parts: { add<T extends Part>(part: T): T };
   readonly nrIrqs: number;
-  slot(port: number): SlotId;
-  destination(port: number): DestinationId;
-  /** the callback comes as an interrupt of its own (PVH, HVM) */
-  readonly callbackVector: boolean;
 }
 
-export class LinuxKernel implements EventsHost, Part {
+export abstract class LinuxKernel implements Part {
   readonly id: string;
   readonly profile: KernelProfile;
   readonly cpuCount: number;
-  readonly dynamicBase: number;
   readonly books: Books;
   readonly trace: Trace;
   readonly irqs: IrqTable;
   readonly cpus: readonly LinuxCpu[];
-  readonly events: EventIrqs;
   readonly time: KernelTime;
   readonly napi: NapiList;
   readonly calls: CrossCalls;
@@ -71,86 +54,48 @@ export class LinuxKernel implements EventsHost, Part {
   private readonly softirqCounts: number[][];
   /** counters of the rows below the numbered ones, per CPU */
   private readonly arch = new Map<string, number[]>();
-  private readonly eoiTimers: KernelTimer[];
   /** per handler running: the journey it serves */
   private readonly journeys: number[];
   private readonly tpHandler: Tracepoint;
   private readonly tpHandlerEnd: Tracepoint;
 
   constructor(readonly init: KernelInit) {
-    this.id = `dom${init.domain}`;
+    this.id = init.id;
     this.profile = init.profile;
     this.cpuCount = init.vcpus.length;
-    this.dynamicBase = init.profile.dynamicBase ?? init.dynamicBase;
     this.books = init.books;
     this.trace = init.trace;
-    const { parts, profile } = init;
-    const nrIrqs = profile.numbering === 'bindcount' ? this.dynamicBase + profile.nrDynamic : init.nrIrqs;
-    this.irqs = new IrqTable(nrIrqs, this.cpuCount);
-    this.events = new EventIrqs(this, this.makeAbi());
-    if (profile.numbering === 'bindcount') this.events.initIrqs(init.initialDomain);
-    parts.add(this.events.abi);
-    parts.add(this.events);
+    const { parts } = init;
+    this.irqs = new IrqTable(init.nrIrqs, this.cpuCount);
     this.time = parts.add(new KernelTime(this));
     this.napi = parts.add(new NapiList(this.id, this.cpuCount));
     this.calls = parts.add(new CrossCalls(this));
-    this.cpus = init.vcpus.map((v, cpu) => parts.add(new LinuxCpu(this, cpu, v)));
+    this.cpus = init.vcpus.map((_, cpu) => parts.add(this.makeCpu(cpu)));
     this.softirqCounts = SOFTIRQS.map(() => new Array(this.cpuCount).fill(0));
     const short: Work = { cost: () => timing.shortHandler, run: () => {} };
     this.softirqs = SOFTIRQS.map(() => short);
     this.softirqs[SOFTIRQS.indexOf('TIMER')] = this.time.softirq;
     this.softirqs[SOFTIRQS.indexOf('NET_RX')] = this.napi.softirq;
-    this.eoiTimers = this.cpus.map((c) => this.time.timer(c.cpu, (on) => this.events.late.worker(on.cpu)));
     this.journeys = new Array(this.cpuCount).fill(0);
     this.tpHandler = init.trace.point('irq_handler_entry', 'dom', 'irq', 'vcpu');
     this.tpHandlerEnd = init.trace.point('irq_handler_exit', 'dom', 'irq', 'vcpu');
     parts.add(this);
   }
 
-  private makeAbi(): EventAbi {
-    const { shared, memory } = this.init;
-    const calls = (cpu: number) => this.hypercalls(cpu);
-    if (this.profile.abi === 'fifo') {
-      const fifo = new EventsFifo(this.id, memory, this.cpuCount, calls);
-      if (fifo.init() === 0) return fifo;
-    }
-    const { timerFirst, scan } = this.profile;
-    return new Events2l(this.id, shared, calls, { timerFirst, scan }, (cpu) => this.events.timerPort(cpu));
-  }
+  /** Called while the kernel is made. */
+  protected abstract makeCpu(cpu: number): LinuxCpu;
 
-  // EventsHost
+  /** An inter-processor interrupt: `resched`, `callfunc`, `callfuncsingle`, ... */
+  abstract sendIpi(kind: string, cpu: number, from: LinuxCpu): void;
 
-  hypercalls(cpu: number): Hypercalls {
-    return this.init.hypercalls[cpu]!;
-  }
+  /** Sets the timer that interrupts this CPU; Infinity stops it. */
+  abstract setTimer(cpu: LinuxCpu, when: Ns): void;
 
-  slot(port: number): SlotId {
-    return this.init.slot(port);
-  }
-
-  destination(port: number): DestinationId {
-    return this.init.destination(port);
-  }
-
-  jiffies(): number {
-    return this.time.jiffies(this.cpus[0]!.now);
-  }
-
-  upcallPending(cpu: number): boolean {
-    return this.init.shared.vcpus[cpu]!.upcallPending !== 0;
-  }
-
-  setUpcall(cpu: number, pending: boolean | undefined, mask: boolean | undefined): void {
-    const info = this.init.shared.vcpus[cpu]!;
-    if (pending !== undefined) info.upcallPending = Number(pending);
-    if (mask !== undefined) info.upcallMask = Number(mask);
-  }
-
-  delayEoi(cpu: number, jiffies: number): void {
-    const on = this.cpus[cpu]!;
-    // delayed work is due on a tick
-    const due = this.time.jiffies(on.now) + jiffies;
-    this.time.set(this.eoiTimers[cpu]!, Math.round((due * 1e9) / this.profile.hz), on);
+  /** The IPI for a single call (call_single_interrupt); kernels before it use the broadcast's. */
+  get singleKind(): string {
+    const { bootCpu } = this.profile;
+    if (bootCpu.includes('callfuncsingle')) return 'callfuncsingle';
+    return bootCpu.includes('call1func') ? 'call1func' : 'callfunc';
   }
 
   // threads
@@ -177,11 +122,6 @@ export class LinuxKernel implements EventsHost, Part {
   /** An idle CPU must look at its timers again. */
   kickIdle(cpu: number, from: LinuxCpu): void {
     if (this.cpus[cpu]!.idle) this.sendIpi('resched', cpu, from);
-  }
-
-  sendIpi(kind: string, cpu: number, from: LinuxCpu): void {
-    const port = this.events.ipi(kind, cpu);
-    if (port !== 0) this.hypercalls(from.cpu).send(port);
   }
 
   // counting and tracing

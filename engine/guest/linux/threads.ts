@@ -5,8 +5,11 @@ import type { LinuxCpu } from './entry.ts';
 export interface ThreadWork {
   /** CPU time of its next step */
   cost(cpu: LinuxCpu): Ns;
-  /** what the step does, at its end; true: there is more to do at once */
-  run(cpu: LinuxCpu): boolean;
+  /**
+   * What the step does, at its end. True: there is more to do at once. `guest`: the processor is in a virtual
+   * machine, and the thread's next step begins when it has left that.
+   */
+  run(cpu: LinuxCpu): boolean | 'guest';
 }
 
 export class Thread {

@@ -147,7 +147,7 @@ export class KernelTime implements Part {
     for (const { expires } of this.byCpu[cpu.cpu]!) if (expires < first && expires > past) first = expires;
     if (first === t.programmed) return;
     t.programmed = first;
-    this.kernel.hypercalls(cpu.cpu).setTimer(first === Infinity ? undefined : first);
+    this.kernel.setTimer(cpu, first);
   }
 
   save(): Plain {

@@ -17,12 +17,12 @@ import { us } from '../../core/clock.ts';
 import type { LinuxCpu } from '../../guest/linux/entry.ts';
 import type { IrqChip, IrqDesc, Work } from '../../guest/linux/irq-core.ts';
 import { NoSpace } from '../../guest/linux/irq-info.ts';
-import type { LinuxKernel } from '../../guest/linux/kernel.ts';
 import type { PercpuKind } from '../../guest/linux/profiles.ts';
 import { BlkBack, BlkFront } from '../../guest/linux/xen-drivers/block.ts';
 import { EvtchnUser } from '../../guest/linux/xen-drivers/evtchn-user.ts';
 import { MessageFront } from '../../guest/linux/xen-drivers/messages.ts';
 import { NetBack, NetFront } from '../../guest/linux/xen-drivers/net.ts';
+import type { XenKernel } from '../../guest/linux/xen-kernel.ts';
 import type { GuestSpec } from '../../scenario/xen-schema.ts';
 import { timing } from '../../timing.ts';
 import { Dom0Devices } from './devices.ts';
@@ -66,7 +66,7 @@ export function boot(host: XenHost): Running {
 }
 
 /** The timer and the IPIs of every CPU, the boot CPU first. */
-function bindPercpu(kernel: LinuxKernel): void {
+function bindPercpu(kernel: XenKernel): void {
   const { profile, events, irqs } = kernel;
   const rows = new Map<PercpuKind, IrqDesc>();
   for (const { cpu } of kernel.cpus) {
@@ -85,7 +85,7 @@ function bindPercpu(kernel: LinuxKernel): void {
   }
 }
 
-function percpuWork(kernel: LinuxKernel, kind: PercpuKind): Work {
+function percpuWork(kernel: XenKernel, kind: PercpuKind): Work {
   switch (kind) {
     case 'timer':
       return kernel.time.interrupt;
@@ -147,7 +147,7 @@ function bootForwardPort(host: XenHost, devices: Dom0Devices): MessageFront {
 
 const QUIET: Work = { cost: () => timing.shortHandler, run: () => {} };
 
-function virq(kernel: LinuxKernel, number: number, name: string, cpus?: readonly number[]): void {
+function virq(kernel: XenKernel, number: number, name: string, cpus?: readonly number[]): void {
   const desc = kernel.events.bindVirq(number, 0, false);
   kernel.irqs.request(desc, { name, work: QUIET }, cpus);
 }
@@ -237,7 +237,7 @@ function bootGuest(host: XenHost, devices: Dom0Devices, daemons: Daemons, parts:
 }
 
 /** Channels beyond those of the drivers; when none is left the kernel says so once and goes on without. */
-function furtherChannels(kernel: LinuxKernel, spec: GuestSpec, late: boolean, all: readonly number[]): void {
+function furtherChannels(kernel: XenKernel, spec: GuestSpec, late: boolean, all: readonly number[]): void {
   for (let i = 0; i < spec.channels; i++) {
     try {
       const desc = kernel.events.allocUnbound(0, late);
@@ -251,7 +251,7 @@ function furtherChannels(kernel: LinuxKernel, spec: GuestSpec, late: boolean, al
 }
 
 /** PVH: a PIC that nobody uses has its two rows. */
-function legacyRows(kernel: LinuxKernel): void {
+function legacyRows(kernel: XenKernel): void {
   const nothing = () => {};
   const pic: IrqChip = {
     name: 'XT-PIC',

@@ -3,9 +3,9 @@
 import { MessageRing } from '../../abi/ring.ts';
 import { GuestMemory, SharedInfo } from '../../abi/xen.ts';
 import type { SourceId } from '../../core/books.ts';
-import { LinuxKernel } from '../../guest/linux/kernel.ts';
 import { hardwareVirtual, KERNELS, type KernelProfile, twoLevel } from '../../guest/linux/profiles.ts';
 import type { NetBack } from '../../guest/linux/xen-drivers/net.ts';
+import { XenKernel } from '../../guest/linux/xen-kernel.ts';
 import type { Domain } from '../../hv/xen/domain.ts';
 import { PvHypercalls } from '../../hv/xen/x86/pv.ts';
 import { Xen } from '../../hv/xen/x86/xen.ts';
@@ -16,7 +16,7 @@ import type { Fired } from './devices.ts';
 /** What dom0's control tools give to a new domain, and what its frontends connect to. */
 export interface DomainParts {
   readonly domain: Domain;
-  readonly kernel: LinuxKernel;
+  readonly kernel: XenKernel;
   readonly spec: GuestSpec | undefined;
   /** rings of xenstore and the console */
   readonly store: MessageRing;
@@ -101,7 +101,8 @@ export class XenHost {
     const hvm = spec?.type === 'pvh';
     const store = parts.add(new MessageRing(`dom${id}.xenstore`));
     const console = parts.add(new MessageRing(`dom${id}.console`));
-    const kernel = new LinuxKernel({
+    const kernel = new XenKernel({
+      id: `dom${id}`,
       domain: id,
       initialDomain: privileged,
       profile,

@@ -5,10 +5,11 @@ import type { Stream } from '../../core/rng.ts';
 import type { Part, Plain } from '../../core/state.ts';
 import { Arrivals, type Pattern } from '../../devices/workload.ts';
 import type { LinuxCpu } from '../../guest/linux/entry.ts';
-import type { LinuxKernel } from '../../guest/linux/kernel.ts';
 import type { Thread } from '../../guest/linux/threads.ts';
 import type { KernelTimer } from '../../guest/linux/time.ts';
 import { FLOWS, FROM_GUEST, packetOf, WANTS_REPLY } from '../../guest/linux/xen-drivers/net.ts';
+import type { XenCpu } from '../../guest/linux/xen-entry.ts';
+import type { XenKernel } from '../../guest/linux/xen-kernel.ts';
 import type { WorkloadSpec } from '../../scenario/xen-schema.ts';
 import type { Booted, Running } from './boot.ts';
 import type { XenHost } from './host.ts';
@@ -259,7 +260,7 @@ class LockWaiter implements Part {
 
   constructor(
     readonly id: string,
-    private readonly kernel: LinuxKernel,
+    private readonly kernel: XenKernel,
     private readonly cpu: number,
     private readonly held: () => Ns,
     private readonly release: KernelTimer,
@@ -275,7 +276,7 @@ class LockWaiter implements Part {
     this.kernel.events.clearPolled(port);
     this.waiting = true;
     this.kernel.time.set(this.release, on.now + this.held(), on);
-    on.pollFor(port);
+    (on as XenCpu).pollFor(port);
     return true;
   }
 

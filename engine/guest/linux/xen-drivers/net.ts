@@ -10,9 +10,9 @@ import { BackRing, FrontRing, type SharedRing } from '../../../abi/ring.ts';
 import type { Part, Plain } from '../../../core/state.ts';
 import type { LinuxCpu } from '../entry.ts';
 import type { Work } from '../irq-core.ts';
-import type { LinuxKernel } from '../kernel.ts';
 import type { Napi } from '../napi.ts';
 import type { Thread } from '../threads.ts';
+import type { XenKernel } from '../xen-kernel.ts';
 
 /** A packet as a number: the domain at the guest's side of the wire, its flow, and flags. */
 export const WANTS_REPLY = 1;
@@ -69,7 +69,7 @@ export class NetFront implements Part {
   receiver: Receiver = () => {};
 
   constructor(
-    private readonly kernel: LinuxKernel,
+    private readonly kernel: XenKernel,
     name: string,
     rings: NetRings,
   ) {
@@ -213,7 +213,7 @@ export class NetBack implements Part {
 
   /** @param forward what the bridge does with a packet that the guest sent */
   constructor(
-    private readonly kernel: LinuxKernel,
+    private readonly kernel: XenKernel,
     name: string,
     rings: NetRings,
     threadCpu: number,

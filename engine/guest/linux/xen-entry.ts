@@ -1,0 +1,101 @@
+/**
+ * How events reach a kernel that knows Xen: the upcall and its loop (xen_evtchn_do_upcall), nested upcalls, and
+ * threads that sleep in Xen until a port is pending.
+ */
+import type { Ns } from '../../core/clock.ts';
+import type { Plain } from '../../core/state.ts';
+import type { GuestEntry, VirtualCpu } from '../../hw/x86/cpu.ts';
+import { timing } from '../../timing.ts';
+import { EXIT, type Frame, LinuxCpu, POLLING, UPCALL } from './entry.ts';
+import type { XenKernel } from './xen-kernel.ts';
+
+export class XenCpu extends LinuxCpu implements GuestEntry {
+  /** an upcall came while another one was under way */
+  private nested = false;
+  private pollPort = 0;
+
+  constructor(
+    readonly xen: XenKernel,
+    cpu: number,
+    readonly virtual: VirtualCpu,
+  ) {
+    super(xen, cpu, virtual);
+  }
+
+  /** xen_hypervisor_callback: what ran is kept, the events are looked at. */
+  upcall(remaining: Ns): void {
+    if (this.xen.init.callbackVector) this.kernel.countArch('HYP', this.cpu);
+    this.top.left = remaining;
+    if (this.frames.some((f) => f.kind === UPCALL)) this.nestedUpcall();
+    else {
+      this.push(UPCALL, 0);
+      this.xen.events.beginUpcall(this);
+    }
+    this.vcpu.run(timing.upcallEntry);
+  }
+
+  /** In softirqs that run within an upcall: it bails out at once, the outer one goes round again. */
+  private nestedUpcall(): void {
+    this.xen.setUpcall(this.cpu, false, undefined);
+    this.nested = true;
+    this.push(EXIT, 0);
+  }
+
+  protected entered(): void {
+    this.nextEvent();
+  }
+
+  /** The upcall's loop: one event after the other until none is left. */
+  protected nextEvent(): void {
+    for (;;) {
+      const desc = this.xen.events.next(this);
+      if (!desc && this.nested) {
+        this.nested = false;
+        this.xen.events.beginUpcall(this);
+        continue;
+      }
+      if (!desc) {
+        this.top.kind = EXIT;
+        this.vcpu.run(timing.upcallExit);
+        return;
+      }
+      if (this.handleIrq(desc)) return;
+    }
+  }
+
+  protected interruptsOn(): void {
+    this.xen.events.unmaskUpcalls(this);
+  }
+
+  protected interruptsOff(): void {
+    this.xen.setUpcall(this.cpu, undefined, true);
+  }
+
+  protected sleep(): void {
+    this.virtual.block();
+  }
+
+  /** The running thread sleeps in Xen until the port is pending (xen_poll_irq); said from within its step. */
+  pollFor(port: number): void {
+    this.pollPort = port;
+  }
+
+  protected override leftThread(frame: Frame): boolean {
+    if (this.pollPort === 0) return false;
+    const port = this.pollPort;
+    this.pollPort = 0;
+    frame.kind = POLLING;
+    frame.nth = 0;
+    this.virtual.poll(port);
+    return true;
+  }
+
+  override save(): Plain {
+    return { ...(super.save() as object), nested: this.nested } as Plain;
+  }
+
+  override restore(state: Plain): void {
+    super.restore(state);
+    this.nested = (state as { nested: boolean }).nested;
+  }
+}

@@ -1,0 +1,118 @@
+/** VM exits by reason: how often each virtual CPU leaves its guest for it, and how long it stays away. */
+
+import type { Ns } from '../../core/clock.ts';
+import { Histogram } from '../../core/histogram.ts';
+import type { Part, Plain } from '../../core/state.ts';
+import { EXIT_REASONS, exitName } from '../../hw/x86/vmcs-fields.ts';
+
+export interface ExitTotals {
+  readonly reason: number;
+  readonly name: string;
+  /** per virtual CPU asked for */
+  readonly counts: readonly number[];
+  readonly totalNs: Ns;
+  readonly p99Ns: Ns;
+}
+
+export class ExitTable implements Part {
+  readonly id = 'kvm.exits';
+  /** per virtual CPU and reason */
+  private readonly counts: Float64Array;
+  private readonly times: Float64Array;
+  /** per machine and reason, made when first needed */
+  private readonly spans: (Histogram | undefined)[];
+  /** per virtual CPU: the exit under way, and when it began; -1 for none */
+  private readonly reason: Int32Array;
+  private readonly since: Float64Array;
+
+  /** @param machine of each virtual CPU */
+  constructor(private readonly machine: readonly number[]) {
+    const vcpus = machine.length;
+    this.counts = new Float64Array(vcpus * EXIT_REASONS);
+    this.times = new Float64Array(vcpus * EXIT_REASONS);
+    this.spans = new Array((Math.max(-1, ...machine) + 1) * EXIT_REASONS).fill(undefined);
+    this.reason = new Int32Array(vcpus).fill(-1);
+    this.since = new Float64Array(vcpus);
+  }
+
+  begin(vcpu: number, reason: number, now: Ns): void {
+    this.counts[vcpu * EXIT_REASONS + reason]!++;
+    this.reason[vcpu] = reason;
+    this.since[vcpu] = now;
+  }
+
+  /** VM entry. */
+  end(vcpu: number, now: Ns): void {
+    const reason = this.reason[vcpu]!;
+    if (reason < 0) return;
+    this.reason[vcpu] = -1;
+    const ns = now - this.since[vcpu]!;
+    this.times[vcpu * EXIT_REASONS + reason]! += ns;
+    const at = this.machine[vcpu]! * EXIT_REASONS + reason;
+    let span = this.spans[at];
+    if (!span) {
+      span = new Histogram();
+      this.spans[at] = span;
+    }
+    span.add(ns);
+  }
+
+  /** Exits of all virtual CPUs so far. */
+  get total(): number {
+    return this.counts.reduce((a, b) => a + b, 0);
+  }
+
+  /** What has occurred on these virtual CPUs of one machine, by number. */
+  totals(vcpus: readonly number[]): ExitTotals[] {
+    const out: ExitTotals[] = [];
+    for (let reason = 0; reason < EXIT_REASONS; reason++) {
+      const counts = vcpus.map((v) => this.counts[v * EXIT_REASONS + reason]!);
+      if (counts.every((n) => n === 0)) continue;
+      const span = this.spans[this.machine[vcpus[0]!]! * EXIT_REASONS + reason];
+      out.push({
+        reason,
+        name: exitName(reason),
+        counts,
+        totalNs: vcpus.reduce((n, v) => n + this.times[v * EXIT_REASONS + reason]!, 0),
+        p99Ns: span ? span.percentile(0.99) : 0,
+      });
+    }
+    return out;
+  }
+
+  save(): Plain {
+    return {
+      counts: sparse(this.counts),
+      times: sparse(this.times),
+      spans: this.spans.flatMap((s, i) => (s ? [[i, s.save()] as const] : [])),
+      reason: [...this.reason],
+      since: [...this.since],
+    };
+  }
+
+  restore(state: Plain): void {
+    const s = state as unknown as {
+      counts: [number, number][];
+      times: [number, number][];
+      spans: [number, Plain][];
+      reason: number[];
+      since: number[];
+    };
+    this.counts.fill(0);
+    this.times.fill(0);
+    this.spans.fill(undefined);
+    for (const [i, n] of s.counts) this.counts[i] = n;
+    for (const [i, n] of s.times) this.times[i] = n;
+    for (const [i, saved] of s.spans) {
+      const span = new Histogram();
+      span.restore(saved);
+      this.spans[i] = span;
+    }
+    this.reason.set(s.reason);
+    this.since.set(s.since);
+  }
+}
+
+function sparse(values: Float64Array): [number, number][] {
+  return Array.from(values).flatMap((n, i): [number, number][] => (n === 0 ? [] : [[i, n]]));
+}
