@@ -43,6 +43,12 @@ export abstract class LinuxCpu implements Part {
   protected frames: Frame[] = [{ kind: IDLE, arg: 0, nth: 0, left: 0 }];
   protected readonly softirqs: Softirqs;
   protected readonly ksoftirqd: Thread;
+  /** one of the actions of the interrupt in hand has had work to do */
+  private handled = false;
+  /** the running thread has had its share */
+  protected shareOver = false;
+  /** when the running thread was switched to */
+  private switchedAt: Ns = 0;
   /** threads that are ready */
   runq: Thread[] = [];
 
@@ -116,6 +122,10 @@ export abstract class LinuxCpu implements Part {
 
   // interrupts
 
+  protected descOf(irq: number): IrqDesc {
+    return this.kernel.irqs.descs[irq]!;
+  }
+
   /** generic_handle_irq: true if a handler runs now. */
   protected handleIrq(desc: IrqDesc): boolean {
     const { kernel } = this;
@@ -132,14 +142,16 @@ export abstract class LinuxCpu implements Part {
   }
 
   protected handlerDone(frame: Frame): void {
-    const desc = this.kernel.irqs.descs[frame.arg]!;
-    desc.actions[frame.nth]!.work.run(this);
+    const desc = this.descOf(frame.arg);
+    if (desc.actions[frame.nth]!.work.run(this) !== false) this.handled = true;
     const next = desc.actions[++frame.nth];
     if (next) {
       this.vcpu.run(next.work.cost(this));
       return;
     }
     desc.active--;
+    this.kernel.noteInterrupt(desc, this.handled, this.now);
+    this.handled = false;
     desc.chip.end(desc, this);
     this.kernel.traceHandlerEnd(this, desc);
     this.frames.pop();
@@ -218,6 +230,7 @@ export abstract class LinuxCpu implements Part {
   /** Does a thread wait that the present one gives way to? The idle loop gives way to any. */
   needResched(): boolean {
     const current = this.frames[1]?.kind;
+    if (this.shareOver && this.runq.length > 0) return true;
     const inThread = current === SWITCH || current === THREAD || current === POLLING;
     return inThread ? this.runq.some((t) => !t.waits) : this.runq.length > 0;
   }
@@ -236,11 +249,15 @@ export abstract class LinuxCpu implements Part {
 
   /** Takes the next ready thread, or sleeps until an event arrives. */
   protected schedule(): void {
+    this.shareOver = false;
+    if (this.runq.length === 0) this.kernel.pullThread(this);
     if (this.runq.length > 0) {
       const woken = this.runq.findIndex((t) => !t.waits);
       const [thread] = this.runq.splice(Math.max(0, woken), 1) as [Thread];
+      if (thread.allowed) this.kernel.waiting--;
       for (const other of this.runq) other.waits = true;
       this.kernel.switches++;
+      this.switchedAt = this.now;
       this.push(SWITCH, thread.index);
       this.top.nth = thread.left;
       thread.left = 0;
@@ -253,9 +270,15 @@ export abstract class LinuxCpu implements Part {
     this.sleep();
   }
 
+  /** scheduler_tick: a thread that others wait for gives way when it has had its share. */
+  tick(share: Ns): void {
+    if (this.runq.length > 0 && this.now - this.switchedAt >= share) this.shareOver = true;
+  }
+
   /** The running thread waits for its next turn. */
   protected giveWay(thread: Thread): void {
     thread.waits = true;
+    if (thread.allowed) this.kernel.waiting++;
     this.runq.push(thread);
     this.frames.pop();
     this.schedule();
@@ -316,6 +339,7 @@ export abstract class LinuxCpu implements Part {
   save(): Plain {
     return {
       frames: this.frames.map((f) => [f.kind, f.arg, f.nth, f.left]),
+      turn: [Number(this.handled), Number(this.shareOver), this.switchedAt],
       softirqs: this.softirqs.save(),
       runq: this.runq.map((t) => [t.index, Number(t.waits), t.left]),
     };
@@ -324,10 +348,14 @@ export abstract class LinuxCpu implements Part {
   restore(state: Plain): void {
     const s = state as unknown as {
       frames: [number, number, number, number][];
+      turn: [number, number, number];
       softirqs: Plain;
       runq: [index: number, waits: number, left: number][];
     };
     this.frames = s.frames.map(([kind, arg, nth, left]) => ({ kind, arg, nth, left }));
+    this.handled = s.turn[0] === 1;
+    this.shareOver = s.turn[1] === 1;
+    this.switchedAt = s.turn[2];
     this.softirqs.restore(s.softirqs);
     for (const thread of this.kernel.threads) {
       if (thread.cpu !== this.cpu) continue;
@@ -336,6 +364,7 @@ export abstract class LinuxCpu implements Part {
     }
     this.runq = s.runq.map(([index, waits, left]) => {
       const thread = this.kernel.threads[index]!;
+      thread.cpu = this.cpu;
       thread.waits = waits === 1;
       thread.left = left;
       return thread;

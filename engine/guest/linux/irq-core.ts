@@ -13,7 +13,8 @@ export interface Work {
   /** the counters it keeps, in step with the row of its interrupt */
   count?(cpu: LinuxCpu): void;
   cost(cpu: LinuxCpu): Ns;
-  run(cpu: LinuxCpu): void;
+  /** false: it was not for this handler (IRQ_NONE) */
+  run(cpu: LinuxCpu): unknown;
 }
 
 export interface IrqAction {
@@ -62,6 +63,12 @@ export class IrqDesc {
   /** Xen knows of it: PHYSDEVOP_map_pirq has been made */
   pirqMapped = false;
   hwirq: number | null = null;
+  /** it came while it was disabled (IRQS_PENDING) */
+  replay = false;
+  /** interrupts since the unhandled ones were counted, and those among them; when the last one was */
+  counted = 0;
+  unhandled = 0;
+  lastUnhandled: Ns = 0;
 
   constructor(
     readonly irq: number,
@@ -74,13 +81,26 @@ export class IrqDesc {
   }
 
   save(): Plain {
-    return [this.depth, this.active, this.counts];
+    const { depth, active, replay, counted, unhandled, lastUnhandled } = this;
+    return [depth, active, this.counts, Number(replay), counted, unhandled, lastUnhandled];
   }
 
   restore(state: Plain): void {
-    const [depth, active, counts] = state as [number, number, number[]];
+    const [depth, active, counts, replay, counted, unhandled, last] = state as [
+      number,
+      number,
+      number[],
+      number,
+      number,
+      number,
+      number,
+    ];
     this.depth = depth;
     this.active = active;
+    this.replay = replay === 1;
+    this.counted = counted;
+    this.unhandled = unhandled;
+    this.lastUnhandled = last;
     counts.forEach((n, i) => {
       this.counts[i] = n;
     });
@@ -155,7 +175,9 @@ export class IrqTable {
 
   /** Of those in use; a number that nobody has requested has no state. */
   save(): Plain {
-    return this.descs.flatMap((d) => (d && d.ports.length > 0 ? [[d.irq, d.save()]] : []));
+    return this.descs.flatMap((d) =>
+      d && (d.ports.length > 0 || d.actions.length > 0) ? [[d.irq, d.save()]] : [],
+    );
   }
 
   restore(state: Plain): void {

@@ -47,6 +47,8 @@ export abstract class LinuxKernel implements Part {
   readonly softirqs: Work[];
   /** what it complained of */
   readonly log: string[] = [];
+  /** threads that may move and wait in a run queue */
+  waiting = 0;
   /** handlers run since boot */
   interrupts = 0;
   /** context switches since boot, to the idle loop as well */
@@ -100,8 +102,8 @@ export abstract class LinuxKernel implements Part {
 
   // threads
 
-  thread(name: string, cpu: number, work: ThreadWork): Thread {
-    const thread = new Thread(this.threads.length, name, cpu, work);
+  thread(name: string, cpu: number, work: ThreadWork, allowed?: readonly number[]): Thread {
+    const thread = new Thread(this.threads.length, name, cpu, work, allowed);
     this.threads.push(thread);
     return thread;
   }
@@ -113,15 +115,48 @@ export abstract class LinuxKernel implements Part {
       return;
     }
     thread.ready = true;
+    if (thread.allowed) {
+      thread.cpu = this.chooseCpu(thread);
+      this.waiting++;
+    }
     const target = this.cpus[thread.cpu]!;
     const idle = target.idle;
     target.runq.push(thread);
     if (target !== from && idle) this.sendIpi('resched', target.cpu, from);
   }
 
+  /** select_task_rq: where it ran last if that idles, else a CPU that does, else where the fewest wait. */
+  private chooseCpu(thread: Thread): number {
+    if (this.cpus[thread.cpu]!.idle) return thread.cpu;
+    let best = thread.cpu;
+    for (const cpu of thread.allowed!) {
+      if (this.cpus[cpu]!.idle) return cpu;
+      if (this.cpus[cpu]!.runq.length < this.cpus[best]!.runq.length) best = cpu;
+    }
+    return best;
+  }
+
+  /** newidle_balance: a CPU that would idle takes a thread that waits elsewhere and may move. */
+  pullThread(to: LinuxCpu): void {
+    if (this.waiting === 0) return;
+    for (const { runq } of this.cpus) {
+      const at = runq.findIndex((t) => t.allowed?.includes(to.cpu) === true);
+      if (at < 0) continue;
+      const [thread] = runq.splice(at, 1) as [Thread];
+      thread.cpu = to.cpu;
+      to.runq.push(thread);
+      return;
+    }
+  }
+
   /** An idle CPU must look at its timers again. */
   kickIdle(cpu: number, from: LinuxCpu): void {
     if (this.cpus[cpu]!.idle) this.sendIpi('resched', cpu, from);
+  }
+
+  /** note_interrupt: a line that nobody handles is disabled in the end. */
+  noteInterrupt(_desc: IrqDesc, _handled: boolean, _now: Ns): void {
+    // only physical lines and those of emulated chips can get stuck
   }
 
   // counting and tracing
@@ -200,9 +235,10 @@ export abstract class LinuxKernel implements Part {
       irqs: this.irqs.save(),
       interrupts: this.interrupts,
       switches: this.switches,
+      waiting: this.waiting,
       softirqCounts: this.softirqCounts,
       arch: [...this.arch],
-      threads: this.threads.map((t) => [Number(t.ready), Number(t.again)]),
+      threads: this.threads.map((t) => [Number(t.ready), Number(t.again), t.cpu]),
       journeys: this.journeys,
     };
   }
@@ -212,20 +248,23 @@ export abstract class LinuxKernel implements Part {
       irqs: Plain;
       interrupts: number;
       switches: number;
+      waiting: number;
       softirqCounts: number[][];
       arch: [string, number[]][];
-      threads: [number, number][];
+      threads: [number, number, number][];
       journeys: number[];
     };
     this.irqs.restore(s.irqs);
     this.interrupts = s.interrupts;
     this.switches = s.switches;
+    this.waiting = s.waiting;
     s.softirqCounts.forEach((row, i) => {
       this.softirqCounts[i] = [...row];
     });
     this.arch.clear();
     for (const [label, row] of s.arch) this.arch.set(label, [...row]);
-    s.threads.forEach(([ready, again], i) => {
+    s.threads.forEach(([ready, again, cpu], i) => {
+      this.threads[i]!.cpu = cpu;
       this.threads[i]!.ready = ready === 1;
       this.threads[i]!.again = again === 1;
     });

@@ -25,8 +25,10 @@ export class Thread {
   constructor(
     readonly index: number,
     readonly name: string,
-    /** the CPU it runs on */
-    readonly cpu: number,
+    /** the CPU it runs on, or ran on last */
+    public cpu: number,
     readonly work: ThreadWork,
+    /** CPUs it may move to; undefined: it stays */
+    readonly allowed?: readonly number[],
   ) {}
 }

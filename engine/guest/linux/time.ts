@@ -15,6 +15,8 @@ const SCHED_SOFTIRQ = 7;
 const RCU_SOFTIRQ = 9;
 /** jiffies_till_first_fqs: how long a grace period lets CPUs alone */
 const RCU_JIFFIES = 3;
+/** How long a thread runs while others wait (sched_min_granularity of a machine with four CPUs). */
+const SLICE: Ns = 2_250_000;
 
 export class KernelTimer {
   /** Infinity: not set */
@@ -22,6 +24,17 @@ export class KernelTimer {
 
   constructor(
     readonly cpu: number,
+    readonly run: (cpu: LinuxCpu) => void,
+  ) {}
+}
+
+export class HrTimer {
+  expires: Ns = 0;
+  /** where it is set; -1: it is not */
+  cpu = -1;
+
+  constructor(
+    readonly index: number,
     readonly run: (cpu: LinuxCpu) => void,
   ) {}
 }
@@ -39,6 +52,9 @@ interface CpuTime {
 export class KernelTime implements Part {
   readonly id: string;
   private readonly timers: KernelTimer[] = [];
+  private readonly hard: HrTimer[] = [];
+  /** per CPU: those that are set, the earliest first */
+  private readonly hardOn: HrTimer[][];
   private readonly byCpu: KernelTimer[][];
   private readonly cpus: CpuTime[];
   private readonly tick: Ns;
@@ -47,6 +63,7 @@ export class KernelTime implements Part {
     this.id = `${kernel.id}.time`;
     this.tick = Math.round(1e9 / kernel.profile.hz);
     this.byCpu = Array.from({ length: kernel.cpuCount }, () => []);
+    this.hardOn = Array.from({ length: kernel.cpuCount }, () => []);
     this.cpus = Array.from({ length: kernel.cpuCount }, () => ({
       nextTick: Infinity,
       programmed: Infinity,
@@ -61,6 +78,41 @@ export class KernelTime implements Part {
     this.timers.push(timer);
     this.byCpu[cpu]!.push(timer);
     return timer;
+  }
+
+  /** A timer that runs in the timer interrupt itself (hrtimer), on the CPU that set it. */
+  hrtimer(run: (cpu: LinuxCpu) => void): HrTimer {
+    const timer = new HrTimer(this.hard.length, run);
+    this.hard.push(timer);
+    return timer;
+  }
+
+  /** Sets it, from code that runs on `on`. */
+  setHard(timer: HrTimer, expires: Ns, on: LinuxCpu): void {
+    this.cancelHard(timer);
+    timer.expires = expires;
+    timer.cpu = on.cpu;
+    const queue = this.hardOn[on.cpu]!;
+    let at = queue.length;
+    while (at > 0 && queue[at - 1]!.expires > expires) at--;
+    queue.splice(at, 0, timer);
+    if (at === 0) this.program(on);
+  }
+
+  cancelHard(timer: HrTimer): void {
+    if (timer.cpu < 0) return;
+    const queue = this.hardOn[timer.cpu]!;
+    queue.splice(queue.indexOf(timer), 1);
+    timer.cpu = -1;
+  }
+
+  private runHard(cpu: LinuxCpu): void {
+    const queue = this.hardOn[cpu.cpu]!;
+    while (queue.length > 0 && queue[0]!.expires <= cpu.now) {
+      const timer = queue.shift()!;
+      timer.cpu = -1;
+      timer.run(cpu);
+    }
   }
 
   /** Sets a timer, from code that runs on `on`; another CPU's is programmed when that one next looks. */
@@ -105,8 +157,10 @@ export class KernelTime implements Part {
       const t = this.cpus[cpu.cpu]!;
       const now = cpu.now;
       t.programmed = Infinity;
+      this.runHard(cpu);
       if (this.byCpu[cpu.cpu]!.some((timer) => timer.expires <= now)) cpu.raiseSoftirq(TIMER_SOFTIRQ);
       const jiffies = this.jiffies(now);
+      if (t.nextTick <= now) cpu.tick(SLICE);
       if (t.nextTick <= now) t.nextTick = (jiffies + 1) * this.tick;
       // update_process_times, whether the CPU ticks or only woke for a timer
       if (jiffies > t.balanced) {
@@ -144,6 +198,8 @@ export class KernelTime implements Part {
     const t = this.cpus[cpu.cpu]!;
     const past = cpu.softirqRaised(TIMER_SOFTIRQ) ? cpu.now : -Infinity;
     let first = t.nextTick;
+    const hard = this.hardOn[cpu.cpu]![0];
+    if (hard && hard.expires < first) first = Math.max(hard.expires, cpu.now);
     for (const { expires } of this.byCpu[cpu.cpu]!) if (expires < first && expires > past) first = expires;
     if (first === t.programmed) return;
     t.programmed = first;
@@ -154,12 +210,26 @@ export class KernelTime implements Part {
     const finite = (n: Ns) => (n === Infinity ? -1 : n);
     return {
       timers: this.timers.map((t) => finite(t.expires)),
+      hard: this.hardOn.map((queue) => queue.map((t) => [t.index, t.expires])),
       cpus: this.cpus.map((c) => [finite(c.nextTick), finite(c.programmed), c.balanced, c.quiescent]),
     };
   }
 
   restore(state: Plain): void {
-    const s = state as { timers: number[]; cpus: [number, number, number, number][] };
+    const s = state as {
+      timers: number[];
+      hard: [number, number][][];
+      cpus: [number, number, number, number][];
+    };
+    for (const timer of this.hard) timer.cpu = -1;
+    s.hard.forEach((queue, cpu) => {
+      this.hardOn[cpu] = queue.map(([index, expires]) => {
+        const timer = this.hard[index]!;
+        timer.cpu = cpu;
+        timer.expires = expires;
+        return timer;
+      });
+    });
     const infinite = (n: number) => (n < 0 ? Infinity : n);
     s.timers.forEach((expires, i) => {
       this.timers[i]!.expires = infinite(expires);
