@@ -155,6 +155,8 @@ export interface X86Snapshot {
   readonly pic: readonly [PicSnapshot, PicSnapshot] | null;
   /** who a vector is for, by CPU and vector: e.g. `virtio0-input.0`; vectors without a handler are missing */
   readonly vectors: readonly { readonly [vector: number]: string }[];
+  /** how often devices have raised each interrupt line (GSI); absent where nobody counts */
+  readonly rises?: readonly number[];
 }
 
 /** A local APIC and what its processor is about to take. Sets of 256 vectors are eight words, lowest first. */
@@ -167,7 +169,10 @@ export interface LapicSnapshot {
   readonly tmr: readonly number[];
   readonly tpr: number;
   readonly ppr: number;
-  /** the other registers by the SDM's names: ID, LDR, DFR, SVR, ESR, ICR, LVTT, ..., TMICT, TMCCT, TDCR */
+  /**
+   * the other registers as Linux calls them: ID, LDR, DFR, SVR, ESR, ICR, ICR2, LVTT, LVTTHMR, LVTPC, LVT0, LVT1,
+   * LVTERR, TMICT, TMCCT, TDCR; ICR2 is the upper half of ICR
+   */
   readonly registers: readonly (readonly [name: string, value: number])[];
   /** RFLAGS.IF of the kernel that runs on it */
   readonly interruptFlag: boolean;
@@ -197,6 +202,8 @@ export interface VmcsSnapshot {
 export interface IoApicSnapshot {
   readonly id: number;
   readonly select: number;
+  /** inputs that wait, a bit for each pin, as KVM_GET_IRQCHIP tells; where it is absent, the lines that are up */
+  readonly irr?: number;
   readonly pins: readonly IoApicPinSnapshot[];
 }
 
