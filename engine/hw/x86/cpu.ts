@@ -58,6 +58,8 @@ export interface NativeCpu extends Processor {
   load(address: number, width?: Width): number;
   /** WRMSR; false: it raised #GP */
   wrmsr(msr: number, low: number, high?: number): boolean;
+  /** IRET that ends the handler of an NMI: the next one may come. */
+  nmiReturn(): void;
   /** RDMSR, the low half; undefined: it raised #GP */
   rdmsr(msr: number): number | undefined;
 }

@@ -143,6 +143,10 @@ export class Processor implements NativeCpu, Part {
     return this.lapic.wrmsr(msr, low, high);
   }
 
+  nmiReturn(): void {
+    // a second NMI waits in the latch until the first one's handler has its stretch
+  }
+
   rdmsr(msr: number): number | undefined {
     this.charge(timing.msrAccess);
     return this.lapic.rdmsr(msr)?.[0];

@@ -1,0 +1,77 @@
+/**
+ * How interrupts reach a native kernel: through the gates of its descriptor table, each with interrupts off until its
+ * handler is over (common_interrupt and the system vectors of arch/x86/kernel/irq.c).
+ */
+import type { Ns } from '../../core/clock.ts';
+import type { NativeCpu, NativeEntry } from '../../hw/x86/cpu.ts';
+import { timing } from '../../timing.ts';
+import { HANDLER, LinuxCpu } from './entry.ts';
+import type { IrqDesc } from './irq-core.ts';
+import type { NativeKernel } from './native.ts';
+
+export class NativeLinuxCpu extends LinuxCpu implements NativeEntry {
+  /** vector_irq: who a vector is for */
+  readonly vectors: (IrqDesc | undefined)[] = new Array(256).fill(undefined);
+  /** the vector whose handler runs */
+  vector = -1;
+
+  constructor(
+    readonly native: NativeKernel,
+    cpu: number,
+    readonly hardware: NativeCpu,
+  ) {
+    super(native, cpu, hardware);
+  }
+
+  interrupt(vector: number, remaining: Ns): void {
+    this.top.left = remaining;
+    this.vector = vector;
+    const desc = this.vectors[vector];
+    if (!desc) {
+      this.native.strayVector(this, vector);
+      this.resume();
+    } else if (desc.depth > 0 && desc.irq >= 0) {
+      this.native.whileDisabled(desc, this);
+      this.resume();
+    } else if (!this.handleIrq(desc)) this.resume();
+  }
+
+  /** The NMI's gate. What it interrupts goes on behind it, interrupts on or off as they were. */
+  nmi(remaining: Ns): void {
+    const { top } = this;
+    this.kernel.countArch('NMI', this.cpu);
+    this.native.nmis++;
+    this.hardware.nmiReturn();
+    this.hardware.interruptFlag = top.kind !== HANDLER;
+    this.hardware.run(remaining + timing.shortHandler);
+  }
+
+  protected override descOf(irq: number): IrqDesc {
+    return irq < 0 ? this.native.system[-irq]! : this.kernel.irqs.descs[irq]!;
+  }
+
+  /** irq_exit, its time added to what was interrupted. */
+  protected nextEvent(): void {
+    if (this.softirqsDue()) this.doSoftirq();
+    else {
+      if (this.top.left > 0) this.top.left += timing.upcallExit;
+      this.resume();
+    }
+  }
+
+  protected entered(): void {
+    this.resume();
+  }
+
+  protected interruptsOn(): void {
+    this.hardware.interruptFlag = true;
+  }
+
+  protected interruptsOff(): void {
+    this.hardware.interruptFlag = false;
+  }
+
+  protected sleep(): void {
+    this.hardware.halt();
+  }
+}

@@ -1,0 +1,220 @@
+/**
+ * A native x86 kernel, on a real machine or on a virtual one that looks like it: it programs 8259s, IOAPIC and local
+ * APICs by their addresses and takes interrupts through its gates (arch/x86/kernel/{irqinit,apic/*}.c).
+ */
+import type { DestinationId, SlotId } from '../../core/books.ts';
+import type { Ns } from '../../core/clock.ts';
+import { Reg } from '../../hw/x86/apic-regs.ts';
+import { tscAt } from '../../hw/x86/apic-timer.ts';
+import type { NativeCpu } from '../../hw/x86/cpu.ts';
+import { timing } from '../../timing.ts';
+import type { LinuxCpu } from './entry.ts';
+import { IrqDesc, type Work } from './irq-core.ts';
+import { type KernelInit, LinuxKernel } from './kernel.ts';
+import { NativeLinuxCpu } from './native-entry.ts';
+import { type ApicChip, NativeIrqs } from './native-irqs.ts';
+
+export interface NativeInit extends KernelInit<NativeCpu> {
+  /** local APICs by MSR in place of their page */
+  readonly x2apic: boolean;
+  /** what the CPUs' ticks come from */
+  readonly timer: 'tsc-deadline' | 'lapic' | 'pit';
+  readonly tscKhz: number;
+  /** ns of a cycle of the local APIC's timer, as the kernel has calibrated it */
+  readonly apicCycle: number;
+  slot(cpu: number, vector: number): SlotId;
+  destination(cpu: number, vector: number): DestinationId;
+}
+
+/** The vectors that are the kernel's own (asm/irq_vectors.h). */
+export const SPURIOUS_VECTOR = 0xff;
+const SYSTEM: Readonly<Record<string, number>> = {
+  resched: 0xfd,
+  callfunc: 0xfc,
+  callfuncsingle: 0xfb,
+  irqwork: 0xf6,
+};
+const POSTED = { PIN: 0xf2, PIW: 0xf1, NPI: 0xf0 } as const;
+
+const MSR = 0x800;
+const MSR_TSC_DEADLINE = 0x6e0;
+const APIC_PAGE = 0xfee0_0000;
+const DIVIDE_BY_16 = 3;
+const DIVISOR = 16;
+
+/** Unhandled ones of so many disable a line, counted while they come within 100 ms (kernel/irq/spurious.c). */
+const COUNTED = 100_000;
+const TOO_MANY = 99_900;
+const WINDOW: Ns = 100_000_000;
+
+export class NativeKernel extends LinuxKernel {
+  declare readonly init: NativeInit;
+  declare readonly cpus: readonly NativeLinuxCpu[];
+  readonly controllers: NativeIrqs;
+  /** descriptors of the system vectors, by vector */
+  readonly system: (IrqDesc | undefined)[] = [];
+  nmis = 0;
+  /** handlers of the posted-interrupt vectors, where there is a hypervisor */
+  readonly posted: { wakeup: (cpu: LinuxCpu) => void } = { wakeup: () => {} };
+  readonly timerVector: number;
+
+  constructor(init: NativeInit) {
+    super(init);
+    this.timerVector = this.old ? 0xef : 0xec;
+    this.controllers = new NativeIrqs(this);
+    this.addSystemVectors();
+  }
+
+  protected makeCpu(cpu: number): NativeLinuxCpu {
+    return new NativeLinuxCpu(this, cpu, this.init.vcpus[cpu]!);
+  }
+
+  /** 2.6.36 */
+  get old(): boolean {
+    return this.profile.arch === 'linux-2.6.36-x86';
+  }
+
+  private addSystemVectors(): void {
+    const short: Work = { cost: () => timing.shortHandler, run: () => {} };
+    const counted = (label: string): Work => ({ ...short, count: (cpu) => this.countArch(label, cpu.cpu) });
+    const { time, calls } = this;
+    this.addSystem(this.timerVector, 'timer', {
+      count: (cpu) => this.countArch('LOC', cpu.cpu),
+      cost: time.interrupt.cost,
+      run: time.interrupt.run,
+    });
+    this.addSystem(SYSTEM.resched!, 'resched', counted('RES'));
+    this.addSystem(SYSTEM.callfunc!, 'callfunc', calls.interrupt);
+    this.addSystem(SYSTEM.callfuncsingle!, 'callfuncsingle', calls.interrupt);
+    this.addSystem(SYSTEM.irqwork!, 'irqwork', counted('IWI'));
+    this.addSystem(POSTED.PIN, 'pin', counted('PIN'));
+    this.addSystem(POSTED.NPI, 'npi', counted('NPI'));
+    this.addSystem(POSTED.PIW, 'piw', { ...counted('PIW'), run: (cpu) => this.posted.wakeup(cpu) });
+  }
+
+  private addSystem(vector: number, name: string, work: Work): void {
+    const desc = new IrqDesc(-vector, this.controllers.systemChip, null, this.cpuCount);
+    desc.actions.push({ name, work });
+    desc.depth = 0;
+    this.system[vector] = desc;
+    for (const cpu of this.cpus) cpu.vectors[vector] = desc;
+  }
+
+  // interrupts, from the controllers' side
+
+  /** The handlers of a vector run: the raise that waited for it is delivered. */
+  delivered(cpu: NativeLinuxCpu): void {
+    const slot = this.init.slot(cpu.cpu, cpu.vector);
+    this.books.resume(slot);
+    this.books.deliver(slot);
+  }
+
+  /** ack_APIC_irq. */
+  eoi(cpu: LinuxCpu): void {
+    const { hardware } = cpu as NativeLinuxCpu;
+    if (this.init.x2apic) hardware.wrmsr(MSR + (Reg.EOI >> 4), 0);
+    else hardware.store(APIC_PAGE + Reg.EOI, 0);
+  }
+
+  /** spurious_interrupt, or a vector that nobody has. */
+  strayVector(cpu: NativeLinuxCpu, vector: number): void {
+    const slot = this.init.slot(cpu.cpu, vector);
+    this.books.discard(slot, 'no handler');
+    if (vector === SPURIOUS_VECTOR) this.countArch('SPU', cpu.cpu);
+    else {
+      this.log.push(`do_IRQ: ${cpu.cpu}.${vector} No irq handler for vector`);
+      this.eoi(cpu);
+    }
+  }
+
+  /** An edge that comes while its interrupt is disabled is kept for later; a level one comes again by itself. */
+  whileDisabled(desc: IrqDesc, cpu: NativeLinuxCpu): void {
+    const slot = this.init.slot(cpu.cpu, cpu.vector);
+    const chip = desc.chip as ApicChip;
+    this.books.discard(slot, 'disabled');
+    if (!chip.level) desc.replay = true;
+    chip.mask(desc);
+    this.eoi(cpu);
+  }
+
+  override noteInterrupt(desc: IrqDesc, handled: boolean, now: Ns): void {
+    if (desc.irq < 0) return;
+    if (!handled) {
+      if (now > desc.lastUnhandled + WINDOW) desc.unhandled = 1;
+      else desc.unhandled++;
+      desc.lastUnhandled = now;
+    }
+    if (++desc.counted < COUNTED) return;
+    desc.counted = 0;
+    if (desc.unhandled > TOO_MANY) {
+      this.log.push(`irq ${desc.irq}: nobody cared (try booting with the "irqpoll" option)`);
+      this.log.push(`Disabling IRQ #${desc.irq}`);
+      this.irqs.disable(desc);
+    }
+    desc.unhandled = 0;
+  }
+
+  // inter-processor interrupts and timers
+
+  sendIpi(kind: string, cpu: number, from: LinuxCpu): void {
+    const { books } = this;
+    const { source, journey } = books;
+    books.begin(books.sourceOf(`${this.id} ${kind}`));
+    this.sendVector(SYSTEM[kind]!, cpu, from);
+    books.source = source;
+    books.journey = journey;
+  }
+
+  /** ICR: a fixed interrupt for one CPU by its physical ID. */
+  sendVector(vector: number, cpu: number, from: LinuxCpu): void {
+    const { hardware } = from as NativeLinuxCpu;
+    if (this.init.x2apic) hardware.wrmsr(MSR + (Reg.ICR >> 4), vector, cpu);
+    else {
+      hardware.store(APIC_PAGE + Reg.ICR2, (cpu << 24) >>> 0);
+      hardware.store(APIC_PAGE + Reg.ICR, vector);
+    }
+  }
+
+  setTimer(cpu: LinuxCpu, when: Ns): void {
+    const { hardware } = cpu as NativeLinuxCpu;
+    const { timer, tscKhz, apicCycle } = this.init;
+    switch (timer) {
+      case 'tsc-deadline': {
+        const tsc = when === Infinity ? 0 : tscAt(when, tscKhz) + 1;
+        hardware.wrmsr(MSR_TSC_DEADLINE, tsc % 2 ** 32, Math.floor(tsc / 2 ** 32));
+        return;
+      }
+      case 'lapic': {
+        const count =
+          when === Infinity ? 0 : Math.max(1, Math.ceil((when - cpu.now) / (apicCycle * DIVISOR)));
+        this.writeApic(hardware, Reg.TMICT, Math.min(count, 0xffff_ffff));
+        return;
+      }
+      default:
+      // periodic ticks come by themselves
+    }
+  }
+
+  writeApic(hardware: NativeCpu, register: number, value: number): void {
+    if (this.init.x2apic) hardware.wrmsr(MSR + (register >> 4), value);
+    else hardware.store(APIC_PAGE + register, value);
+  }
+
+  /** What each CPU does to its local APIC as it comes up (setup_local_APIC, setup_APIC_timer). */
+  startCpu(cpu: NativeLinuxCpu): void {
+    const { hardware } = cpu;
+    const { timer, x2apic } = this.init;
+    if (x2apic) hardware.wrmsr(0x1b, APIC_PAGE | 0xc00 | (cpu.cpu === 0 ? 0x100 : 0));
+    else {
+      this.writeApic(hardware, Reg.DFR, 0xffff_ffff);
+      this.writeApic(hardware, Reg.LDR, ((1 << (cpu.cpu & 7)) << 24) >>> 0);
+    }
+    this.writeApic(hardware, Reg.TPR, 0x10);
+    this.writeApic(hardware, Reg.SVR, 0x100 | SPURIOUS_VECTOR);
+    this.writeApic(hardware, Reg.LVT_LINT0, cpu.cpu === 0 ? 0x700 : 0x1_0700);
+    this.writeApic(hardware, Reg.LVT_LINT1, cpu.cpu === 0 ? 0x400 : 0x1_0400);
+    if (timer === 'pit') return;
+    this.writeApic(hardware, Reg.TDCR, DIVIDE_BY_16);
+    this.writeApic(hardware, Reg.LVT_TIMER, this.timerVector | (timer === 'tsc-deadline' ? 2 << 17 : 0));
+  }
+}
