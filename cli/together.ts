@@ -25,7 +25,7 @@ const KNOWN: Readonly<Record<Mode, readonly (keyof Options)[]>> = {
     'realtime',
     'books',
   ],
-  look: [...MACHINE, ...SCREEN, 'dump', 'books', 'at'],
+  look: [...MACHINE, ...SCREEN, 'domain', 'dump', 'books', 'at'],
 };
 
 const GOES_WITH: Readonly<Partial<Record<keyof Options, string>>> = {
@@ -49,6 +49,9 @@ export function checkTogether(options: Options): Mode {
   }
   if (options.speed !== undefined && mode === 'batch' && !options.realtime) {
     throw new UsageError('--speed: goes with the monitor or --realtime; batch does not wait');
+  }
+  if (mode === 'look' && options.domain !== undefined && options.dump === undefined) {
+    throw new UsageError('--domain: does not go with --books');
   }
   for (const option of Object.keys(options) as (keyof Options)[]) {
     if (KNOWN[mode].includes(option)) continue;

@@ -1,0 +1,71 @@
+/** --dump on machines with several kinds of them: which domain is meant, and what is refused. */
+import { describe, expect, test } from 'vitest';
+import { dumpOf } from '../../cli/dump.ts';
+import { UsageError } from '../../cli/usage.ts';
+import { qemuInfo } from '../../engine/index.ts';
+import { fakeKvmMachine } from '../support/fake-kvm.ts';
+import { fakeMachine } from '../support/fake-machine.ts';
+import { kvmGuest, lapic } from '../support/kvm-snapshots.ts';
+import { virqtop } from './run.ts';
+
+const processors = (text: string) => text.match(/^dumping local APIC state for CPU \d+/gm)?.length;
+
+describe('info texts', () => {
+  test('are of the first guest, or of the domain that is named', () => {
+    const machine = fakeKvmMachine({ vcpus: 3 });
+    expect(processors(dumpOf(machine, 'lapic', undefined)())).toBe(3);
+    expect(processors(dumpOf(machine, 'lapic', 'vm2')())).toBe(1);
+    expect(processors(dumpOf(machine, 'lapic', '2')())).toBe(1);
+    expect(dumpOf(machine, 'pic', undefined)()).toMatch(/^ioapic0: .*^pic0: .*^pic1: /ms);
+    expect(dumpOf(machine, 'irq', 'vm1')()).toContain('22: 177119\n');
+  });
+
+  test('a host with chips of its own comes after the guests', () => {
+    const machine = fakeKvmMachine();
+    const { domains } = machine.platform;
+    machine.platform.domains = () => {
+      const [host, ...guests] = domains.call(machine.platform);
+      const lapics = [lapic({ cpu: 7, vmcs: null })];
+      return [{ ...host!, x86: { lapics, ioapic: null, pic: null, vectors: [] } }, ...guests];
+    };
+    expect(processors(dumpOf(machine, 'lapic', undefined)())).toBe(2);
+    expect(dumpOf(machine, 'lapic', 'host')()).toContain('CPU 7');
+  });
+
+  test('tell of the moment when they are printed', () => {
+    let tpr = 0x10;
+    const machine = fakeKvmMachine({
+      change: (guest) => ({ ...guest, x86: { ...guest.x86!, lapics: [lapic({ tpr })] } }),
+    });
+    const text = dumpOf(machine, 'lapic', 'vm1');
+    tpr = 0x70;
+    expect(text()).toContain('TPR 0x70');
+  });
+
+  test('are those of the exporter, to the byte', () => {
+    expect(dumpOf(fakeKvmMachine(), 'pic', 'vm1')()).toBe(qemuInfo(kvmGuest(), 'pic'));
+  });
+});
+
+test.each([
+  ['lapik', undefined, "--dump 'lapik': no such dump of kvm; did you mean 'lapic'?"],
+  ['e', undefined, "--dump 'e': no such dump of kvm; there is lapic, pic, irq"],
+  ['pic', 'vm3', "--domain 'vm3': no such domain in kvm; did you mean 'vm1'?"],
+  ['pic', 'host', "--domain 'host': has nothing for --dump pic; there is vm1, vm2"],
+])('--dump %s of %s is refused', (dump, domain, message) => {
+  expect(() => dumpOf(fakeKvmMachine(), dump, domain)).toThrow(new UsageError(message));
+});
+
+test('a machine without such chips has no such dumps', () => {
+  expect(() => dumpOf(fakeMachine(), 'lapic', undefined)).toThrow(
+    new UsageError("--dump 'lapic': no such dump of xen-pv; there are none"),
+  );
+});
+
+test.each([
+  [['--dump', 'e', '-g', 'dom1'], '--domain: does not go with --dump e'],
+  [['--books', '-g', 'dom1'], '--domain: does not go with --books'],
+  [['--dump', 'lapic'], "--dump 'lapic': no such dump of xen-pv; there is e"],
+])('virqtop %j', async (args, line) => {
+  expect(await virqtop(...args)).toEqual({ code: 2, signal: null, stdout: '', stderr: `virqtop: ${line}\n` });
+});
