@@ -148,6 +148,13 @@ export class Books implements Part {
     return true;
   }
 
+  /** The current raise asks for what is asked for already, and waits nowhere. */
+  coalesce(destination: DestinationId): void {
+    const entry = this.entries[this.entryOf(this.source, destination)]!;
+    entry.raised++;
+    entry.coalesced++;
+  }
+
   /** The current raise is lost. */
   ignore(destination: DestinationId, why: string): void {
     const entry = this.entries[this.entryOf(this.source, destination)]!;

@@ -78,7 +78,9 @@ const OLD: readonly StatName[] = [
 ];
 
 /** Places in a row. */
-export const Stat = Object.fromEntries(MODERN.map((name, i) => [name, i])) as { readonly [K in StatName]: number };
+export const Stat = Object.fromEntries(MODERN.map((name, i) => [name, i])) as {
+  readonly [K in StatName]: number;
+};
 
 export class KvmStats implements Part {
   readonly id = 'kvm.stats';

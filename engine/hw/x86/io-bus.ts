@@ -39,6 +39,15 @@ export class IoBus {
     }
   }
 
+  /** Is there a device at this port, at this address? */
+  hasPort(port: number): boolean {
+    return this.ports[port] !== undefined;
+  }
+
+  hasMemory(address: number): boolean {
+    return this.at(address) !== undefined;
+  }
+
   in(port: number, width: Width): number {
     const range = this.ports[port];
     return range ? range.registers.read(port - range.base, width) : this.absent(width);

@@ -35,6 +35,7 @@ export interface InterruptSource {
   deliverable(): number;
   /** takes it: IRR to ISR */
   ack(): number;
+  eoi(): number;
 }
 
 /** The registers of the local APIC at its page and in MSRs. */

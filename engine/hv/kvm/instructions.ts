@@ -1,0 +1,267 @@
+/**
+ * A virtual CPU as the kernel on it sees it: a native processor. Instructions that KVM must see leave the guest, are
+ * emulated and cost the time of that (handle_io, handle_apic_access, handle_ept_misconfig, the MSR exits and
+ * kvm_emulate_halt of arch/x86/kvm).
+ */
+import type { Ns } from '../../core/clock.ts';
+import { Reg } from '../../hw/x86/apic-regs.ts';
+import type { NativeCpu, Width } from '../../hw/x86/cpu.ts';
+import { Exit } from '../../hw/x86/vmcs-fields.ts';
+import { timing } from '../../timing.ts';
+import type { Kvm } from './kvm.ts';
+import { Stat } from './stats.ts';
+import { HALTED, type KvmVcpu } from './vcpu.ts';
+
+const APIC_PAGE = 0xfee0_0000;
+const MSR_TSC_DEADLINE = 0x6e0;
+const MSR_EOI = 0x80b;
+const MSR_TPR = 0x808;
+const MSR_SELF_IPI = 0x83f;
+
+/** Exceptions that a guest may raise; see `fault`. */
+export const PAGE_FAULT = 14;
+export const DEVICE_NOT_AVAILABLE = 7;
+export const BREAKPOINT = 3;
+
+export class KvmCpu implements NativeCpu {
+  private readonly kvm: Kvm;
+
+  constructor(readonly v: KvmVcpu) {
+    this.kvm = v.kvm;
+  }
+
+  get vcpu(): number {
+    return this.v.vcpu;
+  }
+
+  get now(): Ns {
+    return this.v.on.now;
+  }
+
+  get processor(): number {
+    return this.v.on.processor;
+  }
+
+  get interruptFlag(): boolean {
+    return this.v.vmx.interruptFlag;
+  }
+
+  set interruptFlag(on: boolean) {
+    this.v.vmx.interruptFlag = on;
+  }
+
+  run(ns: Ns): void {
+    this.v.left = ns;
+  }
+
+  /** kvm_emulate_halt */
+  halt(): void {
+    const { v } = this;
+    v.vmx.interruptFlag = true;
+    v.left = 0;
+    v.halting = true;
+    this.exit(Exit.HLT, Stat.halt_exits);
+    v.mpState = HALTED;
+  }
+
+  nmiReturn(): void {
+    this.v.vmx.nmiUnblocked();
+  }
+
+  // I/O ports
+
+  out(port: number, value: number, width: Width = 1): void {
+    this.exit(Exit.IO_INSTRUCTION, Stat.io_exits, (port << 16) | (width - 1));
+    const { kernelBus, userBus } = this.v.vm;
+    if (kernelBus.hasPort(port)) {
+      this.charge(timing.emulateShort);
+      kernelBus.out(port, value, width);
+    } else {
+      this.charge(timing.userExit);
+      userBus.out(port, value, width);
+    }
+  }
+
+  in(port: number, width: Width = 1): number {
+    this.exit(Exit.IO_INSTRUCTION, Stat.io_exits, (port << 16) | 8 | (width - 1));
+    const { kernelBus, userBus } = this.v.vm;
+    if (kernelBus.hasPort(port)) {
+      this.charge(timing.emulateShort);
+      return kernelBus.in(port, width);
+    }
+    this.charge(timing.userExit);
+    return userBus.in(port, width);
+  }
+
+  // memory-mapped registers
+
+  store(address: number, value: number, width: Width = 4): void {
+    if (address >= APIC_PAGE && address < APIC_PAGE + 4096) {
+      this.storeApic(address - APIC_PAGE, value, width);
+      return;
+    }
+    const { vm } = this.v;
+    this.exit(this.mmioReason, -1);
+    const signal = vm.ioeventfds.get(address);
+    if (signal) {
+      this.charge(timing.ioeventfd);
+      signal(value);
+    } else if (vm.kernelBus.hasMemory(address)) {
+      this.emulate();
+      vm.kernelBus.store(address, value, width);
+    } else {
+      this.userMemory();
+      vm.userBus.store(address, value, width);
+    }
+  }
+
+  load(address: number, width: Width = 4): number {
+    if (address >= APIC_PAGE && address < APIC_PAGE + 4096) return this.loadApic(address - APIC_PAGE, width);
+    const { vm } = this.v;
+    this.exit(this.mmioReason, -1);
+    if (vm.kernelBus.hasMemory(address)) {
+      this.emulate();
+      return vm.kernelBus.load(address, width);
+    }
+    this.userMemory();
+    return vm.userBus.load(address, width);
+  }
+
+  /** Pages of devices are marked in the nested tables; without these they fault. */
+  private get mmioReason(): number {
+    return this.kvm.options.ept ? Exit.EPT_MISCONFIG : Exit.EXCEPTION_NMI;
+  }
+
+  private emulate(): void {
+    this.charge(timing.emulateAccess);
+    this.count(Stat.insn_emulation);
+  }
+
+  private userMemory(): void {
+    this.emulate();
+    this.charge(timing.userExit);
+    this.count(Stat.mmio_exits);
+  }
+
+  // the local APIC at its page
+
+  private storeApic(offset: number, value: number, width: Width): void {
+    const { v } = this;
+    if (v.apicv) {
+      if (offset === Reg.EOI) {
+        this.virtualEoi();
+        return;
+      }
+      if (offset === Reg.TPR) {
+        v.apic.tpr = value;
+        return;
+      }
+      this.exit(Exit.APIC_WRITE, -1, offset);
+      this.charge(timing.emulateShort);
+    } else if (offset === Reg.TPR) {
+      // the TPR shadow: an exit only if a request could come through now
+      v.apic.tpr = value;
+      if (value >> 4 >= v.vmcs.tprThreshold) return;
+      this.exit(Exit.TPR_BELOW_THRESHOLD, -1);
+      this.charge(timing.emulateShort);
+      return;
+    } else {
+      this.exit(Exit.APIC_ACCESS, -1, offset | (1 << 12));
+      if (offset === Reg.EOI) this.charge(timing.emulateEoi);
+      else this.emulate();
+    }
+    v.apic.write(offset, value, width);
+  }
+
+  private loadApic(offset: number, width: Width): number {
+    const { v } = this;
+    if (!v.apicv && offset !== Reg.TPR) {
+      this.exit(Exit.APIC_ACCESS, -1, offset);
+      this.emulate();
+    }
+    return v.apic.read(offset, width) ?? 0;
+  }
+
+  /** EOI virtualization; only vectors that the IOAPIC waits for leave the guest. */
+  private virtualEoi(): void {
+    const { v } = this;
+    const { vector, exits } = v.apicv!.eoi();
+    if (!exits) return;
+    this.exit(Exit.EOI_INDUCED, -1, vector);
+    this.charge(timing.emulateEoi);
+    v.vm.bus.eoi(v.apic, vector, v.apic.tmr.has(vector));
+  }
+
+  // MSRs
+
+  wrmsr(msr: number, low: number, high = 0): boolean {
+    const { v } = this;
+    if (v.apicv && v.apic.x2apic) {
+      if (msr === MSR_EOI) {
+        this.virtualEoi();
+        return true;
+      }
+      if (msr === MSR_TPR) {
+        v.apic.tpr = low;
+        return true;
+      }
+      if (msr === MSR_SELF_IPI) {
+        v.pended(low & 0xff);
+        v.apicv.selfIpi(low & 0xff);
+        return true;
+      }
+    }
+    this.exit(Exit.MSR_WRITE, -1);
+    this.charge(msr === MSR_EOI ? timing.emulateEoi : timing.emulateMsr);
+    if (msr === MSR_TSC_DEADLINE) v.journey = 0;
+    return v.apic.wrmsr(msr, low, high);
+  }
+
+  rdmsr(msr: number): number | undefined {
+    this.exit(Exit.MSR_READ, -1);
+    this.charge(timing.emulateMsr);
+    return this.v.apic.rdmsr(msr)?.[0];
+  }
+
+  // what else leaves the guest
+
+  cpuid(): void {
+    this.exit(Exit.CPUID, -1);
+    this.charge(timing.emulateShort);
+  }
+
+  /** A page that the nested tables do not map yet, or without them any page fault. */
+  touch(): void {
+    if (this.kvm.options.ept) {
+      this.exit(Exit.EPT_VIOLATION, -1, 0x182);
+      this.kvm.run.eptViolation(this.v);
+    } else this.fault(PAGE_FAULT);
+  }
+
+  /** An exception; it leaves the guest if the exception bitmap says so. False: the guest handles it by itself. */
+  fault(vector: number): boolean {
+    const { v } = this;
+    if (!v.vmx.exceptionExits(vector)) return false;
+    this.kvm.run.beginInstruction(v, Exit.EXCEPTION_NMI);
+    v.vmx.exitForException(vector, 0);
+    if (vector === PAGE_FAULT) this.kvm.run.eptViolation(v);
+    else if (vector === DEVICE_NOT_AVAILABLE) {
+      this.count(Stat.fpu_reload);
+      this.charge(timing.emulateShort);
+    } else this.charge(timing.emulateShort);
+    return true;
+  }
+
+  private exit(reason: number, stat: number, qualification = 0): void {
+    this.kvm.run.beginInstruction(this.v, reason, qualification);
+    if (stat >= 0) this.count(stat);
+  }
+
+  private count(stat: number): void {
+    this.kvm.stats.count(this.v.index, stat);
+  }
+
+  private charge(ns: Ns): void {
+    this.v.on.charge(ns);
+  }
+}

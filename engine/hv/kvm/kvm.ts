@@ -1,0 +1,98 @@
+/** KVM as a module of the host's Linux: its machines and their virtual CPUs, and what they share. */
+import type { Books } from '../../core/books.ts';
+import type { Clock, Ns } from '../../core/clock.ts';
+import type { Part } from '../../core/state.ts';
+import type { Trace } from '../../core/trace.ts';
+import type { Processor, ProcessorWiring } from '../../hw/x86/processor.ts';
+import { ExitTable } from './exits.ts';
+import type { HostKernel } from './host.ts';
+import { PostedInterrupts } from './posted.ts';
+import { KvmStats } from './stats.ts';
+import type { KvmVcpu } from './vcpu.ts';
+import { VcpuRun } from './vcpu-run.ts';
+
+export interface KvmOptions {
+  readonly version: '2.6.36' | '6.1';
+  /** VM-exit control "acknowledge interrupt on exit" */
+  readonly ackOnExit: boolean;
+  /** APIC-register virtualization and virtual-interrupt delivery */
+  readonly apicv: boolean;
+  /** posted interrupts on top of it */
+  readonly posted: boolean;
+  /** guests' timers by the VMX-preemption timer */
+  readonly preemptionTimer: boolean;
+  readonly ept: boolean;
+}
+
+export interface KvmShop {
+  readonly clock: Clock;
+  readonly trace: Trace;
+  readonly books: Books;
+  readonly parts: { add<P extends Part>(part: P): P };
+}
+
+/** Events of KVM, by their names in tracefs. */
+function points(trace: Trace) {
+  return {
+    setIrq: trace.point('kvm_set_irq', 'vm', 'gsi', 'level', 'source'),
+    msi: trace.point('kvm_msi_set_irq', 'vm', 'address', 'data'),
+    accept: trace.point('kvm_apic_accept_irq', 'vcpu', 'vector'),
+    wakeUp: trace.point('kvm_vcpu_wakeup', 'vcpu'),
+    kick: trace.point('kvm_vcpu_kick', 'vcpu', 'cpu'),
+    entry: trace.point('kvm_entry', 'vcpu'),
+    exit: trace.point('kvm_exit', 'vcpu', 'reason', 'info'),
+    injectVirq: trace.point('kvm_inj_virq', 'vcpu', 'vector', 'again'),
+    injectNmi: trace.point('kvm_inj_nmi', 'vcpu'),
+    virtualDelivery: trace.point('virtual_interrupt_delivery', 'vcpu', 'vector'),
+    posted: trace.point('posted_interrupt', 'vcpu', 'vector'),
+    eoi: trace.point('kvm_eoi', 'vcpu', 'vector'),
+  };
+}
+
+export class Kvm {
+  readonly clock: Clock;
+  readonly trace: Trace;
+  readonly books: Books;
+  readonly points: ReturnType<typeof points>;
+  readonly run = new VcpuRun(this);
+  readonly posted = new PostedInterrupts(this);
+  readonly vcpus: KvmVcpu[] = [];
+  stats!: KvmStats;
+  exits!: ExitTable;
+  /** the kernel that KVM is part of; set before anything runs */
+  host!: HostKernel;
+
+  constructor(
+    shop: KvmShop,
+    readonly options: KvmOptions,
+    readonly wiring: ProcessorWiring,
+  ) {
+    this.clock = shop.clock;
+    this.trace = shop.trace;
+    this.books = shop.books;
+    this.points = points(shop.trace);
+  }
+
+  /** All virtual CPUs are there: their counters are made. */
+  ready(shop: KvmShop): void {
+    this.stats = shop.parts.add(new KvmStats(this.options.version, this.vcpus.length));
+    this.exits = shop.parts.add(new ExitTable(this.vcpus.map((v) => v.vm.index)));
+  }
+
+  get processors(): readonly Processor[] {
+    return this.wiring.cpus;
+  }
+
+  /** The processor whose decision is being made. Interrupts of devices find the first one. */
+  get here(): Processor {
+    return this.wiring.here ?? this.wiring.cpus[0]!;
+  }
+
+  get hereCpu(): number {
+    return this.wiring.here ? this.wiring.here.processor : -1;
+  }
+
+  get now(): Ns {
+    return this.wiring.here ? this.wiring.here.now : this.clock.now;
+  }
+}

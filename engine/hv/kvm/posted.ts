@@ -1,0 +1,99 @@
+/**
+ * Posted interrupts (arch/x86/kvm/vmx/posted_intr.c): requests for a virtual CPU go to its descriptor, and the
+ * processor that runs it takes them over without an exit. From a device they come through the IOMMU; while the virtual
+ * CPU is blocked those wake it by a vector of the host's.
+ */
+import type { Processor } from '../../hw/x86/processor.ts';
+import { POSTED_INTR_VECTOR, POSTED_INTR_WAKEUP_VECTOR } from './host.ts';
+import type { Kvm } from './kvm.ts';
+import { IN_GUEST_MODE, type KvmVcpu } from './vcpu.ts';
+
+export class PostedInterrupts {
+  /** an interrupt message from the IOMMU to a physical processor; set by the board */
+  notify: (cpu: number, vector: number) => void = () => {};
+
+  constructor(private readonly kvm: Kvm) {}
+
+  /** vmx_deliver_interrupt with a virtual APIC; false: IRR takes the vector, as without. */
+  deliver(v: KvmVcpu, vector: number): boolean {
+    if (!v.apicv || !this.kvm.options.posted) return false;
+    const { posted } = v.apicv;
+    v.pended(vector);
+    if (!posted.requests.set(vector) || posted.outstanding) return true;
+    posted.outstanding = true;
+    this.kvm.trace.emit(
+      this.kvm.points.posted,
+      this.kvm.now,
+      this.kvm.books.journey,
+      this.kvm.hereCpu,
+      v.index,
+      vector,
+    );
+    if (v.mode === IN_GUEST_MODE) {
+      if (v.on !== this.kvm.wiring.here)
+        this.kvm.host.sendIpi(v.on.processor, POSTED_INTR_VECTOR, this.kvm.here);
+    } else v.wakeUp();
+    return true;
+  }
+
+  /** A device's message, remapped by the IOMMU to the descriptor of a virtual CPU. */
+  fromDevice(v: KvmVcpu, vector: number): void {
+    const { posted } = v.apicv!;
+    v.pended(vector);
+    posted.requests.set(vector);
+    if (posted.outstanding || posted.suppress) return;
+    posted.outstanding = true;
+    this.kvm.trace.emit(this.kvm.points.posted, this.kvm.now, this.kvm.books.journey, -1, v.index, vector);
+    this.notify(posted.destination, posted.notificationVector);
+  }
+
+  /**
+   * The notification vector at a processor in non-root mode: the processor itself acknowledges it and takes the
+   * requests over. False: it is another interrupt.
+   */
+  notified(v: KvmVcpu, on: Processor): boolean {
+    if (!v.apicv || !this.kvm.options.posted || on.lapic.deliverable() !== POSTED_INTR_VECTOR) return false;
+    on.lapic.ack();
+    on.lapic.eoi();
+    v.apicv.processPosted();
+    return true;
+  }
+
+  /** vmx_sync_pir_to_irr and vmx_hwapic_irr_update: before an entry, and to see whether there is anything. */
+  sync(v: KvmVcpu): void {
+    const { apicv } = v;
+    if (!apicv) return;
+    if (apicv.posted.outstanding || !apicv.posted.requests.empty) apicv.processPosted();
+    v.vmcs.rvi = Math.max(0, v.apic.highestRequest);
+  }
+
+  // the thread of the virtual CPU comes and goes
+
+  /** vmx_vcpu_pi_load */
+  load(v: KvmVcpu): void {
+    if (!v.apicv) return;
+    const { posted } = v.apicv;
+    posted.destination = v.on.processor;
+    posted.notificationVector = POSTED_INTR_VECTOR;
+    posted.suppress = false;
+  }
+
+  /** vmx_vcpu_pi_put of one that another thread replaces */
+  preempted(v: KvmVcpu): void {
+    if (v.apicv) v.apicv.posted.suppress = true;
+  }
+
+  /** pi_enable_wakeup_handler */
+  block(v: KvmVcpu): void {
+    if (!v.apicv) return;
+    const { posted } = v.apicv;
+    posted.destination = v.on.processor;
+    posted.notificationVector = POSTED_INTR_WAKEUP_VECTOR;
+    if (posted.outstanding) v.wakeUp();
+  }
+
+  /** pi_wakeup_handler: whoever is blocked on this processor and has been posted to is woken. */
+  wakeupHandler(on: Processor): void {
+    for (const v of this.kvm.vcpus) if (v.blocking && v.on === on && v.apicv?.posted.outstanding) v.wakeUp();
+  }
+}

@@ -1,0 +1,336 @@
+/**
+ * KVM_RUN: a virtual CPU from one VM exit to the next (vcpu_run and vcpu_enter_guest of arch/x86/kvm/x86.c, the
+ * exits of vmx.c). Read from top to bottom it follows an interrupt: into the guest, out of it, and what the
+ * host's own interrupts do meanwhile.
+ */
+import type { Tracepoint } from '../../core/trace.ts';
+import type { Processor } from '../../hw/x86/processor.ts';
+import { FAILED } from '../../hw/x86/vm-entry-exit.ts';
+import { Exit, INFO_VALID, Info, info, Type } from '../../hw/x86/vmcs-fields.ts';
+import { timing } from '../../timing.ts';
+import type { Kvm } from './kvm.ts';
+import { Stat } from './stats.ts';
+import { HALTED, IN_GUEST_MODE, type KvmVcpu, OUTSIDE_GUEST_MODE, RUNNABLE } from './vcpu.ts';
+
+const NMI_VECTOR = 2;
+/** qualification of a write to a page that is not there, while an event is delivered */
+const WRITE_TO_ABSENT = 0x182;
+
+export class VcpuRun {
+  constructor(private readonly kvm: Kvm) {}
+
+  /**
+   * A step of the virtual CPU's thread, at its end. `guest`: the processor is in non-root mode, or on its way to
+   * the thread's next step; true: another thread wants the processor; false: it sleeps.
+   */
+  step(v: KvmVcpu, on: Processor): 'guest' | boolean {
+    if (!v.loaded || v.on !== on) this.load(v, on);
+    if (v.mpState === HALTED && !this.unblock(v)) {
+      this.block(v);
+      return false;
+    }
+    if (this.kvm.host.needResched(on.processor)) {
+      this.unload(v);
+      this.kvm.posted.preempted(v);
+      return true;
+    }
+    on.enterGuest(v);
+    v.exited = true;
+    this.goOn(v);
+    return 'guest';
+  }
+
+  /** vcpu_load: onto this processor, after another thread or from another processor. */
+  private load(v: KvmVcpu, on: Processor): void {
+    v.on = on;
+    v.loaded = true;
+    on.charge(timing.vcpuLoad);
+    this.kvm.posted.load(v);
+    v.timer.loaded();
+    this.kvm.stats.count(v.index, Stat.host_state_reload);
+  }
+
+  /** vcpu_put */
+  private unload(v: KvmVcpu): void {
+    v.loaded = false;
+    v.timer.unloaded();
+  }
+
+  /** kvm_vcpu_block: the thread sleeps until the virtual CPU is runnable. */
+  private block(v: KvmVcpu): void {
+    v.blocking = true;
+    this.kvm.stats.set(v.index, Stat.blocking, 1);
+    this.unload(v);
+    this.kvm.posted.block(v);
+  }
+
+  /** kvm_arch_vcpu_runnable: is there an event that ends the HLT? */
+  private unblock(v: KvmVcpu): boolean {
+    if (!this.runnable(v)) return false;
+    v.mpState = RUNNABLE;
+    return true;
+  }
+
+  private runnable(v: KvmVcpu): boolean {
+    if (v.nmiPending > 0) return true;
+    this.pendingTimer(v);
+    this.kvm.posted.sync(v);
+    return v.vmx.interruptFlag && this.hasInterrupt(v);
+  }
+
+  /** A timer of the guest that has expired is delivered to its local APIC. */
+  private pendingTimer(v: KvmVcpu): void {
+    if (!v.apic.timerPending) return;
+    const { books } = this.kvm;
+    books.begin(books.sourceOf(`${v.vm.name} timer`));
+    v.apic.injectPendingTimer();
+    v.journey = books.journey;
+  }
+
+  // into the guest
+
+  /** From the handler of an exit back into the guest, as often as an exit follows at once. */
+  goOn(v: KvmVcpu): void {
+    const { on } = v;
+    while (on.guest === v) {
+      if (v.exited) {
+        if (v.mpState === HALTED && !this.unblock(v)) this.leave(v);
+        else if (on.lapic.deliverable() >= 0 || this.kvm.host.needResched(on.processor)) this.leave(v);
+        else {
+          this.checkEvents(v);
+          this.entry(v);
+        }
+        continue;
+      }
+      const reason = v.vmx.pendingExit();
+      if (reason < 0) {
+        if (!this.deliverVirtual(v)) return;
+        continue;
+      }
+      this.exit(v, reason);
+      this.window(v, reason);
+    }
+  }
+
+  /** Back to the thread's own code in the host, with interrupts on: they are taken there, or it sleeps. */
+  private leave(v: KvmVcpu): void {
+    v.on.leaveGuest(timing.hostGate);
+  }
+
+  /** kvm_check_and_inject_events (2.6.36: inject_pending_event): one event at most, a window for what must wait. */
+  private checkEvents(v: KvmVcpu): void {
+    const { vmx, vmcs } = v;
+    if (this.kvm.options.apicv || v.vm.chip.scanIfAsked(v.vcpu)) this.setEoiExits(v);
+    this.pendingTimer(v);
+    this.kvm.posted.sync(v);
+    if (v.reinject !== 0) this.again(v);
+    else if (v.nmiPending > 0 && vmx.nmiAllowed) this.injectNmi(v);
+    else if (this.hasInjectable(v) && vmx.interruptAllowed) this.injectInterrupt(v);
+    vmx.nmiWindow = v.nmiPending > 0;
+    vmx.interruptWindow = this.hasInjectable(v);
+    if (!v.apicv) vmcs.tprThreshold = this.tprThreshold(v);
+  }
+
+  private setEoiExits(v: KvmVcpu): void {
+    v.vm.chip.scanIfAsked(v.vcpu);
+    if (v.apicv) v.vmcs.eoiExit.set(v.vm.chip.handledVectors(v.vcpu).words);
+  }
+
+  /** update_cr8_intercept: the class that TPR must fall below for a request that it holds back. */
+  private tprThreshold(v: KvmVcpu): number {
+    const request = v.apic.highestRequest >> 4;
+    return request < 0 || v.apic.tpr >> 4 < request ? 0 : request;
+  }
+
+  /** An event from the IDT-vectoring information of the last exit. */
+  private again(v: KvmVcpu): void {
+    v.vmcs.entryInfo = v.reinject;
+    v.on.charge(timing.injectEvent);
+    this.trace(v, this.kvm.points.injectVirq, v.reinject & 0xff, 1);
+  }
+
+  private injectNmi(v: KvmVcpu): void {
+    v.nmiPending--;
+    v.vmcs.entryInfo = info(NMI_VECTOR, Type.NMI);
+    v.on.charge(timing.injectEvent);
+    this.kvm.stats.count(v.index, Stat.nmi_injections);
+    this.trace(v, this.kvm.points.injectNmi);
+  }
+
+  /** kvm_cpu_get_interrupt: the 8259s' before the local APIC's; vmx_inject_irq. */
+  private injectInterrupt(v: KvmVcpu): void {
+    const external = v.apic.acceptsPic && v.vm.pic.intr;
+    const vector = external ? v.vm.pic.ack() : v.apic.ack();
+    if (external) v.pended(vector);
+    v.vmcs.entryInfo = info(vector, Type.EXTERNAL);
+    v.on.charge(timing.injectEvent);
+    this.kvm.stats.count(v.index, Stat.irq_injections);
+    v.journey = this.kvm.books.journeyIn(v.slot(vector));
+    this.trace(v, this.kvm.points.injectVirq, vector);
+  }
+
+  /** kvm_cpu_has_interrupt: 8259s or local APIC. */
+  private hasInterrupt(v: KvmVcpu): boolean {
+    return (v.apic.acceptsPic && v.vm.pic.intr) || v.apic.deliverable() >= 0;
+  }
+
+  /** kvm_cpu_has_injectable_intr: under virtual-interrupt delivery the processor takes those of the local APIC. */
+  private hasInjectable(v: KvmVcpu): boolean {
+    if (v.apic.acceptsPic && v.vm.pic.intr) return true;
+    return !v.apicv && v.apic.deliverable() >= 0;
+  }
+
+  /** VM entry. */
+  private entry(v: KvmVcpu): void {
+    const { on, kvm, vmx } = v;
+    on.charge(timing.vmEntry);
+    kvm.exits.end(v.index, on.now);
+    v.exited = false;
+    v.mode = IN_GUEST_MODE;
+    v.timer.entered();
+    this.trace(v, kvm.points.entry);
+    const vector = vmx.enter();
+    if (vector === FAILED) this.began(v, Exit.INVALID_STATE);
+    else if (vector >= 0) {
+      if (v.coldStack && kvm.options.ept) this.faultInDelivery(v);
+      else this.deliver(v, vector);
+    } else if (v.halting && !(v.apicv && v.apicv.pending() >= 0)) {
+      // what ended the HLT is gone again; the instruction is over all the same
+      v.halting = false;
+      v.entry.done();
+    }
+  }
+
+  /** The event goes through the guest's gate. */
+  private deliver(v: KvmVcpu, vector: number): void {
+    const nmi = v.vmx.deliveredType === Type.NMI;
+    v.vmx.delivered();
+    v.reinject = 0;
+    this.gate(v, nmi ? -1 : vector);
+  }
+
+  /** -1: the NMI's gate. */
+  private gate(v: KvmVcpu, vector: number): void {
+    const left = v.halting ? 0 : v.left;
+    v.halting = false;
+    if (vector < 0) v.entry.nmi(left);
+    else v.entry.interrupt(vector, left);
+  }
+
+  /** While the processor pushes the frame it finds the page gone; the event is in the IDT-vectoring information. */
+  private faultInDelivery(v: KvmVcpu): void {
+    v.coldStack = false;
+    this.exit(v, Exit.EPT_VIOLATION, WRITE_TO_ABSENT);
+    this.eptViolation(v);
+  }
+
+  /** handle_ept_violation: the page is found and mapped. */
+  eptViolation(v: KvmVcpu): void {
+    const { stats } = this.kvm;
+    stats.count(v.index, Stat.pf_taken);
+    stats.count(v.index, Stat.pf_fixed);
+    v.on.charge(timing.eptViolation);
+  }
+
+  /** Virtual-interrupt delivery, without an exit; false: there is nothing to deliver. */
+  private deliverVirtual(v: KvmVcpu): boolean {
+    const { apicv } = v;
+    if (!apicv || !v.vmx.interruptAllowed || apicv.pending() < 0) return false;
+    const vector = apicv.deliver();
+    v.journey = this.kvm.books.journeyIn(v.slot(vector));
+    this.trace(v, this.kvm.points.virtualDelivery, vector);
+    v.vmx.interruptFlag = false;
+    this.gate(v, vector);
+    return true;
+  }
+
+  // out of the guest
+
+  /** The guest's stretch is over; its kernel decides, and may leave the guest on its way. */
+  stretchOver(v: KvmVcpu): void {
+    v.entry.done();
+    this.goOn(v);
+  }
+
+  /** A VM exit, its fields the reason and a qualification. */
+  exit(v: KvmVcpu, reason: number, qualification = 0): void {
+    v.vmx.exit(reason, qualification);
+    this.began(v, reason);
+  }
+
+  /** What every exit begins with; vmx_complete_interrupts keeps the event that it cut short. */
+  private began(v: KvmVcpu, reason: number): void {
+    const { kvm, on, vmcs } = v;
+    this.trace(v, kvm.points.exit, reason, vmcs.exitInfo);
+    on.charge(timing.vmExit);
+    kvm.exits.begin(v.index, reason, on.now);
+    kvm.stats.count(v.index, Stat.exits);
+    v.exited = true;
+    v.mode = OUTSIDE_GUEST_MODE;
+    v.timer.left();
+    const cut = vmcs.idtVectoringInfo;
+    v.reinject = cut >>> 0 >= INFO_VALID ? (cut & ~Info.nmiUnblocking.mask) >>> 0 : 0;
+  }
+
+  /** A synchronous exit of the guest begins while another one is still being handled: that one is over first. */
+  beginInstruction(v: KvmVcpu, reason: number, qualification = 0): void {
+    const { on, kvm } = v;
+    if (v.exited) {
+      on.charge(timing.vmEntry);
+      kvm.exits.end(v.index, on.now);
+      this.trace(v, kvm.points.entry);
+    }
+    this.exit(v, reason, qualification);
+  }
+
+  /** handle_interrupt_window, handle_nmi_window */
+  private window(v: KvmVcpu, reason: number): void {
+    if (reason === Exit.INTERRUPT_WINDOW) {
+      v.vmx.interruptWindow = false;
+      this.kvm.stats.count(v.index, Stat.irq_window_exits);
+    } else if (reason === Exit.NMI_WINDOW) {
+      v.vmx.nmiWindow = false;
+      this.kvm.stats.count(v.index, Stat.nmi_window_exits);
+    }
+  }
+
+  /**
+   * The physical local APIC interrupts the guest. With "acknowledge interrupt on exit" the exit has taken the
+   * vector, and the host's gate is called by hand (handle_external_interrupt_irqoff; vmx_handle_external_intr
+   * before 5.3). Without it the vector stays in the IRR, and the processor takes it through the gate as soon as
+   * interrupts are on. handle_external_interrupt itself only counts.
+   */
+  externalInterrupt(v: KvmVcpu): void {
+    const { on } = v;
+    if (this.kvm.posted.notified(v, on)) {
+      this.goOn(v);
+      return;
+    }
+    const vector = v.vmx.exitForInterrupt(on.lapic);
+    this.began(v, Exit.EXTERNAL_INTERRUPT);
+    this.kvm.stats.count(v.index, Stat.irq_exits);
+    on.leaveGuest(timing.hostGate);
+    if (vector >= 0) on.throughGate(vector, timing.hostGate);
+  }
+
+  /** A non-maskable interrupt of the host: exception or NMI, of type NMI; its gate is called by hand. */
+  hostNmi(v: KvmVcpu): void {
+    v.vmx.exitForNmi();
+    this.began(v, Exit.EXCEPTION_NMI);
+    v.on.leaveGuest(timing.hostGate);
+    v.on.throughGate(-1, timing.hostGate);
+  }
+
+  /** The VMX-preemption timer has counted down. */
+  preemptionTimer(v: KvmVcpu): void {
+    v.on.stopGuest(() => {
+      this.exit(v, Exit.PREEMPTION_TIMER);
+      v.timer.ring();
+      this.goOn(v);
+    });
+  }
+
+  private trace(v: KvmVcpu, point: Tracepoint, a = 0, b = 0): void {
+    this.kvm.trace.emit(point, v.on.now, v.journey, v.on.processor, v.index, a, b);
+  }
+}

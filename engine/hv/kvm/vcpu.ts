@@ -1,0 +1,310 @@
+/**
+ * A virtual CPU of KVM (struct kvm_vcpu): where it is, what is asked of it, and how it is woken or kicked out of
+ * the guest (kvm_vcpu_kick and kvm_vcpu_wake_up of virt/kvm/kvm_main.c).
+ */
+import type { DestinationId, SlotId } from '../../core/books.ts';
+import type { Ns, Task } from '../../core/clock.ts';
+import { Priority } from '../../core/event-queue.ts';
+import type { Part, Plain } from '../../core/state.ts';
+import type { Alarm } from '../../hw/x86/apic-timer.ts';
+import { ApicV } from '../../hw/x86/apicv.ts';
+import type { NativeEntry } from '../../hw/x86/cpu.ts';
+import { LocalApic } from '../../hw/x86/lapic.ts';
+import { KVM_LAPIC } from '../../hw/x86/lapic-options.ts';
+import type { NonRoot, Processor } from '../../hw/x86/processor.ts';
+import { VmxGuest } from '../../hw/x86/vm-entry-exit.ts';
+import { Vmcs } from '../../hw/x86/vmcs.ts';
+import { ExitControl, Pin, Proc, Proc2 } from '../../hw/x86/vmcs-fields.ts';
+import type { HostTimer } from './host.ts';
+import type { Kvm } from './kvm.ts';
+import { Stat } from './stats.ts';
+import type { Vm } from './vm.ts';
+
+/** vcpu->mode */
+export const OUTSIDE_GUEST_MODE = 0;
+export const IN_GUEST_MODE = 1;
+export const EXITING_GUEST_MODE = 2;
+
+/** mp_state */
+export const RUNNABLE = 0;
+export const HALTED = 3;
+
+/** exceptions that leave the guest: #DB and #BP when debugged are not, #UD, #AC and #MC are; without EPT #PF */
+const EXCEPTIONS = (1 << 6) | (1 << 17) | (1 << 18);
+const PAGE_FAULT = 1 << 14;
+/** 2.6.36 loads the FPU when it is first used */
+const DEVICE_NOT_AVAILABLE = 1 << 7;
+
+export class KvmVcpu implements NonRoot, Part {
+  readonly id: string;
+  readonly apic: LocalApic;
+  readonly vmcs = new Vmcs();
+  readonly vmx: VmxGuest;
+  readonly apicv: ApicV | undefined;
+  readonly timer: VcpuTimer;
+  /** the kernel that runs on it */
+  entry!: NativeEntry;
+  /** the processor whose KVM_RUN it is in; where it ran last while its thread is not in it */
+  on: Processor;
+  /** its state is on that processor since its thread was switched to */
+  loaded = false;
+  mode = OUTSIDE_GUEST_MODE;
+  mpState = RUNNABLE;
+  /** its thread sleeps in kvm_vcpu_block */
+  blocking = false;
+  /** an exit is being handled; false in non-root mode, and while the thread is elsewhere in the kernel */
+  exited = false;
+  left: Ns = 0;
+  /** the guest has executed HLT, and no event has been delivered since */
+  halting = false;
+  nmiPending = 0;
+  /** an event whose delivery was cut short: the interruption information to inject again; 0: none */
+  reinject = 0;
+  /** the raise that it was kicked for last */
+  journey = 0;
+  /** the next delivery of an event touches a page of the guest's stack that is not mapped */
+  coldStack = true;
+  private readonly slots: SlotId;
+  private readonly destinations: DestinationId[] = [];
+
+  /**
+   * @param index among all virtual CPUs of the host
+   * @param vcpu number within its machine
+   */
+  constructor(
+    readonly kvm: Kvm,
+    readonly vm: Vm,
+    readonly index: number,
+    readonly vcpu: number,
+    first: Processor,
+    tscKhz: number,
+    tscDeadline: boolean,
+  ) {
+    this.id = `${vm.name}.vcpu${vcpu}`;
+    this.on = first;
+    this.slots = kvm.books.addSlots(256);
+    this.apic = new LocalApic({
+      id: `${this.id}.lapic`,
+      apicId: vcpu,
+      bsp: vcpu === 0,
+      options: KVM_LAPIC,
+      bus: vm.bus,
+      clock: kvm.clock,
+      tscKhz,
+      tscDeadline,
+      output: {
+        request: () => this.kick(),
+        nmi: () => {
+          this.nmiPending++;
+          this.kick();
+        },
+        accepted: (vector) => {
+          this.pended(vector);
+          vm.chip.accepted(vcpu, vector);
+        },
+        deliver: (vector) => kvm.posted.deliver(this, vector),
+      },
+    });
+    this.apicv = kvm.options.apicv ? new ApicV(this.vmcs, this.apic) : undefined;
+    this.vmx = new VmxGuest(this.vmcs, this.apicv);
+    this.timer = new VcpuTimer(this);
+    this.apic.timer.alarm = this.timer;
+    this.setControls();
+  }
+
+  /** vmx_vcpu_reset, as far as interrupts go. */
+  private setControls(): void {
+    const { vmcs } = this;
+    const { ackOnExit, apicv, posted, preemptionTimer, ept, version } = this.kvm.options;
+    vmcs.pinBased =
+      Pin.externalInterruptExiting |
+      Pin.nmiExiting |
+      Pin.virtualNmis |
+      (preemptionTimer ? Pin.preemptionTimer : 0) |
+      (posted ? Pin.postedInterrupts : 0);
+    vmcs.procBased = Proc.hltExiting | Proc.tprShadow | Proc.secondary;
+    vmcs.procBased2 =
+      Proc2.virtualizeApicAccesses |
+      (ept ? Proc2.ept : 0) |
+      (apicv ? Proc2.apicRegisterVirtualization | Proc2.virtualInterruptDelivery : 0);
+    vmcs.exitControls = ackOnExit ? ExitControl.acknowledgeInterrupt : 0;
+    vmcs.exceptionBitmap =
+      EXCEPTIONS | (ept ? 0 : PAGE_FAULT) | (version === '2.6.36' ? DEVICE_NOT_AVAILABLE : 0);
+  }
+
+  // the books
+
+  slot(vector: number): SlotId {
+    return this.slots + vector;
+  }
+
+  destination(vector: number): DestinationId {
+    let id = this.destinations[vector];
+    if (id === undefined) {
+      id = this.kvm.books.destinationOf(`${this.vm.name}.${this.vcpu} vec ${vector.toString(16)}`);
+      this.destinations[vector] = id;
+    }
+    return id;
+  }
+
+  /** The present raise waits for this vector. */
+  pended(vector: number): void {
+    const { kvm } = this;
+    kvm.books.pend(this.slot(vector), this.destination(vector));
+    kvm.trace.emit(kvm.points.accept, kvm.now, kvm.books.journey, kvm.hereCpu, this.index, vector);
+  }
+
+  /** Does the chip hold a request for the vector, anywhere on its way to the guest's gate? */
+  holds(vector: number): boolean {
+    if (this.apic.irr.has(vector) || this.apicv?.posted.requests.has(vector)) return true;
+    return (this.reinject & 0x8000_00ff) >>> 0 === (0x8000_0000 | vector) >>> 0;
+  }
+
+  // NonRoot
+
+  done(): void {
+    this.kvm.run.stretchOver(this);
+  }
+
+  interrupted(): void {
+    this.kvm.run.externalInterrupt(this);
+  }
+
+  nonMaskable(): void {
+    this.kvm.run.hostNmi(this);
+  }
+
+  // from other threads and interrupts of the host
+
+  /** kvm_make_request(KVM_REQ_EVENT) and kvm_vcpu_kick: it is to look at its events before it goes on. */
+  kick(): void {
+    const { kvm } = this;
+    this.journey = kvm.books.journey;
+    if (this.wakeUp() || this.mode !== IN_GUEST_MODE) return;
+    this.mode = EXITING_GUEST_MODE;
+    if (this.on === kvm.wiring.here) return;
+    kvm.trace.emit(kvm.points.kick, kvm.now, this.journey, kvm.hereCpu, this.index, this.on.processor);
+    kvm.host.reschedule(this.on.processor, kvm.here);
+  }
+
+  /** kvm_vcpu_wake_up: true if it slept. */
+  wakeUp(): boolean {
+    if (!this.blocking) return false;
+    const { kvm } = this;
+    this.blocking = false;
+    kvm.stats.count(this.index, Stat.halt_wakeup);
+    kvm.stats.set(this.index, Stat.blocking, 0);
+    kvm.trace.emit(kvm.points.wakeUp, kvm.now, kvm.books.journey, kvm.hereCpu, this.index);
+    kvm.host.wake(this.index, kvm.here);
+    return true;
+  }
+
+  save(): Plain {
+    const { mode, mpState, left, nmiPending, reinject, journey } = this;
+    const flags = [this.loaded, this.blocking, this.exited, this.halting, this.coldStack].map(Number);
+    return {
+      numbers: [this.on.processor, mode, mpState, left, nmiPending, reinject, journey, ...flags],
+      vmcs: this.vmcs.save(),
+      vmx: this.vmx.save(),
+      apic: this.apic.save(),
+      posted: this.apicv ? this.apicv.posted.save() : null,
+      timer: this.timer.save(),
+    };
+  }
+
+  restore(state: Plain): void {
+    const s = state as unknown as {
+      numbers: number[];
+      vmcs: Plain;
+      vmx: [number, number];
+      apic: Plain;
+      posted: Plain;
+      timer: number;
+    };
+    const [on, mode, mpState, left, nmiPending, reinject, journey, ...flags] = s.numbers;
+    this.on = this.kvm.processors[on!]!;
+    this.mode = mode!;
+    this.mpState = mpState!;
+    this.left = left!;
+    this.nmiPending = nmiPending!;
+    this.reinject = reinject!;
+    this.journey = journey!;
+    this.loaded = flags[0] === 1;
+    this.blocking = flags[1] === 1;
+    this.exited = flags[2] === 1;
+    this.halting = flags[3] === 1;
+    this.coldStack = flags[4] === 1;
+    this.vmcs.restore(s.vmcs);
+    this.vmx.restore(s.vmx);
+    this.apic.restore(s.apic);
+    this.apicv?.posted.restore(s.posted);
+    this.timer.restore(s.timer);
+  }
+}
+
+/**
+ * What wakes the timer of a virtual local APIC: a timer of the host, or, while the guest runs and the processor has
+ * one, the VMX-preemption timer, whose exit needs no interrupt of the host (kvm_lapic_switch_to_{hv,sw}_timer).
+ */
+export class VcpuTimer implements Alarm {
+  /** Infinity: not set */
+  private when: Ns = Infinity;
+  private readonly hv: boolean;
+  private readonly preemption: Task;
+  private readonly soft: HostTimer;
+
+  constructor(private readonly v: KvmVcpu) {
+    const { kvm } = v;
+    this.hv = kvm.options.preemptionTimer;
+    this.preemption = kvm.clock.task(`${v.id}.preemption`, Priority.hardware, () =>
+      kvm.run.preemptionTimer(v),
+    );
+    this.soft = kvm.host.hrtimer(() => this.ring());
+  }
+
+  at(when: Ns): void {
+    this.when = when;
+    if (this.hv && this.v.loaded) return;
+    this.soft.set(when, this.v.kvm.here);
+  }
+
+  cancel(): void {
+    this.when = Infinity;
+    this.preemption.cancel();
+    this.soft.cancel();
+  }
+
+  /** It has expired. */
+  ring(): void {
+    this.when = Infinity;
+    this.v.apic.timer.ring();
+  }
+
+  /** VM entry. */
+  entered(): void {
+    if (this.hv && this.when !== Infinity) this.preemption.at(this.when);
+  }
+
+  /** VM exit. */
+  left(): void {
+    if (this.hv) this.preemption.cancel();
+  }
+
+  /** The thread is switched to, or KVM_RUN goes on after a block. */
+  loaded(): void {
+    if (this.hv) this.soft.cancel();
+  }
+
+  /** The thread sleeps or is switched away from. */
+  unloaded(): void {
+    if (this.hv && this.when !== Infinity) this.soft.set(this.when, this.v.on);
+  }
+
+  save(): Plain {
+    return this.when === Infinity ? -1 : this.when;
+  }
+
+  restore(when: number): void {
+    this.when = when < 0 ? Infinity : when;
+  }
+}

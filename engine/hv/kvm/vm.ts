@@ -1,0 +1,86 @@
+/** One virtual machine of KVM (struct kvm): its interrupt controllers, its buses, its lines and messages. */
+import type { SourceId } from '../../core/books.ts';
+import { ApicBus } from '../../hw/x86/apic-bus.ts';
+import { IoBus } from '../../hw/x86/io-bus.ts';
+import { IrqRouting, qemuRoutes } from './irq-routing.ts';
+import { IrqChip, USERSPACE_SOURCE } from './irqchip.ts';
+import type { Kvm, KvmShop } from './kvm.ts';
+import type { KvmVcpu } from './vcpu.ts';
+
+const IOAPIC = 0xfec0_0000;
+
+export class Vm {
+  readonly bus = new ApicBus({ vectorHashing: true });
+  readonly chip: IrqChip;
+  readonly routing: IrqRouting;
+  readonly vcpus: KvmVcpu[] = [];
+  /** registers that KVM emulates itself, and those of QEMU's devices */
+  readonly kernelBus = new IoBus();
+  readonly userBus = new IoBus();
+  /** stores that only signal an event (ioeventfd), by address */
+  readonly ioeventfds = new Map<number, (value: number) => void>();
+
+  /** @param index among the machines of the host */
+  constructor(
+    private readonly kvm: Kvm,
+    shop: KvmShop,
+    readonly index: number,
+    readonly name: string,
+  ) {
+    this.chip = shop.parts.add(new IrqChip(name, this.bus, shop.clock));
+    this.routing = new IrqRouting(this.chip);
+    this.routing.setRoutes(qemuRoutes());
+    const { pic, ioapic } = this.chip;
+    this.kernelBus.addPorts(0x20, 2, pic.ports(0x20));
+    this.kernelBus.addPorts(0xa0, 2, pic.ports(0xa0));
+    this.kernelBus.addPorts(0x4d0, 2, pic.ports(0x4d0));
+    this.kernelBus.addMemory(IOAPIC, 4096, ioapic.registers);
+    // pic_unlock: a virtual CPU that takes the 8259s' interrupts is kicked
+    this.chip.picOutput = (high) => {
+      if (!high) return;
+      for (const v of this.vcpus) if (v.apic.acceptsPic) v.kick();
+    };
+    const { bus } = this;
+    const told = bus.onEoi;
+    bus.onEoi = (apic, vector, level) => {
+      const v = this.vcpus[apic.apicId]!;
+      kvm.trace.emit(kvm.points.eoi, kvm.now, v.journey, kvm.hereCpu, v.index, vector);
+      told(apic, vector, level);
+    };
+  }
+
+  get pic() {
+    return this.chip.pic;
+  }
+
+  /** A device's line changes: kvm_set_irq of user space. The raise is accounted for as `source`. */
+  setLine(source: SourceId, gsi: number, high: boolean): void {
+    const { kvm } = this;
+    if (high) kvm.books.begin(source);
+    kvm.trace.emit(
+      kvm.points.setIrq,
+      kvm.now,
+      kvm.books.journey,
+      kvm.hereCpu,
+      this.index,
+      gsi,
+      Number(high),
+      USERSPACE_SOURCE,
+    );
+    const reached = this.routing.setIrq(USERSPACE_SOURCE, gsi, high);
+    if (!high || reached > 0) return;
+    const destination = kvm.books.destinationOf(`${this.name} gsi ${gsi}`);
+    if (reached === 0) kvm.books.coalesce(destination);
+    else kvm.books.ignore(destination, 'masked');
+  }
+
+  /** A device's message: KVM_SIGNAL_MSI, or an irqfd. */
+  message(source: SourceId, addressLow: number, addressHigh: number, data: number): void {
+    const { kvm } = this;
+    const journey = kvm.books.begin(source);
+    kvm.trace.emit(kvm.points.msi, kvm.now, journey, kvm.hereCpu, this.index, addressLow, data);
+    const reached = this.routing.signalMsi(addressLow, addressHigh, data);
+    if (reached > 0) return;
+    kvm.books.ignore(kvm.books.destinationOf(`${this.name} msi`), reached < 0 ? 'nowhere' : 'not accepted');
+  }
+}
