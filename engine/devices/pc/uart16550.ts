@@ -60,10 +60,13 @@ export class Uart16550 implements Registers, Part {
   private shift = -1;
   /** the transmitter has room and nobody was told */
   private threPending = false;
+  /** two characters were in the transmitter's FIFO at a time since that was told last */
+  private deep = false;
   private timedOut = false;
   private high = false;
   private readonly line: Task;
   private readonly timeout: Task;
+  private readonly room: Task;
 
   /** @param transmit takes each character as it leaves */
   constructor(
@@ -76,6 +79,10 @@ export class Uart16550 implements Registers, Part {
     this.line = clock.task(`${this.id}.line`, Priority.outside, () => this.shifted());
     this.timeout = clock.task(`${this.id}.timeout`, Priority.hardware, () => {
       this.timedOut = true;
+      this.drive();
+    });
+    this.room = clock.task(`${this.id}.room`, Priority.hardware, () => {
+      if (this.tx.length === 0) this.threPending = true;
       this.drive();
     });
   }
@@ -165,6 +172,7 @@ export class Uart16550 implements Registers, Part {
   private send(byte: number): void {
     this.threPending = false;
     if (this.tx.length < (this.fifo ? FIFO : 1)) this.tx.push(byte);
+    if (this.tx.length > 1) this.deep = true;
     if (this.shift < 0) this.nextChar();
     this.drive();
   }
@@ -173,7 +181,11 @@ export class Uart16550 implements Registers, Part {
     this.shift = this.tx.shift() ?? -1;
     if (this.shift < 0) return;
     this.line.after(this.charTime);
-    if (this.tx.length === 0) this.threPending = true;
+    if (this.tx.length > 0) return;
+    // a FIFO with one character at a time says so only when that is nearly through
+    if (this.fifo && !this.deep) this.room.after(this.charTime - this.bitTime);
+    else this.threPending = true;
+    this.deep = false;
   }
 
   private shifted(): void {
@@ -187,6 +199,10 @@ export class Uart16550 implements Registers, Part {
   private get charTime(): Ns {
     const bits = 1 + 5 + (this.lcr & 3) + (this.lcr & 8 ? 1 : 0) + (this.lcr & 4 ? 2 : 1);
     return Math.round((bits * 1e9 * (this.divisor || 1)) / BAUD_BASE);
+  }
+
+  private get bitTime(): Ns {
+    return Math.round((1e9 * (this.divisor || 1)) / BAUD_BASE);
   }
 
   // interrupts
@@ -279,7 +295,7 @@ export class Uart16550 implements Registers, Part {
 
   save(): Plain {
     const { events, sent, ier, fcr, lcr, mcr, scratch, divisor, msr, shift } = this;
-    const flags = [this.overrun, this.threPending, this.timedOut, this.high].map(Number);
+    const flags = [this.overrun, this.threPending, this.timedOut, this.high, this.deep].map(Number);
     return {
       numbers: [events, sent, ier, fcr, lcr, mcr, scratch, divisor, msr, shift],
       flags,
@@ -292,8 +308,8 @@ export class Uart16550 implements Registers, Part {
     const s = state as { numbers: number[]; flags: number[]; rx: number[]; tx: number[] };
     const [events, sent, ier, fcr, lcr, mcr, scratch, divisor, msr, shift] = s.numbers;
     Object.assign(this, { events, sent, ier, fcr, lcr, mcr, scratch, divisor, msr, shift });
-    const [overrun, threPending, timedOut, high] = s.flags.map(Boolean);
-    Object.assign(this, { overrun, threPending, timedOut, high });
+    const [overrun, threPending, timedOut, high, deep] = s.flags.map(Boolean);
+    Object.assign(this, { overrun, threPending, timedOut, high, deep });
     this.rx = [...s.rx];
     this.tx = [...s.tx];
   }

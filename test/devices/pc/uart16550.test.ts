@@ -143,6 +143,17 @@ describe('transmitter', () => {
     expect(rig.wire.high).toBe(false);
   });
 
+  test('a single character in the FIFO is reported when it is nearly through', () => {
+    const rig = new Rig();
+    rig.w(IER, 2);
+    rig.r(IIR);
+    rig.w(0, 1);
+    rig.clock.runUntil(CHAR * 0.8);
+    expect(rig.wire.high).toBe(false);
+    rig.clock.runUntil(CHAR * 0.95);
+    expect([rig.wire.high, rig.out]).toEqual([true, []]);
+  });
+
   test('a full FIFO takes no more', () => {
     const rig = new Rig();
     for (let n = 0; n < 30; n++) rig.w(0, n);

@@ -37,7 +37,7 @@ export class Serio implements Part {
     kernel.init.parts.add(this);
   }
 
-  /** The controller is found, the mouse turned on, both interrupts enabled. */
+  /** Before its interrupts are requested: the controller is set up, the mouse turned on. */
   probe(io: Io): void {
     io.out(STATUS, READ_COMMAND_BYTE, 1);
     const commandByte = io.in(DATA, 1);
