@@ -68,9 +68,12 @@ export class VirtioNet extends VirtioPci {
     const rings = this.ready ? this.rings(queue) : undefined;
     const head = rings ? rings.pop() : -1;
     if (!rings || head < 0) {
+      // it wants to hear of buffers only while it has none
+      rings?.enableNotifications();
       this.dropped++;
       return false;
     }
+    rings.disableNotifications();
     this.received++;
     rings.fill(head, packet);
     rings.push(head);
