@@ -37,12 +37,6 @@ export const NET_F_STATUS = 16;
 export const NET_F_CTRL_VQ = 17;
 export const NET_F_MQ = 22;
 
-/** cfg_type of the vendor capabilities (4.1.4) */
-export const CFG_COMMON = 1;
-export const CFG_NOTIFY = 2;
-export const CFG_ISR = 3;
-export const CFG_DEVICE = 4;
-
 /** Where QEMU puts the structures within the memory of a function. */
 export const LAYOUT = { common: 0x0000, isr: 0x1000, device: 0x2000, notify: 0x3000, multiplier: 4 } as const;
 

@@ -84,6 +84,7 @@ export abstract class VirtioPci implements Registers, Part {
     const init = { vendor: VENDOR, device: MODERN + kind, classCode, revision: 1, bars, pin: 1 };
     this.fn = new PciFunction(name, place.devfn, init, place.intx);
     this.fn.addCapability(this.msix);
+    // cfg_type of 4.1.4: 1 common, 2 notifications, 3 ISR status, 4 the device's own
     const at = [LAYOUT.common, LAYOUT.notify, LAYOUT.isr, LAYOUT.device];
     at.forEach((offset, n) => {
       const type = n + 1;
