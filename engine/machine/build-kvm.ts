@@ -1,9 +1,319 @@
 /** A KVM host, from a scenario. */
+
 import { UserError } from '../core/errors.ts';
+import type { TraceRecord } from '../core/trace.ts';
+import { NoSpace } from '../guest/linux/irq-info.ts';
+import type { NativeKernel } from '../guest/linux/native.ts';
+import type { KvmVcpu } from '../hv/kvm/vcpu.ts';
+import type { I8259 } from '../hw/x86/i8259.ts';
+import type { IoApic } from '../hw/x86/ioapic.ts';
+import { Rte } from '../hw/x86/ioapic-regs.ts';
+import type { LocalApic } from '../hw/x86/lapic.ts';
+import { exitName } from '../hw/x86/vmcs-fields.ts';
+import { statOf } from '../proc/stat-of.ts';
 import type { KvmScenario } from '../scenario/kvm-schema.ts';
-import type { Machine } from './machine.ts';
+import type {
+  CpuSnapshot,
+  DomainSnapshot,
+  HopSnapshot,
+  IoApicSnapshot,
+  IrqState,
+  LapicSnapshot,
+  PicSnapshot,
+  VcpuSnapshot,
+} from './inspect.ts';
+import { KvmHost } from './kvm/host.ts';
+import type { VmParts } from './kvm/vm.ts';
+import { startWorkloads } from './kvm/workloads.ts';
+import { type Fireable, Machine, type Platform, Workshop } from './machine.ts';
 
 /** @throws UserError if the machine that the scenario asks for cannot boot */
-export function buildKvm(scenario: KvmScenario, _seed: number): Machine {
-  throw new UserError(`${scenario.name}: KVM hosts cannot be built yet`);
+export function buildKvm(scenario: KvmScenario, seed: number): Machine {
+  const shop = new Workshop(seed);
+  try {
+    const host = new KvmHost(shop, scenario);
+    startWorkloads(host);
+    return new Machine(scenario, shop, new KvmPlatform(host));
+  } catch (error) {
+    if (error instanceof NoSpace) throw new UserError(`${scenario.name}: ${error.message}`);
+    throw error;
+  }
+}
+
+class KvmPlatform implements Platform {
+  readonly system: string;
+  readonly fireables: readonly Fireable[];
+  readonly dumps = [];
+
+  constructor(private readonly host: KvmHost) {
+    const { scenario, kernel } = host;
+    this.system = `KVM on ${kernel.profile.title} x86_64`;
+    this.fireables = scenario.keys.map(({ device, title }, i) => {
+      const fired = host.fired(device)!;
+      return { key: `${(i + 1) % 10}`, name: device, title: title ?? fired.title, fire: () => fired.fire() };
+    });
+    host.start();
+  }
+
+  cpus(): CpuSnapshot[] {
+    const { now } = this.host.shop.clock;
+    return this.host.board.processors.map((p) => {
+      const guest = p.guest as KvmVcpu | null;
+      const guestNs = p.guestTime();
+      const xenNs = p.rootTime();
+      const mode = p.idle ? 'idle' : guest ? 'guest' : 'host';
+      return {
+        cpu: p.processor,
+        running: guest ? `${guest.vm.name}.${guest.vcpu}` : p.idle ? null : 'host',
+        mode,
+        guestNs,
+        xenNs,
+        idleNs: Math.max(0, now - guestNs - xenNs),
+      };
+    });
+  }
+
+  domains(): DomainSnapshot[] {
+    return [this.hostDomain(), ...this.host.vms.map((vm) => this.machine(vm))];
+  }
+
+  hops(journey: number): HopSnapshot[] {
+    const records = this.host.shop.trace.journey(journey);
+    const start = records[0]?.time ?? 0;
+    return records.map((r) => ({
+      at: r.time - start,
+      cpu: r.cpu,
+      text: this.hopText(r),
+      end: r.point.name === 'irq_handler_entry' && r.args[0] !== 0,
+    }));
+  }
+
+  totals(): { interrupts: number; upcalls: number } {
+    const kernels = [this.host.kernel, ...this.host.vms.map((vm) => vm.kernel)];
+    return { interrupts: kernels.reduce((n, k) => n + k.interrupts, 0), upcalls: this.host.kvm.exits.total };
+  }
+
+  dump(): undefined {
+    return undefined;
+  }
+
+  pendingMismatch(): string[] {
+    const { board, kvm, shop } = this.host;
+    const wrong: string[] = [];
+    const compare = (what: string, chip: boolean, slot: number) => {
+      if (chip !== shop.books.holds(slot))
+        wrong.push(`${what}: ${chip ? 'pending' : 'not pending'} in the chip`);
+    };
+    board.lapics.forEach((lapic, cpu) => {
+      for (let vector = 16; vector < 256; vector++) {
+        compare(`CPU${cpu} vec ${vector.toString(16)}`, lapic.irr.has(vector), board.slot(cpu, vector));
+      }
+    });
+    for (const v of kvm.vcpus) {
+      for (let vector = 16; vector < 256; vector++) {
+        compare(`${v.id} vec ${vector.toString(16)}`, v.holds(vector), v.slot(vector));
+      }
+    }
+    return wrong;
+  }
+
+  private hostDomain(): DomainSnapshot {
+    const { kernel, board, shop } = this.host;
+    const vcpus = board.processors.map(
+      (p): VcpuSnapshot => ({
+        vcpu: p.processor,
+        state: p.idle ? 'blocked' : 'running',
+        cpu: p.processor,
+        runNs: p.guestTime() + p.rootTime(),
+        upcallPending: false,
+        upcallMask: !p.interruptFlag,
+        upcalls: 0,
+      }),
+    );
+    const lapics = board.lapics.map((lapic, cpu) => ({
+      ...lapicSnapshot(lapic, cpu),
+      interruptFlag: board.processors[cpu]!.interruptFlag,
+      posted: null,
+      vmcs: null,
+    }));
+    return {
+      id: 0,
+      name: 'host',
+      kind: `KVM host, ${kernel.profile.title}`,
+      vcpus,
+      ...kernelSnapshot(kernel, vcpus, shop.clock.now, board.ioapic, board.lapics),
+      x86: {
+        lapics,
+        ioapic: ioapicSnapshot(board.ioapic),
+        pic: [picSnapshot(board.pic.master), picSnapshot(board.pic.slave)],
+        vectors: kernel.cpus.map((c) => kernel.controllers.names(c.cpu)),
+      },
+    };
+  }
+
+  private machine({ vm, kernel, name, number }: VmParts): DomainSnapshot {
+    const { shop, kvm } = this.host;
+    const vcpus = vm.vcpus.map(
+      (v): VcpuSnapshot => ({
+        vcpu: v.vcpu,
+        state: v.blocking ? 'blocked' : v.on.guest === v || v.exited ? 'running' : 'runnable',
+        cpu: v.on.processor,
+        runNs: 0,
+        upcallPending: v.apic.deliverable() >= 0,
+        upcallMask: !v.vmx.interruptFlag,
+        upcalls: 0,
+      }),
+    );
+    const lapics = vm.vcpus.map(
+      (v): LapicSnapshot => ({
+        ...lapicSnapshot(v.apic, v.vcpu),
+        interruptFlag: v.vmx.interruptFlag,
+        posted: v.apicv
+          ? {
+              pir: Array.from(v.apicv.posted.requests.words, (w) => w >>> 0),
+              on: v.apicv.posted.outstanding,
+              sn: v.apicv.posted.suppress,
+              nv: v.apicv.posted.notificationVector,
+            }
+          : null,
+        vmcs: {
+          place: placeOf(v),
+          entryInfo: v.vmcs.entryInfo,
+          interruptWindow: v.vmx.interruptWindow,
+          nmiWindow: v.vmx.nmiWindow,
+          fields: v.vmcs.inspect(),
+        },
+      }),
+    );
+    const indices = vm.vcpus.map((v) => v.index);
+    return {
+      id: number,
+      name,
+      kind: `KVM guest, ${kernel.profile.title}`,
+      vcpus,
+      ...kernelSnapshot(kernel, vcpus, shop.clock.now, vm.chip.ioapic, vm.bus.apics),
+      exits: { rows: kvm.exits.totals(indices), stats: kvm.stats.sums(indices) },
+      x86: {
+        lapics,
+        ioapic: ioapicSnapshot(vm.chip.ioapic),
+        pic: [picSnapshot(vm.pic.master), picSnapshot(vm.pic.slave)],
+        vectors: kernel.cpus.map((c) => kernel.controllers.names(c.cpu)),
+      },
+    };
+  }
+
+  /** A trace record of a journey, in the words of the path. */
+  private hopText(r: TraceRecord): string {
+    const [a, b, c] = r.args as [number, number, number, number];
+    const vcpu = () => {
+      const v = this.host.kvm.vcpus[a]!;
+      return `${v.vm.name}.${v.vcpu}`;
+    };
+    const hex = (n: number) => n.toString(16).padStart(2, '0');
+    switch (r.point.name) {
+      case 'kvm_set_irq':
+        return `kvm_set_irq ${this.host.vms[a]!.name} gsi ${b} level ${c}`;
+      case 'kvm_msi_set_irq':
+        return `kvm_set_msi ${this.host.vms[a]!.name} vec ${hex(c & 0xff)}`;
+      case 'kvm_apic_accept_irq':
+        return `${vcpu()} vec ${hex(b)}`;
+      case 'kvm_vcpu_wakeup':
+        return `wake ${vcpu()}`;
+      case 'kvm_vcpu_kick':
+        return `kick ${vcpu()} on CPU${b}`;
+      case 'kvm_exit':
+        return `vmexit ${exitName(b)}${c === 0 ? '' : ` info ${hex(c >>> 0)}`}`;
+      case 'kvm_entry':
+        return `vmentry ${vcpu()}`;
+      case 'kvm_inj_virq':
+        return `inject ${vcpu()} vec ${hex(b)}${c === 0 ? '' : ' again'}`;
+      case 'kvm_inj_nmi':
+        return `inject NMI ${vcpu()}`;
+      case 'virtual_interrupt_delivery':
+        return `virtual delivery ${vcpu()} vec ${hex(b)}`;
+      case 'posted_interrupt':
+        return `post ${vcpu()} vec ${hex(b)}`;
+      case 'kvm_eoi':
+        return `EOI ${vcpu()} vec ${hex(b)}`;
+      case 'irq_handler_entry':
+        return `${this.kernelName(a)} ${b < 0 ? `vec ${hex(-b)}` : `irq ${b}`} handler`;
+      case 'irq_handler_exit':
+        return `${this.kernelName(a)} ${b < 0 ? `vec ${hex(-b)}` : `irq ${b}`} done`;
+      default:
+        return r.point.name;
+    }
+  }
+
+  private kernelName(domain: number): string {
+    return domain === 0 ? 'host' : this.host.vms[domain - 1]!.name;
+  }
+}
+
+function placeOf(v: KvmVcpu): string {
+  const cpu = `CPU${v.on.processor}`;
+  if (v.blocking) return `halted, last on ${cpu}`;
+  if (v.on.guest === v) return `running on ${cpu}, ${v.exited ? 'root' : 'guest'} mode`;
+  return v.loaded ? `running on ${cpu}, root mode` : `waits for ${cpu}`;
+}
+
+/** What any kernel tells of itself. */
+function kernelSnapshot(
+  kernel: NativeKernel,
+  vcpus: readonly VcpuSnapshot[],
+  now: number,
+  ioapic: IoApic,
+  lapics: readonly LocalApic[],
+) {
+  const interrupts = kernel.interruptsFile();
+  const descs = kernel.shownDescs();
+  const irqStates: IrqState[] = interrupts.rows.map((row, i) => {
+    const desc = descs[i]!;
+    const target = kernel.controllers.targetOf(desc.irq);
+    const pin = kernel.controllers.pinOf(desc.irq);
+    const waits = pin !== undefined && (ioapic.irr & ~ioapic.delivered & (1 << pin)) !== 0;
+    return {
+      row,
+      pending: waits || (target !== undefined && lapics[target.cpu]!.irr.has(target.vector)),
+      masked: desc.depth > 0 || (pin !== undefined && Rte.masked.has(ioapic.low[pin]!)),
+      active: desc.active > 0,
+      port: null,
+    };
+  });
+  const softirqs = kernel.softirqsFile();
+  return {
+    interrupts,
+    irqStates,
+    softirqs,
+    stat: {
+      ...statOf({ interrupts, softirqs, vcpus, nrIrqs: kernel.irqs.nrIrqs }, now),
+      ctxt: kernel.switches,
+      processes: kernel.threads.length,
+      procsRunning: kernel.threads.filter((t) => t.ready).length,
+    },
+    messages: kernel.log,
+    channels: [],
+  };
+}
+
+function lapicSnapshot(lapic: LocalApic, cpu: number) {
+  const words = (map: { words: Uint32Array }) => Array.from(map.words, (w) => w >>> 0);
+  return {
+    cpu,
+    apicId: lapic.apicId,
+    x2apic: lapic.x2apic,
+    irr: words(lapic.irr),
+    isr: words(lapic.isr),
+    tmr: words(lapic.tmr),
+    tpr: lapic.tpr,
+    ppr: lapic.ppr,
+    registers: lapic.inspect(),
+  };
+}
+
+function ioapicSnapshot(ioapic: IoApic): IoApicSnapshot {
+  return ioapic.inspect();
+}
+
+function picSnapshot(chip: I8259): PicSnapshot {
+  return chip.inspect();
 }

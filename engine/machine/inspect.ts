@@ -30,7 +30,7 @@ export interface CpuSnapshot {
   readonly cpu: number;
   /** who runs: e.g. `dom1.0`; null when idle */
   readonly running: string | null;
-  readonly mode: 'guest' | 'xen' | 'idle';
+  readonly mode: 'guest' | 'xen' | 'host' | 'idle';
   /** nanoseconds since boot spent in guests, in the hypervisor and idle; they add up to the time */
   readonly guestNs: number;
   readonly xenNs: number;

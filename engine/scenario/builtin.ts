@@ -1,9 +1,10 @@
 /** The scenarios that come with the program. */
+import kvm from './builtin/kvm.yaml';
 import xenPv from './builtin/xen-pv.yaml';
 import xenPv2618 from './builtin/xen-pv-2.6.18.yaml';
 import type { Scenario } from './schema.ts';
 
-const ALL: readonly Scenario[] = [xenPv, xenPv2618];
+const ALL: readonly Scenario[] = [xenPv, xenPv2618, kvm];
 
 /** The default scenario. */
 export const DEFAULT_SCENARIO = 'xen-pv';

@@ -278,6 +278,7 @@ export abstract class LinuxCpu implements Part {
   /** The running thread waits for its next turn. */
   protected giveWay(thread: Thread): void {
     thread.waits = true;
+    thread.work.preempted?.();
     if (thread.allowed) this.kernel.waiting++;
     this.runq.push(thread);
     this.frames.pop();

@@ -199,6 +199,11 @@ export class NativeIrqs {
     return this.targets[irq];
   }
 
+  /** The pin of the IOAPIC that an interrupt comes by; undefined: it is a message. */
+  pinOf(irq: number): number | undefined {
+    return this.pins[irq];
+  }
+
   private setAffinity(desc: IrqDesc, cpus: readonly number[]): void {
     const old = this.targets[desc.irq]!;
     if (cpus.includes(old.cpu)) return;

@@ -172,11 +172,15 @@ const FORWARD_PORT: KernelProfile = {
   names: { console: 'console', guestConsole: 'xencons' },
 };
 
+/** Native kernels of 2010: the layout of 2.6.31, softirqs without a limit of time. */
+const LINUX_2_6_36: KernelProfile = { ...LINUX_3_10, title: 'Linux 2.6.36' };
+
 export const KERNELS = {
   'linux-6.1': LINUX_6_1,
   'linux-6.18': LINUX_6_18,
   'linux-2026': LINUX_2026,
   'linux-3.10': LINUX_3_10,
+  'linux-2.6.36': LINUX_2_6_36,
   'linux-2.6.18-xen': XEN_2_6_18,
   'linux-2.6.3x-xen': FORWARD_PORT,
 } as const;

@@ -10,6 +10,8 @@ export interface ThreadWork {
    * machine, and the thread's next step begins when it has left that.
    */
   run(cpu: LinuxCpu): boolean | 'guest';
+  /** another thread takes its place before its step is over (a preempt notifier) */
+  preempted?(): void;
 }
 
 export class Thread {

@@ -50,6 +50,8 @@ export class IrqRouting {
   private readonly resamplers: Resampler[] = [];
   /** a level line was acknowledged: the irqfd may raise it again */
   resample: (fd: number, gsi: number) => void = () => {};
+  /** an input that leads to this GSI was acknowledged */
+  onAck: (gsi: number) => void = () => {};
   /** messages to nowhere, and other mistakes of the guest or of user space */
   refused = 0;
 
@@ -158,8 +160,9 @@ export class IrqRouting {
   }
 
   private acked(kind: 'pic' | 'ioapic', pin: number): void {
-    if (this.resamplers.length === 0) return;
     const gsi = this.gsiOf[kind].get(pin);
+    if (gsi !== undefined) this.onAck(gsi);
+    if (this.resamplers.length === 0) return;
     const resampler = this.resamplers.find((r) => r.gsi === gsi);
     if (!resampler || gsi === undefined) return;
     this.setIrq(RESAMPLE_SOURCE, gsi, false);

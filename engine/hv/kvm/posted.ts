@@ -11,6 +11,8 @@ import { IN_GUEST_MODE, type KvmVcpu } from './vcpu.ts';
 export class PostedInterrupts {
   /** an interrupt message from the IOMMU to a physical processor; set by the board */
   notify: (cpu: number, vector: number) => void = () => {};
+  /** the processor has acknowledged a notification by itself */
+  acknowledged: (cpu: number) => void = () => {};
 
   constructor(private readonly kvm: Kvm) {}
 
@@ -55,6 +57,7 @@ export class PostedInterrupts {
     if (!v.apicv || !this.kvm.options.posted || on.lapic.deliverable() !== POSTED_INTR_VECTOR) return false;
     on.lapic.ack();
     on.lapic.eoi();
+    this.acknowledged(on.processor);
     v.apicv.processPosted();
     return true;
   }

@@ -30,8 +30,6 @@ export class VcpuRun {
       return false;
     }
     if (this.kvm.host.needResched(on.processor)) {
-      this.unload(v);
-      this.kvm.posted.preempted(v);
       return true;
     }
     on.enterGuest(v);
@@ -48,6 +46,13 @@ export class VcpuRun {
     this.kvm.posted.load(v);
     v.timer.loaded();
     this.kvm.stats.count(v.index, Stat.host_state_reload);
+  }
+
+  /** kvm_sched_out: another thread runs on the processor. */
+  preempted(v: KvmVcpu): void {
+    if (!v.loaded) return;
+    this.unload(v);
+    this.kvm.posted.preempted(v);
   }
 
   /** vcpu_put */

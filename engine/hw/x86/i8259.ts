@@ -160,6 +160,24 @@ export class I8259 {
     this.init = more ? this.init + 1 : 0;
   }
 
+  inspect() {
+    return {
+      irr: this.irr,
+      imr: this.imr,
+      isr: this.isr,
+      elcr: this.elcr,
+      base: this.base,
+      priorityAdd: this.priorityAdd,
+      readIsr: this.readIsr,
+      poll: this.poll,
+      initState: this.init & 3,
+      autoEoi: this.autoEoi,
+      rotateOnAutoEoi: this.rotateOnAutoEoi,
+      specialFullyNested: this.specialFullyNested,
+      specialMask: this.specialMask,
+    };
+  }
+
   save(): Plain {
     const { irr, imr, isr, last, elcr, priorityAdd, base, init } = this;
     const flags = [this.readIsr, this.poll, this.specialMask, this.autoEoi, this.rotateOnAutoEoi];

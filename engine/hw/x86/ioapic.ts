@@ -222,6 +222,20 @@ export class IoApic implements Part {
     for (let pin = 0; pin < this.low.length; pin++) if (irr & (1 << pin)) this.input(pin, true, true);
   }
 
+  inspect() {
+    return {
+      id: this.apicId,
+      select: this.select,
+      irr: (this.irr & ~this.delivered) >>> 0,
+      pins: Array.from(this.low, (low, pin) => ({
+        pin,
+        low,
+        high: this.high[pin]!,
+        line: this.levels.high(pin),
+      })),
+    };
+  }
+
   save(): Plain {
     return {
       low: saveArray(this.low),

@@ -38,6 +38,8 @@ import type { LapicOptions } from './lapic-options.ts';
 export interface LapicOutput {
   /** A request is new: the processor is to look. `vector` -1: not for a vector, but for the timer or an event. */
   request(vector: number): void;
+  /** the timer has expired and is about to be delivered */
+  expired?(): void;
   nmi?(): void;
   smi?(): void;
   init?(): void;
@@ -292,6 +294,7 @@ export class LocalApic implements Part {
 
   private timerExpired(alarm: boolean): void {
     if (!this.options.timerWaits) {
+      this.output.expired?.();
       this.deliverLocal(Reg.LVT_TIMER);
       this.timer.delivered();
       return;
@@ -371,6 +374,11 @@ export class LocalApic implements Part {
 
   get tpr(): number {
     return this.regs[Reg.TPR >> 4]!;
+  }
+
+  /** As it was last worked out. */
+  get ppr(): number {
+    return this.regs[Reg.PPR >> 4]!;
   }
 
   set tpr(value: number) {
@@ -614,6 +622,29 @@ export class LocalApic implements Part {
     this.timer.divisor = divisorOf(regs[Reg.TDCR >> 4]!);
     this.timer.start(regs[Reg.TMICT >> 4]!, count);
     this.arbitration = 0;
+  }
+
+  /** Registers other than the maps and priorities, under the names that Linux has for them. */
+  inspect(): (readonly [name: string, value: number])[] {
+    const at = (offset: number) => this.regs[offset >> 4]!;
+    return [
+      ['ID', at(Reg.ID)],
+      ['LDR', at(Reg.LDR)],
+      ['DFR', at(Reg.DFR)],
+      ['SVR', at(Reg.SVR)],
+      ['ESR', at(Reg.ESR)],
+      ['ICR', at(Reg.ICR)],
+      ['ICR2', this.x2apic ? this.icrHigh : at(Reg.ICR2)],
+      ['LVTT', at(Reg.LVT_TIMER)],
+      ['LVTTHMR', at(Reg.LVT_THERMAL)],
+      ['LVTPC', at(Reg.LVT_PERF)],
+      ['LVT0', at(Reg.LVT_LINT0)],
+      ['LVT1', at(Reg.LVT_LINT1)],
+      ['LVTERR', at(Reg.LVT_ERROR)],
+      ['TMICT', at(Reg.TMICT)],
+      ['TMCCT', this.timer.count(at(Reg.TMICT))],
+      ['TDCR', at(Reg.TDCR)],
+    ];
   }
 
   save(): Plain {

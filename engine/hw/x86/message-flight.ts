@@ -1,0 +1,93 @@
+/**
+ * The bus between the local APICs of physical processors: a message takes its time, and arrives in the name of the
+ * raise that it was sent for.
+ */
+import type { Books } from '../../core/books.ts';
+import type { Clock, Ns, Task } from '../../core/clock.ts';
+import { Priority } from '../../core/event-queue.ts';
+import type { Part, Plain } from '../../core/state.ts';
+import { timing } from '../../timing.ts';
+import { ApicBus } from './apic-bus.ts';
+import type { LocalApic } from './lapic.ts';
+
+/** When it arrives, for whom it was raised, and the message: source APIC or -1, then the arguments of `send`. */
+type Flight = [when: Ns, raise: number, journey: number, source: number, ...message: number[]];
+
+export class PhysicalApicBus extends ApicBus implements Part {
+  readonly id = 'apic_bus';
+  private flights: Flight[] = [];
+  private readonly arrival: Task;
+
+  /** @param now the time of whoever sends */
+  constructor(
+    clock: Clock,
+    private readonly books: Books,
+    private readonly now: () => Ns,
+  ) {
+    super({ vectorHashing: false });
+    this.arrival = clock.task('apic_bus.arrival', Priority.hardware, () => this.arrive());
+  }
+
+  /** Always 1: whether anybody takes it shows when it arrives. */
+  override send(
+    source: LocalApic | null,
+    destination: number,
+    logical: boolean,
+    mode: number,
+    vector: number,
+    assert: boolean,
+    level: boolean,
+    shorthand: number,
+    hint: boolean,
+  ): number {
+    const { books, flights } = this;
+    const when = this.now() + (source ? timing.ipiFlight : timing.apicMessage);
+    let at = flights.length;
+    while (at > 0 && flights[at - 1]![0] > when) at--;
+    flights.splice(at, 0, [
+      when,
+      books.source,
+      books.journey,
+      source ? source.apicId : -1,
+      destination,
+      Number(logical),
+      mode,
+      vector,
+      Number(assert),
+      Number(level),
+      shorthand,
+      Number(hint),
+    ]);
+    if (at === 0) this.arrival.at(when);
+    return 1;
+  }
+
+  private arrive(): void {
+    const { books } = this;
+    const [, raise, journey, source, destination, logical, mode, vector, assert, level, shorthand, hint] =
+      this.flights.shift()! as unknown as number[];
+    if (this.flights.length > 0) this.arrival.at(this.flights[0]![0]);
+    books.source = raise!;
+    books.journey = journey!;
+    const from = source! < 0 ? null : this.apics[source!]!;
+    super.send(
+      from,
+      destination!,
+      logical === 1,
+      mode!,
+      vector!,
+      assert === 1,
+      level === 1,
+      shorthand!,
+      hint === 1,
+    );
+  }
+
+  save(): Plain {
+    return this.flights;
+  }
+
+  restore(state: Plain): void {
+    this.flights = (state as unknown as Flight[]).map((f) => [...f] as Flight);
+  }
+}

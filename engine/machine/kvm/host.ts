@@ -1,0 +1,236 @@
+/** A KVM host while it is put together: the bare machine, its kernel, KVM in it, and the virtual machines. */
+
+import type { LinuxCpu } from '../../guest/linux/entry.ts';
+import { NativeKernel } from '../../guest/linux/native.ts';
+import { KERNELS } from '../../guest/linux/profiles.ts';
+import type { Thread } from '../../guest/linux/threads.ts';
+import type { Disk } from '../../guest/linux/xen-drivers/block.ts';
+import { domainOf, FROM_GUEST, packetOf } from '../../guest/linux/xen-drivers/net.ts';
+import { POSTED_INTR_VECTOR } from '../../hv/kvm/host.ts';
+import { Kvm } from '../../hv/kvm/kvm.ts';
+import { INTEL_LAPIC } from '../../hw/x86/lapic-options.ts';
+import { msiDestination } from '../../hw/x86/msi.ts';
+import { TSC_KHZ } from '../../hw/x86/physical-lapic.ts';
+import { vmName } from '../../scenario/kvm-rules.ts';
+import type { KvmScenario } from '../../scenario/kvm-schema.ts';
+import { timing } from '../../timing.ts';
+import type { Workshop } from '../machine.ts';
+import { Board } from './board.ts';
+import { type Fired, HostDevices } from './host-devices.ts';
+import { VmParts } from './vm.ts';
+
+/** Packets with this flow number are for QEMU itself: a job of the machine's main loop. */
+const FIXED = 0;
+
+export class KvmHost {
+  readonly board: Board;
+  readonly kernel: NativeKernel;
+  readonly kvm: Kvm;
+  readonly devices: HostDevices;
+  readonly vms: VmParts[] = [];
+  readonly everyCpu: readonly number[];
+  private readonly threads: Thread[] = [];
+  /** per machine: jobs that a packet on its way will tell QEMU of, in order */
+  private readonly console: number[][] = [];
+
+  constructor(
+    readonly shop: Workshop,
+    readonly scenario: KvmScenario,
+  ) {
+    const { parts, books, trace } = shop;
+    this.everyCpu = Array.from({ length: scenario.cpus }, (_, i) => i);
+    this.board = new Board(shop, scenario.cpus);
+    const { board } = this;
+    const modern = scenario.kvm === '6.1';
+    this.kernel = new NativeKernel({
+      id: 'host',
+      domain: 0,
+      profile: KERNELS[scenario.host.kernel],
+      vcpus: board.processors,
+      books,
+      trace,
+      parts,
+      nrIrqs: 24 * 17 + 16 + 8 * scenario.cpus,
+      x2apic: modern,
+      timer: modern ? 'tsc-deadline' : 'lapic',
+      tscKhz: TSC_KHZ,
+      apicCycle: INTEL_LAPIC.busCycle,
+      slot: (cpu, vector) => board.slot(cpu, vector),
+      destination: (cpu, vector) => board.destination(cpu, vector),
+    });
+    board.processors.forEach((p, i) => {
+      p.entry = this.kernel.cpus[i]!;
+    });
+    this.kvm = new Kvm(
+      shop,
+      {
+        version: scenario.kvm,
+        ackOnExit: scenario['ack-on-exit'] ?? modern,
+        apicv: scenario.apicv,
+        posted: scenario.posted,
+        preemptionTimer: scenario['preemption-timer'] ?? modern,
+        ept: scenario.ept,
+      },
+      board.wiring,
+    );
+    this.connect();
+    this.devices = new HostDevices(shop, board, this.kernel, (cpu, packet) => this.bridge(cpu, packet));
+    this.bootHost();
+    scenario.vms.forEach((spec, i) => {
+      this.console.push([]);
+      this.vms.push(new VmParts(this, spec, i + 1, vmName(spec, i)));
+    });
+    this.kvm.ready(shop);
+    shop.parts.add({
+      id: 'console',
+      save: () => this.console,
+      restore: (state) => {
+        (state as number[][]).forEach((jobs, i) => {
+          this.console[i]!.splice(0, Infinity, ...jobs);
+        });
+      },
+    });
+    for (const vm of this.vms) vm.boot();
+    this.makeThreads();
+  }
+
+  /** What KVM has of the host's kernel. */
+  private connect(): void {
+    const { kernel, kvm, board } = this;
+    const cpuOf = (on: { readonly processor: number }) => kernel.cpus[on.processor]!;
+    const { books } = this.shop;
+    const notification = books.sourceOf('posted interrupts');
+    kvm.host = {
+      wake: (vcpu, on) => kernel.wake(this.threads[vcpu]!, cpuOf(on)),
+      reschedule: (cpu, on) => kernel.sendIpi('resched', cpu, cpuOf(on)),
+      needResched: (cpu) => kernel.cpus[cpu]!.needResched(),
+      sendIpi: (cpu, vector, on) => {
+        const { source, journey } = books;
+        books.source = notification;
+        kernel.sendVector(vector, cpu, cpuOf(on));
+        books.source = source;
+        books.journey = journey;
+      },
+      hrtimer: (run) => {
+        const timer = kernel.time.hrtimer((cpu) => run(board.processors[cpu.cpu]!));
+        return {
+          set: (when, on) => kernel.time.setHard(timer, when, cpuOf(on)),
+          cancel: () => kernel.time.cancelHard(timer),
+        };
+      },
+    };
+    kvm.posted.notify = (cpu, vector) => {
+      books.source = notification;
+      board.bus.send(null, cpu, false, 0, vector, true, false, 0, false);
+    };
+    kvm.posted.acknowledged = (cpu) => {
+      books.deliver(board.slot(cpu, POSTED_INTR_VECTOR));
+    };
+    kernel.posted.wakeup = (cpu) => kvm.posted.wakeupHandler(board.processors[cpu.cpu]!);
+  }
+
+  private bootHost(): void {
+    const { kernel } = this;
+    kernel.controllers.start();
+    for (const cpu of kernel.cpus) kernel.startCpu(cpu);
+    kernel.controllers.requestTimer('timer', kernel.time.interrupt);
+    for (const spec of this.scenario.host.devices) this.devices.probe(spec);
+  }
+
+  /** A thread for each virtual CPU. */
+  private makeThreads(): void {
+    const { kvm, kernel, board } = this;
+    for (const { vm, allowed, name } of this.vms) {
+      for (const v of vm.vcpus) {
+        const work = {
+          cost: () => timing.hostGate,
+          run: (cpu: LinuxCpu) => kvm.run.step(v, board.processors[cpu.cpu]!),
+          preempted: () => kvm.run.preempted(v),
+        };
+        const thread = kernel.thread(`${name} CPU ${v.vcpu}/KVM`, v.on.processor, work, allowed);
+        this.threads[v.index] = thread;
+      }
+    }
+  }
+
+  /** Everything begins to run. */
+  start(): void {
+    for (const processor of this.board.processors) processor.start();
+    for (const thread of this.threads) this.kernel.wake(thread, this.kernel.cpus[thread.cpu]!);
+  }
+
+  /** The CPU whose code runs; the first one outside. */
+  cpuHere(): LinuxCpu {
+    return this.kernel.cpus[this.kvm.here.processor]!;
+  }
+
+  /** A device of the host, or `vm1.kbd`. */
+  fired(name: string): Fired | undefined {
+    for (const { fired } of [this.devices, ...this.vms]) {
+      const device = fired.get(name);
+      if (device) return device;
+    }
+    return undefined;
+  }
+
+  disk(name: string | undefined): Disk {
+    const { disks } = this.devices;
+    return (name === undefined ? [...disks.values()][0] : disks.get(name))!;
+  }
+
+  // the network
+
+  /** A packet from the wire: for a machine's card, for QEMU, or for the host itself. */
+  private bridge(cpu: LinuxCpu, packet: number): void {
+    const number = domainOf(packet);
+    const vm = this.vms[number - 1];
+    if (!vm) return;
+    if (packet & FROM_GUEST) {
+      const job = this.console[number - 1]!.shift();
+      if (job !== undefined) vm.qemu.post(job, FIXED, 0, cpu);
+    } else vm.receivers[0]?.(packet, cpu);
+  }
+
+  /** A machine sends a packet. */
+  transmit(packet: number): void {
+    this.devices.nic?.driver.xmit(packet);
+  }
+
+  /** Something for QEMU to do, said over the network; the answer is the journey of that packet's interrupt. */
+  toQemu(vm: VmParts, job: number): number {
+    const { nic } = this.devices;
+    if (!nic) {
+      vm.qemu.post(job, FIXED, 0, this.cpuHere());
+      return this.shop.books.journey;
+    }
+    this.console[vm.number - 1]!.push(job);
+    return nic.card.fire(packetOf(vm.number, 0, FROM_GUEST));
+  }
+
+  // devices given to a machine
+
+  /**
+   * How a message of such a device comes: posted by the IOMMU, or as an interrupt of the host whose handler signals
+   * an irqfd. The answer raises it.
+   */
+  passedThrough(
+    vm: VmParts,
+    name: string,
+    to: { readonly address: number; readonly data: number; readonly masked: boolean },
+  ): () => number {
+    const { books } = this.shop;
+    const source = books.sourceOf(`${vm.name}.${name}`);
+    if (this.kvm.options.posted) {
+      return () => {
+        const journey = books.begin(source);
+        const v = vm.vm.vcpus[msiDestination(to.address, 0, false)];
+        if (v && !to.masked) this.kvm.posted.fromDevice(v, to.data & 0xff);
+        else books.ignore(books.destinationOf(`${vm.name} msi`), 'masked');
+        return journey;
+      };
+    }
+    return this.devices.remapped(`vfio-msix[${name}]`, () => {
+      vm.vm.message(source, to.address, 0, to.data);
+    });
+  }
+}
