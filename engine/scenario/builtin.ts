@@ -1,10 +1,14 @@
 /** The scenarios that come with the program. */
 import kvm from './builtin/kvm.yaml';
+import kvm2636 from './builtin/kvm-2.6.36.yaml';
+import kvmApicv from './builtin/kvm-apicv.yaml';
+import kvmNoack from './builtin/kvm-noack.yaml';
+import kvmPosted from './builtin/kvm-posted.yaml';
 import xenPv from './builtin/xen-pv.yaml';
 import xenPv2618 from './builtin/xen-pv-2.6.18.yaml';
 import type { Scenario } from './schema.ts';
 
-const ALL: readonly Scenario[] = [xenPv, xenPv2618, kvm];
+const ALL: readonly Scenario[] = [xenPv, xenPv2618, kvm, kvmNoack, kvmApicv, kvmPosted, kvm2636];
 
 /** The default scenario. */
 export const DEFAULT_SCENARIO = 'xen-pv';

@@ -45,6 +45,9 @@ function checkFeatures(s: KvmScenario, wrong: Wrong): void {
   if (s.posted && !s.apicv)
     wrong(['posted'], 'posted interrupts need virtual delivery, expected apicv: true');
   s.vms.forEach((vm, i) => {
+    if (vm.timer === 'pit' && vm.vcpus > 1) {
+      wrong(['vms', i, 'timer'], 'the PIT interrupts one CPU, expected lapic or tsc-deadline, or vcpus: 1');
+    }
     if (vm.timer === 'tsc-deadline' && (old || vm.kernel === 'linux-2.6.36')) {
       wrong(['vms', i, 'timer'], '2.6.36 has no TSC-deadline timer, expected lapic or pit');
     }

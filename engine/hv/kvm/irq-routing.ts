@@ -50,8 +50,8 @@ export class IrqRouting {
   private readonly resamplers: Resampler[] = [];
   /** a level line was acknowledged: the irqfd may raise it again */
   resample: (fd: number, gsi: number) => void = () => {};
-  /** an input that leads to this GSI was acknowledged */
-  onAck: (gsi: number) => void = () => {};
+  /** who else wants to know when an input that leads to a GSI is acknowledged, by GSI */
+  private readonly notifiers = new Map<number, () => void>();
   /** messages to nowhere, and other mistakes of the guest or of user space */
   refused = 0;
 
@@ -144,6 +144,12 @@ export class IrqRouting {
 
   // acknowledgements
 
+  /** kvm_register_irq_ack_notifier */
+  notify(gsi: number, acked: () => void): void {
+    this.notifiers.set(gsi, acked);
+    this.chip.rescan();
+  }
+
   /** An irqfd that wants its level line lowered and looked at again at each acknowledgement. */
   addResampler(fd: number, gsi: number): void {
     const known = this.resamplers.find((r) => r.gsi === gsi);
@@ -156,15 +162,16 @@ export class IrqRouting {
 
   private watched(kind: 'pic' | 'ioapic', pin: number): boolean {
     const gsi = this.gsiOf[kind].get(pin);
-    return gsi !== undefined && this.resamplers.some((r) => r.gsi === gsi);
+    return gsi !== undefined && (this.notifiers.has(gsi) || this.resamplers.some((r) => r.gsi === gsi));
   }
 
   private acked(kind: 'pic' | 'ioapic', pin: number): void {
     const gsi = this.gsiOf[kind].get(pin);
-    if (gsi !== undefined) this.onAck(gsi);
+    if (gsi === undefined) return;
+    this.notifiers.get(gsi)?.();
     if (this.resamplers.length === 0) return;
     const resampler = this.resamplers.find((r) => r.gsi === gsi);
-    if (!resampler || gsi === undefined) return;
+    if (!resampler) return;
     this.setIrq(RESAMPLE_SOURCE, gsi, false);
     for (const fd of resampler.fds) this.resample(fd, gsi);
   }

@@ -130,9 +130,7 @@ export class VmParts {
     const wire = { set: (high: boolean) => vm.setLine(source, 0, high) };
     const pit = parts.add(new I8254(`${this.name}.pit`, clock, wire, { output: 'kvm', reinject: true }));
     vm.kernelBus.addPorts(0x40, 4, pit);
-    vm.routing.onAck = (gsi) => {
-      if (gsi === 0) pit.ack();
-    };
+    vm.routing.notify(0, () => pit.ack());
     const { hz } = kernel.profile;
     kernel.controllers.requestTimer('timer', kernel.time.interrupt);
     if (kernel.init.timer !== 'pit') return;
