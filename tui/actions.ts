@@ -1,11 +1,11 @@
 /** What each action of the key table does. */
-import { sortable } from './columns.ts';
 import { duration, speed } from './format.ts';
 import { helpOverflow } from './help-text.ts';
 import type { Action } from './keymap.ts';
 import type { Session } from './session.ts';
-import { SORTS, type SortColumn } from './table-model.ts';
+import { type SortColumn, sortable, type TableModel, type TableState } from './table-model.ts';
 import { THEMES } from './theme.ts';
+import { TABLES, VIEWS, viewsOf } from './views.ts';
 
 /** times that `burst` fires */
 export const BURST = 10;
@@ -30,26 +30,36 @@ export const ACTIONS: Readonly<Record<Action, (session: Session, key: string) =>
   },
   nextDomain: (session) => switchDomain(session, 1),
   previousDomain: (session) => switchDomain(session, -1),
+  nextView: (session) => switchView(session, 1),
+  previousView: (session) => switchView(session, -1),
+  view(session, key) {
+    const view = VIEWS.find((v) => v.key === key)!;
+    const { domain } = session;
+    if (view.has(domain)) session.update({ view: view.name });
+    else session.update({ notice: `${domain.name} has no view ${view.title}` });
+  },
   up: (session) => move(session, -1),
   down: (session) => move(session, 1),
   pageUp: (session) => move(session, -page(session)),
   pageDown: (session) => move(session, page(session)),
   first: (session) => move(session, Number.NEGATIVE_INFINITY),
   last: (session) => move(session, Number.POSITIVE_INFINITY),
-  sort(session) {
-    const at = SORTS.indexOf(session.ui.sort.column);
-    sortBy(session, SORTS[(at + 1) % SORTS.length]!);
-  },
+  sort: (session) =>
+    withTable(session, (_, { sort }) => {
+      const { sorts } = TABLES[session.tableName!];
+      sortBy(session, sorts[(sorts.indexOf(sort.column) + 1) % sorts.length]!);
+    }),
   sortLeft: (session) => moveSort(session, -1),
   sortRight: (session) => moveSort(session, 1),
-  reverse(session) {
-    const { sort } = session.ui;
-    session.update({ sort: { ...sort, reverse: !sort.reverse } });
-  },
-  filter: (session) => session.update({ overlay: null, prompt: { kind: 'filter', text: session.ui.filter } }),
+  reverse: (session) =>
+    withTable(session, (_, { sort }) => session.updateTable({ sort: { ...sort, reverse: !sort.reverse } })),
+  filter: (session) =>
+    withTable(session, (_, { filter }) =>
+      session.update({ overlay: null, prompt: { kind: 'filter', text: filter } }),
+    ),
   clear(session) {
     if (session.ui.overlay) session.update({ overlay: null });
-    else if (session.ui.filter !== '') session.update({ filter: '' });
+    else session.updateTable({ filter: '' });
   },
   totals: (session) => session.update({ totals: !session.ui.totals }),
   hideIdle: (session) => session.update({ hideIdle: !session.ui.hideIdle }),
@@ -80,7 +90,21 @@ function switchDomain(session: Session, direction: 1 | -1): void {
   const { domains } = session.frame.snapshot;
   const at = domains.indexOf(session.domain);
   const next = domains[(at + direction + domains.length) % domains.length]!;
-  session.update({ domain: next.name, selected: null });
+  session.update({ domain: next.name, vcpu: 0 });
+  session.updateTable({ selected: null });
+}
+
+function switchView(session: Session, direction: 1 | -1): void {
+  const views = viewsOf(session.domain);
+  const next = views[(views.indexOf(session.view) + direction + views.length) % views.length]!;
+  session.update({ view: next.name });
+}
+
+/** The keys of tables do nothing, and say so, where there is none. */
+function withTable(session: Session, act: (table: TableModel, state: TableState) => void): void {
+  const { table, tableState } = session;
+  if (table && tableState) act(table, tableState);
+  else session.update({ notice: `${session.view.title} is no table` });
 }
 
 /** Moves the selection, or scrolls the help. */
@@ -96,18 +120,20 @@ function move(session: Session, by: number): void {
 }
 
 function page(session: Session): number {
-  return Math.max(1, session.table.height - 1);
+  return Math.max(1, (session.table?.height ?? 2) - 1);
 }
 
 function sortBy(session: Session, column: SortColumn): void {
-  session.update({ sort: { column, reverse: false } });
+  session.updateTable({ sort: { column, reverse: false } });
 }
 
 function moveSort(session: Session, direction: 1 | -1): void {
-  const columns = sortable(session.table.columns);
-  const at = columns.indexOf(session.ui.sort.column);
-  const next = columns[Math.max(0, Math.min(columns.length - 1, at + direction))];
-  if (next) sortBy(session, next);
+  withTable(session, (table, { sort }) => {
+    const columns = sortable(table);
+    const at = columns.indexOf(sort.column);
+    const next = columns[Math.max(0, Math.min(columns.length - 1, at + direction))];
+    if (next) sortBy(session, next);
+  });
 }
 
 function redraw(session: Session, direction: 1 | -1): void {

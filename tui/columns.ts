@@ -1,21 +1,14 @@
 /** How wide each column of the interrupts table is, and which there are, for a terminal of a given width. */
+import type { CountLayout } from './components/cells.ts';
 import { count } from './format.ts';
 import { SPARK_WIDTHS } from './history.ts';
-import type { SortColumn, TableRow } from './table-model.ts';
+import type { TableRow } from './interrupt-rows.ts';
 
 /** More CPUs than this are shown as a strip, one cell each. */
 export const MAX_CPU_COLUMNS = 8;
 
-export interface Columns {
+export interface Columns extends CountLayout {
   readonly label: number;
-  /** width of a CPU's counts; 0: no column per CPU */
-  readonly cpu: number;
-  readonly cpus: readonly number[];
-  /** 0: none */
-  readonly total: number;
-  /** cells of the strip, 0: none; a cell stands for `perCell` CPUs */
-  readonly heat: number;
-  readonly perCell: number;
   readonly rate: number;
   /** 0: none */
   readonly spark: number;
@@ -25,7 +18,7 @@ export interface Columns {
   readonly name: number;
 }
 
-const RATE = 7;
+export const RATE = 7;
 const TOTAL = 11;
 const FLAGS = 3;
 
@@ -126,27 +119,15 @@ export function columnsFor(
 }
 
 /** The widest sparkline up to `most` that needs at most `left` cells more than now. */
-function widen(now: number, most: number, left: number): number {
+export function widen(now: number, most: number, left: number): number {
   if (now === 0) return 0;
   return SPARK_WIDTHS.findLast((w) => w <= most && w - now <= left) ?? now;
 }
 
 /** A strip of so many CPUs: one cell each, or several CPUs in a cell; nothing if there is no room. */
-function strip(cpus: number, left: number): { cells: number; perCell: number } {
+export function strip(cpus: number, left: number): { cells: number; perCell: number } {
   const room = Math.min(64, left - 2);
   if (room < Math.min(cpus, 4)) return { cells: 0, perCell: 1 };
   const perCell = Math.ceil(cpus / room);
   return { cells: Math.ceil(cpus / perCell), perCell };
-}
-
-/** The columns one can sort by, from left to right. */
-export function sortable(columns: Columns): SortColumn[] {
-  return [
-    'irq',
-    ...(columns.cpu > 0 ? columns.cpus.map((_, i): SortColumn => `cpu${i}`) : []),
-    ...(columns.total > 0 ? (['total'] as const) : []),
-    'rate',
-    'chip',
-    'name',
-  ];
 }

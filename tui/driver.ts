@@ -6,6 +6,7 @@
  * command, and more often while the interrupt that was fired last is still under way.
  */
 import { type Machine, type Snapshot, takeSnapshot } from '../engine/index.ts';
+import { exitKey } from './exits-table.ts';
 import {
   DELAYS,
   type Frame,
@@ -17,6 +18,7 @@ import {
 } from './frame.ts';
 import { History } from './history.ts';
 import { JourneyWatch } from './journey-watch.ts';
+import { sum } from './table-model.ts';
 
 /** Real time and timers; tests bring their own. */
 export interface Host {
@@ -322,9 +324,10 @@ export class Driver {
       history.count(`guest ${cpu.cpu}`, cpu.guestNs);
       history.count(`xen ${cpu.cpu}`, cpu.xenNs);
     }
-    for (const { name, interrupts } of snapshot.domains) {
+    for (const { name, interrupts, exits } of snapshot.domains) {
       for (const row of interrupts.rows) history.count(rowKey(name, row.irq), sum(row.counts));
       for (const row of interrupts.arch) history.count(rowKey(name, row.label), sum(row.counts));
+      for (const row of exits?.rows ?? []) history.count(exitKey(name, row.reason), sum(row.counts));
     }
   }
 
@@ -338,10 +341,4 @@ export class Driver {
       return undefined;
     }
   }
-}
-
-function sum(counts: readonly number[]): number {
-  let total = 0;
-  for (const n of counts) total += n;
-  return total;
 }

@@ -1,4 +1,7 @@
 /** Which part of the screen gets how many lines. */
+import type { Snapshot } from '../engine/index.ts';
+import { footerHeight } from './components/footer.ts';
+import { cpuGrid } from './components/header.ts';
 import type { Size } from './session.ts';
 
 export interface Geometry {
@@ -17,4 +20,12 @@ export function geometryOf({ rows }: Size): Geometry {
     journeyLines: tallJourney ? 13 : rows < 20 ? 2 : rows < 36 ? 3 : 4,
     tallJourney,
   };
+}
+
+/** Lines between the domains' line and the journey. */
+export function roomOf({ cpus, devices }: Snapshot, size: Size, prompting: boolean): number {
+  const geometry = geometryOf(size);
+  const above = 1 + cpuGrid(cpus.length, size.columns, geometry.cpuLines).lines + 1;
+  const below = geometry.journeyLines + (prompting ? 1 : 0) + footerHeight(devices, size.columns);
+  return size.rows - above - below;
 }

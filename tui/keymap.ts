@@ -13,6 +13,9 @@ export type Action =
   | 'faster'
   | 'nextDomain'
   | 'previousDomain'
+  | 'nextView'
+  | 'previousView'
+  | 'view'
   | 'up'
   | 'down'
   | 'pageUp'
@@ -81,7 +84,7 @@ export const KEYMAP: readonly Binding[] = [
     group: 'Time',
     action: 'step',
     about: 'one event, then pause',
-    footer: { key: '.', word: 'step', keep: 6 },
+    footer: { key: '.', word: 'step', keep: 7 },
   },
   {
     keys: ['n'],
@@ -109,8 +112,24 @@ export const KEYMAP: readonly Binding[] = [
     footer: { key: 'left right', word: 'domain', keep: 2 },
   },
   { keys: ['left'], label: 'left', group: 'Look', action: 'previousDomain', about: 'previous domain' },
-  { keys: ['up', 'k'], label: 'up k', group: 'Look', action: 'up', about: 'one row up' },
-  { keys: ['down', 'j'], label: 'down j', group: 'Look', action: 'down', about: 'one row down' },
+  {
+    keys: ['tab'],
+    label: 'Tab',
+    group: 'Look',
+    action: 'nextView',
+    about: 'next view',
+    footer: { key: 'Tab', word: 'view', keep: 6 },
+  },
+  { keys: ['shift-tab'], label: 'S-Tab', group: 'Look', action: 'previousView', about: 'view before' },
+  {
+    keys: ['f2', 'f3', 'f4'],
+    label: 'F2 to F4',
+    group: 'Look',
+    action: 'view',
+    about: 'interrupts, pending, exits',
+  },
+  { keys: ['up', 'k'], label: 'up k', group: 'Look', action: 'up', about: 'one row, or vCPU, up' },
+  { keys: ['down', 'j'], label: 'down j', group: 'Look', action: 'down', about: 'one row, or vCPU, down' },
   { keys: ['pageup'], label: 'PgUp', group: 'Look', action: 'pageUp', about: 'one page up' },
   { keys: ['pagedown'], label: 'PgDn', group: 'Look', action: 'pageDown', about: 'one page down' },
   { keys: ['home', 'g'], label: 'Home g', group: 'Look', action: 'first', about: 'first row' },
@@ -120,7 +139,7 @@ export const KEYMAP: readonly Binding[] = [
     label: 's',
     group: 'Table',
     action: 'sort',
-    about: 'sort: next of five orders',
+    about: 'sort: next order',
     footer: { key: 's', word: 'sort', keep: 2 },
   },
   { keys: ['<'], label: '<', group: 'Table', action: 'sortLeft', about: 'sort by the column before' },

@@ -25,6 +25,9 @@ const SEQUENCES: Readonly<Record<string, string>> = {
   H: 'home',
   F: 'end',
   P: 'f1',
+  Q: 'f2',
+  R: 'f3',
+  S: 'f4',
   Z: 'shift-tab',
   '1~': 'home',
   '7~': 'home',
@@ -34,7 +37,13 @@ const SEQUENCES: Readonly<Record<string, string>> = {
   '5~': 'pageup',
   '6~': 'pagedown',
   '11~': 'f1',
+  '12~': 'f2',
+  '13~': 'f3',
+  '14~': 'f4',
   '[A': 'f1',
+  '[B': 'f2',
+  '[C': 'f3',
+  '[D': 'f4',
 };
 
 /** A whole sequence: linux console function key, SS3, or CSI with parameters and a final byte. */

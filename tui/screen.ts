@@ -1,12 +1,25 @@
 /** The whole screen as lines of text: exactly as many as the terminal has, whatever is shown. */
+import { domainLine } from './components/domain-line.ts';
 import { footerLines } from './components/footer.ts';
 import { headerLines, titleLine } from './components/header.ts';
+import { journeyLines } from './components/journey.ts';
+import { promptLine } from './components/prompt.ts';
 import { truncate } from './format.ts';
 import { geometryOf } from './geometry.ts';
 import { helpHeight } from './help-text.ts';
 import { type Session, type Size, SMALLEST } from './session.ts';
+import { exitsLines } from './views/exits.ts';
 import { helpView } from './views/help.ts';
-import { interruptsLines } from './views/interrupts.ts';
+import { countersLines } from './views/interrupts.ts';
+import { pendingLines } from './views/pending.ts';
+import { type ViewName, viewsOf } from './views.ts';
+
+/** What stands between the domains' line and the journey. */
+const BODIES: Readonly<Record<ViewName, (session: Session) => string[]>> = {
+  interrupts: countersLines,
+  pending: pendingLines,
+  exits: exitsLines,
+};
 
 export function screenLines(session: Session): string[] {
   const { frame, ui, size, paint, glyphs } = session;
@@ -16,8 +29,23 @@ export function screenLines(session: Session): string[] {
   const middle =
     ui.overlay === 'help'
       ? [titleLine(shared), ...helpView({ ...shared, height: helpHeight(devices, size), top: ui.helpTop })]
-      : [...headerLines({ ...shared, cpuLines: geometryOf(size).cpuLines }), ...interruptsLines(session)];
-  return [...middle, ...footerLines({ ...shared, devices })];
+      : viewLines(session);
+  const choice = frame.snapshot.domains.some((domain) => viewsOf(domain).length > 1);
+  return [...middle, ...footerLines({ ...shared, devices, without: choice ? [] : ['nextView'] })];
+}
+
+/** From the top to the footer: the view with what is always around it. */
+function viewLines(session: Session): string[] {
+  const { frame, ui, size, paint, glyphs, table } = session;
+  const shared = { frame, width: size.columns, paint, glyphs };
+  const { cpuLines, journeyLines: height, tallJourney: tall } = geometryOf(size);
+  return [
+    ...headerLines({ ...shared, cpuLines }),
+    domainLine(session),
+    ...BODIES[session.view.name](session),
+    ...journeyLines({ ...shared, height, tall }),
+    ...(ui.prompt ? [promptLine({ ...shared, prompt: ui.prompt, error: table?.error })] : []),
+  ];
 }
 
 export function tooSmallLine({ columns, rows }: Size): string {

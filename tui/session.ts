@@ -7,11 +7,11 @@ import { ACTIONS } from './actions.ts';
 import type { Driver } from './driver.ts';
 import type { Frame } from './frame.ts';
 import type { Glyphs } from './glyphs.ts';
-import { type InterruptsModel, interruptsModel } from './interrupts-model.ts';
 import { bindingOf } from './keymap.ts';
 import { isText } from './keys.ts';
-import type { Sort } from './table-model.ts';
+import { type TableModel, type TableState, tableModel } from './table-model.ts';
 import { type Depth, type Paint, painter, THEMES } from './theme.ts';
+import { FIRST_TABLES, TABLES, type TableName, VIEWS, type View, type ViewName } from './views.ts';
 
 export interface Size {
   readonly columns: number;
@@ -29,10 +29,11 @@ export interface Prompt {
 
 export interface Ui {
   readonly domain: string;
-  /** key of the selected row; null: the first */
-  readonly selected: string | null;
-  readonly sort: Sort;
-  readonly filter: string;
+  /** the view asked for; where the domain lacks it, the first is shown */
+  readonly view: ViewName;
+  readonly tables: Readonly<Record<TableName, TableState>>;
+  /** index of the virtual CPU that the pending view shows in full */
+  readonly vcpu: number;
   readonly totals: boolean;
   readonly hideIdle: boolean;
   readonly theme: string;
@@ -68,8 +69,8 @@ export class Session {
   readonly glyphs: Glyphs;
   private state: SessionState;
   private paintOf: { theme: string; paint: Paint } | undefined;
-  private model: { state: SessionState; value: InterruptsModel } | undefined;
-  private scroll = { top: 0, selected: 0 };
+  private model: { state: SessionState; value: TableModel } | undefined;
+  private readonly scrolls = { interrupts: { top: 0, selected: 0 }, exits: { top: 0, selected: 0 } };
   private readonly listeners = new Set<() => void>();
   private readonly unsubscribe: () => void;
   private held = false;
@@ -84,9 +85,9 @@ export class Session {
       size: options.size,
       ui: {
         domain: options.domain,
-        selected: null,
-        sort: { column: 'irq', reverse: false },
-        filter: '',
+        view: VIEWS[0]!.name,
+        tables: FIRST_TABLES,
+        vcpu: 0,
         totals: false,
         hideIdle: options.hideIdle ?? false,
         theme: options.theme,
@@ -144,30 +145,67 @@ export class Session {
     return domains.find((d) => d.name === this.ui.domain) ?? domains[0]!;
   }
 
-  /** What the table shows, worked out once per state. */
-  get table(): InterruptsModel {
+  get view(): View {
+    const wanted = VIEWS.find((v) => v.name === this.ui.view)!;
+    return wanted.has(this.domain) ? wanted : VIEWS[0]!;
+  }
+
+  /** Which table is shown; undefined in a view that is none. */
+  get tableName(): TableName | undefined {
+    const { name } = this.view;
+    return name === 'pending' ? undefined : name;
+  }
+
+  /** What the table shows, worked out once per state; undefined where there is none. */
+  get table(): TableModel | undefined {
+    const name = this.tableName;
+    if (name === undefined) return undefined;
     if (this.model?.state !== this.state) {
-      const value = interruptsModel(this.state, this.domain, this.scroll, this.glyphs.ascii);
+      const table = this.ui.tables[name];
+      const scroll = this.scrolls[name];
+      const value = tableModel(TABLES[name], table, this.state, this.domain, scroll, this.glyphs);
       this.model = { state: this.state, value };
-      this.scroll = { top: value.top, selected: value.selected };
+      this.scrolls[name] = { top: value.top, selected: value.selected };
     }
     return this.model.value;
+  }
+
+  /** What the user did to the table shown. */
+  get tableState(): TableState | undefined {
+    const name = this.tableName;
+    return name && this.ui.tables[name];
   }
 
   update(ui: Partial<Ui>): void {
     this.set({ ui: { ...this.state.ui, ...ui } });
   }
 
+  /** Changes how the table shown stands; nothing where there is none. */
+  updateTable(table: Partial<TableState>): void {
+    const name = this.tableName;
+    if (name === undefined) return;
+    const { tables } = this.ui;
+    this.update({ tables: { ...tables, [name]: { ...tables[name], ...table } } });
+  }
+
   resize(size: Size): void {
     this.set({ size });
   }
 
-  /** Selects the row so many rows away. */
+  /** Selects the row, or the virtual CPU, so many away. */
   move(by: number): void {
-    const { rows, selected } = this.table;
-    if (rows.length === 0) return;
-    const index = Math.max(0, Math.min(rows.length - 1, selected + by));
-    this.update({ selected: rows[index]!.key });
+    const { table } = this;
+    if (table) {
+      const index = within(table.selected + by, table.rows.length);
+      if (table.rows.length > 0) this.updateTable({ selected: table.rows[index]!.key });
+    } else {
+      this.update({ vcpu: within(this.vcpu + by, this.domain.x86!.lapics.length) });
+    }
+  }
+
+  /** The virtual CPU that the pending view shows in full, by its index. */
+  get vcpu(): number {
+    return within(this.ui.vcpu, this.domain.x86?.lapics.length ?? 1);
   }
 
   /** A key was pressed. */
@@ -194,7 +232,8 @@ export class Session {
       this.update({ prompt: null });
       if (prompt.kind === 'delay') this.setDelay(prompt.text);
     } else if (key === 'esc') {
-      this.update(prompt.kind === 'filter' ? { prompt: null, filter: '' } : { prompt: null });
+      this.update({ prompt: null });
+      if (prompt.kind === 'filter') this.updateTable({ filter: '' });
     } else if (key === 'backspace') {
       this.edit(prompt, [...prompt.text].slice(0, -1).join(''));
     } else if (key === 'ctrl-u') {
@@ -206,7 +245,8 @@ export class Session {
 
   private edit(prompt: Prompt, text: string): void {
     const next = { ...prompt, text: text.slice(0, 200) };
-    this.update(prompt.kind === 'filter' ? { prompt: next, filter: next.text } : { prompt: next });
+    this.update({ prompt: next });
+    if (prompt.kind === 'filter') this.updateTable({ filter: next.text });
   }
 
   private setDelay(text: string): void {
@@ -224,4 +264,8 @@ export class Session {
   private emit(): void {
     for (const listener of [...this.listeners]) listener();
   }
+}
+
+function within(index: number, length: number): number {
+  return Math.max(0, Math.min(length - 1, index));
 }

@@ -1,156 +1,193 @@
-/** The rows of a domain's interrupts as the table shows them: joined with their state, filtered, sorted. */
-import type { DomainSnapshot, IrqState } from '../engine/index.ts';
-import { sanitize } from './format.ts';
-import { rowKey } from './frame.ts';
+/** A table of counters as a view shows it: which rows, filtered and sorted, from which on, in which columns. */
+import type { DomainSnapshot } from '../engine/index.ts';
+import type { Frame } from './frame.ts';
+import { roomOf } from './geometry.ts';
+import type { Glyphs } from './glyphs.ts';
 import type { History } from './history.ts';
+import type { LineBuilder } from './line.ts';
+import type { SessionState } from './session.ts';
 
-export interface TableRow {
+/** What all rows of counters have. */
+export interface Row {
   /** under which the history knows it */
   readonly key: string;
-  /** `24`, `RES` */
   readonly label: string;
-  /** null for a row of the architecture's own counters */
-  readonly irq: number | null;
   /** one per vCPU, or a single one for the whole machine */
   readonly counts: readonly number[];
   readonly total: number;
-  readonly chip: string;
-  /** name of the flow handler with its dash: `-virq` */
-  readonly flow: string;
-  readonly name: string;
-  /** undefined for the architecture's own */
-  readonly state: IrqState | undefined;
+  /** something is going on in it, whatever its counters say */
+  readonly flagged: boolean;
 }
 
 /** `cpu3` and the like sort by one CPU's counts. */
-export type SortColumn = 'irq' | 'total' | 'rate' | 'chip' | 'name' | `cpu${number}`;
+export type SortColumn =
+  | 'irq'
+  | 'chip'
+  | 'name'
+  | 'reason'
+  | 'total'
+  | 'rate'
+  | 'share'
+  | 'time'
+  | 'mean'
+  | 'p99'
+  | `cpu${number}`;
 
 export interface Sort {
   readonly column: SortColumn;
   readonly reverse: boolean;
 }
 
-/** What `s` steps through. */
-export const SORTS: readonly SortColumn[] = ['irq', 'total', 'rate', 'chip', 'name'];
+const SMALLEST_FIRST: ReadonlySet<SortColumn> = new Set(['irq', 'chip', 'name', 'reason']);
 
-/** Largest first, unless reversed. */
-export function isDescending(sort: Sort): boolean {
-  const natural = sort.column === 'total' || sort.column === 'rate' || sort.column.startsWith('cpu');
-  return natural !== sort.reverse;
+/** Amounts stand largest first, names and numbers smallest first; unless reversed. */
+export function isDescending({ column, reverse }: Sort): boolean {
+  return SMALLEST_FIRST.has(column) === reverse;
 }
 
-/** The rows in the kernel's order. */
-export function rowsOf(domain: DomainSnapshot, ascii: boolean): TableRow[] {
-  const { interrupts, irqStates, name: owner } = domain;
-  const numbered = interrupts.rows.map((row, i): TableRow => {
-    const hwirq = row.hwirq === null ? '' : ` ${row.hwirq}`;
-    const trigger = row.trigger === null ? '' : ` ${row.trigger}`;
-    return {
-      key: rowKey(owner, row.irq),
-      label: String(row.irq),
-      irq: row.irq,
-      counts: row.counts,
-      total: sum(row.counts),
-      chip: sanitize(`${row.chip}${hwirq}${trigger}`, ascii),
-      flow: row.name === null ? '' : sanitize(`-${row.name}`, ascii),
-      name: sanitize(row.actions.join(', '), ascii),
-      state: irqStates[i],
-    };
-  });
-  const arch = interrupts.arch.map((row): TableRow => {
-    const name = sanitize(row.text, ascii);
-    return {
-      key: rowKey(owner, row.label),
-      label: sanitize(row.label, ascii),
-      irq: null,
-      counts: row.counts,
-      total: sum(row.counts),
-      chip: '',
-      flow: '',
-      name,
-      state: undefined,
-    };
-  });
-  return [...numbered, ...arch];
+/** How a row counted since the sample before. */
+export interface Change {
+  /** counts then; undefined where the row is new */
+  readonly before: readonly number[] | undefined;
+  readonly changed: boolean;
 }
 
-function sum(counts: readonly number[]): number {
-  let total = 0;
-  for (const n of counts) total += n;
-  return total;
+export interface TableColumn<R extends Row = Row> {
+  readonly title: string;
+  /** what a sort by it is called; undefined where it cannot be sorted by */
+  readonly sort?: SortColumn | undefined;
+  /** blanks before it */
+  readonly gap: number;
+  readonly width: number;
+  /** its title stands at the right end */
+  readonly right?: boolean;
+  /** Adds the gap and the cell. */
+  cell(line: LineBuilder, row: R, change: Change): void;
 }
 
-const COUNTS = new WeakMap<DomainSnapshot, Map<string, readonly number[]>>();
+/** What the user did to a table. */
+export interface TableState {
+  /** key of the selected row; null: the first */
+  readonly selected: string | null;
+  readonly sort: Sort;
+  readonly filter: string;
+}
 
-/** The counts of a domain's rows by their keys; worked out once. */
-export function countsByKey(domain: DomainSnapshot): ReadonlyMap<string, readonly number[]> {
-  let counts = COUNTS.get(domain);
-  if (!counts) {
-    const { rows, arch } = domain.interrupts;
-    counts = new Map();
-    for (const row of rows) counts.set(rowKey(domain.name, row.irq), row.counts);
-    for (const row of arch) counts.set(rowKey(domain.name, row.label), row.counts);
-    COUNTS.set(domain, counts);
-  }
-  return counts;
+/** What there is to know about the columns that fit. */
+export interface Surroundings {
+  readonly frame: Frame;
+  readonly width: number;
+  /** the user wants one count per row */
+  readonly totals: boolean;
+  readonly glyphs: Glyphs;
+}
+
+/** One kind of table: where its rows come from and how they look. */
+export interface TableKind<R extends Row = Row> {
+  /** what `s` steps through */
+  readonly sorts: readonly SortColumn[];
+  rows(domain: DomainSnapshot, ascii: boolean): R[];
+  /** The counts of its rows by their keys; asked for a domain of the sample before. */
+  counts(domain: DomainSnapshot): ReadonlyMap<string, readonly number[]>;
+  sorted(rows: readonly R[], sort: Sort, history: History): R[];
+  /** what a filter looks at */
+  textOf(row: R): string;
+  columns(rows: readonly R[], domain: DomainSnapshot, around: Surroundings): TableColumn<R>[];
+}
+
+export interface TableModel<R extends Row = Row> {
+  readonly columns: readonly TableColumn<R>[];
+  /** filtered and sorted */
+  readonly rows: readonly R[];
+  /** rows of the domain */
+  readonly all: number;
+  /** lines there are for rows */
+  readonly height: number;
+  /** first row on the screen */
+  readonly top: number;
+  readonly selected: number;
+  /** what is wrong with the filter */
+  readonly error: string | undefined;
+}
+
+/** @param scroll where the table stood before */
+export function tableModel<R extends Row>(
+  kind: TableKind<R>,
+  table: TableState,
+  { frame, ui, size }: SessionState,
+  domain: DomainSnapshot,
+  scroll: { readonly top: number; readonly selected: number },
+  glyphs: Glyphs,
+): TableModel<R> {
+  const { history } = frame;
+  const all = kind.rows(domain, glyphs.ascii);
+  const filter = makeFilter(table.filter, (row: R) => kind.textOf(row));
+  const shown = all.filter((row) => filter.matches(row) && !(ui.hideIdle && history.idle(row.key)));
+  const rows = kind.sorted(shown, table.sort, history);
+  const columns = kind.columns(all, domain, { frame, width: size.columns, totals: ui.totals, glyphs });
+  // the heading takes a line
+  const height = Math.max(1, roomOf(frame.snapshot, size, ui.prompt !== null) - 1);
+
+  let selected = table.selected === null ? 0 : rows.findIndex((r) => r.key === table.selected);
+  if (selected < 0) selected = Math.max(0, Math.min(scroll.selected, rows.length - 1));
+  let top = Math.min(scroll.top, Math.max(0, rows.length - height));
+  if (selected < top) top = selected;
+  else if (selected >= top + height) top = selected - height + 1;
+  return { columns, rows, all: all.length, height, top, selected, error: filter.error };
+}
+
+/** The columns one can sort by, from left to right. */
+export function sortable({ columns }: TableModel): SortColumn[] {
+  return columns.flatMap(({ sort }) => (sort === undefined ? [] : [sort]));
 }
 
 /** What a filter looks for. An expression that does not compile is taken as plain text, and says so. */
-export interface Filter {
-  readonly text: string;
-  readonly matches: (row: TableRow) => boolean;
+export interface Filter<R> {
+  readonly matches: (row: R) => boolean;
   /** why it is no regular expression */
   readonly error: string | undefined;
 }
 
-export function makeFilter(text: string): Filter {
-  if (text === '') return { text, matches: () => true, error: undefined };
+export function makeFilter<R>(text: string, textOf: (row: R) => string): Filter<R> {
+  if (text === '') return { matches: () => true, error: undefined };
   try {
     const regex = new RegExp(text, 'i');
-    return { text, matches: (row) => regex.test(textOf(row)), error: undefined };
+    return { matches: (row) => regex.test(textOf(row)), error: undefined };
   } catch {
     const plain = text.toLowerCase();
     return {
-      text,
       matches: (row) => textOf(row).toLowerCase().includes(plain),
       error: 'not a regular expression, taken as text',
     };
   }
 }
 
-function textOf(row: TableRow): string {
-  return `${row.label} ${row.chip} ${row.flow} ${row.name}`;
-}
-
-/** Sorts the numbered rows; the architecture's own stay below, in the kernel's order. */
-export function sortRows(rows: readonly TableRow[], sort: Sort, history: History): TableRow[] {
-  const numbered = rows.filter((r) => r.irq !== null);
-  const arch = rows.filter((r) => r.irq === null);
+/** Ordered by one column, in its direction; what is equal by `then`. */
+export function sortedBy<R extends Row>(
+  rows: readonly R[],
+  sort: Sort,
+  by: (a: R, b: R) => number,
+  then: (a: R, b: R) => number,
+): R[] {
   const descending = isDescending(sort);
-  const by = comparison(sort.column, history);
-  numbered.sort((a, b) => (descending ? by(b, a) : by(a, b)) || a.irq! - b.irq!);
-  return [...numbered, ...arch];
+  return [...rows].sort((a, b) => (descending ? by(b, a) : by(a, b)) || then(a, b));
 }
 
-function comparison(column: SortColumn, history: History): (a: TableRow, b: TableRow) => number {
-  switch (column) {
-    case 'irq':
-      return (a, b) => a.irq! - b.irq!;
-    case 'total':
-      return (a, b) => a.total - b.total;
-    case 'rate':
-      return (a, b) => (history.rate(a.key) || 0) - (history.rate(b.key) || 0);
-    case 'chip':
-      return (a, b) => compareText(a.chip + a.flow, b.chip + b.flow);
-    case 'name':
-      return (a, b) => compareText(a.name, b.name);
-    default: {
-      const cpu = Number(column.slice(3));
-      return (a, b) => (a.counts[cpu] ?? 0) - (b.counts[cpu] ?? 0);
-    }
-  }
+/** The comparisons that every table has; undefined for a column of its own. */
+export function comparison(column: SortColumn, history: History): ((a: Row, b: Row) => number) | undefined {
+  if (column === 'total') return (a, b) => a.total - b.total;
+  if (column === 'rate') return (a, b) => (history.rate(a.key) || 0) - (history.rate(b.key) || 0);
+  if (!column.startsWith('cpu')) return undefined;
+  const cpu = Number(column.slice(3));
+  return (a, b) => (a.counts[cpu] ?? 0) - (b.counts[cpu] ?? 0);
 }
 
-function compareText(a: string, b: string): number {
+export function compareText(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
+}
+
+export function sum(counts: readonly number[]): number {
+  let total = 0;
+  for (const n of counts) total += n;
+  return total;
 }

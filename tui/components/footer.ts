@@ -2,12 +2,14 @@
 import type { DeviceSnapshot } from '../../engine/index.ts';
 import { displayWidth, sanitize } from '../format.ts';
 import type { Glyphs } from '../glyphs.ts';
-import { KEYMAP } from '../keymap.ts';
+import { type Action, KEYMAP } from '../keymap.ts';
 import { fitSegments, LineBuilder } from '../line.ts';
 import type { Paint } from '../theme.ts';
 
 export interface FooterProps {
   readonly devices: readonly DeviceSnapshot[];
+  /** keys of actions that have no effect here are not worth their place */
+  readonly without?: readonly Action[];
   readonly width: number;
   readonly paint: Paint;
   readonly glyphs: Glyphs;
@@ -25,7 +27,7 @@ export function footerHeight(devices: readonly DeviceSnapshot[], width: number):
   return fireWidth(devices) + ROOM_FOR_KEYS <= width ? 1 : 2;
 }
 
-export function footerLines({ devices, width, paint, glyphs }: FooterProps): string[] {
+export function footerLines({ devices, without = [], width, paint, glyphs }: FooterProps): string[] {
   const fire = new LineBuilder();
   for (const { key, name } of devices) {
     fire
@@ -34,16 +36,16 @@ export function footerLines({ devices, width, paint, glyphs }: FooterProps): str
       .add(` ${sanitize(name, glyphs.ascii)} `);
   }
   if (footerHeight(devices, width) === 1) {
-    addKeys(fire.add('  '), width);
+    addKeys(fire.add('  '), without, width);
     return [fire.paint(paint, width, glyphs.ellipsis)];
   }
   const keys = new LineBuilder();
-  addKeys(keys, width);
+  addKeys(keys, without, width);
   return [fire.paint(paint, width, glyphs.ellipsis), keys.paint(paint, width, glyphs.ellipsis)];
 }
 
-function addKeys(line: LineBuilder, width: number): void {
-  const items = KEYMAP.flatMap(({ footer }) => (footer ? [footer] : []));
+function addKeys(line: LineBuilder, without: readonly Action[], width: number): void {
+  const items = KEYMAP.flatMap(({ footer, action }) => (footer && !without.includes(action) ? [footer] : []));
   const segments = items.map(({ key, word, keep }) => ({ text: `${key} ${word}`, keep }));
   const kept = new Set(fitSegments(segments, width - line.width - 2, 2).map((s) => s.text));
   for (const { key, word } of items) {
