@@ -27,6 +27,11 @@ describe('the key table', () => {
       ['\x1b[H', 'home'],
       ['\x1b[F', 'end'],
       ['\x1bOP', 'f1'],
+      ['\x1bOQ', 'f2'],
+      ['\x1bOR', 'f3'],
+      ['\x1bOS', 'f4'],
+      ['\t', 'tab'],
+      ['\x1b[Z', 'shift-tab'],
       [' ', 'space'],
       ['\x1b', 'esc'],
       ['\x03', 'ctrl-c'],
@@ -84,6 +89,9 @@ describe('the decoder', () => {
     expect(decode('\x1b[H\x1bOH\x1b[1~\x1b[7~')).toEqual(['home', 'home', 'home', 'home']);
     expect(decode('\x1b[F\x1bOF\x1b[4~\x1b[8~')).toEqual(['end', 'end', 'end', 'end']);
     expect(decode('\x1bOP\x1b[11~\x1b[[A')).toEqual(['f1', 'f1', 'f1']);
+    expect(decode('\x1bOQ\x1b[12~\x1b[[B')).toEqual(['f2', 'f2', 'f2']);
+    expect(decode('\x1bOR\x1b[13~\x1b[[C')).toEqual(['f3', 'f3', 'f3']);
+    expect(decode('\x1bOS\x1b[14~\x1b[[D')).toEqual(['f4', 'f4', 'f4']);
     expect(decode('\r\n\t\x7f\b')).toEqual(['enter', 'enter', 'tab', 'backspace', 'backspace']);
   });
 

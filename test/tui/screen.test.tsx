@@ -174,7 +174,7 @@ describe('the table', () => {
 
   test('scrolls with the selected row', async () => {
     show();
-    const table = () => screen.session.table;
+    const table = () => screen.session.table!;
     screen.press('j', 'down', 'k');
     expect(table()).toMatchObject({ top: 0, selected: 1 });
     screen.press('end');
@@ -322,7 +322,7 @@ describe('what the keys say', () => {
     show();
     screen.press('/', 'q', '1', '?');
     expect(screen.left).toBe('');
-    expect(screen.session.ui.filter).toBe('q1?');
+    expect(screen.session.tableState!.filter).toBe('q1?');
     expect(screen.driver.get().snapshot.lastFired).toBeNull();
     screen.press('ctrl-c');
     expect(screen.left).toBe('quit');
