@@ -93,13 +93,18 @@ export const EXITS: TableKind<ExitTableRow> = {
     if (at.share) columns.push(number('SHARE', 'share', SHARE, (row) => percent(row.share)));
     if (at.time) columns.push(number('TIME', 'time', SHARE, (row) => percent(row.time)));
     columns.push(
-      number('AVG', 'mean', SPAN, (row) => duration(row.mean)),
-      number('P99', 'p99', SPAN, (row) => duration(row.p99)),
+      number('AVG', 'mean', SPAN, (row) => span(row.mean)),
+      number('P99', 'p99', SPAN, (row) => span(row.p99)),
     );
     if (at.spark > 0) columns.push(sparkColumn(at.spark, frame, glyphs));
     return columns;
   },
 };
+
+/** A length of time; nothing is known of what never was. */
+function span(ns: number): string {
+  return Number.isFinite(ns) ? duration(ns) : '-';
+}
 
 function number(
   title: string,

@@ -3,6 +3,8 @@
  * every row changing ten times a second. CPU time, not waiting.
  */
 
+import type { Machine } from '../../engine/machine/machine.ts';
+import { fakeKvmMachine } from '../support/fake-kvm.ts';
 import { fakeMachine } from '../support/fake-machine.ts';
 import { FakeScreen } from '../support/fake-screen.tsx';
 import { type Bench, inUnit, type Result } from './bench.ts';
@@ -15,13 +17,19 @@ const LIMIT = 10;
 export const frame: Bench = {
   name: 'frame',
   async run() {
-    return [await measure('every row changing, 10 Hz', { ascii: false })];
+    const guest = () => fakeKvmMachine({ vcpus: 8, posted: true });
+    return [
+      await measure('every row changing, 10 Hz', fakeMachine({ everyRow: 100 }), []),
+      await measure('exits of 8 vCPUs', guest(), ['right', 'f4']),
+      await measure('pending on 8 vCPUs', guest(), ['right', 'f3']),
+    ];
   },
 };
 
-async function measure(title: string, { ascii }: { ascii: boolean }): Promise<Result> {
-  const machine = fakeMachine({ everyRow: 100 });
-  const screen = new FakeScreen(machine, { columns: 120, rows: 40, delay: 0.1, ascii, blind: true });
+/** @param keys that lead to the view */
+async function measure(title: string, machine: Machine, keys: readonly string[]): Promise<Result> {
+  const screen = new FakeScreen(machine, { columns: 120, rows: 40, delay: 0.1, blind: true });
+  screen.press(...keys);
   screen.driver.run();
   try {
     const costs: number[] = [];

@@ -40,7 +40,7 @@ export function ioApicLines(x86: X86Snapshot, height: number, ascii: boolean): L
   let shown = pins;
   if (pins.length > height - 1) {
     const worthy = pins.filter((p) => p.worth > 0);
-    const room = worthy.length > height - 1 ? height - 2 : height - 1;
+    const room = worthy.length > height - 1 ? Math.max(1, height - 2) : height - 1;
     const best = [...worthy].sort((a, b) => b.worth - a.worth || a.pin - b.pin).slice(0, room);
     shown = pins.filter((p) => best.includes(p));
   }
@@ -49,7 +49,8 @@ export function ioApicLines(x86: X86Snapshot, height: number, ascii: boolean): L
     ...shown.map((p) => pinLine(p, x86, ascii)),
   ];
   const hidden = pins.filter((p) => p.worth > 0).length - shown.length;
-  if (hidden > 0) lines.push(new LineBuilder().add(`        ${hidden} more that may interrupt`, 'dim'));
+  if (hidden > 0 && lines.length < height)
+    lines.push(new LineBuilder().add(`        ${hidden} more that may interrupt`, 'dim'));
   return lines;
 }
 

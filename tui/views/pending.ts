@@ -81,25 +81,30 @@ function compact(area: Area): LineBuilder[] {
   return [
     ...head,
     ...compactMaps(chosen, extra!),
-    ...ioApicLines(x86, board!, chosen.ascii),
+    ...ioApicLines(x86, allPins(x86, height - fixed - lines! - extra!, board!), chosen.ascii),
     ...pic,
     ...otherLines(area, lines!),
   ];
+}
+
+/** Lines for the IOAPIC: all its pins where there is room for them, else its share. */
+function allPins({ ioapic }: X86Snapshot, room: number, share: number): number {
+  const pins = ioapic ? 1 + ioapic.pins.length : 0;
+  return room >= pins ? pins : share;
 }
 
 /** Whole maps with the fields beside them, the board below. */
 function whole(area: Area, maps: number, height: number): LineBuilder[] {
   const { chosen, others, x86 } = area;
   const pic = x86.pic ? [picLine(x86.pic)] : [];
-  const pins = x86.ioapic ? 1 + x86.ioapic.pins.length : 0;
-  const [lines, board] = shareOut(height - WHOLE_HEIGHT - pic.length, [
+  const room = height - WHOLE_HEIGHT - pic.length;
+  const [lines, board] = shareOut(room, [
     { wants: others.length, least: 2 },
     { wants: ioApicWants(x86), least: 3 },
   ]);
-  const spare = height - WHOLE_HEIGHT - pic.length - lines!;
   return [
     ...zip(wholeMaps(mapsOf(chosen.apic)), sideLines(chosen, WHOLE_HEIGHT), maps + GAP),
-    ...ioApicLines(x86, spare >= pins ? pins : board!, chosen.ascii),
+    ...ioApicLines(x86, allPins(x86, room - lines!, board!), chosen.ascii),
     ...pic,
     ...otherLines(area, lines!),
   ];
