@@ -198,6 +198,7 @@ class KvmPlatform implements Platform {
         ioapic: ioapicSnapshot(vm.chip.ioapic),
         pic: [picSnapshot(vm.pic.master), picSnapshot(vm.pic.slave)],
         vectors: kernel.cpus.map((c) => kernel.controllers.names(c.cpu)),
+        rises: Array.from(vm.lines.rises),
       },
     };
   }

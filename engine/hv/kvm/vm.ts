@@ -5,6 +5,7 @@ import { IoBus } from '../../hw/x86/io-bus.ts';
 import { IrqRouting, qemuRoutes } from './irq-routing.ts';
 import { IrqChip, USERSPACE_SOURCE } from './irqchip.ts';
 import type { Kvm, KvmShop } from './kvm.ts';
+import { LineCounts } from './line-counts.ts';
 import type { KvmVcpu } from './vcpu.ts';
 
 const IOAPIC = 0xfec0_0000;
@@ -13,6 +14,7 @@ export class Vm {
   readonly bus = new ApicBus({ vectorHashing: true });
   readonly chip: IrqChip;
   readonly routing: IrqRouting;
+  readonly lines: LineCounts;
   readonly vcpus: KvmVcpu[] = [];
   /** registers that KVM emulates itself, and those of QEMU's devices */
   readonly kernelBus = new IoBus();
@@ -28,6 +30,7 @@ export class Vm {
     readonly name: string,
   ) {
     this.chip = shop.parts.add(new IrqChip(name, this.bus, shop.clock));
+    this.lines = shop.parts.add(new LineCounts(name));
     this.routing = new IrqRouting(this.chip);
     this.routing.setRoutes(qemuRoutes());
     const { pic, ioapic } = this.chip;
@@ -56,6 +59,7 @@ export class Vm {
   /** A device's line changes: kvm_set_irq of user space. The raise is accounted for as `source`. */
   setLine(source: SourceId, gsi: number, high: boolean): void {
     const { kvm } = this;
+    this.lines.set(gsi, high);
     if (high) kvm.books.begin(source);
     kvm.trace.emit(
       kvm.points.setIrq,

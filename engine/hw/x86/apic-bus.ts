@@ -58,6 +58,11 @@ export class ApicBus {
     this.onChange();
   }
 
+  /** The map is of another moment: a saved state was put back. */
+  forget(): void {
+    this.stale = true;
+  }
+
   eoi(apic: LocalApic, vector: number, level: boolean): void {
     this.onEoi(apic, vector, level);
   }

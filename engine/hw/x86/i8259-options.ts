@@ -13,7 +13,9 @@ export interface PicOptions {
   readonly drivenCascade: boolean;
   /** An acknowledge cycle without a request gives IRQ7 (datasheet, KVM). Xen answers that there is none. */
   readonly spurious: boolean;
-  /** ICW1 clears the in-service register and rotation on automatic EOI: Xen. KVM keeps both. */
+  /** After ICW1 an input that has stayed high is an edge when it is driven high again: KVM. Others: it must fall first. */
+  readonly initForgetsLevels: boolean;
+  /** ICW1 clears the in-service register, poll and rotation on automatic EOI: Xen. KVM keeps them. */
   readonly initClearsIsr: boolean;
   /** INT is held low until initialisation is over: Xen. KVM does not look at INT again on ICW1. */
   readonly initLowersInt: boolean;
@@ -27,7 +29,7 @@ export interface PicOptions {
   readonly poll: 'bare' | 'acknowledge' | 'flagged';
   /** Special mask mode works: datasheet and Xen. KVM stores it only. */
   readonly specialMask: boolean;
-  /** Special fully nested mode overlooks the slave in service for requests of the slave alone: Xen. KVM for all. */
+  /** Special fully nested mode overlooks the slave in service for the slave's requests alone: datasheet, Xen. KVM for all. */
   readonly nestedForSlaveOnly: boolean;
   /** Input 2 of the master counts as level in the edge/level register, unseen by readers: Xen. */
   readonly cascadeLevel: boolean;
@@ -40,6 +42,7 @@ export const KVM_PIC: PicOptions = {
   fallingEdgeForgets: false,
   drivenCascade: true,
   spurious: true,
+  initForgetsLevels: true,
   initClearsIsr: false,
   initLowersInt: false,
   single: false,
@@ -55,6 +58,7 @@ export const XEN_PIC: PicOptions = {
   fallingEdgeForgets: true,
   drivenCascade: false,
   spurious: false,
+  initForgetsLevels: false,
   initClearsIsr: true,
   initLowersInt: true,
   single: true,
@@ -71,12 +75,13 @@ export const INTEL_PIC: PicOptions = {
   fallingEdgeForgets: true,
   drivenCascade: false,
   spurious: true,
+  initForgetsLevels: false,
   initClearsIsr: true,
   initLowersInt: true,
   single: true,
   poll: 'flagged',
   specialMask: true,
-  nestedForSlaveOnly: false,
+  nestedForSlaveOnly: true,
   cascadeLevel: false,
   autoEoiEntersService: true,
 };

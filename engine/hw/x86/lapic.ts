@@ -670,7 +670,7 @@ export class LocalApic implements Part {
     [this.icrHigh, this.base, this.baseHigh, this.arbitration, this.errors] = s.rest;
     this.timer.restore(s.timer);
     this.changed();
-    this.bus.changed();
+    this.bus.forget();
   }
 }
 
