@@ -15,7 +15,8 @@ export type QemuTopic = (typeof QEMU_TOPICS)[number];
 export function qemuTopics({ x86 }: DomainSnapshot): readonly QemuTopic[] {
   if (!x86) return [];
   const board = x86.ioapic !== null || x86.pic !== null;
-  return QEMU_TOPICS.filter((topic) => (topic === 'lapic' ? x86.lapics.length > 0 : board));
+  const has = { lapic: x86.lapics.length > 0, pic: board, irq: board && x86.rises !== undefined };
+  return QEMU_TOPICS.filter((topic) => has[topic]);
 }
 
 /** `info lapic` of every processor in turn, `info pic`, `info irq`; empty where the domain has no such chips. */
@@ -179,15 +180,14 @@ const ISA_LINES = 16;
 const IOAPIC_LINES = 24;
 
 /** A line counts at every chip that it is wired to; of the two 8259As the master counts for both. */
-function statistics({ ioapic, pic, rises }: X86Snapshot): string {
+function statistics({ ioapic, pic, rises = [] }: X86Snapshot): string {
   let text = '';
   if (ioapic) text += chipStatistics('kvm-ioapic', rises, IOAPIC_LINES);
   if (pic) text += chipStatistics('kvm-i8259', rises, ISA_LINES);
   return text;
 }
 
-function chipStatistics(type: string, rises: readonly number[] | undefined, lines: number): string {
-  if (!rises) return `IRQ statistics not available for ${type}.\n`;
+function chipStatistics(type: string, rises: readonly number[], lines: number): string {
   const counted = rises
     .slice(0, lines)
     .flatMap((n, i) => (n > 0 ? [`${String(i).padStart(2)}: ${n}\n`] : []));

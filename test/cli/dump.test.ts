@@ -69,3 +69,16 @@ test.each([
 ])('virqtop %j', async (args, line) => {
   expect(await virqtop(...args)).toEqual({ code: 2, signal: null, stdout: '', stderr: `virqtop: ${line}\n` });
 });
+
+test('the built program dumps a machine under KVM', async () => {
+  const lapic = await virqtop('kvm', '--dump', 'lapic', '--at', '0.2');
+  expect(lapic.code).toBe(0);
+  expect(lapic.stdout).toMatch(
+    /^dumping local APIC state for CPU 0 \n\nLVT0\t 0x[0-9a-f]{8} active-hi edge /,
+  );
+  expect(processors(lapic.stdout)).toBe(2);
+  const { stdout } = await virqtop('kvm', '--dump', 'pic', '--at', '0.2');
+  expect(stdout.match(/^ {2}pin /gm)).toHaveLength(24);
+  const irq = await virqtop('kvm', '--dump', 'irq', '-g', 'vm1', '--fire', 'vm1.kbd@0.1', '--at', '0.2');
+  expect(irq.stdout).toMatch(/^IRQ statistics for kvm-ioapic:\n(?: ?\d+: \d+\n)* 1: [1-9]/);
+});

@@ -208,9 +208,9 @@ describe('info irq', () => {
     );
   });
 
-  test('where nobody counts it says so', () => {
-    expect(qemuInfo(machine(chips), 'irq')).toBe(
-      'IRQ statistics not available for kvm-ioapic.\nIRQ statistics not available for kvm-i8259.\n',
+  test('lines that never rose are not named', () => {
+    expect(qemuInfo(machine({ ...chips, rises: [0, 0] }), 'irq')).toBe(
+      'IRQ statistics for kvm-ioapic:\nIRQ statistics for kvm-i8259:\n',
     );
   });
 });
@@ -218,7 +218,8 @@ describe('info irq', () => {
 test('topics are those that a domain has chips for', () => {
   expect(qemuTopics(kvmGuest())).toEqual(['lapic', 'pic', 'irq']);
   expect(qemuTopics(machine({ lapics: [lapic()] }))).toEqual(['lapic']);
-  expect(qemuTopics(machine({ pic: [pic(), pic()] }))).toEqual(['pic', 'irq']);
+  expect(qemuTopics(machine({ pic: [pic(), pic()] }))).toEqual(['pic']);
+  expect(qemuTopics(machine({ pic: [pic(), pic()], rises: [1] }))).toEqual(['pic', 'irq']);
   const { x86: _, ...bare } = kvmGuest();
   expect(qemuTopics(bare)).toEqual([]);
 });
