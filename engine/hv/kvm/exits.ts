@@ -41,12 +41,17 @@ export class ExitTable implements Part {
     this.since[vcpu] = now;
   }
 
+  /** The exit under way is over without an entry: the firmware's and the kernel's first steps. */
+  drop(vcpu: number): void {
+    this.reason[vcpu] = -1;
+  }
+
   /** VM entry. */
   end(vcpu: number, now: Ns): void {
     const reason = this.reason[vcpu]!;
     if (reason < 0) return;
     this.reason[vcpu] = -1;
-    const ns = now - this.since[vcpu]!;
+    const ns = Math.max(0, now - this.since[vcpu]!);
     this.times[vcpu * EXIT_REASONS + reason]! += ns;
     const at = this.machine[vcpu]! * EXIT_REASONS + reason;
     let span = this.spans[at];

@@ -91,6 +91,7 @@ export class KvmHost {
       },
     });
     for (const vm of this.vms) vm.boot();
+    for (const v of this.kvm.vcpus) this.kvm.exits.drop(v.index);
     this.makeThreads();
   }
 
