@@ -19,6 +19,7 @@ import { Board } from './board.ts';
 import { type Fired, HostDevices } from './host-devices.ts';
 import { VmParts } from './vm.ts';
 
+const RESCHEDULE_VECTOR = 0xfd;
 /** Packets with this flow number are for QEMU itself: a job of the machine's main loop. */
 const FIXED = 0;
 
@@ -102,8 +103,15 @@ export class KvmHost {
     const { books } = this.shop;
     const notification = books.sourceOf('posted interrupts');
     kvm.host = {
-      wake: (vcpu, on) => kernel.wake(this.threads[vcpu]!, cpuOf(on)),
-      reschedule: (cpu, on) => kernel.sendIpi('resched', cpu, cpuOf(on)),
+      wake: (vcpu, on) => {
+        const thread = this.threads[vcpu]!;
+        kernel.wake(thread, cpuOf(on));
+        if (!board.wiring.here && board.processors[thread.cpu]!.idle) this.fromNowhere(thread.cpu);
+      },
+      reschedule: (cpu, on) => {
+        if (board.wiring.here) kernel.sendIpi('resched', cpu, cpuOf(on));
+        else this.fromNowhere(cpu);
+      },
       needResched: (cpu) => kernel.cpus[cpu]!.needResched(),
       sendIpi: (cpu, vector, on) => {
         const { source, journey } = books;
@@ -128,6 +136,19 @@ export class KvmHost {
       books.deliver(board.slot(cpu, POSTED_INTR_VECTOR));
     };
     kernel.posted.wakeup = (cpu) => kvm.posted.wakeupHandler(board.processors[cpu.cpu]!);
+  }
+
+  /**
+   * A reschedule interrupt that no CPU sends: work of KVM that happens at its time without a thread of its own, the
+   * PIT's ticks and level interrupts that were put off.
+   */
+  private fromNowhere(cpu: number): void {
+    const { books } = this.shop;
+    const { source, journey } = books;
+    books.begin(books.sourceOf('kvm work'));
+    this.board.bus.send(null, cpu, false, 0, RESCHEDULE_VECTOR, true, false, 0, false);
+    books.source = source;
+    books.journey = journey;
   }
 
   private bootHost(): void {
