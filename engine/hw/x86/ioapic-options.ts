@@ -17,11 +17,13 @@ export interface IoApicOptions {
   readonly tracksRtc: boolean;
   /** After that many re-injections in a row by EOI the next waits: KVM's 10000. 0: never. */
   readonly stormLimit: number;
-  /**
-   * An EOI of a level interrupt is for all entries with the vector: KVM and Xen. An edge entry among them whose
-   * wire is still high sends again under KVM. The datasheet means level entries only.
-   */
+  /** An EOI of a level interrupt makes an edge entry with the same vector send again, if its wire is high: KVM. */
   readonly eoiMeansEdges: boolean;
+  /**
+   * Writing the entry of pin 0, which the 8259s' INT is wired to, only decides who takes their interrupts: Xen. It
+   * clears no remote IRR and serves no request, as for all pins elsewhere.
+   */
+  readonly picPinApart: boolean;
 }
 
 export const KVM_IOAPIC: IoApicOptions = {
@@ -33,6 +35,7 @@ export const KVM_IOAPIC: IoApicOptions = {
   tracksRtc: true,
   stormLimit: 10_000,
   eoiMeansEdges: true,
+  picPinApart: false,
 };
 
 export const XEN_IOAPIC: IoApicOptions = {
@@ -43,7 +46,8 @@ export const XEN_IOAPIC: IoApicOptions = {
   remoteIrrFirst: true,
   tracksRtc: false,
   stormLimit: 0,
-  eoiMeansEdges: true,
+  eoiMeansEdges: false,
+  picPinApart: true,
 };
 
 /** The 82093AA, and the one in the ICH. */
@@ -56,4 +60,5 @@ export const INTEL_IOAPIC: IoApicOptions = {
   tracksRtc: false,
   stormLimit: 0,
   eoiMeansEdges: false,
+  picPinApart: false,
 };

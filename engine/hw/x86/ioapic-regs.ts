@@ -4,6 +4,8 @@ import { Field } from '../../core/bits.ts';
 /** Offsets in its page. */
 export const IOREGSEL = 0x00;
 export const IOWIN = 0x10;
+/** of version 0x20 on: a write is an EOI of that vector */
+export const IOEOI = 0x40;
 
 /** Register numbers behind the window. */
 export const IOAPICID = 0;

@@ -2,6 +2,7 @@
  * The IOAPIC (82093AA datasheet): pins with redirection entries, remote IRR for level ones, EOI broadcasts. Where
  * KVM and Xen part from the datasheet, ioapic-options.ts says how.
  */
+import { Bitmap } from '../../core/bits.ts';
 import type { Clock, Task } from '../../core/clock.ts';
 import { ms } from '../../core/clock.ts';
 import { Priority } from '../../core/event-queue.ts';
@@ -13,6 +14,7 @@ import {
   IOAPICARB,
   IOAPICID,
   IOAPICVER,
+  IOEOI,
   IOREDTBL,
   IOREGSEL,
   IOWIN,
@@ -28,6 +30,10 @@ export const IGNORED = -1;
 export const COALESCED = 0;
 
 const RTC_PIN = 8;
+/** INT of the 8259s is wired to it. */
+const PIC_PIN = 0;
+/** the first version with an EOI register */
+const EOI_VERSION = 0x20;
 /** HZ / 100 jiffies at 250 Hz: two of them */
 const STORM_DELAY = ms(8);
 
@@ -55,10 +61,10 @@ export class IoApic implements Part {
   select = 0;
   /** IOAPICID bits 27-24 */
   apicId = 0;
-  /** requests of the pins: levels as they are, edges until they are delivered */
-  irr = 0;
-  /** edges that have been delivered */
-  delivered = 0;
+  /** pins that are high */
+  readonly requests: Bitmap;
+  /** pins whose edge has been delivered */
+  readonly deliveries: Bitmap;
   readonly levels: LineStates;
   /** EOIs that the clock's last interrupt still waits for */
   rtcPending = 0;
@@ -76,12 +82,24 @@ export class IoApic implements Part {
     const { pins } = options;
     this.low = new Uint32Array(pins).fill(RTE_MASKED);
     this.high = new Uint32Array(pins);
+    this.requests = new Bitmap(pins);
+    this.deliveries = new Bitmap(pins);
     this.levels = new LineStates(pins);
     this.successive = new Uint16Array(pins);
     this.storm =
       options.stormLimit > 0 && clock
         ? clock.task(`${this.id}.eoi_inject`, Priority.hardware, () => this.injectAgain())
         : undefined;
+  }
+
+  /** Requests of pins 0 to 31: levels as they are, edges delivered or not. */
+  get irr(): number {
+    return this.requests.words[0]!;
+  }
+
+  /** Of those, the edges that have been delivered. */
+  get delivered(): number {
+    return this.deliveries.words[0]!;
   }
 
   // a pin
@@ -92,17 +110,15 @@ export class IoApic implements Part {
   }
 
   private input(pin: number, high: boolean, lineStatus: boolean): number {
-    const bit = 1 << pin;
     if (!high) {
-      this.irr &= ~bit;
+      this.requests.clear(pin);
       return 1;
     }
     if (lineStatus && pin === RTC_PIN && this.rtcPending > 0 && this.options.tracksRtc) return COALESCED;
-    const was = this.irr & bit;
-    this.irr |= bit;
+    const rises = this.requests.set(pin);
     if (!(this.low[pin]! & RTE_LEVEL)) {
-      this.delivered &= ~bit;
-      if (was) return COALESCED;
+      this.deliveries.clear(pin);
+      if (!rises) return COALESCED;
       if (!this.options.maskedEdgesLatch && this.low[pin]! & RTE_MASKED) return IGNORED;
     }
     return this.service(pin, lineStatus);
@@ -113,7 +129,7 @@ export class IoApic implements Part {
     const entry = this.low[pin]!;
     const level = (entry & RTE_LEVEL) !== 0;
     if (entry & RTE_MASKED || (level && entry & RTE_REMOTE_IRR)) return IGNORED;
-    if (!level) this.delivered |= 1 << pin;
+    if (!level) this.deliveries.set(pin);
     const rtc = pin === RTC_PIN && lineStatus && this.options.tracksRtc;
     if (level && this.options.remoteIrrFirst) this.low[pin] = entry | RTE_REMOTE_IRR;
     const reached = this.output.send(entry, this.high[pin]!, rtc);
@@ -132,15 +148,15 @@ export class IoApic implements Part {
   private eoiOne(pin: number, level: boolean): void {
     this.output.acked?.(pin);
     if (!level) return;
-    if (!(this.low[pin]! & RTE_LEVEL) && !this.options.eoiMeansEdges) return;
     this.low[pin]! &= ~RTE_REMOTE_IRR;
-    if (this.low[pin]! & RTE_MASKED || !(this.irr & (1 << pin))) {
+    if (!(this.low[pin]! & RTE_LEVEL) && !this.options.eoiMeansEdges) return;
+    if (this.low[pin]! & RTE_MASKED || !this.requests.has(pin)) {
       this.successive[pin] = 0;
       return;
     }
-    if (++this.successive[pin]! === this.options.stormLimit) {
+    if (this.storm && ++this.successive[pin]! === this.options.stormLimit) {
       this.successive[pin] = 0;
-      if (!this.storm!.queued) this.storm!.after(STORM_DELAY);
+      if (!this.storm.queued) this.storm.after(STORM_DELAY);
       return;
     }
     this.service(pin, false);
@@ -150,7 +166,7 @@ export class IoApic implements Part {
   private injectAgain(): void {
     for (let pin = 0; pin < this.low.length; pin++) {
       const entry = this.low[pin]!;
-      if (entry & RTE_LEVEL && !(entry & RTE_REMOTE_IRR) && this.irr & (1 << pin)) this.service(pin, false);
+      if (entry & RTE_LEVEL && !(entry & RTE_REMOTE_IRR) && this.requests.has(pin)) this.service(pin, false);
     }
   }
 
@@ -168,6 +184,7 @@ export class IoApic implements Part {
     const at = offset & 0xff;
     if (at === IOREGSEL) this.select = data & 0xff;
     else if (at === IOWIN) this.writeWindow(data);
+    else if (at === IOEOI && this.options.version >= EOI_VERSION) this.eoi(data & 0xff, true);
   }
 
   get registers(): Registers {
@@ -199,27 +216,29 @@ export class IoApic implements Part {
     else {
       this.low[pin] = (value & ~RTE_READ_ONLY) | (oldLow & RTE_READ_ONLY);
     }
-    // Linux and Xen rely on it: writing an entry as edge clears remote IRR
-    if (!(this.low[pin]! & RTE_LEVEL)) this.low[pin]! &= ~RTE_REMOTE_IRR;
-    this.unmasked(pin);
+    if (pin !== PIC_PIN || !this.options.picPinApart) {
+      // Linux and Xen rely on it: writing an entry as edge clears remote IRR
+      if (!(this.low[pin]! & RTE_LEVEL)) this.low[pin]! &= ~RTE_REMOTE_IRR;
+      this.unmasked(pin);
+    }
     this.output.written?.(pin, oldLow, oldHigh);
   }
 
   /** A level request that waits is served as soon as its entry lets it through. */
   private unmasked(pin: number): void {
     const entry = this.low[pin]!;
-    if (!(entry & RTE_LEVEL) || entry & (RTE_MASKED | RTE_REMOTE_IRR) || !(this.irr & (1 << pin))) return;
-    if (this.output.resample?.(pin)) this.irr &= ~(1 << pin);
+    if (!(entry & RTE_LEVEL) || entry & (RTE_MASKED | RTE_REMOTE_IRR) || !this.requests.has(pin)) return;
+    if (this.output.resample?.(pin)) this.requests.clear(pin);
     else this.service(pin, false);
   }
 
   /** Takes its own image back (KVM_GET_IRQCHIP, KVM_SET_IRQCHIP): what is requested is injected anew. */
   reload(): void {
-    const irr = this.irr & ~this.delivered;
-    this.irr = 0;
-    this.delivered = 0;
+    const again = this.requests.members().filter((pin) => !this.deliveries.has(pin));
+    this.requests.words.fill(0);
+    this.deliveries.words.fill(0);
     this.rtcPending = 0;
-    for (let pin = 0; pin < this.low.length; pin++) if (irr & (1 << pin)) this.input(pin, true, true);
+    for (const pin of again) this.input(pin, true, true);
   }
 
   inspect() {
@@ -242,7 +261,9 @@ export class IoApic implements Part {
       high: saveArray(this.high),
       levels: this.levels.save(),
       successive: saveArray(this.successive),
-      rest: [this.select, this.apicId, this.irr, this.delivered, this.rtcPending],
+      requests: saveArray(this.requests.words),
+      deliveries: saveArray(this.deliveries.words),
+      rest: [this.select, this.apicId, this.rtcPending],
     };
   }
 
@@ -252,12 +273,16 @@ export class IoApic implements Part {
       high: number[];
       levels: Plain;
       successive: number[];
-      rest: [number, number, number, number, number];
+      requests: number[];
+      deliveries: number[];
+      rest: [number, number, number];
     };
     restoreArray(this.low, s.low);
     restoreArray(this.high, s.high);
     this.levels.restore(s.levels);
     restoreArray(this.successive, s.successive);
-    [this.select, this.apicId, this.irr, this.delivered, this.rtcPending] = s.rest;
+    restoreArray(this.requests.words, s.requests);
+    restoreArray(this.deliveries.words, s.deliveries);
+    [this.select, this.apicId, this.rtcPending] = s.rest;
   }
 }
