@@ -39,7 +39,7 @@ const MAY: Record<string, readonly string[]> = {
   ],
   snapshot: ['machine', 'core', 'proc'],
   export: ['core', 'proc', 'snapshot'],
-  index: ['core', 'timing', 'abi', 'proc', 'scenario', 'machine', 'snapshot', 'export', 'hw/x86', 'hv/kvm', 'hv/xen'],
+  index: ['core', 'timing', 'abi', 'proc', 'scenario', 'machine', 'snapshot', 'export', 'hw/x86', 'hv/kvm', 'hv/xen', 'hv/xen/x86'],
   tui: ['index', 'npm'],
   cli: ['index', 'tui', 'npm'],
 };
