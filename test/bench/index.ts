@@ -10,8 +10,9 @@ import { evtchn } from './evtchn.ts';
 import { frame } from './frame.ts';
 import { hold } from './hold.ts';
 import { interrupt } from './interrupt.ts';
+import { kvm } from './kvm.ts';
 
-const BENCHES: readonly Bench[] = [hold, evtchn, chips, interrupt, frame];
+const BENCHES: readonly Bench[] = [hold, evtchn, chips, kvm, interrupt, frame];
 
 async function main(argv: readonly string[]): Promise<number> {
   const names = argv.filter((arg) => arg !== '--no-gate');
