@@ -39,6 +39,7 @@ export class I8259Pair implements Part {
     this.id = `${name}.i8259`;
     this.master = new I8259(true, options);
     this.slave = new I8259(false, options);
+    this.writeElcr(this.master, 0);
   }
 
   /** INT of the master. */
