@@ -319,7 +319,7 @@ export class Driver {
   private feed(snapshot: Snapshot): void {
     const { history } = this;
     history.count('interrupts', snapshot.totals.interrupts);
-    history.count('upcalls', snapshot.totals.upcalls);
+    history.count('upcalls', snapshot.totals.exits ?? snapshot.totals.upcalls);
     for (const cpu of snapshot.cpus) {
       history.count(`guest ${cpu.cpu}`, cpu.guestNs);
       history.count(`xen ${cpu.cpu}`, cpu.xenNs);

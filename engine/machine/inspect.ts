@@ -22,7 +22,17 @@ export interface Snapshot {
   readonly lastFired: JourneySnapshot | null;
   readonly books: readonly Account[];
   /** sums over the run */
-  readonly totals: { readonly interrupts: number; readonly upcalls: number };
+  readonly totals: RunTotals;
+}
+
+/** Sums over the run. */
+export interface RunTotals {
+  /** handlers run */
+  readonly interrupts: number;
+  /** upcalls into guests that know Xen; 0 without such */
+  readonly upcalls: number;
+  /** VM exits; absent where there are no such guests */
+  readonly exits?: number;
 }
 
 /** A physical CPU. */

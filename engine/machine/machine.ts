@@ -9,7 +9,7 @@ import { Clock, type Ns } from '../core/clock.ts';
 import { Rng } from '../core/rng.ts';
 import { Parts, type Plain } from '../core/state.ts';
 import { Trace } from '../core/trace.ts';
-import type { CpuSnapshot, DeviceSnapshot, DomainSnapshot, HopSnapshot } from './inspect.ts';
+import type { CpuSnapshot, DeviceSnapshot, DomainSnapshot, HopSnapshot, RunTotals } from './inspect.ts';
 
 /** What every part of a machine is built from. */
 export class Workshop {
@@ -44,7 +44,7 @@ export interface Platform {
   domains(): DomainSnapshot[];
   /** the records of a journey as text */
   hops(journey: number): HopSnapshot[];
-  totals(): { interrupts: number; upcalls: number };
+  totals(): RunTotals;
   /** a text dump by its key letter, in the original's format; undefined if the platform lacks it */
   dump(key: string): string | undefined;
   readonly dumps: readonly string[];

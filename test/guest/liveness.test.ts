@@ -39,7 +39,8 @@ function queues(machine: Machine): [string, number][] {
     else if (/\.blkfront\./.test(id)) lengths.push([id, s[0]!.length]);
     else if (/\.napi$/.test(id))
       lengths.push([id, Math.max(...(s.lists as unknown as number[][]).map((l) => l.length))]);
-    else if (/^dom\d+\.cpu\d+$/.test(id)) lengths.push([id, s.runq!.length + s.frames!.length]);
+    else if (/^(dom\d+|host|vm\d+)\.cpu\d+$/.test(id)) lengths.push([id, s.runq!.length + s.frames!.length]);
+    else if (/^host\.worker\./.test(id)) lengths.push([id, (s as unknown as number[][]).length]);
     else if (/\.(oxenstored|xenstored|xenconsoled)$/.test(id)) lengths.push([id, s.length]);
   }
   expect(lengths.length).toBeGreaterThan(8);

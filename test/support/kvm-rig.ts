@@ -44,7 +44,7 @@ export function watch(host: KvmHost, look: (seen: Seen) => void): void {
   const emit = trace.emit.bind(trace);
   trace.emit = (point, time, journey, cpu, ...args) => {
     emit(point, time, journey, cpu, ...args);
-    look({ name: point.name, time, cpu, args });
+    look({ name: point.name, time, cpu, args: args.map((n) => n ?? 0) });
   };
 }
 

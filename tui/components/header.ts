@@ -39,7 +39,10 @@ export function titleLine({ frame, width, paint, glyphs }: Omit<HeaderProps, 'cp
     { text: speedText(frame), role: 'time', keep: 8 },
     { ...badge(frame), keep: 11 },
     { text: `${padLeft(rate(history.rate('interrupts')), 6)} irq/s`, keep: 6 },
-    { text: `${padLeft(rate(history.rate('upcalls')), 6)} upcall/s`, keep: 3 },
+    {
+      text: `${padLeft(rate(history.rate('upcalls')), 6)} ${frame.snapshot.totals.exits === undefined ? 'upcall' : 'exit'}/s`,
+      keep: 3,
+    },
   ];
   return spread(left, right, width).paint(paint, width, glyphs.ellipsis);
 }

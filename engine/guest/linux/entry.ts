@@ -40,6 +40,8 @@ export interface Frame {
 
 export abstract class LinuxCpu implements Part {
   readonly id: string;
+  /** frames to be used again */
+  private readonly spare: Frame[] = [];
   protected frames: Frame[] = [{ kind: IDLE, arg: 0, nth: 0, left: 0 }];
   protected readonly softirqs: Softirqs;
   protected readonly ksoftirqd: Thread;
@@ -154,14 +156,14 @@ export abstract class LinuxCpu implements Part {
     this.handled = false;
     desc.chip.end(desc, this);
     this.kernel.traceHandlerEnd(this, desc);
-    this.frames.pop();
+    this.pop();
     if (this.softirqs.perIrq && this.softirqsDue()) this.doSoftirq();
     else this.nextEvent();
   }
 
   /** irq_exit: softirqs, unless they were interrupted themselves; then back to what was interrupted. */
   protected irqExit(): void {
-    this.frames.pop();
+    this.pop();
     if (!this.softirqs.perIrq && this.softirqsDue()) this.doSoftirq();
     else this.resume();
   }
@@ -173,9 +175,15 @@ export abstract class LinuxCpu implements Part {
 
   // softirqs: interrupts are let in while they run
 
+  /** Is a frame of this kind on the stack? */
+  protected has(kind: number): boolean {
+    for (let i = this.frames.length - 1; i > 0; i--) if (this.frames[i]!.kind === kind) return true;
+    return false;
+  }
+
   /** May softirqs run now, outside of interrupts? */
   protected softirqsDue(): boolean {
-    if (this.softirqs.pending === 0 || this.frames.some((f) => f.kind === SOFTIRQ)) return false;
+    if (this.softirqs.pending === 0 || this.has(SOFTIRQ)) return false;
     return !(this.softirqs.leftToKsoftirqd && this.ksoftirqd.ready);
   }
 
@@ -207,7 +215,7 @@ export abstract class LinuxCpu implements Part {
       this.startSoftirq(nr);
       return;
     }
-    this.frames.pop();
+    this.pop();
     if (softirqs.pending !== 0) kernel.wake(this.ksoftirqd, this);
     this.afterSoftirqs();
   }
@@ -281,7 +289,7 @@ export abstract class LinuxCpu implements Part {
     thread.work.preempted?.();
     if (thread.allowed) this.kernel.waiting++;
     this.runq.push(thread);
-    this.frames.pop();
+    this.pop();
     this.schedule();
   }
 
@@ -325,12 +333,25 @@ export abstract class LinuxCpu implements Part {
     }
     thread.ready = false;
     thread.waits = false;
-    this.frames.pop();
+    this.pop();
     this.schedule();
   }
 
+  protected pop(): void {
+    this.spare.push(this.frames.pop()!);
+  }
+
   protected push(kind: number, arg: number): void {
-    this.frames.push({ kind, arg, nth: 0, left: 0 });
+    const frame = this.spare.pop();
+    if (!frame) {
+      this.frames.push({ kind, arg, nth: 0, left: 0 });
+      return;
+    }
+    frame.kind = kind;
+    frame.arg = arg;
+    frame.nth = 0;
+    frame.left = 0;
+    this.frames.push(frame);
   }
 
   protected get top(): Frame {

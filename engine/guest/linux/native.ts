@@ -2,7 +2,7 @@
  * A native x86 kernel, on a real machine or on a virtual one that looks like it: it programs 8259s, IOAPIC and local
  * APICs by their addresses and takes interrupts through its gates (arch/x86/kernel/{irqinit,apic/*}.c).
  */
-import type { DestinationId, SlotId } from '../../core/books.ts';
+import type { DestinationId, SlotId, SourceId } from '../../core/books.ts';
 import type { Ns } from '../../core/clock.ts';
 import { Reg } from '../../hw/x86/apic-regs.ts';
 import { tscAt } from '../../hw/x86/apic-timer.ts';
@@ -57,6 +57,8 @@ export class NativeKernel extends LinuxKernel {
   /** handlers of the posted-interrupt vectors, where there is a hypervisor */
   readonly posted: { wakeup: (cpu: LinuxCpu) => void } = { wakeup: () => {} };
   readonly timerVector: number;
+  /** by vector: in whose name an IPI is raised */
+  private readonly ipiSources: SourceId[] = [];
 
   constructor(init: NativeInit) {
     super(init);
@@ -159,8 +161,10 @@ export class NativeKernel extends LinuxKernel {
   sendIpi(kind: string, cpu: number, from: LinuxCpu): void {
     const { books } = this;
     const { source, journey } = books;
-    books.begin(books.sourceOf(`${this.id} ${kind}`));
-    this.sendVector(SYSTEM[kind]!, cpu, from);
+    const vector = SYSTEM[kind]!;
+    this.ipiSources[vector] ??= books.sourceOf(`${this.id} ${kind}`);
+    books.begin(this.ipiSources[vector]);
+    this.sendVector(vector, cpu, from);
     books.source = source;
     books.journey = journey;
   }

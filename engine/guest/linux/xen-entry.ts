@@ -26,7 +26,7 @@ export class XenCpu extends LinuxCpu implements GuestEntry {
   upcall(remaining: Ns): void {
     if (this.xen.init.callbackVector) this.kernel.countArch('HYP', this.cpu);
     this.top.left = remaining;
-    if (this.frames.some((f) => f.kind === UPCALL)) this.nestedUpcall();
+    if (this.has(UPCALL)) this.nestedUpcall();
     else {
       this.push(UPCALL, 0);
       this.xen.events.beginUpcall(this);

@@ -87,7 +87,7 @@ export class VcpuRun {
   private pendingTimer(v: KvmVcpu): void {
     if (!v.apic.timerPending) return;
     const { books } = this.kvm;
-    books.begin(books.sourceOf(`${v.vm.name} timer`));
+    books.begin(v.vm.timerSource);
     v.apic.injectPendingTimer();
     v.journey = books.journey;
   }

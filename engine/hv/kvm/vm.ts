@@ -16,6 +16,8 @@ export class Vm {
   readonly routing: IrqRouting;
   readonly lines: LineCounts;
   readonly vcpus: KvmVcpu[] = [];
+  /** in whose name timers of its local APICs interrupt */
+  readonly timerSource: SourceId;
   /** registers that KVM emulates itself, and those of QEMU's devices */
   readonly kernelBus = new IoBus();
   readonly userBus = new IoBus();
@@ -29,6 +31,7 @@ export class Vm {
     readonly index: number,
     readonly name: string,
   ) {
+    this.timerSource = shop.books.sourceOf(`${name} timer`);
     this.chip = shop.parts.add(new IrqChip(name, this.bus, shop.clock));
     this.lines = shop.parts.add(new LineCounts(name));
     this.routing = new IrqRouting(this.chip);

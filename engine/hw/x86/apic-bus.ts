@@ -1,52 +1,39 @@
 /**
- * Who is meant by an interrupt message: physical and logical destinations, flat, cluster and x2APIC, broadcasts,
- * lowest priority and the shorthands of the ICR (SDM volume 3, "Determining IPI Destination").
+ * Who is meant by an interrupt message, and who takes it: physical and logical destinations, flat, cluster and x2APIC,
+ * broadcasts, lowest priority and the shorthands of the ICR (SDM volume 3, "Determining IPI Destination").
  *
- * KVM keeps a map from destinations to virtual CPUs (kvm_recalculate_apic_map, kvm_irq_delivery_to_apic of
- * arch/x86/kvm/{lapic,irq_comm}.c). It holds while all software-enabled APICs use one logical mode; else, and for
- * broadcasts, each virtual CPU is asked. The two ways differ in what they answer when nobody is meant: 0 and -1.
+ * Under KVM the two ways there are (kvm_irq_delivery_to_apic), by its map and by asking each virtual CPU, differ in
+ * what they answer when nobody is meant: 0 and -1. Other differences are in apic-bus-options.ts.
  */
-import { BASE_ENABLE, DFR_CLUSTER, DFR_FLAT, Mode, Reg, Shorthand } from './apic-regs.ts';
+import type { BusOptions } from './apic-bus-options.ts';
+import { ApicMap } from './apic-map.ts';
+import { DFR_CLUSTER, DFR_FLAT, Mode, Reg, Shorthand } from './apic-regs.ts';
 import type { LocalApic } from './lapic.ts';
 
-export interface BusOptions {
-  /** MSIs have 32-bit destinations (KVM_X2APIC_API_USE_32BIT_IDS) */
-  readonly wideIds?: boolean;
-  /** 0xff from a device means all x2APICs too, as long as this is not set (KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK) */
-  readonly noBroadcastQuirk?: boolean;
-  /** Lowest priority: the vector modulo the number of destinations chooses (KVM's vector_hashing), else arbitration. */
-  readonly vectorHashing?: boolean;
-}
+export type { BusOptions } from './apic-bus-options.ts';
 
 const BROADCAST = 0xff;
 const X2APIC_BROADCAST = 0xffff_ffff;
 
-const FLAT = 1;
-const CLUSTER = 2;
-const X2APIC = 4;
-/** destinations of one logical address, at most */
-const GROUP = 16;
-
 export class ApicBus {
   readonly apics: LocalApic[] = [];
-  /** by physical ID; those beyond 255 are x2APICs' */
-  private readonly physical: (LocalApic | undefined)[] = [];
-  private readonly flat: (LocalApic | undefined)[] = new Array(8).fill(undefined);
-  private readonly clusters: (LocalApic | undefined)[] = new Array(16 * 4).fill(undefined);
-  /** logical modes of the software-enabled APICs: FLAT, CLUSTER, X2APIC or'ed */
-  private modes = 0;
-  private largest = 255;
-  private stale = true;
-  /** where the destinations of the present message begin, and which of them are meant */
-  private group: (LocalApic | undefined)[] = this.physical;
-  private first = 0;
-  private mask = 0;
+  /** who lowest priority chose last, an index in `apics` (Xen's round_robin_prev_vcpu) */
+  roundRobin = 0;
   /** somebody must look at its table again: an ID, an address or a mode has changed */
   onChange: () => void = () => {};
   /** an EOI went out */
   onEoi: (apic: LocalApic, vector: number, level: boolean) => void = () => {};
+  private readonly map: ApicMap;
+  private readonly mapped: boolean;
+  private readonly logicalBroadcast: boolean;
+  /** those that lowest priority chooses among, while it does */
+  private readonly able: LocalApic[] = [];
 
-  constructor(readonly options: BusOptions = {}) {}
+  constructor(readonly options: BusOptions = {}) {
+    this.map = new ApicMap(this.apics, options.vectorHashing !== false);
+    this.mapped = options.map !== false;
+    this.logicalBroadcast = options.logicalBroadcast !== false;
+  }
 
   add(apic: LocalApic): void {
     this.apics.push(apic);
@@ -54,13 +41,13 @@ export class ApicBus {
 
   /** A register that decides on destinations was written. */
   changed(): void {
-    this.stale = true;
+    this.map.stale = true;
     this.onChange();
   }
 
   /** The map is of another moment: a saved state was put back. */
   forget(): void {
-    this.stale = true;
+    this.map.stale = true;
   }
 
   eoi(apic: LocalApic, vector: number, level: boolean): void {
@@ -85,16 +72,19 @@ export class ApicBus {
     shorthand: number,
     hint: boolean,
   ): number {
-    if (shorthand === Shorthand.SELF && source) return source.accept(mode, vector, assert, level);
     const lowest = mode === Mode.LOWEST || hint;
+    if (shorthand === Shorthand.SELF && source && !(lowest && this.options.roundRobin)) {
+      return source.accept(mode, vector, assert, level);
+    }
     if (shorthand === Shorthand.NONE && this.find(source, destination, logical, lowest, vector)) {
+      const { group, first, mask } = this.map;
       let taken = 0;
-      for (let left = this.mask, i = this.first; left !== 0; left >>>= 1, i++) {
-        if (left & 1) taken += this.group[i]?.accept(mode, vector, assert, level) ?? 0;
+      for (let left = mask, i = first; left !== 0; left >>>= 1, i++) {
+        if (left & 1) taken += group[i]?.accept(mode, vector, assert, level) ?? 0;
       }
       return taken;
     }
-    return this.sendToEach(source, destination, logical, mode, vector, assert, level, shorthand, hint);
+    return this.askEach(source, destination, logical, mode, vector, assert, level, shorthand, hint);
   }
 
   /** A single virtual CPU that the message is for; undefined: none, or several (kvm_intr_is_single_vcpu). */
@@ -106,15 +96,11 @@ export class ApicBus {
     hint: boolean,
   ): LocalApic | undefined {
     const lowest = mode === Mode.LOWEST || hint;
-    if (this.find(null, destination, logical, lowest, vector)) {
-      const { mask } = this;
-      const only = mask !== 0 && (mask & (mask - 1)) === 0;
-      const apic = only ? this.group[this.first + 31 - Math.clz32(mask)] : undefined;
-      if (apic) return apic;
-    }
+    const only = this.find(null, destination, logical, lowest, vector) ? this.map.only() : undefined;
+    if (only) return only;
     let found: LocalApic | undefined;
     for (const apic of this.apics) {
-      if (!apic.hardwareEnabled || !this.matches(apic, null, Shorthand.NONE, destination, logical)) continue;
+      if (!this.hears(apic) || !this.isMeant(apic, destination, logical)) continue;
       if (found) return undefined;
       found = apic;
     }
@@ -126,7 +112,7 @@ export class ApicBus {
     return this.matches(apic, null, Shorthand.NONE, destination, logical);
   }
 
-  /** All that a device's message is for, as bits of their numbers (kvm_bitmap_or_dest_vcpus). */
+  /** All that a device's message is for, one after the other (kvm_bitmap_or_dest_vcpus). */
   meant(
     destination: number,
     logical: boolean,
@@ -135,18 +121,19 @@ export class ApicBus {
     take: (apic: LocalApic) => void,
   ): void {
     if (this.find(null, destination, logical, mode === Mode.LOWEST, vector)) {
-      for (let left = this.mask, i = this.first; left !== 0; left >>>= 1, i++) {
-        const apic = left & 1 ? this.group[i] : undefined;
+      const { group, first, mask } = this.map;
+      for (let left = mask, i = first; left !== 0; left >>>= 1, i++) {
+        const apic = left & 1 ? group[i] : undefined;
         if (apic) take(apic);
       }
       return;
     }
     for (const apic of this.apics) {
-      if (apic.hardwareEnabled && this.isMeant(apic, destination, logical)) take(apic);
+      if (this.hears(apic) && this.isMeant(apic, destination, logical)) take(apic);
     }
   }
 
-  /** The hypercall KVM_HC_SEND_IPI: bitmaps of IDs from `min` and from `min` + `size` on; a negative errno if it fails. */
+  /** The hypercall KVM_HC_SEND_IPI: bitmaps of IDs from `min` and from `min` + `size` on. */
   sendBitmaps(
     bitmaps: readonly [low: readonly [number, number], high: readonly [number, number]],
     min: number,
@@ -158,23 +145,22 @@ export class ApicBus {
       readonly level: boolean;
     },
   ): number {
-    this.refresh();
+    if (this.map.stale) this.map.refresh();
+    const { physical, largest } = this.map;
     const { mode, vector, assert, level } = command;
     let taken = 0;
     bitmaps.forEach((words, n) => {
-      const base = min + n * size;
-      for (let i = 0; i < 64 && base + i <= this.largest; i++) {
+      const base = (min + n * size) >>> 0; // 32 bits, as KVM adds them
+      for (let i = 0; i < 64 && base + i <= largest; i++) {
         if ((words[i >> 5]! >>> (i & 31)) & 1) {
-          taken += this.physical[base + i]?.accept(mode, vector, assert, level) ?? 0;
+          taken += physical[base + i]?.accept(mode, vector, assert, level) ?? 0;
         }
       }
     });
     return taken;
   }
 
-  // by the map
-
-  /** Looks the destinations up; false: the map does not say. */
+  /** Looks the destinations up in the map; false: it does not say. */
   private find(
     source: LocalApic | null,
     destination: number,
@@ -182,104 +168,28 @@ export class ApicBus {
     lowest: boolean,
     vector: number,
   ): boolean {
-    if (this.stale) this.refresh();
-    if (this.isBroadcast(source, destination)) return false;
+    if (!this.mapped) return false;
+    const { map } = this;
+    if (map.stale) map.refresh();
+    if (this.isBroadcast(source, destination, logical)) return false;
     if (!logical) {
-      this.group = this.physical;
-      this.first = destination;
-      this.mask = destination <= this.largest ? 1 : 0;
+      map.findPhysical(destination);
       return true;
     }
-    if (!this.findLogical(destination)) return false;
-    if (lowest && this.mask !== 0) this.mask = this.choose(vector);
+    if (!map.findLogical(destination)) return false;
+    if (lowest) map.choose(vector);
     return true;
   }
 
-  private findLogical(destination: number): boolean {
-    switch (this.modes) {
-      case X2APIC: {
-        const first = (destination >>> 16) * GROUP;
-        this.group = this.physical;
-        this.first = first;
-        const room = this.largest - first + 1;
-        this.mask = room <= 0 ? 0 : destination & (0xffff >>> (GROUP - Math.min(room, GROUP)));
-        return true;
-      }
-      case FLAT:
-        this.group = this.flat;
-        this.first = 0;
-        this.mask = destination & 0xff;
-        return true;
-      case CLUSTER:
-        this.group = this.clusters;
-        this.first = ((destination >> 4) & 0xf) * 4;
-        this.mask = destination & 0xf;
-        return true;
-      default:
-        return false;
-    }
-  }
-
-  /** The one of the group that lowest priority means, as a bit; 0 if there is nobody at that place. */
-  private choose(vector: number): number {
-    const { group, first, mask } = this;
-    if (this.options.vectorHashing !== false) {
-      let place = vector % popcount(mask);
-      let left = mask;
-      while (place-- > 0) left &= left - 1;
-      const bit = left & -left;
-      return group[first + 31 - Math.clz32(bit)] ? bit : 0;
-    }
-    let best = 0;
-    let least = Infinity;
-    for (let i = 0; i < GROUP; i++) {
-      const apic = mask & (1 << i) ? group[first + i] : undefined;
-      if (!apic || apic.arbitration >= least) continue;
-      least = apic.arbitration;
-      best = 1 << i;
-    }
-    return best;
-  }
-
-  private isBroadcast(source: LocalApic | null, destination: number): boolean {
+  private isBroadcast(source: LocalApic | null, destination: number, logical: boolean): boolean {
+    if (logical && !this.logicalBroadcast) return false;
     if (this.options.noBroadcastQuirk) {
-      return destination === X2APIC_BROADCAST || (destination === BROADCAST && this.modes !== X2APIC);
+      return destination === X2APIC_BROADCAST || (destination === BROADCAST && !this.map.allX2apic);
     }
     return destination === (source?.x2apic ? X2APIC_BROADCAST : BROADCAST);
   }
 
-  private refresh(): void {
-    this.stale = false;
-    this.physical.fill(undefined);
-    this.flat.fill(undefined);
-    this.clusters.fill(undefined);
-    this.modes = 0;
-    this.largest = 255;
-    for (const apic of this.apics) {
-      if (apic.base & BASE_ENABLE && apic.apicId > this.largest) this.largest = apic.apicId;
-    }
-    for (const apic of this.apics) if (apic.base & BASE_ENABLE) this.place(apic);
-  }
-
-  private place(apic: LocalApic): void {
-    const { x2apic } = apic;
-    if (x2apic || apic.apicId > BROADCAST) this.physical[apic.apicId] = apic;
-    if (!x2apic) this.physical[apic.xapicId] ??= apic;
-    if (!apic.softwareEnabled) return;
-    const ldr = apic.reg(Reg.LDR);
-    let address = ldr;
-    if (x2apic) this.modes |= X2APIC;
-    else if (ldr !== 0) {
-      address = ldr >>> 24;
-      this.modes |= apic.reg(Reg.DFR) === DFR_FLAT ? FLAT : CLUSTER;
-    }
-    if (!this.findLogical(address) || this.mask === 0) return;
-    this.group[this.first + 31 - Math.clz32(this.mask & -this.mask)] = apic;
-  }
-
-  // by asking each
-
-  private sendToEach(
+  private askEach(
     source: LocalApic | null,
     destination: number,
     logical: boolean,
@@ -291,25 +201,51 @@ export class ApicBus {
     hint: boolean,
   ): number {
     // KVM makes a physical broadcast of lowest priority a fixed interrupt, whatever it was
-    const fixed = !logical && destination === BROADCAST && (mode === Mode.LOWEST || hint);
+    const fixed = this.mapped && !logical && destination === BROADCAST && (mode === Mode.LOWEST || hint);
     const kind = fixed ? Mode.FIXED : mode;
-    const one = kind === Mode.LOWEST || hint;
-    let taken = -1;
-    const able: LocalApic[] = [];
-    for (const apic of this.apics) {
-      if (!apic.hardwareEnabled || !this.matches(apic, source, shorthand, destination, logical)) continue;
-      if (!one) taken = Math.max(taken, 0) + apic.accept(kind, vector, assert, level);
-      else if (apic.softwareEnabled) able.push(apic);
+    if (kind === Mode.LOWEST || hint) {
+      const chosen = this.lowest(source, destination, logical, shorthand, vector);
+      return chosen ? chosen.accept(kind, vector, assert, level) : -1;
     }
-    if (able.length === 0) return taken;
-    return this.lowest(able, vector).accept(kind, vector, assert, level);
+    let taken = -1;
+    for (const apic of this.apics) {
+      if (!this.hears(apic) || !this.matches(apic, source, shorthand, destination, logical)) continue;
+      taken = Math.max(taken, 0) + apic.accept(kind, vector, assert, level);
+    }
+    return taken;
   }
 
-  private lowest(able: readonly LocalApic[], vector: number): LocalApic {
-    if (this.options.vectorHashing !== false) return able[vector % able.length]!;
+  /** Which of the processors that are meant and enabled lowest priority chooses; undefined: there is none. */
+  lowest(
+    source: LocalApic | null,
+    destination: number,
+    logical: boolean,
+    shorthand: number,
+    vector: number,
+  ): LocalApic | undefined {
+    const { able, apics } = this;
+    able.length = 0;
+    // from the one after who was chosen last; the others' order does not matter but for hashing
+    const start = this.options.roundRobin ? this.roundRobin + 1 : 0;
+    for (let i = 0; i < apics.length; i++) {
+      const apic = apics[(start + i) % apics.length]!;
+      if (apic.enabled && this.matches(apic, source, shorthand, destination, logical)) able.push(apic);
+    }
+    if (able.length === 0) return undefined;
+    if (!this.options.roundRobin && this.options.vectorHashing !== false) return able[vector % able.length];
     let best = able[0]!;
-    for (const apic of able) if (apic.arbitration < best.arbitration) best = apic;
+    for (const apic of able) if (this.load(apic) < this.load(best)) best = apic;
+    if (this.options.roundRobin) this.roundRobin = apics.indexOf(best);
     return best;
+  }
+
+  private load(apic: LocalApic): number {
+    return this.options.roundRobin ? apic.updatePpr() : apic.arbitration;
+  }
+
+  /** Is it told of messages at all? */
+  private hears(apic: LocalApic): boolean {
+    return apic.hardwareEnabled || this.options.disabledHear === true;
   }
 
   private matches(
@@ -328,14 +264,13 @@ export class ApicBus {
         return apic !== source;
     }
     const { x2apic } = apic;
-    let address = destination;
-    if (!this.options.noBroadcastQuirk && !source && destination === BROADCAST && x2apic)
-      address = X2APIC_BROADCAST;
-    if (address === (x2apic ? X2APIC_BROADCAST : BROADCAST)) return true;
-    if (!logical) {
-      if (x2apic || (apic.apicId > BROADCAST && address === apic.apicId)) return address === apic.apicId;
-      return address === apic.xapicId;
-    }
+    // a device's 0xff reaches all x2APICs under KVM, which has no interrupt remapping to send 0xffffffff
+    const widened =
+      this.mapped && !this.options.noBroadcastQuirk && !source && destination === BROADCAST && x2apic;
+    const address = widened ? X2APIC_BROADCAST : destination;
+    const everybody = address === (x2apic ? X2APIC_BROADCAST : BROADCAST);
+    if (everybody && (!logical || this.logicalBroadcast)) return true;
+    if (!logical) return address === (x2apic || address > BROADCAST ? apic.apicId : apic.xapicId);
     return this.matchesLogical(apic, address);
   }
 
@@ -343,19 +278,15 @@ export class ApicBus {
     const ldr = apic.reg(Reg.LDR);
     if (apic.x2apic) return ldr >>> 16 === address >>> 16 && (ldr & address & 0xffff) !== 0;
     const own = ldr >>> 24;
+    // KVM compares clusters with what is beyond 8 bits of the destination, too
+    const cluster = this.mapped ? address >>> 4 : (address >>> 4) & 0xf;
     switch (apic.reg(Reg.DFR)) {
       case DFR_FLAT:
         return (own & address) !== 0;
       case DFR_CLUSTER:
-        return own >>> 4 === address >>> 4 && (own & address & 0xf) !== 0;
+        return own >>> 4 === cluster && (own & address & 0xf) !== 0;
       default:
         return false;
     }
   }
-}
-
-function popcount(word: number): number {
-  let n = 0;
-  for (let left = word; left !== 0; left &= left - 1) n++;
-  return n;
 }

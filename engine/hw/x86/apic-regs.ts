@@ -83,7 +83,7 @@ export const Icr = {
   shorthand: new Field(18, 2),
 } as const;
 
-/** Bits of the ICR's low half that raise #GP as an MSR: 31-20, 17, 16 and 13. */
+/** Bits of the ICR's low half that raise #GP as an MSR: 31-20, 17, 16 and 13; KVM forgives the delivery status. */
 export const X2APIC_ICR_RESERVED = 0xfff3_2000;
 
 /** Local vector table entries. */
@@ -99,9 +99,29 @@ export const Lvt = {
 } as const;
 
 export const LVT_MASKED = 1 << 16;
+
+const LVT_COMMON = Lvt.vector.mask | Lvt.sendPending.mask | Lvt.masked.mask;
+const LVT_WITH_MODE = LVT_COMMON | Lvt.mode.mask;
+const LVT_LINT = LVT_WITH_MODE | Lvt.polarity.mask | Lvt.remoteIrr.mask | Lvt.level.mask;
+
+/** What can be written of each LVT entry, in the order of LVTS; the timer's mode comes on top. */
+export const LVT_MASKS = [
+  LVT_COMMON,
+  LVT_WITH_MODE,
+  LVT_WITH_MODE,
+  LVT_LINT,
+  LVT_LINT,
+  LVT_COMMON,
+  LVT_WITH_MODE,
+] as const;
+
 export const TimerMode = { ONE_SHOT: 0, PERIODIC: 1, TSC_DEADLINE: 2 } as const;
 
 export const SVR_ENABLE = 1 << 8;
+/** what can be written of SVR: vector, enable, focus checking */
+export const SVR_MASK = 0x3ff;
+/** TDCR */
+export const TDCR_MASK = 0xb;
 export const DFR_FLAT = 0xffff_ffff;
 export const DFR_CLUSTER = 0x0fff_ffff;
 

@@ -5,6 +5,7 @@
 import type { Ns } from '../../core/clock.ts';
 import type { Plain } from '../../core/state.ts';
 import { TimerMode } from './apic-regs.ts';
+import type { LapicOptions } from './lapic-options.ts';
 
 /** What wakes the timer: a task of the clock, or a hypervisor's own timer. */
 export interface Alarm {
@@ -19,13 +20,18 @@ export function tscAt(ns: Ns, khz: number): number {
 }
 
 const TWO32 = 2 ** 32;
+/** upper halves of deadlines that are exact as one number */
+const EXACT = 2 ** 21;
 /** cycles whose product with 10^6 is below 2^53 */
 const SMALL = 2 ** 33;
 
-/** Cycles to ns, as the product of 64 bits that C makes of it. */
-function wait(cycles: number, khz: number): Ns {
+/** Time from a count of the TSC to a deadline, with the product cut to 64 bits as C does; 0: it has passed. */
+function timeTo(low: number, high: number, tsc: number, khz: number): Ns {
+  const cycles = high * TWO32 + low - tsc;
+  if (cycles <= 0) return 0;
   if (cycles < SMALL) return Math.floor((cycles * 1_000_000) / khz);
-  return Number(BigInt.asUintN(64, BigInt(cycles) * 1_000_000n) / BigInt(khz));
+  const exact = high < EXACT ? BigInt(cycles) : (BigInt(high) << 32n) + BigInt(low) - BigInt(tsc);
+  return Number(BigInt.asUintN(64, exact * 1_000_000n) / BigInt(khz));
 }
 
 export class ApicTimer {
@@ -46,8 +52,7 @@ export class ApicTimer {
   constructor(
     private readonly now: () => Ns,
     private readonly tscKhz: number,
-    private readonly busCycle: number,
-    private readonly leastPeriod: Ns,
+    private readonly options: LapicOptions,
     private readonly expired: (alarm: boolean) => void,
   ) {}
 
@@ -59,11 +64,10 @@ export class ApicTimer {
     this.alarm.at(this.expiry);
   }
 
-  /** LVTT was written. */
+  /** LVTT was written. True: the count is void, as on the way into and out of TSC-deadline mode. */
   setMode(mode: number): boolean {
     if (mode === this.mode) return false;
-    const deadline = mode === TimerMode.TSC_DEADLINE;
-    const reset = deadline !== (this.mode === TimerMode.TSC_DEADLINE);
+    const reset = (mode === TimerMode.TSC_DEADLINE) !== (this.mode === TimerMode.TSC_DEADLINE);
     if (reset) {
       this.cancel();
       this.period = 0;
@@ -80,66 +84,75 @@ export class ApicTimer {
     this.pending = 0;
   }
 
-  /** TMICT was written, or the count goes on from `count` after a restore. */
-  start(initial: number, count = initial): void {
+  /** TMICT was written. */
+  start(initial: number): void {
     this.pending = 0;
-    if (this.mode === TimerMode.TSC_DEADLINE) {
-      this.startDeadline();
-      return;
-    }
-    // the fourth mode is reserved: nothing counts
-    if (this.mode > TimerMode.TSC_DEADLINE) return;
-    this.period = initial * this.busCycle * this.divisor;
+    if (!this.counts) return;
+    this.period = this.timeOf(initial);
     if (this.period === 0) return;
     this.limit();
-    let left = this.period;
-    if (count !== initial) {
-      left = count * this.busCycle * this.divisor;
-      if (left === 0 && this.mode === TimerMode.PERIODIC) left = this.period;
-      else if (left > this.period) left = this.period;
-    }
-    this.expiry = this.now() + left;
+    this.expiry = this.now() + this.period;
     this.startCount();
   }
 
+  /** Goes on from a count, as after a migration: one that has run out runs out again. */
+  resume(initial: number, count: number): void {
+    this.pending = 0;
+    if (this.mode === TimerMode.TSC_DEADLINE) this.startDeadline();
+    if (!this.counts) return;
+    this.period = this.timeOf(initial);
+    if (this.period === 0) return;
+    this.limit();
+    const left = this.timeOf(count);
+    const anew = left > this.period || (left === 0 && this.mode === TimerMode.PERIODIC);
+    this.expiry = this.now() + (anew ? this.period : left);
+    this.startCount();
+  }
+
+  /** One-shot or periodic; in the fourth mode, which is reserved, nothing counts. */
+  private get counts(): boolean {
+    return this.mode < TimerMode.TSC_DEADLINE;
+  }
+
+  private timeOf(count: number): Ns {
+    return count * this.options.busCycle * this.divisor;
+  }
+
   private startCount(): void {
-    if (this.mode !== TimerMode.PERIODIC && this.pending > 0) return;
-    if (this.now() > this.expiry) {
-      this.expired(false);
-      if (this.mode === TimerMode.ONE_SHOT) return;
-      this.expiry += this.period;
-    }
+    if (!this.counts || this.period === 0) return;
+    if (this.mode === TimerMode.ONE_SHOT && this.pending > 0) return;
     this.alarm.at(this.expiry);
   }
 
-  /** TDCR was written. What is left of the count is scaled; one that has run out runs out again. */
+  /** TDCR was written: what is left of the count is scaled. */
   setDivisor(divisor: number, initial: number): void {
     const old = this.divisor;
     this.divisor = divisor;
     if (divisor === old || this.period === 0) return;
-    this.alarm.cancel();
-    this.period = initial * this.busCycle * divisor;
+    const now = this.now();
+    this.period = this.timeOf(initial);
     this.limit();
-    const left = Math.max(0, this.expiry - this.now());
-    this.expiry = this.now() + Math.floor((left * divisor) / old);
-    if (this.mode === TimerMode.TSC_DEADLINE) this.startDeadline();
-    else this.startCount();
+    if (this.mode === TimerMode.ONE_SHOT && this.expiry <= now && !this.options.expiredRefires) return;
+    this.alarm.cancel();
+    const left = Math.max(0, this.expiry - now);
+    this.expiry = now + Math.floor((left * divisor) / old);
+    this.startCount();
   }
 
   /** TMCCT. */
   count(initial: number): number {
     if (this.mode === TimerMode.TSC_DEADLINE || initial === 0 || this.period === 0) return 0;
-    const left = Math.max(0, this.expiry - this.now()) % this.period;
-    return Math.floor(left / (this.busCycle * this.divisor));
+    const left = Math.max(0, this.expiry - this.now());
+    const step = this.timeOf(1);
+    return this.options.countOfRest ? Math.floor((left % this.period) / step) : Math.ceil(left / step);
   }
 
   /** IA32_TSC_DEADLINE; 0 disarms. */
   setDeadline(low: number, high: number): void {
     if (this.mode !== TimerMode.TSC_DEADLINE) return;
-    this.alarm.cancel();
+    this.cancel();
     this.deadlineLow = low;
     this.deadlineHigh = high;
-    this.pending = 0;
     this.startDeadline();
   }
 
@@ -149,11 +162,10 @@ export class ApicTimer {
   }
 
   private startDeadline(): void {
-    if ((this.deadlineLow === 0 && this.deadlineHigh === 0) || this.pending > 0) return;
+    if (this.deadlineLow === 0 && this.deadlineHigh === 0) return;
     const now = this.now();
-    const cycles = this.deadlineHigh * TWO32 + this.deadlineLow - tscAt(now, this.tscKhz);
-    const ns = cycles > 0 ? wait(cycles, this.tscKhz) : 0;
-    if (ns > 0) this.alarm.at(now + ns);
+    const left = timeTo(this.deadlineLow, this.deadlineHigh, tscAt(now, this.tscKhz), this.tscKhz);
+    if (left > 0) this.alarm.at(now + left);
     else this.expired(false);
   }
 
@@ -167,8 +179,9 @@ export class ApicTimer {
   }
 
   private limit(): void {
-    if (this.mode === TimerMode.PERIODIC && this.period > 0 && this.period < this.leastPeriod) {
-      this.period = this.leastPeriod;
+    const { leastPeriod } = this.options;
+    if (this.mode === TimerMode.PERIODIC && this.period > 0 && this.period < leastPeriod) {
+      this.period = leastPeriod;
     }
   }
 

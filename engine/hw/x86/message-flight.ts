@@ -16,6 +16,8 @@ type Flight = [when: Ns, raise: number, journey: number, source: number, ...mess
 export class PhysicalApicBus extends ApicBus implements Part {
   readonly id = 'apic_bus';
   private flights: Flight[] = [];
+  /** those that have arrived, to be used again */
+  private readonly spare: Flight[] = [];
   private readonly arrival: Task;
 
   /** @param now the time of whoever sends */
@@ -44,28 +46,32 @@ export class PhysicalApicBus extends ApicBus implements Part {
     const when = this.now() + (source ? timing.ipiFlight : timing.apicMessage);
     let at = flights.length;
     while (at > 0 && flights[at - 1]![0] > when) at--;
-    flights.splice(at, 0, [
-      when,
-      books.source,
-      books.journey,
-      source ? source.apicId : -1,
-      destination,
-      Number(logical),
-      mode,
-      vector,
-      Number(assert),
-      Number(level),
-      shorthand,
-      Number(hint),
-    ]);
+    const flight = this.spare.pop() ?? [0, 0, 0, 0];
+    flight[0] = when;
+    flight[1] = books.source;
+    flight[2] = books.journey;
+    flight[3] = source ? source.apicId : -1;
+    flight[4] = destination;
+    flight[5] = logical ? 1 : 0;
+    flight[6] = mode;
+    flight[7] = vector;
+    flight[8] = assert ? 1 : 0;
+    flight[9] = level ? 1 : 0;
+    flight[10] = shorthand;
+    flight[11] = hint ? 1 : 0;
+    flights.push(flight);
+    for (let i = flights.length - 1; i > at; i--) flights[i] = flights[i - 1]!;
+    flights[at] = flight;
     if (at === 0) this.arrival.at(when);
     return 1;
   }
 
   private arrive(): void {
     const { books } = this;
+    const flight = this.flights.shift()!;
+    this.spare.push(flight);
     const [, raise, journey, source, destination, logical, mode, vector, assert, level, shorthand, hint] =
-      this.flights.shift()! as unknown as number[];
+      flight as unknown as number[];
     if (this.flights.length > 0) this.arrival.at(this.flights[0]![0]);
     books.source = raise!;
     books.journey = journey!;

@@ -1,5 +1,5 @@
 /** The physical machine under a KVM host: processors, local APICs and the bus between them, the IOAPIC. */
-import type { SlotId } from '../../core/books.ts';
+import type { DestinationId, SlotId } from '../../core/books.ts';
 import { I8259Pair } from '../../hw/x86/i8259.ts';
 import { INTEL_PIC } from '../../hw/x86/i8259-options.ts';
 import { IoBus } from '../../hw/x86/io-bus.ts';
@@ -23,6 +23,7 @@ export class Board {
   readonly ioapic: IoApic;
   readonly pic: I8259Pair;
   private readonly slots: SlotId;
+  private readonly destinations: DestinationId[] = [];
 
   constructor(
     private readonly shop: Workshop,
@@ -74,8 +75,14 @@ export class Board {
     return this.slots + cpu * 256 + vector;
   }
 
-  destination(cpu: number, vector: number): number {
-    return this.shop.books.destinationOf(`CPU${cpu} vec ${vector.toString(16)}`);
+  destination(cpu: number, vector: number): DestinationId {
+    const at = cpu * 256 + vector;
+    let id = this.destinations[at];
+    if (id === undefined) {
+      id = this.shop.books.destinationOf(`CPU${cpu} vec ${vector.toString(16)}`);
+      this.destinations[at] = id;
+    }
+    return id;
   }
 
   /** A device's message. */
