@@ -60,6 +60,7 @@ export class KvmCpu implements NativeCpu {
     v.vmx.interruptFlag = true;
     v.left = 0;
     v.halting = true;
+    v.journey = 0;
     this.exit(Exit.HLT, Stat.halt_exits);
     v.mpState = HALTED;
   }
@@ -211,9 +212,10 @@ export class KvmCpu implements NativeCpu {
         return true;
       }
     }
+    // setting a timer is no part of what was handled before
+    if (msr === MSR_TSC_DEADLINE) v.journey = 0;
     this.exit(Exit.MSR_WRITE, -1);
     this.charge(msr === MSR_EOI ? timing.emulateEoi : timing.emulateMsr);
-    if (msr === MSR_TSC_DEADLINE) v.journey = 0;
     return v.apic.wrmsr(msr, low, high);
   }
 

@@ -59,6 +59,8 @@ export class Kvm {
   readonly vcpus: KvmVcpu[] = [];
   stats!: KvmStats;
   exits!: ExitTable;
+  /** user space carries on what this raise began: its lines and messages are of one journey; 0: it begins anew */
+  carried = 0;
   /** the kernel that KVM is part of; set before anything runs */
   host!: HostKernel;
 

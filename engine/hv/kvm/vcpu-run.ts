@@ -311,6 +311,7 @@ export class VcpuRun {
       this.goOn(v);
       return;
     }
+    if (v.mode === IN_GUEST_MODE) v.journey = 0;
     const vector = v.vmx.exitForInterrupt(on.lapic);
     this.began(v, Exit.EXTERNAL_INTERRUPT);
     this.kvm.stats.count(v.index, Stat.irq_exits);
@@ -320,6 +321,7 @@ export class VcpuRun {
 
   /** A non-maskable interrupt of the host: exception or NMI, of type NMI; its gate is called by hand. */
   hostNmi(v: KvmVcpu): void {
+    v.journey = 0;
     v.vmx.exitForNmi();
     this.began(v, Exit.EXCEPTION_NMI);
     v.on.leaveGuest(timing.hostGate);
@@ -329,6 +331,7 @@ export class VcpuRun {
   /** The VMX-preemption timer has counted down. */
   preemptionTimer(v: KvmVcpu): void {
     v.on.stopGuest(() => {
+      v.journey = 0;
       this.exit(v, Exit.PREEMPTION_TIMER);
       v.timer.ring();
       this.goOn(v);

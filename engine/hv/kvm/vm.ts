@@ -59,11 +59,21 @@ export class Vm {
     return this.chip.pic;
   }
 
+  private begin(source: SourceId): void {
+    const { books, carried } = this.kvm;
+    if (carried === 0) {
+      books.begin(source);
+      return;
+    }
+    books.source = source;
+    books.journey = carried;
+  }
+
   /** A device's line changes: kvm_set_irq of user space. The raise is accounted for as `source`. */
   setLine(source: SourceId, gsi: number, high: boolean): void {
     const { kvm } = this;
     this.lines.set(gsi, high);
-    if (high) kvm.books.begin(source);
+    if (high) this.begin(source);
     kvm.trace.emit(
       kvm.points.setIrq,
       kvm.now,
@@ -84,8 +94,8 @@ export class Vm {
   /** A device's message: KVM_SIGNAL_MSI, or an irqfd. */
   message(source: SourceId, addressLow: number, addressHigh: number, data: number): void {
     const { kvm } = this;
-    const journey = kvm.books.begin(source);
-    kvm.trace.emit(kvm.points.msi, kvm.now, journey, kvm.hereCpu, this.index, addressLow, data);
+    this.begin(source);
+    kvm.trace.emit(kvm.points.msi, kvm.now, kvm.books.journey, kvm.hereCpu, this.index, addressLow, data);
     const reached = this.routing.signalMsi(addressLow, addressHigh, data);
     if (reached > 0) return;
     kvm.books.ignore(kvm.books.destinationOf(`${this.name} msi`), reached < 0 ? 'nowhere' : 'not accepted');

@@ -20,8 +20,6 @@ import { type Fired, HostDevices } from './host-devices.ts';
 import { VmParts } from './vm.ts';
 
 const RESCHEDULE_VECTOR = 0xfd;
-/** Packets with this flow number are for QEMU itself: a job of the machine's main loop. */
-const FIXED = 0;
 
 export class KvmHost {
   readonly board: Board;
@@ -32,7 +30,7 @@ export class KvmHost {
   readonly everyCpu: readonly number[];
   private readonly threads: Thread[] = [];
   /** per machine: jobs that a packet on its way will tell QEMU of, in order */
-  private readonly console: number[][] = [];
+  private readonly console: [job: number, journey: number][][] = [];
 
   constructor(
     readonly shop: Workshop,
@@ -86,7 +84,7 @@ export class KvmHost {
       id: 'console',
       save: () => this.console,
       restore: (state) => {
-        (state as number[][]).forEach((jobs, i) => {
+        (state as unknown as [number, number][][]).forEach((jobs, i) => {
           this.console[i]!.splice(0, Infinity, ...jobs);
         });
       },
@@ -208,8 +206,8 @@ export class KvmHost {
     const vm = this.vms[number - 1];
     if (!vm) return;
     if (packet & FROM_GUEST) {
-      const job = this.console[number - 1]!.shift();
-      if (job !== undefined) vm.qemu.post(job, FIXED, 0, cpu);
+      const next = this.console[number - 1]!.shift();
+      if (next) vm.qemu.post(next[0], 0, 0, cpu, next[1]);
     } else vm.receivers[0]?.(packet, cpu);
   }
 
@@ -222,11 +220,13 @@ export class KvmHost {
   toQemu(vm: VmParts, job: number): number {
     const { nic } = this.devices;
     if (!nic) {
-      vm.qemu.post(job, FIXED, 0, this.cpuHere());
-      return this.shop.books.journey;
+      const journey = this.shop.books.begin(this.shop.books.sourceOf('user'));
+      vm.qemu.post(job, 0, 0, this.cpuHere(), journey);
+      return journey;
     }
-    this.console[vm.number - 1]!.push(job);
-    return nic.card.fire(packetOf(vm.number, 0, FROM_GUEST));
+    const journey = nic.card.fire(packetOf(vm.number, 0, FROM_GUEST));
+    this.console[vm.number - 1]!.push([job, journey]);
+    return journey;
   }
 
   // devices given to a machine

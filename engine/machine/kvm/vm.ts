@@ -101,8 +101,12 @@ export class VmParts {
     });
     this.pci = parts.add(new PciBus(name));
     this.vm.userBus.addPorts(0xcf8, 8, this.pci);
-    this.qemu = new Worker(host.kernel, `qemu-${name}`, 0, this.allowed, 1_500, 1_200);
+    this.qemu = new Worker(host.kernel, `qemu-${name}`, 0, this.allowed, 1_500, 1_200, this.carry);
   }
+
+  private readonly carry = (journey: number): void => {
+    this.host.kvm.carried = journey;
+  };
 
   get allowed(): readonly number[] {
     return this.spec.cpus ?? this.host.everyCpu;
@@ -325,6 +329,7 @@ export class VmParts {
           this.allowed,
           600,
           400,
+          this.carry,
         )
       : this.qemu;
     const process = thread.job((_, queue) => device.process(queue));

@@ -10,12 +10,13 @@ type Job = (cpu: LinuxCpu, a: number, b: number) => void;
 export class Worker implements Part {
   readonly id: string;
   private readonly jobs: Job[] = [];
-  private queue: [job: number, a: number, b: number][] = [];
+  private queue: [job: number, a: number, b: number, journey: number][] = [];
   private readonly thread: Thread;
 
   /**
    * @param wakeCost time of a step, beside
    * @param jobCost that of each job
+   * @param carry told before each job of the journey that it carries on
    */
   constructor(
     private readonly kernel: LinuxKernel,
@@ -24,6 +25,7 @@ export class Worker implements Part {
     allowed: readonly number[],
     wakeCost: Ns,
     jobCost: Ns,
+    carry: (journey: number) => void,
   ) {
     this.id = `${kernel.id}.worker.${name}`;
     const work = {
@@ -31,7 +33,11 @@ export class Worker implements Part {
       run: (on: LinuxCpu) => {
         const todo = this.queue;
         this.queue = [];
-        for (const [job, a, b] of todo) this.jobs[job]!(on, a, b);
+        for (const [job, a, b, journey] of todo) {
+          carry(journey);
+          this.jobs[job]!(on, a, b);
+        }
+        carry(0);
         return this.queue.length > 0;
       },
     };
@@ -45,9 +51,12 @@ export class Worker implements Part {
     return this.jobs.length - 1;
   }
 
-  /** Tells it, from code that runs on `from`. */
-  post(job: number, a: number, b: number, from: LinuxCpu): void {
-    this.queue.push([job, a, b]);
+  /**
+   * Tells it, from code that runs on `from`.
+   * @param journey that the job carries on; 0: none
+   */
+  post(job: number, a: number, b: number, from: LinuxCpu, journey = 0): void {
+    this.queue.push([job, a, b, journey]);
     this.kernel.wake(this.thread, from);
   }
 
@@ -56,6 +65,6 @@ export class Worker implements Part {
   }
 
   restore(state: Plain): void {
-    this.queue = (state as [number, number, number][]).map(([job, a, b]) => [job, a, b]);
+    this.queue = (state as [number, number, number, number][]).map((entry) => [...entry]);
   }
 }
