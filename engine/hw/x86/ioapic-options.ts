@@ -6,8 +6,6 @@ export interface IoApicOptions {
   readonly version: number;
   /** A window beyond the last entry reads as ones: KVM. Xen reads 0. */
   readonly beyondIsOnes: boolean;
-  /** An edge that comes while its pin is masked is remembered in the pin's latch, and coalesces later ones: KVM. */
-  readonly maskedEdgesLatch: boolean;
   /**
    * Remote IRR is set before the message goes out, taken or not: datasheet and Xen. KVM sets it when it was taken,
    * or when nobody was meant.
@@ -30,7 +28,6 @@ export const KVM_IOAPIC: IoApicOptions = {
   pins: 24,
   version: 0x11,
   beyondIsOnes: true,
-  maskedEdgesLatch: true,
   remoteIrrFirst: false,
   tracksRtc: true,
   stormLimit: 10_000,
@@ -42,7 +39,6 @@ export const XEN_IOAPIC: IoApicOptions = {
   pins: 48,
   version: 0x11,
   beyondIsOnes: false,
-  maskedEdgesLatch: false,
   remoteIrrFirst: true,
   tracksRtc: false,
   stormLimit: 0,
@@ -55,7 +51,6 @@ export const INTEL_IOAPIC: IoApicOptions = {
   pins: 24,
   version: 0x20,
   beyondIsOnes: false,
-  maskedEdgesLatch: false,
   remoteIrrFirst: true,
   tracksRtc: false,
   stormLimit: 0,

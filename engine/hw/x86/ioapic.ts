@@ -119,7 +119,6 @@ export class IoApic implements Part {
     if (!(this.low[pin]! & RTE_LEVEL)) {
       this.deliveries.clear(pin);
       if (!rises) return COALESCED;
-      if (!this.options.maskedEdgesLatch && this.low[pin]! & RTE_MASKED) return IGNORED;
     }
     return this.service(pin, lineStatus);
   }
