@@ -1,22 +1,35 @@
-/** Where emulations of the IOAPIC part from each other and from the datasheet: every difference by name, in one place. */
+/**
+ * Where emulations of the IOAPIC part from each other and from the manuals (82093AA datasheet, ICH): every difference by
+ * name, in one place.
+ */
 
 export interface IoApicOptions {
   readonly pins: number;
-  /** Version register, bits 7-0: 0x11 for the 82093AA and Xen and KVM, 0x20 for later chips. */
+  /** Version register, bits 7-0: 0x11 for the 82093AA, Xen and KVM. 0x20 for the ICH and later: with an EOI register. */
   readonly version: number;
-  /** A window beyond the last entry reads as ones: KVM. Xen reads 0. */
+  /** Bits of IOREGSEL: eight in the manuals and in KVM. Xen keeps all 32, and compares them all. */
+  readonly selectMask: number;
+  /** The window beyond the last entry reads as ones: KVM. Manuals and Xen: 0. */
   readonly beyondIsOnes: boolean;
+  /** Reserved bits of an entry keep what is written: KVM and Xen. In the manuals they read 0. */
+  readonly reservedStick: boolean;
+  /** The window takes 32-bit accesses only: manuals. KVM and Xen cut and extend any width. */
+  readonly dwordsOnly: boolean;
+  /** An edge that comes while its pin is masked is remembered in the pin's latch, and coalesces later ones: KVM. */
+  readonly maskedEdgesLatch: boolean;
   /**
-   * Remote IRR is set before the message goes out, taken or not: datasheet and Xen. KVM sets it when it was taken,
-   * or when nobody was meant.
+   * Remote IRR is set as the message goes out, taken or not: Xen, and chips whose messages nobody answers (ICH). KVM
+   * sets it afterwards, unless somebody was meant and nobody took it.
    */
   readonly remoteIrrFirst: boolean;
-  /** Pin 8 carries the real-time clock, whose interrupts count their EOIs and coalesce until all are in: KVM. */
-  readonly tracksRtc: boolean;
-  /** After that many re-injections in a row by EOI the next waits: KVM's 10000. 0: never. */
-  readonly stormLimit: number;
+  /** Who waits for an EOI is told while remote IRR is still set: KVM. Xen clears it first. Chips have nobody to tell. */
+  readonly ackedFirst: boolean;
   /** An EOI of a level interrupt makes an edge entry with the same vector send again, if its wire is high: KVM. */
   readonly eoiMeansEdges: boolean;
+  /** After that many re-injections in a row by EOI the next waits: KVM's 10000. 0: never. */
+  readonly stormLimit: number;
+  /** Pin 8 carries the real-time clock, whose interrupts count their EOIs and coalesce until all are in: KVM. */
+  readonly tracksRtc: boolean;
   /**
    * Writing the entry of pin 0, which the 8259s' INT is wired to, only decides who takes their interrupts: Xen. It
    * clears no remote IRR and serves no request, as for all pins elsewhere.
@@ -27,33 +40,49 @@ export interface IoApicOptions {
 export const KVM_IOAPIC: IoApicOptions = {
   pins: 24,
   version: 0x11,
+  selectMask: 0xff,
   beyondIsOnes: true,
+  reservedStick: true,
+  dwordsOnly: false,
+  maskedEdgesLatch: true,
   remoteIrrFirst: false,
-  tracksRtc: true,
-  stormLimit: 10_000,
+  ackedFirst: true,
   eoiMeansEdges: true,
+  stormLimit: 10_000,
+  tracksRtc: true,
   picPinApart: false,
 };
 
+/** Its wires are gsi_assert_count of xen/arch/x86/hvm/irq.c, which the caller keeps: see `hold` and `service`. */
 export const XEN_IOAPIC: IoApicOptions = {
   pins: 48,
   version: 0x11,
+  selectMask: 0xffff_ffff,
   beyondIsOnes: false,
+  reservedStick: true,
+  dwordsOnly: false,
+  maskedEdgesLatch: false,
   remoteIrrFirst: true,
-  tracksRtc: false,
-  stormLimit: 0,
+  ackedFirst: false,
   eoiMeansEdges: false,
+  stormLimit: 0,
+  tracksRtc: false,
   picPinApart: true,
 };
 
-/** The 82093AA, and the one in the ICH. */
+/** The one in the ICH; the 82093AA differs by its version and so lacks the EOI register. */
 export const INTEL_IOAPIC: IoApicOptions = {
   pins: 24,
   version: 0x20,
+  selectMask: 0xff,
   beyondIsOnes: false,
+  reservedStick: false,
+  dwordsOnly: true,
+  maskedEdgesLatch: false,
   remoteIrrFirst: true,
-  tracksRtc: false,
-  stormLimit: 0,
+  ackedFirst: false,
   eoiMeansEdges: false,
+  stormLimit: 0,
+  tracksRtc: false,
   picPinApart: false,
 };

@@ -1,4 +1,4 @@
-/** Registers of the IOAPIC (82093AA datasheet, section 3). */
+/** Registers of the IOAPIC (82093AA datasheet, section 3; ICH manual, "Advanced Interrupt Controller"). */
 import { Field } from '../../core/bits.ts';
 
 /** Offsets in its page. */
@@ -13,7 +13,10 @@ export const IOAPICVER = 1;
 export const IOAPICARB = 2;
 export const IOREDTBL = 0x10;
 
-/** A redirection entry, bits 31-0; the destination is bits 63-56. */
+/** Entries that an 8-bit IOREGSEL reaches. */
+export const MOST_ENTRIES = (0x100 - IOREDTBL) / 2;
+
+/** A redirection entry, bits 31-0. */
 export const Rte = {
   vector: new Field(0, 8),
   mode: new Field(8, 3),
@@ -25,8 +28,13 @@ export const Rte = {
   masked: new Field(16, 1),
 } as const;
 
-export const RTE_REMOTE_IRR = 1 << 14;
-export const RTE_LEVEL = 1 << 15;
-export const RTE_MASKED = 1 << 16;
+/** Bits 63-56 of an entry, in its upper half. */
+export const RTE_DESTINATION = new Field(24, 8);
+
+export const RTE_REMOTE_IRR = Rte.remoteIrr.mask;
+export const RTE_LEVEL = Rte.level.mask;
+export const RTE_MASKED = Rte.masked.mask;
 /** what software cannot write */
-export const RTE_READ_ONLY = (1 << 12) | RTE_REMOTE_IRR;
+export const RTE_READ_ONLY = Rte.deliveryStatus.mask | RTE_REMOTE_IRR;
+/** what there is of the lower half; the rest is reserved */
+export const RTE_FIELDS = Object.values(Rte).reduce((mask, field) => mask | field.mask, 0);

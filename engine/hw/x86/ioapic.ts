@@ -1,6 +1,10 @@
 /**
- * The IOAPIC (82093AA datasheet): pins with redirection entries, remote IRR for level ones, EOI broadcasts. Where
- * KVM and Xen part from the datasheet, ioapic-options.ts says how.
+ * The IOAPIC: pins with redirection entries, remote IRR for level ones, EOI broadcasts. Follows the 82093AA datasheet
+ * and the ICH's manual; where the virtual ones differ (KVM's arch/x86/kvm/ioapic.c, Xen's xen/arch/x86/hvm/vioapic.c),
+ * ioapic-options.ts says how.
+ *
+ * Not modelled: arbitration and retries on the APIC bus, so that delivery status never shows a message that waits;
+ * KVM's look at edges whose EOIs the processor keeps to itself (AVIC).
  */
 import { Bitmap } from '../../core/bits.ts';
 import type { Clock, Task } from '../../core/clock.ts';
@@ -18,6 +22,9 @@ import {
   IOREDTBL,
   IOREGSEL,
   IOWIN,
+  MOST_ENTRIES,
+  RTE_DESTINATION,
+  RTE_FIELDS,
   RTE_LEVEL,
   RTE_MASKED,
   RTE_READ_ONLY,
@@ -43,8 +50,8 @@ export interface IoApicOutput {
    * @param rtc the clock's: who takes it is to be remembered
    * @returns how many processors took it; 0: none did; -1: nobody was meant
    */
-  send(low: number, high: number, rtc: boolean): number;
-  /** the EOI of a pin has come, remote IRR is still set */
+  send(low: number, high: number, rtc: boolean, pin: number): number;
+  /** the EOI of a pin has come; its wire may be driven from here */
   acked?(pin: number): void;
   /** An entry was written; what it was before is told as `oldHigh` and `oldLow`. */
   written?(pin: number, oldLow: number, oldHigh: number): void;
@@ -68,6 +75,8 @@ export class IoApic implements Part {
   readonly levels: LineStates;
   /** EOIs that the clock's last interrupt still waits for */
   rtcPending = 0;
+  /** accesses of a width or at a place that no register answers */
+  misuses = 0;
   private readonly successive: Uint16Array;
   private readonly storm: Task | undefined;
 
@@ -80,6 +89,7 @@ export class IoApic implements Part {
     this.id = `${name}.ioapic`;
     this.options = options;
     const { pins } = options;
+    if (pins > MOST_ENTRIES) throw new Error(`${pins} pins, an IOAPIC has ${MOST_ENTRIES} at most`);
     this.low = new Uint32Array(pins).fill(RTE_MASKED);
     this.high = new Uint32Array(pins);
     this.requests = new Bitmap(pins);
@@ -109,6 +119,12 @@ export class IoApic implements Part {
     return this.input(pin, this.levels.drive(pin, source, high), lineStatus);
   }
 
+  /** The wire of a pin is high or low from now on, and nobody looks at it now: the caller counts who holds it. */
+  hold(pin: number, high: boolean): void {
+    if (high) this.requests.set(pin);
+    else this.requests.clear(pin);
+  }
+
   private input(pin: number, high: boolean, lineStatus: boolean): number {
     if (!high) {
       this.requests.clear(pin);
@@ -123,31 +139,33 @@ export class IoApic implements Part {
     return this.service(pin, lineStatus);
   }
 
-  /** Sends the message of an entry, unless it is masked or waits for an EOI. */
-  service(pin: number, lineStatus: boolean): number {
+  /** A request at a pin: sends the message of its entry, unless that is masked or waits for an EOI. */
+  service(pin: number, lineStatus = false): number {
     const entry = this.low[pin]!;
     const level = (entry & RTE_LEVEL) !== 0;
     if (entry & RTE_MASKED || (level && entry & RTE_REMOTE_IRR)) return IGNORED;
     if (!level) this.deliveries.set(pin);
     const rtc = pin === RTC_PIN && lineStatus && this.options.tracksRtc;
     if (level && this.options.remoteIrrFirst) this.low[pin] = entry | RTE_REMOTE_IRR;
-    const reached = this.output.send(entry, this.high[pin]!, rtc);
+    const reached = this.output.send(entry, this.high[pin]!, rtc, pin);
     if (rtc) this.rtcPending = Math.max(0, reached);
     if (level && reached !== 0) this.low[pin]! |= RTE_REMOTE_IRR;
     return reached;
   }
 
   /** An EOI was broadcast: pins of this vector may send again, and do if their wire is still high. */
-  eoi(vector: number, level: boolean): void {
+  eoi(vector: number, level = true): void {
     for (let pin = 0; pin < this.low.length; pin++) {
       if ((this.low[pin]! & 0xff) === vector) this.eoiOne(pin, level);
     }
   }
 
   private eoiOne(pin: number, level: boolean): void {
-    this.output.acked?.(pin);
+    const { ackedFirst } = this.options;
+    if (ackedFirst) this.output.acked?.(pin);
     if (!level) return;
     this.low[pin]! &= ~RTE_REMOTE_IRR;
+    if (!ackedFirst) this.output.acked?.(pin);
     if (!(this.low[pin]! & RTE_LEVEL) && !this.options.eoiMeansEdges) return;
     if (this.low[pin]! & RTE_MASKED || !this.requests.has(pin)) {
       this.successive[pin] = 0;
@@ -158,32 +176,40 @@ export class IoApic implements Part {
       if (!this.storm.queued) this.storm.after(STORM_DELAY);
       return;
     }
-    this.service(pin, false);
+    this.service(pin);
   }
 
   /** The rest after a storm. */
   private injectAgain(): void {
     for (let pin = 0; pin < this.low.length; pin++) {
       const entry = this.low[pin]!;
-      if (entry & RTE_LEVEL && !(entry & RTE_REMOTE_IRR) && this.requests.has(pin)) this.service(pin, false);
+      if (entry & RTE_LEVEL && !(entry & RTE_REMOTE_IRR) && this.requests.has(pin)) this.service(pin);
     }
   }
 
   // registers
 
-  /** A load at an offset of its page. */
+  /** A load at an offset of its page; what no register answers reads 0. */
   read(offset: number, width: Width): number {
     const at = offset & 0xff;
-    const value = at === IOREGSEL ? this.select : at === IOWIN ? this.readWindow() : 0;
-    return width >= 4 ? value >>> 0 : value & ((1 << (width * 8)) - 1);
+    let value = 0;
+    if (at === IOREGSEL) value = this.select;
+    else if (at === IOWIN && this.takes(width)) value = this.readWindow();
+    else this.misuses++;
+    return cut(value, width);
   }
 
   write(offset: number, value: number, width: Width): void {
-    const data = width >= 4 ? value >>> 0 : value & ((1 << (width * 8)) - 1);
+    const data = cut(value, width);
     const at = offset & 0xff;
-    if (at === IOREGSEL) this.select = data & 0xff;
-    else if (at === IOWIN) this.writeWindow(data);
-    else if (at === IOEOI && this.options.version >= EOI_VERSION) this.eoi(data & 0xff, true);
+    if (at === IOREGSEL) this.select = (data & this.options.selectMask) >>> 0;
+    else if (at === IOWIN && this.takes(width)) this.writeWindow(data);
+    else if (at === IOEOI && this.options.version >= EOI_VERSION) this.eoi(data & 0xff);
+    else this.misuses++;
+  }
+
+  private takes(width: Width): boolean {
+    return width === 4 || !this.options.dwordsOnly;
   }
 
   get registers(): Registers {
@@ -201,21 +227,37 @@ export class IoApic implements Part {
       case IOAPICVER:
         return ((this.low.length - 1) << 16) | this.options.version;
     }
-    const pin = (this.select - IOREDTBL) >> 1;
-    if (this.select < IOREDTBL || pin >= this.low.length) return this.options.beyondIsOnes ? 0xffff_ffff : 0;
+    const pin = this.selected();
+    if (pin < 0) {
+      this.misuses++;
+      return this.options.beyondIsOnes ? 0xffff_ffff : 0;
+    }
     return this.select & 1 ? this.high[pin]! : this.low[pin]!;
   }
 
+  /** The pin whose entry the window shows; -1 for none. */
+  private selected(): number {
+    const pin = (this.select - IOREDTBL) >>> 1;
+    return this.select >= IOREDTBL && pin < this.low.length ? pin : -1;
+  }
+
   private writeWindow(value: number): void {
-    if (this.select === IOAPICID) this.apicId = (value >>> 24) & 0xf;
-    const pin = (this.select - IOREDTBL) >> 1;
-    if (this.select < IOREDTBL || pin >= this.low.length) return;
-    const [oldLow, oldHigh] = [this.low[pin]!, this.high[pin]!];
-    if (this.select & 1) this.high[pin] = value;
+    const pin = this.selected();
+    if (pin >= 0) this.writeEntry(pin, value);
+    else if (this.select === IOAPICID) this.apicId = (value >>> 24) & 0xf;
+    else if (this.select !== IOAPICVER && this.select !== IOAPICARB) this.misuses++;
+  }
+
+  private writeEntry(pin: number, value: number): void {
+    const { reservedStick, picPinApart } = this.options;
+    const oldLow = this.low[pin]!;
+    const oldHigh = this.high[pin]!;
+    if (this.select & 1) this.high[pin] = reservedStick ? value : value & RTE_DESTINATION.mask;
     else {
-      this.low[pin] = (value & ~RTE_READ_ONLY) | (oldLow & RTE_READ_ONLY);
+      const written = reservedStick ? value : value & RTE_FIELDS;
+      this.low[pin] = (written & ~RTE_READ_ONLY) | (oldLow & RTE_READ_ONLY);
     }
-    if (pin !== PIC_PIN || !this.options.picPinApart) {
+    if (pin !== PIC_PIN || !picPinApart) {
       // Linux and Xen rely on it: writing an entry as edge clears remote IRR
       if (!(this.low[pin]! & RTE_LEVEL)) this.low[pin]! &= ~RTE_REMOTE_IRR;
       this.unmasked(pin);
@@ -228,7 +270,7 @@ export class IoApic implements Part {
     const entry = this.low[pin]!;
     if (!(entry & RTE_LEVEL) || entry & (RTE_MASKED | RTE_REMOTE_IRR) || !this.requests.has(pin)) return;
     if (this.output.resample?.(pin)) this.requests.clear(pin);
-    else this.service(pin, false);
+    else this.service(pin);
   }
 
   /** Takes its own image back (KVM_GET_IRQCHIP, KVM_SET_IRQCHIP): what is requested is injected anew. */
@@ -262,7 +304,10 @@ export class IoApic implements Part {
       successive: saveArray(this.successive),
       requests: saveArray(this.requests.words),
       deliveries: saveArray(this.deliveries.words),
-      rest: [this.select, this.apicId, this.rtcPending],
+      select: this.select,
+      apicId: this.apicId,
+      rtcPending: this.rtcPending,
+      misuses: this.misuses,
     };
   }
 
@@ -274,7 +319,10 @@ export class IoApic implements Part {
       successive: number[];
       requests: number[];
       deliveries: number[];
-      rest: [number, number, number];
+      select: number;
+      apicId: number;
+      rtcPending: number;
+      misuses: number;
     };
     restoreArray(this.low, s.low);
     restoreArray(this.high, s.high);
@@ -282,6 +330,13 @@ export class IoApic implements Part {
     restoreArray(this.successive, s.successive);
     restoreArray(this.requests.words, s.requests);
     restoreArray(this.deliveries.words, s.deliveries);
-    [this.select, this.apicId, this.rtcPending] = s.rest;
+    this.select = s.select;
+    this.apicId = s.apicId;
+    this.rtcPending = s.rtcPending;
+    this.misuses = s.misuses;
   }
+}
+
+function cut(value: number, width: Width): number {
+  return width >= 4 ? value >>> 0 : value & ((1 << (width * 8)) - 1);
 }
