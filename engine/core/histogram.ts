@@ -70,7 +70,11 @@ export class Histogram {
 
 function bucketOf(value: number): number {
   if (value < SUB) return value;
-  const high = value >= 2 ** 31 ? 31 + (31 - Math.clz32(value / 2 ** 31)) : 31 - Math.clz32(value);
+  if (value < 2 ** 31) {
+    const high = 31 - Math.clz32(value);
+    return (high - 3) * SUB + (value >> (high - 4)) - SUB;
+  }
+  const high = 62 - Math.clz32(value / 2 ** 31);
   const within = Math.floor(value / 2 ** (high - 4)) - SUB;
   return Math.min(BUCKETS - 1, (high - 3) * SUB + within);
 }
