@@ -20,6 +20,11 @@ export interface NativeInit extends KernelInit<NativeCpu> {
   /** what the CPUs' ticks come from */
   readonly timer: 'tsc-deadline' | 'lapic' | 'pit';
   readonly tscKhz: number;
+  /**
+   * The idle loop waits in MWAIT: a store wakes such a CPU, without an interrupt (TIF_POLLING_NRFLAG). False: it is not
+   * there now, or the processor lacks MWAIT.
+   */
+  wakeFromMwait?(cpu: number, from: LinuxCpu): boolean;
   /** ns of a cycle of the local APIC's timer, as the kernel has calibrated it */
   readonly apicCycle: number;
   slot(cpu: number, vector: number): SlotId;
@@ -159,6 +164,7 @@ export class NativeKernel extends LinuxKernel {
   // inter-processor interrupts and timers
 
   sendIpi(kind: string, cpu: number, from: LinuxCpu): void {
+    if (kind === 'resched' && this.init.wakeFromMwait?.(cpu, from)) return;
     const { books } = this;
     const { source, journey } = books;
     const vector = SYSTEM[kind]!;

@@ -77,6 +77,8 @@ export class Processor implements NativeCpu, Part {
   private stretchStart: Ns = 0;
   private readonly clock: Clock;
   private readonly stretch: Task;
+  /** a store to the line that it monitors is on its way */
+  private readonly monitor: Task;
 
   constructor(
     readonly processor: number,
@@ -84,6 +86,7 @@ export class Processor implements NativeCpu, Part {
   ) {
     this.id = `processor${processor}`;
     this.clock = wiring.clock;
+    this.monitor = this.clock.task(`cpu${processor}.mwait`, Priority.hardware, () => this.monitored());
     this.stretch = this.clock.task(`cpu${processor}.stretch`, Priority.guest, () => this.stretchOver());
   }
 
@@ -181,6 +184,22 @@ export class Processor implements NativeCpu, Part {
   interruptRequest(): void {
     if (this.wiring.here === this || (!this.guest && !this.interruptFlag)) return;
     this.interrupt();
+  }
+
+  /** Another processor, whose time is `now`, stores to the line that this one monitors while it is halted (MWAIT). */
+  monitorStore(now: Ns): void {
+    if (!this.monitor.queued) this.monitor.at(now + timing.mwaitStore);
+  }
+
+  /** MWAIT ends without an interrupt. */
+  private monitored(): void {
+    if (!this.idle) return;
+    this.wiring.here = this;
+    this.wakeUp();
+    this.halted = false;
+    this.entry.done();
+    this.leave();
+    this.wiring.here = null;
   }
 
   nmi(): void {

@@ -54,6 +54,11 @@ export class KvmHost {
       timer: modern ? 'tsc-deadline' : 'lapic',
       tscKhz: TSC_KHZ,
       apicCycle: INTEL_LAPIC.busCycle,
+      wakeFromMwait: (cpu, from) => {
+        const processor = board.processors[cpu]!;
+        if (processor.idle) processor.monitorStore(from.now);
+        return processor.idle;
+      },
       slot: (cpu, vector) => board.slot(cpu, vector),
       destination: (cpu, vector) => board.destination(cpu, vector),
     });
