@@ -14,10 +14,10 @@ import type { Clock, Ns, Task } from '../../../core/clock.ts';
 import { Priority } from '../../../core/event-queue.ts';
 import type { Part, Plain } from '../../../core/state.ts';
 import type { Trace, Tracepoint } from '../../../core/trace.ts';
-import { PlainIoApic } from '../../../hw/x86/plain-ioapic.ts';
 import { timing } from '../../../timing.ts';
 import type { Pcpu, PcpuWiring } from '../../pcpu.ts';
 import type { XenProfile } from '../softirq.ts';
+import { IoApics } from './io-apic.ts';
 import { type IrqDesc, IrqDescs, needsEoi, XEN } from './irq-desc.ts';
 import { PendingEoiStack } from './pending-eoi.ts';
 
@@ -42,7 +42,7 @@ export interface IrqHost {
 
 export class PhysicalIrqs implements Part {
   readonly id = 'xen.irqs';
-  readonly ioapic: PlainIoApic;
+  readonly ioapics: IoApics;
   readonly table: IrqDescs;
   /** per CPU */
   readonly pendingEoi: readonly PendingEoiStack[];
@@ -53,6 +53,8 @@ export class PhysicalIrqs implements Part {
   /** per CPU: what it has acknowledged and not handled yet */
   private readonly taken: SlotId[];
   private readonly reassert: SourceId;
+  /** the IOAPICs look at their wires by themselves, for an EOI or an entry unmasked */
+  private looking = false;
   private readonly tpRaise: Tracepoint;
   private readonly tpMessage: Tracepoint;
   private readonly tpDoIrq: Tracepoint;
@@ -69,8 +71,8 @@ export class PhysicalIrqs implements Part {
     capacity: number,
   ) {
     const { books, trace, clock, wiring, profile } = host;
-    this.ioapic = new PlainIoApic(gsis, (pin) => this.message(pin));
-    this.table = new IrqDescs(profile, books, this.ioapic, capacity);
+    this.ioapics = new IoApics(gsis, (gsi, destination, vector) => this.fromPin(gsi, destination, vector));
+    this.table = new IrqDescs(profile, books, this.ioapics, capacity);
     this.pendingEoi = wiring.cpus.map(() => new PendingEoiStack());
     this.eoiCalls = wiring.cpus.map(() => []);
     this.taken = wiring.cpus.map(() => books.addSlots(1));
@@ -98,13 +100,16 @@ export class PhysicalIrqs implements Part {
     const desc = this.descs[irq]!;
     desc.bound = true;
     this.table.aim(desc, cpu);
-    if (irq < this.gsis && this.ioapic.setMask(irq, false)) this.again(irq);
+    if (irq >= this.gsis) return;
+    this.looking = true;
+    this.ioapics.setMask(irq, false);
+    this.looking = false;
   }
 
   /** pirq_guest_unbind: masked, and what waits for the guest's EOI gets it. */
   unbind(irq: number): void {
     const desc = this.descs[irq]!;
-    if (irq < this.gsis) this.ioapic.setMask(irq, true);
+    if (irq < this.gsis) this.ioapics.setMask(irq, true);
     for (const cpu of desc.eoiCpus) {
       this.pendingEoi[cpu]!.setReady(irq);
       this.callSetEoiReady(cpu);
@@ -142,33 +147,34 @@ export class PhysicalIrqs implements Part {
     const journey = this.begin(irq, source);
     const { books } = this.host;
     if (irq < this.gsis) {
-      this.ioapic.setIrq(irq, false);
-      if (this.ioapic.setIrq(irq, true) === 'ignored') books.ignore(NOWHERE, 'masked');
-    } else if (this.descs[irq]?.bound) this.message(irq);
+      this.ioapics.drive(irq, false);
+      if (this.ioapics.drive(irq, true) < 0) books.ignore(NOWHERE, 'masked');
+      return journey;
+    }
+    const desc = this.descs[irq];
+    if (desc?.bound) this.message(irq, desc.cpu, desc.vector);
     else books.ignore(NOWHERE, 'unbound');
     return journey;
   }
 
   /** A level line falls: nobody holds it any more. */
   lower(irq: number): void {
-    this.ioapic.setIrq(irq, false);
+    this.ioapics.drive(irq, false);
   }
 
   /** A device on a level line asks for service; the line may be high already. */
   request(irq: number, source: SourceId): number {
     const journey = this.begin(irq, source);
-    const pin = this.ioapic.pins[irq]!;
+    if (this.ioapics.drive(irq, true) >= 0) return journey;
     const { books } = this.host;
-    if (pin.masked) {
-      pin.high = true;
+    if (this.ioapics.entry(irq).masked) {
       books.ignore(NOWHERE, 'masked');
-    } else if (pin.high || pin.remoteIrr) {
-      // one with the request that waits; or the line is in service and looked at again after its EOI
-      pin.high = true;
-      const { destination } = this.descs[irq]!;
-      if (books.holds(this.slots[irq]!)) books.pend(this.slots[irq]!, destination);
-      else books.ignore(destination, 'in service');
-    } else this.ioapic.setIrq(irq, true);
+      return journey;
+    }
+    // one with the request that waits; or the line is in service and looked at again after its EOI
+    const { destination } = this.descs[irq]!;
+    if (books.holds(this.slots[irq]!)) books.pend(this.slots[irq]!, destination);
+    else books.ignore(destination, 'in service');
     return journey;
   }
 
@@ -179,19 +185,18 @@ export class PhysicalIrqs implements Part {
     return journey;
   }
 
-  /** A level line that is still high is a new raise. */
-  private again(pin: number): void {
-    this.begin(pin, this.reassert);
-    this.ioapic.reassert(pin);
+  /** A message leaves an IOAPIC. Of a level line that it finds high by itself it is a new raise. */
+  private fromPin(gsi: number, destination: number, vector: number): number {
+    if (this.looking) this.begin(gsi, this.reassert);
+    return Number(this.message(gsi, destination, vector));
   }
 
-  /** An interrupt message leaves the IOAPIC or the device for where it is aimed now. */
-  private message(irq: number): boolean {
+  /** An interrupt message is on its way. False: it is one with the one before. */
+  private message(irq: number, cpu: number, vector: number): boolean {
     const { books, clock, wiring } = this.host;
-    const desc = this.descs[irq]!;
-    if (!books.pend(this.slots[irq]!, desc.destination)) return false;
+    if (!books.pend(this.slots[irq]!, this.descs[irq]!.destination)) return false;
     const from = wiring.here ? wiring.here.time : clock.now;
-    this.flights[irq]!.at(from + timing.apicMessage, books.journey, (desc.cpu << 8) | desc.vector);
+    this.flights[irq]!.at(from + timing.apicMessage, books.journey, (cpu << 8) | vector);
     return true;
   }
 
@@ -292,14 +297,17 @@ export class PhysicalIrqs implements Part {
       const vector = this.endOfInterrupt(cpu);
       this.host.trace.emit(this.tpEoi, cpu.time, 0, cpu.cpu, irq, vector);
       const desc = this.descs[irq];
-      if (desc?.type === 'IO-APIC-level' && !this.ioapic.pins[irq]!.remoteIrr) this.table.move(desc);
+      if (desc?.type === 'IO-APIC-level' && !this.ioapics.entry(irq).remoteIrr) this.table.move(desc);
     }
   }
 
   /** EOI at the local APIC, and of a level vector at the IOAPIC; a line still high is served again. */
   private endOfInterrupt(cpu: Pcpu): number {
     const vector = cpu.lapic.eoi();
-    if (vector >= 0 && cpu.lapic.tmr.has(vector)) for (const pin of this.ioapic.eoi(vector)) this.again(pin);
+    if (vector < 0 || !cpu.lapic.tmr.has(vector)) return vector;
+    this.looking = true;
+    this.ioapics.eoi(vector);
+    this.looking = false;
     return vector;
   }
 
@@ -321,7 +329,7 @@ export class PhysicalIrqs implements Part {
 
   save(): Plain {
     return {
-      ioapic: this.ioapic.save(),
+      ioapics: this.ioapics.save(),
       table: this.table.save(),
       pendingEoi: this.pendingEoi.map((s) => s.save()),
       eoiCalls: this.eoiCalls.map((calls) => [...calls]),
@@ -329,8 +337,8 @@ export class PhysicalIrqs implements Part {
   }
 
   restore(state: Plain): void {
-    const s = state as unknown as { ioapic: Plain; table: Plain; pendingEoi: Plain[]; eoiCalls: number[][] };
-    this.ioapic.restore(s.ioapic);
+    const s = state as unknown as { ioapics: Plain; table: Plain; pendingEoi: Plain[]; eoiCalls: number[][] };
+    this.ioapics.restore(s.ioapics);
     this.table.restore(s.table);
     this.pendingEoi.forEach((stack, cpu) => {
       stack.restore(s.pendingEoi[cpu]!);

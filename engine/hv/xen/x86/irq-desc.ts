@@ -7,8 +7,8 @@
  */
 import type { Books, DestinationId } from '../../../core/books.ts';
 import type { Plain } from '../../../core/state.ts';
-import type { PlainIoApic } from '../../../hw/x86/plain-ioapic.ts';
 import type { XenProfile } from '../softirq.ts';
+import type { IoApics } from './io-apic.ts';
 import { SERIAL_VECTOR, Vectors } from './vectors.ts';
 
 /** `PCI-MSI/-X` is a message that can be masked, `PCI-MSI` one that cannot; as debug key i names them. */
@@ -74,11 +74,11 @@ export class IrqDescs {
   constructor(
     profile: XenProfile,
     private readonly books: Books,
-    private readonly ioapic: PlainIoApic,
+    private readonly ioapics: IoApics,
     private readonly capacity: number,
   ) {
     this.vectors = new Vectors(profile);
-    for (let gsi = 0; gsi < Math.min(LEGACY_IRQS, ioapic.size); gsi++) {
+    for (let gsi = 0; gsi < Math.min(LEGACY_IRQS, ioapics.gsis); gsi++) {
       if (gsi === TIMER_IRQ || gsi === CASCADE_IRQ || gsi === SERIAL_IRQ) continue;
       this.gsiVectors[gsi] = { vector: this.vectors.assign(gsi), cpu0Only: profile !== '3.4' };
     }
@@ -92,9 +92,8 @@ export class IrqDescs {
       vector: SERIAL_VECTOR,
       cpu0Only: false,
     }).bound = true;
-    const pin = this.ioapic.pins[SERIAL_IRQ]!;
-    pin.vector = SERIAL_VECTOR;
-    pin.masked = false;
+    this.ioapics.setup(SERIAL_IRQ, SERIAL_VECTOR, false);
+    this.ioapics.setMask(SERIAL_IRQ, false);
   }
 
   /** map_domain_pirq of a GSI: a descriptor for the pin, masked until it is bound; 0 or -ENOSPC. */
@@ -102,15 +101,13 @@ export class IrqDescs {
     const given = this.gsiVectors[gsi] ?? { vector: this.vectors.assign(gsi), cpu0Only: false };
     if (given.vector < 0) return given.vector;
     this.add(gsi, level ? 'IO-APIC-level' : 'IO-APIC-edge', domain, pirq, given);
-    const pin = this.ioapic.pins[gsi]!;
-    pin.vector = given.vector;
-    pin.level = level;
+    this.ioapics.setup(gsi, given.vector, level);
     return 0;
   }
 
   /** create_irq and map_domain_pirq of a message, with the lowest free number; 0 or -ENOSPC. */
   mapMsi(maskable: boolean, domain: number, pirq: number): number {
-    let irq = this.ioapic.size;
+    let irq = this.ioapics.gsis;
     while (this.descs[irq]) irq++;
     if (irq >= this.capacity) throw new Error(`${this.capacity} interrupt numbers are not enough`);
     const vector = this.vectors.assign(irq);
@@ -153,7 +150,7 @@ export class IrqDescs {
   remove(desc: IrqDesc): void {
     const { irq, vector, cpu0Only } = desc;
     this.releaseOld(desc);
-    if (irq < this.ioapic.size) this.gsiVectors[irq] = { vector, cpu0Only };
+    if (irq < this.ioapics.gsis) this.gsiVectors[irq] = { vector, cpu0Only };
     else this.vectors.release(vector);
     this.irqOfPirq[desc.domain]![desc.pirq] = -1;
     this.descs[irq] = undefined;
@@ -174,10 +171,7 @@ export class IrqDescs {
       desc.cpu0Only = false;
     }
     desc.cpu = cpu;
-    const pin = this.ioapic.pins[desc.irq];
-    if (!pin) return;
-    pin.destination = cpu;
-    pin.vector = desc.vector;
+    if (desc.irq < this.ioapics.gsis) this.ioapics.aim(desc.irq, cpu, desc.vector);
   }
 
   /** move_native_irq. */

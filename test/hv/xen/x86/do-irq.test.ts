@@ -395,7 +395,7 @@ describe('where an interrupt goes', () => {
     h.irqs.lower(irq);
     h.rig.guest().next = eoiThenSleep(h, PIN_LOW);
     wakeUp(h, 0);
-    expect([h.irqs.descs[irq]!.cpu, h.irqs.ioapic.pins[irq]!.destination]).toEqual([1, 1]);
+    expect([h.irqs.descs[irq]!.cpu, h.irqs.ioapics.entry(irq).destination]).toEqual([1, 1]);
   });
 
   test('raised anew by its EOI, it moves only at the next', () => {
@@ -461,7 +461,7 @@ describe('where an interrupt goes', () => {
     h.irqs.pulse(irq, h.source);
     h.rig.run(us(50));
     const after = h.irqs.descs[irq]!.vector;
-    expect([after === before, h.irqs.ioapic.pins[irq]!.vector]).toEqual([false, after]);
+    expect([after === before, h.irqs.ioapics.entry(irq).vector]).toEqual([false, after]);
     expect(h.irqs.table.vectors.irqOf(before)).toBe(irq);
     h.irqs.pulse(irq, h.source);
     h.rig.run(us(50));

@@ -1,0 +1,96 @@
+/** How Xen programs the physical IOAPICs. */
+import { describe, expect, test } from 'vitest';
+import { IoApics } from '../../../../engine/hv/xen/x86/io-apic.ts';
+
+const VECTOR = 0x61;
+
+function ioapics(gsis = 24) {
+  const sent: number[][] = [];
+  const apics = new IoApics(gsis, (...message) => {
+    sent.push(message);
+    return 1;
+  });
+  return { apics, sent };
+}
+
+describe('an entry', () => {
+  test('is masked until somebody wants its interrupts, and then aimed', () => {
+    const { apics, sent } = ioapics();
+    apics.setup(5, VECTOR, false);
+    expect(apics.entry(5)).toEqual({
+      vector: VECTOR,
+      destination: 0,
+      level: false,
+      masked: true,
+      remoteIrr: false,
+    });
+    apics.aim(5, 3, VECTOR + 8);
+    expect(apics.entry(5)).toMatchObject({ vector: VECTOR + 8, destination: 3, masked: true });
+    apics.setMask(5, false);
+    apics.drive(5, true);
+    expect(sent).toEqual([[5, 3, VECTOR + 8]]);
+  });
+
+  test('set up anew keeps its destination', () => {
+    const { apics } = ioapics();
+    apics.aim(5, 255, VECTOR);
+    apics.setup(5, VECTOR + 1, true);
+    expect(apics.entry(5)).toMatchObject({ vector: VECTOR + 1, destination: 255, level: true });
+  });
+
+  test('masked and unmasked while in service, it waits for its EOI', () => {
+    const { apics, sent } = ioapics();
+    apics.setup(16, VECTOR, true);
+    apics.setMask(16, false);
+    apics.drive(16, true);
+    apics.setMask(16, true);
+    apics.setMask(16, false);
+    expect([sent.length, apics.entry(16).remoteIrr]).toEqual([1, true]);
+    apics.eoi(VECTOR);
+    expect(sent).toEqual([
+      [16, 0, VECTOR],
+      [16, 0, VECTOR],
+    ]);
+  });
+
+  test('of a level line that is high sends as soon as it is unmasked', () => {
+    const { apics, sent } = ioapics();
+    apics.setup(16, VECTOR, true);
+    expect(apics.drive(16, true)).toBeLessThan(0);
+    apics.setMask(16, false);
+    expect(sent).toEqual([[16, 0, VECTOR]]);
+  });
+});
+
+test('GSIs that one chip has no entries for are on further chips, which all hear of an EOI', () => {
+  const { apics, sent } = ioapics(240);
+  expect(apics.chips.map((chip) => chip.low.length)).toEqual([120, 120]);
+  for (const gsi of [0, 119, 120, 239]) {
+    apics.setup(gsi, VECTOR, true);
+    apics.aim(gsi, gsi, VECTOR);
+    apics.setMask(gsi, false);
+    apics.drive(gsi, true);
+  }
+  const all = [0, 119, 120, 239].map((gsi) => [gsi, gsi, VECTOR]);
+  expect(sent).toEqual(all);
+  apics.eoi(VECTOR);
+  expect(sent).toEqual([...all, ...all]);
+  expect(apics.chips.map((chip) => chip.misuses)).toEqual([0, 0]);
+});
+
+test('its state travels as plain data', () => {
+  const { apics } = ioapics(130);
+  for (const gsi of [7, 129]) {
+    apics.setup(gsi, VECTOR, true);
+    apics.setMask(gsi, false);
+    apics.drive(gsi, true);
+  }
+  const { apics: copy, sent } = ioapics(130);
+  copy.restore(JSON.parse(JSON.stringify(apics.save())));
+  expect([7, 129].map((gsi) => copy.entry(gsi))).toEqual([7, 129].map((gsi) => apics.entry(gsi)));
+  copy.eoi(VECTOR);
+  expect(sent).toEqual([
+    [7, 0, VECTOR],
+    [129, 0, VECTOR],
+  ]);
+});
