@@ -262,20 +262,18 @@ export class LocalApic extends ApicPriority implements Part {
   /** The ICR was written. */
   command(low: number, destination: number): void {
     const mode = Icr.mode.get(low);
-    let assert = Icr.assert.has(low);
     let level = Icr.level.has(low);
     if (mode <= Mode.LOWEST) {
       if ((low & 0xff) < FIRST_VECTOR && this.options.illegalVectors) {
         this.illegalCommand(low, destination);
         return;
       }
-      if (!this.options.levelCommands) {
-        assert = true;
-        level = false;
-      }
+      if (!this.options.levelCommands) level = false;
     }
+    const logical = Icr.logical.has(low);
     const shorthand = Icr.shorthand.get(low);
-    this.bus.send(this, destination, Icr.logical.has(low), mode, low & 0xff, assert, level, shorthand, false);
+    const assert = Icr.assert.has(low);
+    this.bus.send(this, destination, logical, mode, low & 0xff, assert, level, shorthand, false);
   }
 
   private illegalCommand(low: number, destination: number): void {

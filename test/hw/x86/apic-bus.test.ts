@@ -5,7 +5,7 @@
 import { describe, expect, test } from 'vitest';
 import { Rng } from '../../../engine/core/rng.ts';
 import { KVM_BUS } from '../../../engine/hw/x86/apic-bus-options.ts';
-import { Mode, MSR_APIC_BASE, Reg, Shorthand } from '../../../engine/hw/x86/apic-regs.ts';
+import { Esr, Mode, MSR_APIC_BASE, Reg, Shorthand } from '../../../engine/hw/x86/apic-regs.ts';
 import { ApicRig, icr, type RigOptions, SYSTEMS } from '../../support/apics.ts';
 
 const { manual, kvm, xen } = SYSTEMS;
@@ -100,6 +100,26 @@ describe('logical destinations', () => {
     }
   });
 
+  test('an address that was written counts at once', () => {
+    const rig = logical([1, 2], kvm);
+    expect(takers(rig, 2)).toEqual([1]);
+    rig.apics[0]!.write(Reg.LDR, 0x1200_0000);
+    rig.apics[1]!.write(Reg.LDR, 0x2100_0000);
+    expect(takers(rig, 0x02, V + 1)).toEqual([0]);
+    for (const apic of rig.apics) apic.write(Reg.DFR, CLUSTER);
+    expect([takers(rig, 0x21, V + 2), takers(rig, 0x12, V + 3)]).toEqual([[1], [0]]);
+    expect([rig.message(0x41, V, { logical: true }), rig.message(1, V + 4), rig.holding(V + 4)]).toEqual([
+      0,
+      1,
+      [1],
+    ]);
+  });
+
+  test('in a model that is neither flat nor cluster nobody is reached', () => {
+    const rig = logical([1, 2], xen, 0x3fff_ffff);
+    expect(rig.message(3, V, { logical: true })).toBe(-1);
+  });
+
   test('x2APIC: a cluster of 16 processors in the upper half, a bit for each in the lower', () => {
     for (const system of ALL) {
       const rig = allX2apic([0, 1, 17, 18], system);
@@ -178,6 +198,12 @@ describe('lowest priority', () => {
     expect(rig.requested).toEqual([[0x60, 0x63], [0x61], [0x62]]);
   });
 
+  test('by arbitration among those who were asked each, too', () => {
+    const rig = logical([1, 2, 4], { ...kvm, busOptions: { ...KVM_BUS, map: false, vectorHashing: false } });
+    for (const vector of [0x60, 0x61, 0x62, 0x63]) rig.message(0x06, vector, lowest);
+    expect(rig.requested).toEqual([[], [0x60, 0x62], [0x61, 0x63]]);
+  });
+
   test('under Xen the lowest PPR, of equal ones the next in turn (roundRobin)', () => {
     const rig = logical([1, 2, 4], xen);
     for (const vector of [0x60, 0x61, 0x62, 0x63]) rig.message(0x07, vector, lowest);
@@ -191,7 +217,7 @@ describe('lowest priority', () => {
     const rig = logical([1, 2, 4], xen);
     rig.apics[0]!.write(Reg.ICR2, 7 << 24);
     rig.apics[0]!.write(Reg.ICR, icr(3, { mode: Mode.LOWEST, logical: 1 }));
-    expect([rig.bus.roundRobin, rig.requested]).toEqual([1, [[], [], []]]);
+    expect([rig.bus.roundRobin, rig.apics.map((apic) => apic.errors)]).toEqual([1, [Esr.SEND_ILLEGAL, 0, 0]]);
     rig.apics[2]!.write(Reg.ICR, icr(V, { mode: Mode.LOWEST, shorthand: Shorthand.SELF }));
     expect([rig.bus.roundRobin, rig.holding(V)]).toEqual([2, [2]]);
   });

@@ -199,6 +199,29 @@ describe('a new divisor', () => {
     expect(rig.run(ms(1))).toEqual([60_000 + 80_000]);
   });
 
+  test('is that of the periods to come, too; KVM keeps to its least', () => {
+    const rig = new TimerRig(PERIODIC, kvm);
+    rig.apic.write(Reg.TDCR, BY2);
+    rig.apic.write(Reg.TMICT, 150_000);
+    rig.run(us(300));
+    rig.apic.write(Reg.TDCR, BY16);
+    expect(rig.run(ms(6))).toEqual([300_000 + ms(2.4), 300_000 + ms(4.8)]);
+    rig.apic.write(Reg.TMICT, 300_000);
+    rig.apic.write(Reg.TDCR, BY1);
+    rig.apic.write(Reg.TMICT, 150_000);
+    rig.apic.write(Reg.TDCR, BY2);
+    rig.apic.write(Reg.TDCR, BY1);
+    expect([rig.apic.timer.period, rig.run(us(250)).length]).toEqual([200_000, 1]);
+  });
+
+  test('that is the old one changes nothing', () => {
+    const rig = new TimerRig(0, kvm);
+    rig.apic.write(Reg.TMICT, 100);
+    rig.run(us(50));
+    rig.apic.write(Reg.TDCR, BY1);
+    expect(rig.run(us(50))).toEqual([]);
+  });
+
   test('does not wake a timer that has run out; under KVM it runs out again (expiredRefires)', () => {
     const again = [manual, kvm, xen].map((system) => {
       const rig = new TimerRig(0, system);
@@ -275,6 +298,12 @@ describe('TSC-deadline', () => {
     rig.apic.write(Reg.LVT_TIMER, PERIODIC | VECTOR);
     expect(rig.run(us(50))).toEqual([]);
   });
+});
+
+test('the TSC at a moment is its rate times the time, rounded down', () => {
+  const moments = [0, 1, 999_999, 1_000_001, 123_456_789_012_345];
+  const exact = (ns: number) => Number((BigInt(ns) * 2_999_999n) / 1_000_000n);
+  expect(moments.map((ns) => tscAt(ns, 2_999_999))).toEqual(moments.map(exact));
 });
 
 test('in the reserved mode nothing begins to count', () => {

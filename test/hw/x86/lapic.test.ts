@@ -439,6 +439,14 @@ describe('errors', () => {
   });
 });
 
+test('16 is the first vector that is legal, for LVTERR too', () => {
+  const [lapic] = new ApicRig().apics;
+  lapic!.write(Reg.LVT_ERROR, 0x10);
+  expect(lapic!.accept(Mode.FIXED, 0x0f, true, false)).toBe(0);
+  expect([lapic!.irr.members(), lapic!.errors]).toEqual([[0x10], Esr.RECEIVE_ILLEGAL]);
+  expect(lapic!.accept(Mode.FIXED, 0x10, true, false)).toBe(1);
+});
+
 describe('commands', () => {
   test('a store to the low half of the ICR sends, to the destination in the high half', () => {
     const rig = new ApicRig({ cpus: 3 });
@@ -518,6 +526,25 @@ describe('reset', () => {
       false,
     ]);
     expect([lapic!.deliverable(), lapic!.eoi()]).toEqual([-1, -1]);
+  });
+
+  test('INIT stops the timer, its mode and count are those of reset', () => {
+    const { apics, clock } = new ApicRig();
+    const [lapic] = apics;
+    lapic!.write(Reg.LVT_TIMER, (1 << 17) | 0xec);
+    lapic!.write(Reg.TMICT, 100);
+    lapic!.reset(true);
+    expect([clock.pending, lapic!.read(Reg.TMICT, 4), lapic!.timer.mode, lapic!.read(Reg.TMCCT, 4)]).toEqual([
+      0, 0, 0, 0,
+    ]);
+  });
+
+  test('INIT takes the processor out of its logical destinations, and arbitration starts anew', () => {
+    const rig = new ApicRig({ ...kvm, cpus: 2 });
+    rig.apics[1]!.write(Reg.LDR, 2 << 24);
+    rig.message(2, 0x31, { logical: true, mode: Mode.LOWEST });
+    rig.apics[1]!.reset(true);
+    expect([rig.message(2, 0x31, { logical: true }), rig.apics[1]!.arbitration]).toEqual([-1, 0]);
   });
 
   test('in x2APIC mode INIT leaves the logical ID, which is fixed', () => {
