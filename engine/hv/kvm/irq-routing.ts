@@ -1,14 +1,22 @@
 /**
  * From a GSI to chips and messages: kvm_set_irq and the routing table (virt/kvm/irqchip.c, arch/x86/kvm/irq_comm.c),
- * resampling irqfds (virt/kvm/eventfd.c).
+ * and back: who is told when what a GSI leads to is acknowledged (virt/kvm/eventfd.c).
+ *
+ * Not modelled: routes to Hyper-V's SynIC and to Xen's event channels, notifiers of masks, and the look at resampling
+ * irqfds when an entry is unmasked that Linux 6.4 brought.
  */
+import type { Part, Plain } from '../../core/state.ts';
+import { IGNORED } from '../../hw/x86/ioapic.ts';
 import { MsiAddress, MsiData, msiDestination } from '../../hw/x86/msi.ts';
 import { type IrqChip, RESAMPLE_SOURCE } from './irqchip.ts';
 
+const EBUSY = -16;
 const EINVAL = -22;
 const PIC_PINS = 16;
-/** KVM_MAX_IRQ_ROUTES */
-const MOST_GSIS = 4096;
+/** KVM_MAX_IRQ_ROUTES: of GSIs, and of entries in a table */
+const MOST = 4096;
+/** no GSI leads to a pin */
+const NONE = -1;
 
 export type Route =
   | { readonly gsi: number; readonly to: 'pic' | 'ioapic'; readonly pin: number }
@@ -37,51 +45,73 @@ export function qemuRoutes(pins = 24): Route[] {
   return routes;
 }
 
-interface Resampler {
-  readonly gsi: number;
-  /** irqfds that are told */
-  readonly fds: number[];
+/** The table as kvm_set_irq reads it. */
+class Table {
+  readonly map: Route[][] = [];
+  /** by chip and pin: the GSI that leads there */
+  readonly gsiOf: { readonly pic: Int16Array; readonly ioapic: Int16Array };
+
+  constructor(
+    readonly routes: readonly Route[],
+    ioapicPins: number,
+  ) {
+    this.gsiOf = {
+      pic: new Int16Array(PIC_PINS).fill(NONE),
+      ioapic: new Int16Array(ioapicPins).fill(NONE),
+    };
+    for (const route of routes) {
+      this.map[route.gsi] ??= [];
+      this.map[route.gsi]!.push(route);
+      if (route.to !== 'msi') this.gsiOf[route.to][route.pin] = route.gsi;
+    }
+  }
 }
 
-export class IrqRouting {
-  private map: Route[][] = [];
-  /** by chip and pin: the GSI that leads there */
-  private gsiOf = { pic: new Map<number, number>(), ioapic: new Map<number, number>() };
-  private readonly resamplers: Resampler[] = [];
+/** Who wants to know (struct kvm_irq_ack_notifier). */
+type AckNotifier = () => void;
+
+/** Lowers its GSI at each acknowledgement and tells the irqfds, which raise it again if they still hold it. */
+interface Resampler {
+  readonly gsi: number;
+  /** eventfds that are signalled, in that order */
+  readonly fds: number[];
+  readonly notifier: AckNotifier;
+}
+
+export class IrqRouting implements Part {
+  readonly id: string;
+  private table: Table;
+  /** by GSI, in the order in which they are told */
+  private readonly notifiers: (AckNotifier[] | undefined)[] = [];
+  private resamplers: Resampler[] = [];
   /** a level line was acknowledged: the irqfd may raise it again */
   resample: (fd: number, gsi: number) => void = () => {};
-  /** who else wants to know when an input that leads to a GSI is acknowledged, by GSI */
-  private readonly notifiers = new Map<number, () => void>();
   /** messages to nowhere, and other mistakes of the guest or of user space */
   refused = 0;
 
   constructor(private readonly chip: IrqChip) {
+    this.id = `${chip.id}.routing`;
+    this.table = new Table([], chip.ioapic.low.length);
     chip.acked = (kind, pin) => this.acked(kind, pin);
     chip.watched = (kind, pin) => this.watched(kind, pin);
   }
 
   /** KVM_SET_GSI_ROUTING: 0, or EINVAL and the table is as it was. */
   setRoutes(routes: readonly Route[]): number {
-    const map: Route[][] = [];
-    const gsiOf = { pic: new Map<number, number>(), ioapic: new Map<number, number>() };
-    for (const route of routes) {
-      if (!(route.gsi >= 0 && route.gsi < MOST_GSIS) || !this.fits(route)) return this.refuse();
-      map[route.gsi] ??= [];
-      const others = map[route.gsi]!;
-      for (const other of others) {
-        if (other.to === 'msi' || route.to === 'msi' || chipOf(other) === chipOf(route)) return this.refuse();
-      }
-      others.push(route);
-      if (route.to !== 'msi') gsiOf[route.to].set(route.pin, route.gsi);
+    if (routes.length > MOST || !routes.every((route) => this.fits(route)) || clash(routes)) {
+      return this.refuse();
     }
-    this.map = map;
-    this.gsiOf = gsiOf;
+    this.table = new Table(
+      routes.map((route) => ({ ...route })),
+      this.chip.ioapic.low.length,
+    );
     return 0;
   }
 
   private fits(route: Route): boolean {
+    if (!(route.gsi >= 0 && route.gsi < MOST)) return false;
     if (route.to === 'msi') return !this.badMessage(route.addressHigh);
-    return route.pin >= 0 && route.pin < (route.to === 'pic' ? PIC_PINS : this.chip.ioapic.low.length);
+    return route.pin >= 0 && route.pin < this.table.gsiOf[route.to].length;
   }
 
   private refuse(): number {
@@ -89,13 +119,15 @@ export class IrqRouting {
     return EINVAL;
   }
 
+  // raise
+
   /**
    * kvm_set_irq: a source drives a GSI. Below 0: ignored; 0: coalesced; above: processors reached, over all routes.
    * @param lineStatus the caller wants to know of coalescing (KVM_IRQ_LINE_STATUS)
    */
   setIrq(source: number, gsi: number, level: boolean, lineStatus = false): number {
-    const routes = this.map[gsi];
-    let answer = -1;
+    const routes = this.table.map[gsi];
+    let answer = IGNORED;
     if (!routes) return answer;
     for (let i = 0; i < routes.length; i++) {
       const reached = this.drive(routes[i]!, source, level, lineStatus);
@@ -111,7 +143,7 @@ export class IrqRouting {
       case 'pic':
         return this.chip.pic.setIrq(route.pin, level, source);
       default:
-        return level ? this.message(route.addressLow, route.addressHigh, route.data) : -1;
+        return level ? this.message(route.addressLow, route.addressHigh, route.data) : IGNORED;
     }
   }
 
@@ -144,40 +176,105 @@ export class IrqRouting {
 
   // acknowledgements
 
-  /** kvm_register_irq_ack_notifier */
-  notify(gsi: number, acked: () => void): void {
-    this.notifiers.set(gsi, acked);
+  /**
+   * kvm_register_irq_ack_notifier: the last one is told first.
+   * @returns unregisters it
+   */
+  notify(gsi: number, acked: AckNotifier): () => void {
+    this.watch(gsi, acked);
+    this.chip.rescan();
+    return () => this.unwatch(gsi, acked);
+  }
+
+  private watch(gsi: number, notifier: AckNotifier): void {
+    this.notifiers[gsi] = [notifier, ...(this.notifiers[gsi] ?? [])];
+  }
+
+  private unwatch(gsi: number, notifier: AckNotifier): void {
+    const left = (this.notifiers[gsi] ?? []).filter((other) => other !== notifier);
+    this.notifiers[gsi] = left.length > 0 ? left : undefined;
     this.chip.rescan();
   }
 
-  /** An irqfd that wants its level line lowered and looked at again at each acknowledgement. */
-  addResampler(fd: number, gsi: number): void {
+  /** KVM_IRQFD with a resample eventfd: 0, or EBUSY if it is in use. */
+  addResampler(fd: number, gsi: number): number {
+    if (this.resamplers.some((r) => r.fds.includes(fd))) return EBUSY;
     const known = this.resamplers.find((r) => r.gsi === gsi);
-    if (known) known.fds.push(fd);
+    if (known) known.fds.unshift(fd);
     else {
-      this.resamplers.unshift({ gsi, fds: [fd] });
+      this.makeResampler(gsi, [fd]);
       this.chip.rescan();
     }
+    return 0;
   }
 
-  private watched(kind: 'pic' | 'ioapic', pin: number): boolean {
-    const gsi = this.gsiOf[kind].get(pin);
-    return gsi !== undefined && (this.notifiers.has(gsi) || this.resamplers.some((r) => r.gsi === gsi));
+  private makeResampler(gsi: number, fds: number[]): void {
+    const resampler: Resampler = {
+      gsi,
+      fds,
+      notifier: () => {
+        this.setIrq(RESAMPLE_SOURCE, gsi, false);
+        for (const fd of fds) this.resample(fd, gsi);
+      },
+    };
+    this.resamplers.unshift(resampler);
+    this.watch(gsi, resampler.notifier);
   }
 
-  private acked(kind: 'pic' | 'ioapic', pin: number): void {
-    const gsi = this.gsiOf[kind].get(pin);
-    if (gsi === undefined) return;
-    this.notifiers.get(gsi)?.();
-    if (this.resamplers.length === 0) return;
-    const resampler = this.resamplers.find((r) => r.gsi === gsi);
+  /** The irqfd goes away (irqfd_resampler_shutdown): with the last of a GSI the line falls. */
+  removeResampler(fd: number): void {
+    const resampler = this.resamplers.find((r) => r.fds.includes(fd));
     if (!resampler) return;
+    const { gsi, fds } = resampler;
+    fds.splice(fds.indexOf(fd), 1);
+    if (fds.length > 0) return;
+    this.resamplers = this.resamplers.filter((other) => other !== resampler);
+    this.unwatch(gsi, resampler.notifier);
     this.setIrq(RESAMPLE_SOURCE, gsi, false);
-    for (const fd of resampler.fds) this.resample(fd, gsi);
+  }
+
+  /** kvm_irq_has_notifier */
+  private watched(kind: 'pic' | 'ioapic', pin: number): boolean {
+    const gsi = this.table.gsiOf[kind][pin]!;
+    return gsi !== NONE && this.notifiers[gsi] !== undefined;
+  }
+
+  /** kvm_notify_acked_irq */
+  private acked(kind: 'pic' | 'ioapic', pin: number): void {
+    const gsi = this.table.gsiOf[kind][pin]!;
+    if (gsi === NONE) return;
+    const notifiers = this.notifiers[gsi];
+    if (notifiers) for (const notifier of notifiers) notifier();
+  }
+
+  save(): Plain {
+    return {
+      routes: this.table.routes as unknown as Plain,
+      resamplers: this.resamplers.map(({ gsi, fds }) => [gsi, ...fds]),
+      refused: this.refused,
+    };
+  }
+
+  /** Notifiers stay: they are wiring. */
+  restore(state: Plain): void {
+    const s = state as unknown as { routes: Route[]; resamplers: [number, ...number[]][]; refused: number };
+    this.table = new Table(s.routes, this.chip.ioapic.low.length);
+    for (const { gsi, notifier } of this.resamplers) this.unwatch(gsi, notifier);
+    this.resamplers = [];
+    for (const [gsi, ...fds] of [...s.resamplers].reverse()) this.makeResampler(gsi, fds);
+    this.refused = s.refused;
   }
 }
 
-/** The two 8259s are two chips here. */
-function chipOf(route: Exclude<Route, { to: 'msi' }>): string {
-  return route.to === 'pic' ? `pic${route.pin >> 3}` : 'ioapic';
+/** Does a GSI lead to one chip twice, or to a message and something else? The two 8259s are two chips here. */
+function clash(routes: readonly Route[]): boolean {
+  const taken = new Map<number, string[]>();
+  for (const route of routes) {
+    const chip = route.to === 'pic' ? `pic${route.pin >> 3}` : route.to;
+    const others = taken.get(route.gsi);
+    if (!others) taken.set(route.gsi, [chip]);
+    else if (chip === 'msi' || others.includes('msi') || others.includes(chip)) return true;
+    else others.push(chip);
+  }
+  return false;
 }

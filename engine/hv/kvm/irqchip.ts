@@ -188,7 +188,6 @@ export class IrqChip implements Part {
 
   /** KVM_GET_IRQCHIP and KVM_SET_IRQCHIP of the IOAPIC. */
   reloadIoApic(): void {
-    for (const of of this.attention) of.rtcVector = -1;
     this.scanAll();
     this.ioapic.reload();
     this.restoreRtc();
@@ -196,16 +195,17 @@ export class IrqChip implements Part {
 
   /** kvm_rtc_eoi_tracking_restore_all: who still owes an EOI shows in IRR and ISR. */
   private restoreRtc(): void {
+    for (const of of this.attention) of.rtcVector = -1;
+    this.ioapic.rtcPending = 0;
     const entry = this.ioapic.low[RTC_PIN]!;
     const destination = this.ioapic.high[RTC_PIN]! >>> 24;
     const vector = entry & 0xff;
     this.bus.apics.forEach((apic, vcpu) => {
       const of = this.attention[vcpu]!;
       if (!this.bus.isMeant(apic, destination, Rte.logical.has(entry))) return;
-      const owes = apic.irr.has(vector) || apic.isr.has(vector);
-      if (owes === of.rtcVector >= 0) return;
-      of.rtcVector = owes ? vector : -1;
-      this.ioapic.rtcPending += owes ? 1 : -1;
+      if (!apic.irr.has(vector) && !apic.isr.has(vector)) return;
+      of.rtcVector = vector;
+      this.ioapic.rtcPending++;
     });
   }
 

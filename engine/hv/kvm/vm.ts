@@ -34,7 +34,7 @@ export class Vm {
     this.timerSource = shop.books.sourceOf(`${name} timer`);
     this.chip = shop.parts.add(new IrqChip(name, this.bus, shop.clock));
     this.lines = shop.parts.add(new LineCounts(name));
-    this.routing = new IrqRouting(this.chip);
+    this.routing = shop.parts.add(new IrqRouting(this.chip));
     this.routing.setRoutes(qemuRoutes());
     const { pic, ioapic } = this.chip;
     this.kernelBus.addPorts(0x20, 2, pic.ports(0x20));

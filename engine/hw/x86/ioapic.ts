@@ -55,8 +55,6 @@ export interface IoApicOutput {
   acked?(pin: number): void;
   /** An entry was written; what it was before is told as `oldHigh` and `oldLow`. */
   written?(pin: number, oldLow: number, oldHigh: number): void;
-  /** Unmasked with a level request: ask the source whether it still holds. True: it will say so itself. */
-  resample?(pin: number): boolean;
 }
 
 export class IoApic implements Part {
@@ -267,10 +265,7 @@ export class IoApic implements Part {
 
   /** A level request that waits is served as soon as its entry lets it through. */
   private unmasked(pin: number): void {
-    const entry = this.low[pin]!;
-    if (!(entry & RTE_LEVEL) || entry & (RTE_MASKED | RTE_REMOTE_IRR) || !this.requests.has(pin)) return;
-    if (this.output.resample?.(pin)) this.requests.clear(pin);
-    else this.service(pin);
+    if (this.low[pin]! & RTE_LEVEL && this.requests.has(pin)) this.service(pin);
   }
 
   /** Takes its own image back (KVM_GET_IRQCHIP, KVM_SET_IRQCHIP): what is requested is injected anew. */

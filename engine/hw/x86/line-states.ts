@@ -13,6 +13,7 @@ export class LineStates {
 
   /** A source drives a pin; the answer is the level of the wire. */
   drive(pin: number, source: number, high: boolean): boolean {
+    if (source >>> 0 >= SOURCES) throw new Error(`source ${source} of an interrupt, there are ${SOURCES}`);
     const { words } = this;
     const at = pin * 2 + (source >> 5);
     if (high) words[at]! |= 1 << (source & 31);

@@ -561,23 +561,6 @@ describe('KVM', () => {
     expect([sent, remoteIrr(chip, OTHER), chip.irr]).toEqual([[PIN, OTHER], true, 1 << OTHER]);
   });
 
-  describe('asked whether a line still holds', () => {
-    const unmask = (answers: boolean) => {
-      const made = withEntry(MASKED | LEVEL | VECTOR, KVM_IOAPIC, { resample: () => answers });
-      made.chip.setIrq(PIN, true);
-      setup(made.chip, PIN, LEVEL | VECTOR);
-      return [made.sent, made.chip.irr];
-    };
-
-    test('its source says it will tell: the request is dropped when the entry is unmasked', () => {
-      expect(unmask(true)).toEqual([[], 0]);
-    });
-
-    test('its source cannot tell: the request is sent', () => {
-      expect(unmask(false)).toEqual([[PIN], 1 << PIN]);
-    });
-  });
-
   describe('the real-time clock', () => {
     const rtc = (reached = 1) => {
       const made = board(KVM_IOAPIC);
