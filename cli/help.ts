@@ -23,6 +23,7 @@ const PAGES: Readonly<Record<CommandName, Page>> = {
     usage: [
       'virqtop [options] [scenario]',
       'virqtop proc [options] [scenario]',
+      'virqtop qtest --machine pc',
       'virqtop scenario list',
       'virqtop vectors <dir>',
     ],
@@ -31,6 +32,7 @@ shows every interrupt on its way. A live monitor, or text with -b, -J or --csv.
 
 Commands:
   proc                       print a file of /proc as a guest shows it
+  qtest                      interrupt chips to drive over standard input
   scenario list              name the built-in scenarios
   vectors <dir>              replay golden vectors against the models
                              (virqtop COMMAND --help tells more)`,
@@ -56,6 +58,19 @@ user interrupts or the reader leaves), 1 the run failed, 2 wrong usage or input.
   virqtop proc --file stat             /proc/stat of dom0 after 1 s
   virqtop proc --import A B --interval 5s --at 5s
                                        what B looks like, from A on`,
+  },
+  qtest: {
+    usage: ['virqtop qtest --machine pc'],
+    about: `Speaks QEMU's qtest protocol on standard input and output: the interrupt chips of
+a PC, to be driven by any qtest client, register by register and wire by wire.`,
+    end: `Commands:
+  inb|inw|inl PORT                      outb|outw|outl PORT VALUE
+  readb|readw|readl|readq ADDRESS       writeb|writew|writel|writeq ADDRESS VALUE
+  set_irq_in DEVICE NAME INPUT LEVEL    irq_intercept_in DEVICE
+  clock_step [NS]   clock_set NS        irq_intercept_out DEVICE
+
+Devices are ioapic, i8259, and QEMU's paths of the two 8259s,
+/machine/unattached/device[6] and [7].`,
   },
   scenario: {
     usage: ['virqtop scenario list'],

@@ -26,6 +26,7 @@ export interface Options {
   readonly books?: boolean;
   readonly at?: number;
   readonly file?: ProcFile;
+  readonly machine?: string;
 }
 
 export const COLOR_WHEN = ['auto', 'always', 'never'] as const;
@@ -36,7 +37,7 @@ export type ProcFile = (typeof PROC_FILES)[number];
 
 const THEME_NAMES = THEMES.map((t) => t.name);
 
-export type CommandName = 'virqtop' | 'proc' | 'scenario' | 'vectors';
+export type CommandName = 'virqtop' | 'proc' | 'qtest' | 'scenario' | 'vectors';
 
 export interface OptionRow {
   readonly flags: string;
@@ -58,6 +59,10 @@ const PROC: readonly CommandName[] = ['proc'];
 
 /** Groups of the help, in its order. */
 const GROUPS: readonly OptionGroup[] = [
+  {
+    title: 'The board:',
+    rows: [{ flags: '--machine <name>', help: 'pc: two 8259s, an IOAPIC, a local APIC', of: ['qtest'] }],
+  },
   {
     title: 'The machine:',
     rows: [

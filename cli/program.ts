@@ -55,6 +55,10 @@ function makeProgram(out: Output, choose: (job: Job) => void): Command {
       const all = withScenario(name, withRoot(options, command));
       choose(async () => (await import('./commands/proc.ts')).proc(all, out));
     });
+  program.command('qtest').action((options: Options, command: Command) => {
+    const { machine } = withRoot(options, command);
+    choose(async () => (await import('./commands/qtest.ts')).qtest(machine, out));
+  });
   program
     .command('scenario')
     .argument('[list]')

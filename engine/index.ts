@@ -19,6 +19,7 @@ export { KVM_LAPIC, XEN_LAPIC } from './hw/x86/lapic-options.ts';
 export { buildMachine } from './machine/build.ts';
 export { type ImportOptions, importHost } from './machine/build-import.ts';
 export { Machine, type SavedMachine } from './machine/machine.ts';
+export { QtestPc, type WiredDevice } from './machine/qtest-pc.ts';
 export { parseInterrupts } from './proc/parse-interrupts.ts';
 export { printInterrupts } from './proc/print-interrupts.ts';
 export { parseSoftirqs, printSoftirqs } from './proc/softirqs.ts';
