@@ -1,0 +1,70 @@
+/** What of a guest's instructions KVM sees, and what the processor does without it. */
+import { describe, expect, test } from 'vitest';
+import { seconds } from '../../../engine/core/clock.ts';
+import { exits, kvmHost, ONE_VM } from '../../support/kvm-rig.ts';
+
+const XAPIC = ONE_VM.replace('  - vcpus: 1\n', '  - vcpus: 1\n    x2apic: false\n');
+const TPR = 0xfee0_0080;
+const BUSY = 'workloads:\n  - {what: compute, vm: 1, share: 1}\n';
+
+function busy(more = "kvm: '6.1'\n", text = XAPIC + BUSY) {
+  const host = kvmHost(text, more);
+  host.shop.clock.runUntil(seconds(0.1));
+  const [cpu] = host.vms[0]!.cpus;
+  return { host, cpu: cpu!, v: cpu!.v };
+}
+
+describe('the task priority under a TPR shadow', () => {
+  test('a write that stays at the threshold or above does not exit', () => {
+    const { host, cpu, v } = busy();
+    v.vmcs.tprThreshold = 4;
+    const before = exits(host);
+    cpu.store(TPR, 0x40);
+    expect(exits(host)).toEqual(before);
+    expect(v.apic.tpr).toBe(0x40);
+  });
+
+  test('one that falls below it does: the request that was held back may come', () => {
+    const { host, cpu, v } = busy();
+    v.vmcs.tprThreshold = 4;
+    cpu.store(TPR, 0x30);
+    expect(exits(host).TPR_BELOW_THRESHOLD).toBe(1);
+  });
+});
+
+describe('exceptions', () => {
+  const faults = (kind: string) =>
+    `${XAPIC}workloads:\n  - {what: faults, vm: 1, kind: ${kind}, rate: 100}\n`;
+  const run = (more: string, kind: string) => {
+    const host = kvmHost(faults(kind), more);
+    host.shop.clock.runUntil(seconds(1));
+    return exits(host);
+  };
+  const OLD = "kvm: '2.6.36'\nept: false\n";
+  const old = (kind: string) => {
+    const text = faults(kind)
+      .replace('host:\n', 'host:\n  kernel: linux-2.6.36\n')
+      .replace('x2apic', 'kernel: linux-2.6.36\n    x2apic');
+    const host = kvmHost(text, OLD);
+    host.shop.clock.runUntil(seconds(1));
+    return exits(host);
+  };
+
+  test('page faults exit without nested paging, and as violations with it', () => {
+    expect(old('page').EXCEPTION_NMI!).toBeGreaterThan(50);
+    expect(run("kvm: '6.1'\n", 'page').EPT_VIOLATION!).toBeGreaterThan(50);
+  });
+
+  test('the first use of the FPU exits where it is loaded lazily', () => {
+    expect(old('fpu').EXCEPTION_NMI!).toBeGreaterThan(old('breakpoint').EXCEPTION_NMI! + 50);
+    expect(run("kvm: '6.1'\n", 'fpu').EXCEPTION_NMI).toBeUndefined();
+  });
+
+  test("breakpoints are the guest's own, unless it is debugged", () => {
+    expect(run("kvm: '6.1'\n", 'breakpoint').EXCEPTION_NMI).toBeUndefined();
+  });
+
+  test('CPUID always exits', () => {
+    expect(run("kvm: '6.1'\n", 'cpuid').CPUID!).toBeGreaterThan(50);
+  });
+});
