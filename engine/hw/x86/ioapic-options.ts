@@ -15,8 +15,11 @@ export interface IoApicOptions {
   readonly reservedStick: boolean;
   /** The window takes 32-bit accesses only: manuals. KVM and Xen cut and extend any width. */
   readonly dwordsOnly: boolean;
-  /** An edge that comes while its pin is masked is remembered in the pin's latch, and coalesces later ones: KVM. */
-  readonly maskedEdgesLatch: boolean;
+  /**
+   * An edge that comes while its pin is masked is a request that waits, until the wire falls or the image is put back:
+   * KVM. Elsewhere it is lost at once. In either case unmasking does not send it.
+   */
+  readonly maskedEdgesWait: boolean;
   /**
    * Remote IRR is set as the message goes out, taken or not: Xen, and chips whose messages nobody answers (ICH). KVM
    * sets it afterwards, unless somebody was meant and nobody took it.
@@ -44,7 +47,7 @@ export const KVM_IOAPIC: IoApicOptions = {
   beyondIsOnes: true,
   reservedStick: true,
   dwordsOnly: false,
-  maskedEdgesLatch: true,
+  maskedEdgesWait: true,
   remoteIrrFirst: false,
   ackedFirst: true,
   eoiMeansEdges: true,
@@ -61,7 +64,7 @@ export const XEN_IOAPIC: IoApicOptions = {
   beyondIsOnes: false,
   reservedStick: true,
   dwordsOnly: false,
-  maskedEdgesLatch: false,
+  maskedEdgesWait: false,
   remoteIrrFirst: true,
   ackedFirst: false,
   eoiMeansEdges: false,
@@ -78,7 +81,7 @@ export const INTEL_IOAPIC: IoApicOptions = {
   beyondIsOnes: false,
   reservedStick: false,
   dwordsOnly: true,
-  maskedEdgesLatch: false,
+  maskedEdgesWait: false,
   remoteIrrFirst: true,
   ackedFirst: false,
   eoiMeansEdges: false,

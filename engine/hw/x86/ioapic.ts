@@ -68,7 +68,7 @@ export class IoApic implements Part {
   apicId = 0;
   /** pins that are high */
   readonly requests: Bitmap;
-  /** pins whose edge has been delivered */
+  /** pins whose edge has been delivered, or is lost */
   readonly deliveries: Bitmap;
   readonly levels: LineStates;
   /** EOIs that the clock's last interrupt still waits for */
@@ -133,6 +133,7 @@ export class IoApic implements Part {
     if (!(this.low[pin]! & RTE_LEVEL)) {
       this.deliveries.clear(pin);
       if (!rises) return COALESCED;
+      if (!this.options.maskedEdgesWait && this.low[pin]! & RTE_MASKED) this.deliveries.set(pin);
     }
     return this.service(pin, lineStatus);
   }

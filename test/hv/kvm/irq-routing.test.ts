@@ -213,6 +213,14 @@ describe('source ids', () => {
     expect(r.ack()).toBe(-1);
   });
 
+  test('at the 8259s too', () => {
+    const r = rig();
+    const id = r.chip.requestSource();
+    set(r, 3, true, id);
+    r.chip.freeSource(id);
+    expect([r.chip.pic.levels.high(3), r.chip.ioapic.levels.high(3)]).toEqual([false, false]);
+  });
+
   test('freeing what is out of range does nothing', () => {
     const { chip } = rig();
     const before = JSON.stringify(chip.save());
@@ -412,7 +420,7 @@ test('a saved table goes on in another machine, its irqfds too', () => {
   r.enter();
   set(r, 30, true, RESAMPLE_SOURCE);
   const copy = rig();
-  copy.routing.addResampler(1, 2);
+  copy.routing.addResampler(1, 30);
   copy.chip.restore(JSON.parse(JSON.stringify(r.chip.save())));
   copy.routing.restore(JSON.parse(JSON.stringify(r.routing.save())));
   copy.apics[0]!.restore(JSON.parse(JSON.stringify(r.apics[0]!.save())));
@@ -424,5 +432,5 @@ test('a saved table goes on in another machine, its irqfds too', () => {
     [8, 30],
     [7, 30],
   ]);
-  expect(copy.routing.addResampler(1, 2)).toBe(0);
+  expect(copy.routing.addResampler(1, 30)).toBe(0);
 });

@@ -240,6 +240,16 @@ describe("the clock's interrupts", () => {
   });
 });
 
+test("the IOAPIC's image put back injects a level that nobody took", () => {
+  const r = rig(1);
+  r.entry(PIN, LEVEL | VECTOR);
+  r.apics[0]!.write(Reg.SVR, 0xff);
+  expect([r.routing.setIrq(0, PIN, true), r.remoteIrr(PIN)]).toEqual([0, false]);
+  r.apics[0]!.write(Reg.SVR, 0x1ff);
+  r.chip.reloadIoApic();
+  expect([r.ack(), r.remoteIrr(PIN)]).toEqual([VECTOR, true]);
+});
+
 test('saved chips go on where they were', () => {
   const r = rig(2);
   r.initPics();
