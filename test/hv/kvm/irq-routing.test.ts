@@ -405,6 +405,17 @@ describe('resampling irqfds', () => {
     expect([r.signalled, r.ack()]).toEqual([[[7, 20]], -1]);
     expect(r.routing.addResampler(7, 3)).toBe(0);
   });
+
+  test('with the last of a GSI, EOIs of its edge interrupts reach the IOAPIC no more', () => {
+    const r = rig();
+    r.routing.addResampler(7, 20);
+    r.entry(20, VECTOR);
+    r.enter();
+    expect(r.handled[0]).toContain(VECTOR);
+    r.routing.removeResampler(7);
+    r.enter();
+    expect(r.handled[0]).not.toContain(VECTOR);
+  });
 });
 
 test('a saved table goes on in another machine, its irqfds too', () => {
