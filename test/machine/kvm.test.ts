@@ -89,6 +89,45 @@ vms:
   });
 });
 
+test('the host has the rows of the real bare q35, as far as it has its devices', () => {
+  const host = kvmHost(`
+name: t
+title: t
+cpus: 4
+host:
+  devices:
+    - {driver: i8042}
+    - {driver: line, name: rtc0, gsi: 8}
+    - {driver: line, name: acpi, gsi: 9, level: true}
+    - {driver: line, name: i801_smbus, gsi: 16, level: true}
+    - {driver: ahci, name: 'ahci[0000:00:02.0]'}
+    - {driver: ahci, name: 'ahci[0000:00:1f.2]'}
+    - {driver: nvme, name: nvme0, queues: 4}
+    - {driver: e1000e, name: eth0}
+vms: [{}]
+`);
+  const text = printInterrupts(host.kernel.interruptsFile());
+  const rows = text.split('\n').slice(1, 17);
+  expect(rows.map((line) => line.replace(/^( *\d+:)( +\d+){4}/, '$1'))).toEqual([
+    '  0:   IO-APIC   2-edge      timer',
+    '  1:   IO-APIC   1-edge      i8042',
+    '  8:   IO-APIC   8-edge      rtc0',
+    '  9:   IO-APIC   9-fasteoi   acpi',
+    ' 12:   IO-APIC  12-edge      i8042',
+    ' 16:   IO-APIC  16-fasteoi   i801_smbus',
+    ' 24:   PCI-MSI 32768-edge      ahci[0000:00:02.0]',
+    ' 25:   PCI-MSI 512000-edge      ahci[0000:00:1f.2]',
+    ' 26:   PCI-MSI 49152-edge      nvme0q0',
+    ' 27:   PCI-MSI 49153-edge      nvme0q1',
+    ' 28:   PCI-MSI 49154-edge      nvme0q2',
+    ' 29:   PCI-MSI 49155-edge      nvme0q3',
+    ' 30:   PCI-MSI 49156-edge      nvme0q4',
+    ' 31:   PCI-MSI 65536-edge      eth0-rx-0',
+    ' 32:   PCI-MSI 65537-edge      eth0-tx-0',
+    ' 33:   PCI-MSI 65538-edge      eth0',
+  ]);
+});
+
 describe('APIC virtualization', () => {
   const plain = exits(run("kvm: '6.1'\n"));
   const apicv = exits(run("kvm: '6.1'\napicv: true\n"));

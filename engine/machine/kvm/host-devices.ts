@@ -49,7 +49,7 @@ export class HostDevices {
         this.nvme(spec);
         return;
       case 'ahci': {
-        const [raise, ready] = this.message(this.function(), 0);
+        const [raise, ready] = this.message(this.function(spec.name), 0);
         const disk = this.disk(spec.as ?? spec.name, [raise], spec);
         ready(spec.name, disk.interrupt(0));
         return;
@@ -66,8 +66,12 @@ export class HostDevices {
     }
   }
 
-  private function(): number {
-    return this.nextFunction++ << 3;
+  /** Bus, device and function: where its name tells, as `ahci[0000:00:1f.2]` does, or the next free device. */
+  private function(name = ''): number {
+    const [, bus, device, fn] = /\[[0-9a-f]{4}:([0-9a-f]{2}):([0-9a-f]{2})\.([0-7])\]$/.exec(name) ?? [];
+    if (bus === undefined) return this.nextFunction++ << 3;
+    const hex = (digits: string) => Number.parseInt(digits, 16);
+    return (hex(bus) << 8) | (hex(device!) << 3) | hex(fn!);
   }
 
   private register(name: string, title: string, raise: () => number): void {
