@@ -15,8 +15,8 @@ import type { Clock, Ns, Task } from '../core/clock.ts';
 import { Priority } from '../core/event-queue.ts';
 import type { Part, Plain } from '../core/state.ts';
 import type { Trace, Tracepoint } from '../core/trace.ts';
-import type { GuestEntry, VirtualCpu } from '../hw/x86/cpu.ts';
 import type { LocalApic } from '../hw/x86/lapic.ts';
+import type { InterruptSource } from '../hw/x86/processor.ts';
 import { timing } from '../timing.ts';
 
 /** What the hypervisor does on a CPU; one object for all CPUs. */
@@ -25,20 +25,17 @@ export interface Hypervisor {
   acknowledged(cpu: Pcpu, vector: number): Ns;
   /** The interrupt's effect, with the guest stopped. */
   interrupt(cpu: Pcpu, vector: number): void;
+  /** A non-maskable interrupt, with the guest stopped. */
+  nmi(cpu: Pcpu): void;
   /** Runs one softirq. */
   softirq(cpu: Pcpu, nr: number): void;
-  /** On the way into the guest: true if an event is to be delivered now, in place of going on. */
-  injects(v: Vcpu): boolean;
-  /** SCHEDOP_block: sets `blocked` and asks for scheduling, unless an event is there already. */
-  block(v: Vcpu): void;
-  /** SCHEDOP_poll: the same, unless there is no reason to sleep. */
-  poll(v: Vcpu, port: number): void;
 }
 
 /** RUNSTATE_*; one that has blocked is `running` until its CPU has switched away from it. */
 export type VcpuState = 'running' | 'runnable' | 'blocked' | 'offline';
 
-export class Vcpu implements VirtualCpu, Part {
+/** A virtual CPU, whatever its guest knows of the hypervisor. */
+export abstract class Vcpu implements Part {
   readonly id: string;
   readonly name: string;
   state: VcpuState = 'offline';
@@ -51,7 +48,6 @@ export class Vcpu implements VirtualCpu, Part {
   /** when it was last put on a CPU (state_entry_time) */
   since: Ns = 0;
   upcalls = 0;
-  entry!: GuestEntry;
   private readonly allowed = new Bitmap(256);
 
   /**
@@ -86,17 +82,27 @@ export class Vcpu implements VirtualCpu, Part {
     this.left = ns;
   }
 
-  block(): void {
-    this.left = 0;
-    this.cpu.charge(timing.hypercall);
-    this.cpu.hypervisor.block(this);
-  }
+  // its guest, from the hypervisor's side
 
-  poll(port: number): void {
-    this.left = 0;
-    this.cpu.charge(timing.hypercall);
-    this.cpu.hypervisor.poll(this, port);
+  /** The stretch is over; the guest's kernel says how it goes on. */
+  abstract stretchOver(): void;
+  /** The processor takes an interrupt while this virtual CPU has it: the way to the gate, and the vector. */
+  acknowledge(lapic: InterruptSource): number {
+    this.cpu.charge(timing.irqEntry);
+    return lapic.ack();
   }
+  /** A non-maskable interrupt comes while this virtual CPU has the processor. */
+  nonMaskable(): void {
+    this.cpu.charge(timing.irqEntry);
+  }
+  /** On the way into the guest, before softirqs are looked at for the last time. */
+  assist(): void {}
+  /**
+   * Into the guest.
+   * @param interrupted it was stopped, or left by itself
+   * @returns true: its kernel was told of an event or has left again, the way begins anew
+   */
+  abstract enter(interrupted: boolean): boolean;
 
   save(): Plain {
     const { state, blocked, left, runNs, since, upcalls } = this;
@@ -144,6 +150,9 @@ export class Pcpu implements Part {
   private softirqs = 0;
   /** acknowledged, its handler is the next step; -1 for none */
   private vector = -1;
+  /** a non-maskable interrupt waits, or its handler is the next step */
+  private nmiLatched = false;
+  private nmiTaken = false;
   private readonly guestTask: Task;
   private readonly stepTask: Task;
   private readonly switched: Tracepoint;
@@ -191,6 +200,12 @@ export class Pcpu implements Part {
     if (this.wiring.here !== this && !this.stepTask.queued) this.takeInterrupt();
   }
 
+  /** A non-maskable interrupt: now, or between two steps. */
+  nmi(): void {
+    this.nmiLatched = true;
+    if (this.wiring.here !== this && !this.stepTask.queued) this.takeNmi();
+  }
+
   /** In the idle loop, its softirq word monitored? */
   get inMwait(): boolean {
     return this.idle && this.busyUntil <= this.clock.now;
@@ -226,11 +241,28 @@ export class Pcpu implements Part {
 
   /** An interrupt stops the guest or the idle loop; the handler's step follows when the way there is paid. */
   private takeInterrupt(): void {
+    this.stop();
+    if (this.current) this.vector = this.current.acknowledge(this.lapic);
+    else {
+      this.charge(timing.irqEntry);
+      this.vector = this.lapic.ack();
+    }
+    this.charge(this.hypervisor.acknowledged(this, this.vector));
+    this.stepTask.at(this.time);
+  }
+
+  private takeNmi(): void {
+    this.stop();
+    this.nmiLatched = false;
+    this.nmiTaken = true;
+    if (this.current) this.current.nonMaskable();
+    else this.charge(timing.irqEntry);
+    this.stepTask.at(this.time);
+  }
+
+  private stop(): void {
     if (this.guestTask.queued) this.stopGuest();
     else if (this.idle) this.leaveIdle();
-    this.vector = this.lapic.ack();
-    this.charge(timing.irqEntry + this.hypervisor.acknowledged(this, this.vector));
-    this.stepTask.at(this.time);
   }
 
   /** The guest's stretch ends where it is; one that is still being entered has not begun. */
@@ -254,6 +286,9 @@ export class Pcpu implements Part {
     if (vector >= 0) {
       this.vector = -1;
       this.hypervisor.interrupt(this, vector);
+    } else if (this.nmiTaken) {
+      this.nmiTaken = false;
+      this.hypervisor.nmi(this);
     }
     this.leave(true);
   }
@@ -263,7 +298,7 @@ export class Pcpu implements Part {
     this.guestNs += this.clock.now - this.stretchStart;
     const v = this.current!;
     v.left = -1;
-    v.entry.done();
+    v.stretchOver();
     this.leave(false);
   }
 
@@ -274,10 +309,15 @@ export class Pcpu implements Part {
    */
   private leave(interrupted: boolean): void {
     for (;;) {
+      if (this.nmiLatched) {
+        this.takeNmi();
+        break;
+      }
       if (this.lapic.deliverable() >= 0) {
         this.takeInterrupt();
         break;
       }
+      this.current?.assist();
       const ahead = this.busyUntil > this.clock.now;
       if (this.softirqs !== 0 && (interrupted || ahead)) {
         if (ahead) {
@@ -289,15 +329,7 @@ export class Pcpu implements Part {
       }
       const v = this.current;
       if (!v) break;
-      if (this.hypervisor.injects(v)) {
-        this.charge(timing.bounceFrame);
-        v.upcalls++;
-        const { left } = v;
-        v.left = -1;
-        v.entry.upcall(left);
-        continue;
-      }
-      if (interrupted) this.charge(timing.xenExit);
+      if (v.enter(interrupted)) continue;
       this.stretchStart = this.time;
       this.guestTask.at(this.stretchStart + v.left);
       break;
@@ -345,13 +377,14 @@ export class Pcpu implements Part {
   save(): Plain {
     const { guestNs, xenNs, idleNs, busyUntil, stretchStart, softirqs, vector } = this;
     const current = this.current ? this.current.index : -1;
-    return [current, guestNs, xenNs, idleNs, busyUntil, stretchStart, softirqs, vector];
+    const nmi = Number(this.nmiLatched) | (Number(this.nmiTaken) << 1);
+    return [current, guestNs, xenNs, idleNs, busyUntil, stretchStart, softirqs, vector, nmi];
   }
 
   restore(state: Plain): void {
     const [current, ...times] = state as number[];
     this.current = current! < 0 ? null : this.wiring.vcpus[current!]!;
-    const [guestNs, xenNs, idleNs, busyUntil, stretchStart, softirqs, vector] = times;
+    const [guestNs, xenNs, idleNs, busyUntil, stretchStart, softirqs, vector, nmi] = times;
     this.guestNs = guestNs!;
     this.xenNs = xenNs!;
     this.idleNs = idleNs!;
@@ -359,5 +392,7 @@ export class Pcpu implements Part {
     this.stretchStart = stretchStart!;
     this.softirqs = softirqs!;
     this.vector = vector!;
+    this.nmiLatched = (nmi! & 1) !== 0;
+    this.nmiTaken = (nmi! & 2) !== 0;
   }
 }

@@ -1,9 +1,10 @@
 /** A Xen host whose guests do what a test tells them: compute, sleep, take upcalls. */
 import { GuestMemory, SharedInfo } from '../../engine/abi/xen.ts';
 import type { Ns } from '../../engine/core/clock.ts';
-import type { Pcpu, Vcpu } from '../../engine/hv/pcpu.ts';
+import type { Pcpu } from '../../engine/hv/pcpu.ts';
 import type { XenProfile } from '../../engine/hv/xen/softirq.ts';
 import { PvHypercalls } from '../../engine/hv/xen/x86/pv.ts';
+import type { PvVcpu } from '../../engine/hv/xen/x86/pv-vcpu.ts';
 import { Xen } from '../../engine/hv/xen/x86/xen.ts';
 import type { GuestEntry } from '../../engine/hw/x86/cpu.ts';
 import { Workshop } from '../../engine/machine/machine.ts';
@@ -34,7 +35,7 @@ export class RigGuest implements GuestEntry {
   private interrupted: Ns | undefined;
 
   constructor(
-    readonly v: Vcpu,
+    readonly v: PvVcpu,
     private readonly shared: SharedInfo,
     readonly calls: PvHypercalls,
   ) {}
@@ -98,7 +99,7 @@ export class HvRig {
 
   private addDomain(id: number): void {
     const { xen } = this;
-    const vcpus = xen.vcpus.filter((v) => v.domain === id);
+    const vcpus = xen.vcpus.filter((v) => v.domain === id) as PvVcpu[];
     const shared = this.shared[id]!;
     const memory = this.shop.parts.add(new GuestMemory(id));
     const privileged = id === 0;

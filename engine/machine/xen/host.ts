@@ -8,6 +8,7 @@ import type { NetBack } from '../../guest/linux/xen-drivers/net.ts';
 import { XenKernel } from '../../guest/linux/xen-kernel.ts';
 import type { Domain } from '../../hv/xen/domain.ts';
 import { PvHypercalls } from '../../hv/xen/x86/pv.ts';
+import type { PvVcpu } from '../../hv/xen/x86/pv-vcpu.ts';
 import { Xen } from '../../hv/xen/x86/xen.ts';
 import type { GuestSpec, XenScenario } from '../../scenario/xen-schema.ts';
 import type { Workshop } from '../machine.ts';
@@ -80,7 +81,7 @@ export class XenHost {
     const { parts, books, trace } = shop;
     const shared = parts.add(new SharedInfo(id, vcpus));
     const memory = parts.add(new GuestMemory(id, 512));
-    const mine = xen.vcpus.filter((v) => v.domain === id);
+    const mine = xen.vcpus.filter((v) => v.domain === id) as PvVcpu[];
     const privileged = id === 0;
     const domain = xen.addDomain(
       {

@@ -13,7 +13,7 @@ import type { Trace, Tracepoint } from '../../../core/trace.ts';
 import { ApicBus } from '../../../hw/x86/apic-bus.ts';
 import { physicalLapic } from '../../../hw/x86/physical-lapic.ts';
 import { timing } from '../../../timing.ts';
-import { type Hypervisor, Pcpu, type PcpuWiring, Vcpu } from '../../pcpu.ts';
+import { type Hypervisor, Pcpu, type PcpuWiring, type Vcpu } from '../../pcpu.ts';
 import type { Scheduler } from '../../scheduler.ts';
 import { Domain, type DomainInit } from '../domain.ts';
 import { EventChannels } from '../evtchn.ts';
@@ -30,6 +30,7 @@ import {
 import { type XenTimer, XenTimers } from '../timer.ts';
 import { type IrqHost, PhysicalIrqs } from './do-irq.ts';
 import { SERIAL_IRQ } from './irq-desc.ts';
+import { type PvHost, PvVcpu } from './pv-vcpu.ts';
 
 export interface XenOptions {
   readonly profile: XenProfile;
@@ -53,7 +54,7 @@ export interface XenShop {
   readonly parts: { add<P extends Part>(part: P): P };
 }
 
-export class Xen implements Hypervisor, EvtchnOutput, IrqHost, Part {
+export class Xen implements Hypervisor, PvHost, EvtchnOutput, IrqHost, Part {
   readonly id = 'xen';
   readonly clock: Clock;
   readonly trace: Trace;
@@ -68,6 +69,8 @@ export class Xen implements Hypervisor, EvtchnOutput, IrqHost, Part {
   readonly irqs: PhysicalIrqs;
   /** event-check IPIs */
   readonly eventCheck: EventCheck;
+  /** non-maskable interrupts, per CPU */
+  readonly nmis: number[];
   /** upcalls made into guests */
   upcalls = 0;
   /** kicks of running virtual CPUs and wake-ups make no IPIs before the guests run */
@@ -90,6 +93,7 @@ export class Xen implements Hypervisor, EvtchnOutput, IrqHost, Part {
   private readonly tpVirq: Tracepoint;
   private readonly tpPending: Tracepoint;
   private readonly tpCoalesced: Tracepoint;
+  private readonly tpNmi: Tracepoint;
   private readonly tpKick: Tracepoint;
   private readonly tpWake: Tracepoint;
   private readonly tpUpcall: Tracepoint;
@@ -121,7 +125,7 @@ export class Xen implements Hypervisor, EvtchnOutput, IrqHost, Part {
       weights[id] = weight;
       affinities.forEach((affinity, n) => {
         const first = cpus[affinity[vcpus.length % affinity.length]!]!;
-        vcpus.push(shop.parts.add(new Vcpu(vcpus.length, id, n, first, affinity)));
+        vcpus.push(shop.parts.add(new PvVcpu(this, vcpus.length, id, n, first, affinity)));
       });
     }
     this.eventCheck = new EventCheck(clock, this.wiring, profile !== '3.4');
@@ -140,6 +144,7 @@ export class Xen implements Hypervisor, EvtchnOutput, IrqHost, Part {
     this.channels = shop.parts.add(new EventChannels(this, { profile }));
     this.irqs = shop.parts.add(new PhysicalIrqs(this, options.gsis, options.irqs));
     this.kicked = vcpus.map(() => 0);
+    this.nmis = cpus.map(() => 0);
     this.fromXen = this.books.sourceOf('xen');
     this.fromTimer = this.books.sourceOf('xen timer');
     this.fromConsole = this.books.sourceOf('xen console');
@@ -147,6 +152,7 @@ export class Xen implements Hypervisor, EvtchnOutput, IrqHost, Part {
     this.tpVirq = trace.point('send_guest_global_virq', 'virq');
     this.tpPending = trace.point('evtchn_set_pending', 'dom', 'port');
     this.tpCoalesced = trace.point('evtchn_already_pending', 'dom', 'port');
+    this.tpNmi = trace.point('do_nmi');
     this.tpKick = trace.point('vcpu_kick', 'dom', 'vcpu', 'cpu');
     this.tpWake = trace.point('vcpu_wake', 'dom', 'vcpu');
     this.tpUpcall = trace.point('upcall', 'dom', 'vcpu');
@@ -226,6 +232,12 @@ export class Xen implements Hypervisor, EvtchnOutput, IrqHost, Part {
       default:
         this.irqs.doIrq(cpu, vector);
     }
+  }
+
+  /** do_nmi: nobody has asked for it. */
+  nmi(cpu: Pcpu): void {
+    this.nmis[cpu.cpu]!++;
+    this.trace.emit(this.tpNmi, this.now, this.books.journey, cpu.cpu);
   }
 
   /** The handlers of the others have nothing to do that is modelled; VCPU_KICK's never has. */
@@ -331,7 +343,7 @@ export class Xen implements Hypervisor, EvtchnOutput, IrqHost, Part {
   // out of Xen, into the guest
 
   /** test_all_events: an upcall that is pending and not masked gets a bounce frame, which masks upcalls. */
-  injects(v: Vcpu): boolean {
+  injects(v: PvVcpu): boolean {
     const info = this.domains[v.domain]!.shared.vcpus[v.vcpu]!;
     if (info.upcallPending === 0 || info.upcallMask !== 0) return false;
     info.upcallMask = 1;
@@ -341,13 +353,13 @@ export class Xen implements Hypervisor, EvtchnOutput, IrqHost, Part {
   }
 
   /** vcpu_block_enable_events: events are looked for after blocking, so that none is slept through. */
-  block(v: Vcpu): void {
+  block(v: PvVcpu): void {
     const info = this.domains[v.domain]!.shared.vcpus[v.vcpu]!;
     info.upcallMask = 0;
     if (info.upcallPending === 0) this.sched.block(v);
   }
 
-  poll(v: Vcpu, port: number): void {
+  poll(v: PvVcpu, port: number): void {
     if (this.channels.poll(v.domain, v.vcpu, [port]).blocks) this.sched.block(v);
   }
 
@@ -368,6 +380,7 @@ export class Xen implements Hypervisor, EvtchnOutput, IrqHost, Part {
       upcalls: this.upcalls,
       kicked: [...this.kicked],
       eventChecks: this.eventCheck.save(),
+      nmis: [...this.nmis],
     };
   }
 
@@ -377,10 +390,14 @@ export class Xen implements Hypervisor, EvtchnOutput, IrqHost, Part {
       upcalls: number;
       kicked: number[];
       eventChecks: [number, number];
+      nmis: number[];
     };
     this.running = s.running;
     this.upcalls = s.upcalls;
     this.kicked = [...s.kicked];
     this.eventCheck.restore(s.eventChecks);
+    s.nmis.forEach((n, cpu) => {
+      this.nmis[cpu] = n;
+    });
   }
 }

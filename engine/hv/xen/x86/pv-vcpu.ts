@@ -1,0 +1,61 @@
+/**
+ * A virtual CPU of a paravirtual guest: it is interrupted by upcalls, which Xen makes on the way into the guest
+ * (test_all_events of xen/arch/x86/x86_64/entry.S, vcpu_block and do_poll of xen/common/sched).
+ */
+import type { GuestEntry, VirtualCpu } from '../../../hw/x86/cpu.ts';
+import { timing } from '../../../timing.ts';
+import { type Pcpu, Vcpu } from '../../pcpu.ts';
+
+/** What Xen does for it. */
+export interface PvHost {
+  /** An event is to be delivered now, in place of going on. */
+  injects(v: PvVcpu): boolean;
+  /** SCHEDOP_block: sets `blocked` and asks for scheduling, unless an event is there already. */
+  block(v: PvVcpu): void;
+  /** SCHEDOP_poll: the same, unless there is no reason to sleep. */
+  poll(v: PvVcpu, port: number): void;
+}
+
+export class PvVcpu extends Vcpu implements VirtualCpu {
+  entry!: GuestEntry;
+
+  constructor(
+    private readonly xen: PvHost,
+    index: number,
+    domain: number,
+    vcpu: number,
+    cpu: Pcpu,
+    affinity: readonly number[],
+  ) {
+    super(index, domain, vcpu, cpu, affinity);
+  }
+
+  block(): void {
+    this.left = 0;
+    this.cpu.charge(timing.hypercall);
+    this.xen.block(this);
+  }
+
+  poll(port: number): void {
+    this.left = 0;
+    this.cpu.charge(timing.hypercall);
+    this.xen.poll(this, port);
+  }
+
+  stretchOver(): void {
+    this.entry.done();
+  }
+
+  enter(interrupted: boolean): boolean {
+    if (this.xen.injects(this)) {
+      this.cpu.charge(timing.bounceFrame);
+      this.upcalls++;
+      const { left } = this;
+      this.left = -1;
+      this.entry.upcall(left);
+      return true;
+    }
+    if (interrupted) this.cpu.charge(timing.xenExit);
+    return false;
+  }
+}
