@@ -11,11 +11,13 @@ export { defaultRoutes, IrqRouting, qemuRoutes, type Route } from './hv/kvm/irq-
 export { IrqChip } from './hv/kvm/irqchip.ts';
 export * from './hv/xen/evtchn.ts';
 export { HvmChips } from './hv/xen/x86/hvm-chips.ts';
+export { HvmIrq, type IntAck } from './hv/xen/x86/hvm-irq.ts';
+export { HvmVcpuApic } from './hv/xen/x86/hvm-vcpu-apic.ts';
 export { ApicBus } from './hw/x86/apic-bus.ts';
 export { I8259Pair } from './hw/x86/i8259.ts';
 export { KVM_PIC } from './hw/x86/i8259-options.ts';
 export { LocalApic } from './hw/x86/lapic.ts';
-export { KVM_LAPIC, XEN_LAPIC } from './hw/x86/lapic-options.ts';
+export { KVM_LAPIC } from './hw/x86/lapic-options.ts';
 export { buildMachine } from './machine/build.ts';
 export { type ImportOptions, importHost } from './machine/build-import.ts';
 export { Machine, type SavedMachine } from './machine/machine.ts';

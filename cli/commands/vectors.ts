@@ -55,8 +55,7 @@ function count(tally: Tally, { at, vector, meta }: VectorLine): void {
 
 function report(name: string, { suite, passed, total, first }: Tally): string {
   if (!suite) return `${name}: no model\n`;
-  const scope = suite.scope ? ` (${suite.scope})` : '';
-  const line = `${name}: ${passed}/${total} cases${scope}\n`;
+  const line = `${name}: ${passed}/${total} cases\n`;
   if (!first) return line;
   const where = `case ${printable(first.case)}, op ${first.op} (${printable(first.name)})`;
   const what = `${printable(first.key)}: expected ${shown(first.expected)}, got ${shown(first.got)}`;

@@ -29,8 +29,6 @@ export interface Mismatch {
 
 export interface Suite {
   readonly name: string;
-  /** which operations are replayed, if not all */
-  readonly scope?: string;
   /**
    * Runs a case and compares after every operation.
    * @param meta the file's metadata line, where it has one

@@ -6,20 +6,15 @@ import { BadVector, type Fields, isFields, type Mismatch, type Vector } from './
 
 export type Value = number | string;
 
-/** What an operation does is not the model's business: what it changed is loaded, so that the next one can run. */
-export const NOT_MODELLED = Symbol('not modelled');
-
 /** A machine of chips under test. */
 export interface X86Model {
   /** every element of the state by its key, as the model has it now */
   readonly state: ReadonlyMap<string, () => Value>;
   /**
-   * Runs an operation. The answer is its result, undefined where it has none, NOT_MODELLED where it is another's.
+   * Runs an operation. The answer is its result, undefined where it has none.
    * @throws BadVector if there is no such operation
    */
   run(name: string, args: readonly unknown[]): unknown;
-  /** Takes over what an operation changed that is not modelled. */
-  load?(changes: Fields): void;
   /** the list `k` of the operation that has just run */
   notes?(): readonly unknown[];
 }
@@ -79,7 +74,6 @@ export function replayX86(vector: Vector, meta: Fields | undefined, model: X86Mo
     const { name, args, want } = parse(op);
     const got = model.run(name, args) ?? null;
     expected.apply(want.s);
-    if (got === NOT_MODELLED && isFields(want.s)) model.load?.(want.s);
     const difference = results(want, got, model.notes?.()) ?? expected.difference();
     if (difference) return { case: vector.id, op: i, name, ...difference };
   }
@@ -88,7 +82,6 @@ export function replayX86(vector: Vector, meta: Fields | undefined, model: X86Mo
 
 /** `r` that is null is not specified. */
 function results(want: Fields, got: unknown, notes: readonly unknown[] = []) {
-  if (got === NOT_MODELLED) return undefined;
   if (want.r !== undefined && want.r !== null && JSON.stringify(want.r) !== JSON.stringify(got)) {
     return { key: 'r', expected: want.r, got };
   }

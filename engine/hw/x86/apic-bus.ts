@@ -112,6 +112,19 @@ export class ApicBus {
     return this.matches(apic, null, Shorthand.NONE, destination, logical);
   }
 
+  /** All that a command of an ICR is for, local APIC enabled or not (vlapic_match_dest). */
+  commanded(
+    source: LocalApic,
+    destination: number,
+    logical: boolean,
+    shorthand: number,
+    take: (apic: LocalApic) => void,
+  ): void {
+    for (const apic of this.apics) {
+      if (this.matches(apic, source, shorthand, destination, logical)) take(apic);
+    }
+  }
+
   /** All that a device's message is for, one after the other (kvm_bitmap_or_dest_vcpus). */
   meant(
     destination: number,

@@ -69,6 +69,16 @@ export class I8259 {
     return fresh ? DELIVERED : COALESCED;
   }
 
+  /** The wire of an input rises or falls, whatever it was before. IGNORED: masked; COALESCED: requested already. */
+  edge(pin: number, rising: boolean): number {
+    const bit = 1 << pin;
+    const fresh = !(this.irr & bit);
+    if (rising) this.irr |= bit;
+    else this.irr &= ~bit;
+    if (this.imr & bit) return IGNORED;
+    return rising && !fresh ? COALESCED : DELIVERED;
+  }
+
   /** How far down in the order of priority the first of these inputs is; 8 for none. */
   private priority(inputs: number): number {
     if (inputs === 0) return 8;

@@ -16,8 +16,11 @@ export { COALESCED, DELIVERED, type I8259, IGNORED } from './i8259-chip.ts';
 const SPURIOUS = 7;
 
 export interface PicOutput {
-  /** INT of the master, at every look at it: KVM answers to it even when it stays high */
-  intr(high: boolean): void;
+  /**
+   * INT of the master, at every look at it: KVM answers to it even when it stays high
+   * @param rose it was low before
+   */
+  intr(high: boolean, rose: boolean): void;
   /** An input (0 to 15) has left service, or a request was dropped that nobody will serve. */
   acked?(pin: number): void;
   /** Does anybody take interrupts of the 8259s? If nobody does, ICW1 tells nobody of what it drops. */
@@ -56,6 +59,18 @@ export class I8259Pair implements Part {
     return answer;
   }
 
+  /**
+   * The wire of an input rises or falls; the caller counts who holds it, and tells each change as an edge, as Xen does
+   * (vpic_irq_positive_edge, vpic_irq_negative_edge).
+   */
+  edge(pin: number, rising: boolean): number {
+    if (pin === CASCADE) return IGNORED;
+    const chip = pin < 8 ? this.master : this.slave;
+    const answer = chip.edge(pin & 7, rising);
+    if (answer !== IGNORED) this.update();
+    return answer;
+  }
+
   /** INT of both chips anew. */
   private update(): void {
     const { master, slave } = this;
@@ -72,8 +87,9 @@ export class I8259Pair implements Part {
         else master.irr &= ~(1 << CASCADE);
       }
     }
+    const was = master.output;
     master.output = master.request() >= 0 && !(this.options.initLowersInt && master.init !== 0);
-    this.output.intr(master.output);
+    this.output.intr(master.output, master.output && !was);
   }
 
   /** The processor's acknowledge cycle: the vector; -1 where none is given without a request. */

@@ -39,6 +39,8 @@ export interface LapicOutput {
   smi?(): void;
   init?(): void;
   startup?(vector: number): void;
+  /** A command of its ICR: true if it is carried out elsewhere, later, as Xen does with INIT and SIPI. */
+  command?(low: number, destination: number): boolean;
   remoteRead?(): void;
   /**
    * Takes a vector over in place of IRR, as posted interrupts do; false: IRR takes it. Coalesced ones are told too.
@@ -151,13 +153,17 @@ export class LocalApic extends ApicPriority implements Part {
   }
 
   private acceptVector(vector: number, assert: boolean, level: boolean): number {
-    if ((level && !assert) || !this.enabled) return 0;
+    return (level && !assert) || !this.enabled || !this.setIrq(vector, level) ? 0 : 1;
+  }
+
+  /** A vector is requested, whether the APIC is enabled or not. False: there is no such vector (vlapic_set_irq). */
+  setIrq(vector: number, level = false): boolean {
     if (vector < FIRST_VECTOR && this.options.illegalVectors) {
       this.error(Esr.RECEIVE_ILLEGAL);
-      return 0;
+      return false;
     }
     this.request(vector, level);
-    return 1;
+    return true;
   }
 
   /** A vector is requested. False: the request bit was set already, the two are one. */
@@ -261,6 +267,7 @@ export class LocalApic extends ApicPriority implements Part {
 
   /** The ICR was written. */
   command(low: number, destination: number): void {
+    if (this.output.command?.(low, destination)) return;
     const mode = Icr.mode.get(low);
     let level = Icr.level.has(low);
     if (mode <= Mode.LOWEST) {

@@ -2,10 +2,10 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { Clock } from '../../../../engine/core/clock.ts';
 import { HvmChips } from '../../../../engine/hv/xen/x86/hvm-chips.ts';
+import { HvmVcpuApic } from '../../../../engine/hv/xen/x86/hvm-vcpu-apic.ts';
 import { Mode, Reg, SVR_ENABLE } from '../../../../engine/hw/x86/apic-regs.ts';
 import { RTE_LEVEL, RTE_MASKED, RTE_REMOTE_IRR } from '../../../../engine/hw/x86/ioapic-regs.ts';
-import { LocalApic } from '../../../../engine/hw/x86/lapic.ts';
-import { XEN_LAPIC } from '../../../../engine/hw/x86/lapic-options.ts';
+import type { LocalApic } from '../../../../engine/hw/x86/lapic.ts';
 
 const EXTINT = Mode.EXTINT << 8;
 const MASKED = 1 << 16;
@@ -15,29 +15,26 @@ const VECTOR = 0x41;
 
 let chips: HvmChips;
 let apics: LocalApic[];
-let nmis: number[];
+let kicked: number[];
+let nmis: () => number[];
 
 beforeEach(() => {
-  chips = new HvmChips('d1');
-  nmis = [];
+  kicked = [];
+  chips = new HvmChips('d1', { kick: (vcpu) => kicked.push(vcpu) });
   const clock = new Clock();
-  apics = [0, 1, 2].map(
+  const vcpus = [0, 1, 2].map(
     (vcpu) =>
-      new LocalApic({
-        id: `d1v${vcpu}.vlapic`,
-        apicId: 2 * vcpu,
-        bsp: vcpu === 0,
-        options: XEN_LAPIC,
-        bus: chips.bus,
+      new HvmVcpuApic({
+        name: 'd1',
+        vcpu,
+        chips,
         clock,
         tscKhz: 1_000_000,
-        output: {
-          request: () => {},
-          nmi: () => nmis.push(vcpu),
-          lvt: (offset) => chips.lvtWritten(offset),
-        },
+        output: { upcallPending: () => false, tasklet: () => {} },
       }),
   );
+  apics = vcpus.map((v) => v.apic);
+  nmis = () => vcpus.filter((v) => v.nmiPending).map((v) => v.vcpu);
   for (const apic of apics) apic.write(Reg.SVR, SVR_ENABLE | 0xff);
 });
 
@@ -119,13 +116,16 @@ describe('the IOAPIC', () => {
   test('NMI goes to all that are meant; INIT, SMI and ExtINT to nobody', () => {
     writeEntry(PIN, Mode.NMI << 8, 0xff);
     chips.ioapic.setIrq(PIN, true);
-    expect(nmis).toEqual([0, 1, 2]);
+    expect([nmis(), kicked]).toEqual([
+      [0, 1, 2],
+      [0, 1, 2],
+    ]);
     for (const mode of [Mode.SMI, Mode.INIT, Mode.EXTINT]) {
       writeEntry(PIN + 1, (mode << 8) | VECTOR, 0xff);
       chips.ioapic.setIrq(PIN + 1, true);
       chips.ioapic.setIrq(PIN + 1, false);
     }
-    expect([nmis, apics.map((apic) => apic.irr.empty)]).toEqual([
+    expect([nmis(), apics.map((apic) => apic.irr.empty)]).toEqual([
       [0, 1, 2],
       [true, true, true],
     ]);
@@ -155,7 +155,7 @@ test('saved chips go on where they were', () => {
   writeEntry(PIN, RTE_LEVEL | VECTOR, 2);
   chips.ioapic.setIrq(PIN, true);
   apics[2]!.write(Reg.LVT_LINT0, EXTINT);
-  const copy = new HvmChips('d1');
+  const copy = new HvmChips('d1', { kick: () => {} });
   copy.restore(JSON.parse(JSON.stringify(chips.save())));
   expect([copy.target, copy.ioapic.low[PIN]]).toEqual([2, RTE_REMOTE_IRR | RTE_LEVEL | VECTOR]);
   expect(copy.save()).toEqual(chips.save());

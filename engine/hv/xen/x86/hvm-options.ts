@@ -1,0 +1,84 @@
+/**
+ * Where versions of Xen part in the interrupt hardware they give an HVM guest, beside its chips, whose own differences
+ * are named in hw/x86/*-options.ts: every difference by name, in one place. XEN_HVM is commit c447b7308b13.
+ */
+import type { BusOptions } from '../../../hw/x86/apic-bus-options.ts';
+import { XEN_BUS } from '../../../hw/x86/apic-bus-options.ts';
+import { type PicOptions, XEN_PIC } from '../../../hw/x86/i8259-options.ts';
+import { type IoApicOptions, XEN_IOAPIC } from '../../../hw/x86/ioapic-options.ts';
+import { type LapicOptions, XEN_LAPIC } from '../../../hw/x86/lapic-options.ts';
+import type { XenProfile } from '../softirq.ts';
+
+export interface HvmOptions {
+  readonly pic: PicOptions;
+  readonly ioapic: IoApicOptions;
+  readonly lapic: LapicOptions;
+  readonly bus: BusOptions;
+
+  // who is meant
+
+  /**
+   * Who takes the 8259s' interrupts. `chosen`: the first virtual CPU whose LINT0, or pin 0 of the IOAPIC, lets them
+   * through (vlapic_adjust_i8259_target). `first`: virtual CPU 0 and no other, by its LINT0, or with its local APIC off
+   * (3.4).
+   */
+  readonly picTarget: 'chosen' | 'first';
+  /**
+   * A message of the IOAPIC, or an MSI, that names a virtual CPU is requested there though its local APIC is off (3.4).
+   * Later ones pass it by.
+   */
+  readonly requestsWhenOff: boolean;
+  /**
+   * The 8254's interrupt at the IOAPIC goes to virtual CPU 0: by lowest priority if that is meant, or whatever its entry
+   * says (3.4).
+   */
+  readonly timerGoesToFirst: 'if meant' | 'always';
+  /** An MSI of delivery mode ExtINT is a fixed one (3.4). Later ones refuse it. */
+  readonly extIntMessages: boolean;
+
+  // event channels
+
+  /** Events may interrupt by a vector of their own, without a chip in between (HVMIRQ_callback_vector): not in 3.4. */
+  readonly callbackVector: boolean;
+  /** Each virtual CPU may have its events by a vector of its local APIC (HVMOP_set_evtchn_upcall_vector): not in 3.4. */
+  readonly upcallVectors: boolean;
+  /** A new way for events is taken at once by those that wait: not in 3.4, where the next change of the line does. */
+  readonly viaTakesWaiting: boolean;
+
+  /** Machine checks are injected, after NMIs: not in 3.4. */
+  readonly machineChecks: boolean;
+}
+
+export const XEN_HVM: HvmOptions = {
+  pic: XEN_PIC,
+  ioapic: XEN_IOAPIC,
+  lapic: XEN_LAPIC,
+  bus: XEN_BUS,
+  picTarget: 'chosen',
+  requestsWhenOff: false,
+  timerGoesToFirst: 'if meant',
+  extIntMessages: false,
+  callbackVector: true,
+  upcallVectors: true,
+  viaTakesWaiting: true,
+  machineChecks: true,
+};
+
+export const XEN_4_17_HVM: HvmOptions = XEN_HVM;
+
+export const XEN_3_4_HVM: HvmOptions = {
+  ...XEN_HVM,
+  picTarget: 'first',
+  requestsWhenOff: true,
+  timerGoesToFirst: 'always',
+  extIntMessages: true,
+  callbackVector: false,
+  upcallVectors: false,
+  viaTakesWaiting: false,
+  machineChecks: false,
+};
+
+export const HVM_OPTIONS: Readonly<Record<XenProfile, HvmOptions>> = {
+  '3.4': XEN_3_4_HVM,
+  '4.17': XEN_4_17_HVM,
+};

@@ -1,0 +1,198 @@
+/**
+ * What a virtual CPU of an HVM guest has of interrupts: its local APIC, what waits for it beside that, and INIT and SIPI,
+ * which Xen carries out in a tasklet while the sender is paused (xen/arch/x86/hvm/vlapic.c).
+ */
+import type { Clock } from '../../../core/clock.ts';
+import type { Part, Plain } from '../../../core/state.ts';
+import { Icr, Mode } from '../../../hw/x86/apic-regs.ts';
+import { LocalApic } from '../../../hw/x86/lapic.ts';
+import type { HvmChips } from './hvm-chips.ts';
+
+/** Level-triggered, and not asserted: the end of an INIT, which means nothing since the Pentium 4. */
+const INIT_ENDS = Icr.level.mask;
+
+export interface HvmVcpuOutput {
+  /** events wait: evtchn_upcall_pending of its vcpu_info */
+  upcallPending(): boolean;
+  /**
+   * An INIT or SIPI of this virtual CPU waits for `runInitSipi`; until then it is paused (init_sipi.tasklet).
+   */
+  tasklet(): void;
+  /** It was reset by an INIT, or starts by a SIPI at this page; `vector` -1: it was reset. */
+  started?(vector: number): void;
+  /** An NMI has brought back a virtual CPU that was down. */
+  woken?(): void;
+  /** as of LapicOutput */
+  deliver?(vector: number, level: boolean): boolean;
+  accepted?(vector: number, fresh: boolean): void;
+  expired?(): void;
+}
+
+export interface HvmVcpuInit {
+  /** of the domain, e.g. `d1` */
+  readonly name: string;
+  /** number of the virtual CPU in its domain */
+  readonly vcpu: number;
+  readonly chips: HvmChips;
+  readonly clock: Clock;
+  readonly tscKhz: number;
+  readonly output: HvmVcpuOutput;
+}
+
+export class HvmVcpuApic implements Part {
+  readonly id: string;
+  readonly vcpu: number;
+  readonly apic: LocalApic;
+  nmiPending = false;
+  /** a machine check */
+  mcePending = false;
+  /** it has been started (is_initialised) */
+  initialised: boolean;
+  /** it does not run until it is started, or until an NMI comes (VPF_down) */
+  down: boolean;
+  /** vector of the SIPI that started it last; -1: none has */
+  startedBy = -1;
+  /** its events come by this vector of its local APIC; 0: they do not (evtchn_upcall_vector) */
+  upcallVector = 0;
+  /** the command that waits for the tasklet; 0: none (init_sipi) */
+  private icr = 0;
+  private destination = 0;
+  private readonly chips: HvmChips;
+  private readonly output: HvmVcpuOutput;
+
+  constructor(init: HvmVcpuInit) {
+    const { name, vcpu, chips, clock, tscKhz, output } = init;
+    this.id = `${name}.vlapic${vcpu}`;
+    this.vcpu = vcpu;
+    this.chips = chips;
+    this.output = output;
+    this.initialised = vcpu === 0;
+    this.down = vcpu !== 0;
+    const { deliver, expired } = output;
+    this.apic = new LocalApic({
+      id: this.id,
+      apicId: 2 * vcpu,
+      bsp: vcpu === 0,
+      options: chips.options.lapic,
+      bus: chips.bus,
+      clock,
+      tscKhz,
+      output: {
+        request: () => chips.output.kick(vcpu),
+        nmi: () => this.nmi(),
+        command: (low, destination) => this.command(low, destination),
+        lvt: (offset) => chips.lvtWritten(offset),
+        softwareEnabled: () => this.enabled(),
+        accepted: (vector, fresh) => {
+          chips.hop('vlapic_set_irq', vcpu, vector);
+          output.accepted?.(vector, fresh);
+        },
+        ...(deliver && { deliver: (vector: number, level: boolean) => deliver(vector, level) }),
+        ...(expired && { expired: () => expired() }),
+      },
+    });
+    chips.vcpus.push(this);
+  }
+
+  /** An NMI for it; one waits at most. */
+  pendNmi(): void {
+    if (this.nmiPending) return;
+    this.nmiPending = true;
+    this.chips.output.kick(this.vcpu);
+  }
+
+  /** An NMI by another one's ICR: it brings back who is down (vlapic_accept_irq). */
+  private nmi(): void {
+    if (!this.nmiPending && this.initialised && this.down) {
+      this.down = false;
+      this.output.woken?.();
+    }
+    this.pendNmi();
+  }
+
+  /** SVR was written and the APIC is enabled: what interrupted in vain before does so again. */
+  private enabled(): void {
+    this.chips.output.unmasked?.();
+    if (this.upcallVector !== 0 && this.output.upcallPending()) this.apic.setIrq(this.upcallVector);
+  }
+
+  get upcallPending(): boolean {
+    return this.output.upcallPending();
+  }
+
+  // INIT and SIPI
+
+  /** vlapic_ipi: a command of the ICR; true if the tasklet is to carry it out. */
+  private command(low: number, destination: number): boolean {
+    this.chips.hop('vlapic_ipi', this.vcpu, low);
+    const mode = Icr.mode.get(low);
+    if (mode !== Mode.INIT && mode !== Mode.SIPI) return false;
+    if (this.icr === 0) {
+      this.icr = low;
+      this.destination = destination;
+      this.output.tasklet();
+    }
+    return true;
+  }
+
+  /** Is it paused until the tasklet has run? */
+  get commands(): boolean {
+    return this.icr !== 0;
+  }
+
+  /** vlapic_init_sipi_action: the tasklet of this virtual CPU's command. */
+  runInitSipi(): void {
+    const { icr, destination, chips } = this;
+    if (icr === 0) return;
+    chips.hop('vlapic_init_sipi_action', this.vcpu, icr);
+    const logical = Icr.logical.has(icr);
+    chips.bus.commanded(this.apic, destination, logical, Icr.shorthand.get(icr), (apic) => {
+      const target = chips.vcpus[chips.bus.apics.indexOf(apic)]!;
+      if (Icr.mode.get(icr) === Mode.SIPI) target.start(icr & 0xff);
+      else if ((icr & (Icr.level.mask | Icr.assert.mask)) !== INIT_ENDS) target.init();
+    });
+    this.icr = 0;
+  }
+
+  /** INIT: it is down, as before it was started first (vcpu_reset, vlapic_do_init). */
+  private init(): void {
+    if (!this.initialised) return;
+    this.initialised = false;
+    this.down = true;
+    this.nmiPending = false;
+    this.mcePending = false;
+    this.apic.reset(true);
+    this.output.started?.(-1);
+  }
+
+  /** SIPI; one that runs already does not mind (hvm_vcpu_reset_state). */
+  private start(vector: number): void {
+    if (this.initialised) return;
+    this.initialised = true;
+    this.down = false;
+    this.startedBy = vector;
+    this.output.started?.(vector);
+  }
+
+  save(): Plain {
+    const flags = [this.nmiPending, this.mcePending, this.initialised, this.down].map(Number);
+    const { startedBy, upcallVector, icr, destination } = this;
+    return { apic: this.apic.save(), flags, rest: [startedBy, upcallVector, icr, destination] };
+  }
+
+  restore(state: Plain): void {
+    const s = state as unknown as {
+      apic: Plain;
+      flags: number[];
+      rest: [number, number, number, number];
+    };
+    this.apic.restore(s.apic);
+    [this.nmiPending, this.mcePending, this.initialised, this.down] = s.flags.map((n) => n === 1) as [
+      boolean,
+      boolean,
+      boolean,
+      boolean,
+    ];
+    [this.startedBy, this.upcallVector, this.icr, this.destination] = s.rest;
+  }
+}
