@@ -20,6 +20,8 @@ export { LocalApic } from './hw/x86/lapic.ts';
 export { KVM_LAPIC } from './hw/x86/lapic-options.ts';
 export { buildMachine } from './machine/build.ts';
 export { type ImportOptions, importHost } from './machine/build-import.ts';
+export type { HandlerRow } from './machine/hops.ts';
+export { JourneyLog, pastJourneys } from './machine/journey.ts';
 export { Machine, type SavedMachine } from './machine/machine.ts';
 export { QtestPc, type WiredDevice } from './machine/qtest-pc.ts';
 export { parseInterrupts } from './proc/parse-interrupts.ts';

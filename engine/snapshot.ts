@@ -1,11 +1,15 @@
 /** takeSnapshot: the whole machine at one moment as plain data. */
 import type { JourneySnapshot, Snapshot } from './machine/inspect.ts';
+import { lastFired } from './machine/journey.ts';
 import type { Machine } from './machine/machine.ts';
 
 export type * from './machine/inspect.ts';
 
-/** Assembles what each part tells of itself; changes nothing. */
-export function takeSnapshot(machine: Machine): Snapshot {
+/**
+ * Assembles what each part tells of itself; changes nothing.
+ * @param fired the way of the interrupt that was fired last, of who has followed it; else what the trace still knows
+ */
+export function takeSnapshot(machine: Machine, fired?: JourneySnapshot | null): Snapshot {
   const { platform, shop, scenario } = machine;
   return {
     scenario: scenario.name,
@@ -17,16 +21,8 @@ export function takeSnapshot(machine: Machine): Snapshot {
     cpus: platform.cpus(),
     domains: platform.domains(),
     devices: machine.devices(),
-    lastFired: lastFired(machine),
+    lastFired: fired === undefined ? lastFired(machine) : fired,
     books: shop.books.accounts(),
     totals: platform.totals(),
   };
-}
-
-function lastFired(machine: Machine): JourneySnapshot | null {
-  const last = machine.lastFired;
-  if (!last) return null;
-  const hops = machine.platform.hops(last.journey);
-  const end = hops.findLast((h) => h.end);
-  return { ...last, hops, latency: end ? end.at : null };
 }

@@ -45,8 +45,6 @@ const PERIOD = 20;
 const STALL = 250;
 /** events between two looks at the real clock */
 const STRIDE = 64;
-/** events between two looks at a journey under way: far fewer than the trace ring holds */
-const JOURNEY_STRIDE = 4096;
 
 export class Driver {
   readonly history = new History();
@@ -126,7 +124,7 @@ export class Driver {
   step(): void {
     this.halt();
     this.guard(() => {
-      if (!this.fireDue(this.machine.clock.next)) this.machine.step();
+      if (!this.fireDue(this.machine.clock.next)) this.event();
     });
     this.sample();
   }
@@ -206,7 +204,7 @@ export class Driver {
     if (now >= this.tick.due) {
       this.onTick(now);
     } else if (this.journey.active) {
-      if (this.journey.look()) this.publish();
+      if (this.journey.changed()) this.publish();
       this.journey.settle(now);
     }
     return kept;
@@ -218,7 +216,7 @@ export class Driver {
     const before = machine.platform.totals().interrupts;
     const deadline = host.now() + BUDGET;
     for (let n = 1; n % STRIDE !== 0 || host.now() < deadline; n++) {
-      const more = this.fireDue(machine.clock.next) || machine.step();
+      const more = this.fireDue(machine.clock.next) || this.event();
       if (!more || machine.platform.totals().interrupts !== before) {
         this.pause();
         return true;
@@ -227,18 +225,25 @@ export class Driver {
     return false;
   }
 
+  /** One event, and what it did to the journeys that are followed; false when nothing is queued. */
+  private event(): boolean {
+    const { machine, journey } = this;
+    if (!machine.step()) return false;
+    if (journey.active) journey.look();
+    return true;
+  }
+
   /** Runs to a moment unless a slice's time is up first; false if it was. */
   private advance(target: number): boolean {
-    const { machine, host, journey } = this;
+    const { machine, host } = this;
     const { clock } = machine;
     const deadline = host.now() + BUDGET;
     for (let n = 1; ; n++) {
       const { next } = clock;
       if (!this.fireDue(Math.min(next, target))) {
         if (next > target || next === Number.POSITIVE_INFINITY) break;
-        machine.step();
+        this.event();
       }
-      if (n % JOURNEY_STRIDE === 0) journey.look();
       if (n % STRIDE === 0 && host.now() >= deadline) return false;
     }
     if (target !== Number.POSITIVE_INFINITY) machine.runUntil(target);
@@ -301,8 +306,7 @@ export class Driver {
   }
 
   private look(): Snapshot {
-    this.journey.look();
-    return { ...takeSnapshot(this.machine), lastFired: this.journey.journey };
+    return takeSnapshot(this.machine, this.journey.journey);
   }
 
   private makeFrame(snapshot: Snapshot, base: Snapshot, number = this.frame.number + 1): Frame {

@@ -1,59 +1,66 @@
 /**
- * Keeps the way of the interrupt that was fired last, hop by hop, until the next one is fired.
- *
- * The machine's trace is a ring: at full speed it forgets within a fraction of a second. So the hops are
- * read while the interrupt is under way, and what was seen stays.
+ * Keeps the ways of the interrupts that were fired last, hop by hop. Each is followed after every event until nothing
+ * more is to be expected of it.
  */
-import type { JourneySnapshot, Machine } from '../engine/index.ts';
+import { JourneyLog, type JourneySnapshot, type Machine } from '../engine/index.ts';
 
-/** after the last handler further hops may follow for so much simulated time */
-const REST_NS = 1e6;
-/** an interrupt that nobody handles is watched for so much simulated time */
-const LOST_NS = 10e9;
-/** and either for so many real ms at least */
+/** a journey is followed for so many real ms at least */
 const LEAST_MS = 300;
+/** journeys that are kept */
+const KEPT = 32;
 
 export class JourneyWatch {
-  private known: JourneySnapshot | null = null;
+  private readonly logs: JourneyLog[] = [];
+  /** those of them that are under way */
+  private open: JourneyLog[] = [];
   private firedAt = Number.NEGATIVE_INFINITY;
-  private watching = false;
+  /** they went on since `changed` was asked for */
+  private news = false;
 
   constructor(private readonly machine: Machine) {
     if (machine.lastFired) this.fired(Number.NEGATIVE_INFINITY);
   }
 
+  /** The last one; null before the first. */
   get journey(): JourneySnapshot | null {
-    return this.known;
+    return this.logs.at(-1)?.snapshot ?? null;
   }
 
-  /** Is it worth looking again? */
+  /** All that are kept, oldest first. */
+  get journeys(): readonly JourneySnapshot[] {
+    return this.logs.map((log) => log.snapshot);
+  }
+
+  /** Is any still followed? */
   get active(): boolean {
-    return this.watching;
+    return this.open.length > 0;
   }
 
   /** Something was fired. */
   fired(realMs: number): void {
-    this.firedAt = realMs;
-    this.watching = true;
-    this.look();
-  }
-
-  /** Reads the hops so far; true if there are more than before. */
-  look(): boolean {
     const last = this.machine.lastFired;
-    if (!last || !this.watching) return false;
-    const before = this.known?.journey === last.journey ? this.known.hops.length : -1;
-    const hops = this.machine.platform.hops(last.journey);
-    if (hops.length <= before) return false;
-    this.known = { ...last, hops, latency: hops.findLast((h) => h.end)?.at ?? null };
-    return true;
+    if (!last || last.journey === this.logs.at(-1)?.followed.journey) return;
+    this.firedAt = realMs;
+    const log = new JourneyLog(this.machine, last);
+    this.logs.push(log);
+    if (this.logs.length > KEPT) this.logs.shift();
+    this.open.push(log);
   }
 
-  /** Stops watching once nothing more is to be expected. */
+  /** Reads the hops of the event that has just run. */
+  look(): void {
+    for (const log of this.open) if (log.look()) this.news = true;
+  }
+
+  /** Has any gone on since this was asked last? */
+  changed(): boolean {
+    const { news } = this;
+    this.news = false;
+    return news;
+  }
+
+  /** Stops following what is over. */
   settle(realMs: number): void {
-    if (!this.known || realMs - this.firedAt < LEAST_MS) return;
-    const { start, latency, hops } = this.known;
-    const since = this.machine.clock.now - start;
-    if (latency === null ? since > LOST_NS : since - hops.at(-1)!.at > REST_NS) this.watching = false;
+    if (realMs - this.firedAt >= LEAST_MS) this.open = this.open.filter((log) => !log.over);
   }
 }

@@ -100,10 +100,10 @@ export class Trace implements Part {
     for (let seq = Math.max(since, this.oldest); seq <= this.written; seq++) yield this.record(seq);
   }
 
-  /** The kept records of one journey, oldest first. */
-  journey(id: number): TraceRecord[] {
+  /** The kept records of one journey from `since` on, oldest first. */
+  journey(id: number, since = this.oldest): TraceRecord[] {
     const out: TraceRecord[] = [];
-    for (let seq = this.oldest; seq <= this.written; seq++) {
+    for (let seq = Math.max(since, this.oldest); seq <= this.written; seq++) {
       if (this.ring[this.place(seq) + 2] === id) out.push(this.record(seq));
     }
     return out;

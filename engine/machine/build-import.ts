@@ -12,14 +12,15 @@ import { asU32 } from '../core/counters.ts';
 import { printable } from '../core/errors.ts';
 import type { Stream } from '../core/rng.ts';
 import { type Part, type Plain, restoreArray, saveArray } from '../core/state.ts';
-import type { Tracepoint } from '../core/trace.ts';
+import type { Tracepoint, TraceRecord } from '../core/trace.ts';
 import { layoutOf } from '../proc/dialects.ts';
 import { parseInterrupts } from '../proc/parse-interrupts.ts';
 import { isWide } from '../proc/print-interrupts.ts';
 import type { Interrupts } from '../proc/types.ts';
 import { type Import, type ImportedRow, importProc } from '../scenario/import-proc.ts';
 import { timing } from '../timing.ts';
-import type { CpuSnapshot, DomainSnapshot, HopSnapshot, VcpuSnapshot } from './inspect.ts';
+import { type Hop, type HopTable, hopOf } from './hops.ts';
+import type { CpuSnapshot, DomainSnapshot, VcpuSnapshot } from './inspect.ts';
 import { type Fireable, Machine, type Platform, Workshop } from './machine.ts';
 
 export interface ImportOptions {
@@ -277,18 +278,13 @@ class ImportedHost implements Part, Platform {
     return Math.min(this.shop.clock.now, this.busy[column]!);
   }
 
-  hops(journey: number): HopSnapshot[] {
-    const records = this.shop.trace.journey(journey);
-    const from = records[0]?.time ?? 0;
-    return records.map(({ time, cpu, point, args }) => {
-      const row = this.data.rows[args[0]!]!;
-      const target = `CPU${this.data.first.cpus[args[1]!]}`;
-      const text =
-        point === this.entered
-          ? `irq ${row.label} handled: ${row.title}`
-          : `irq ${row.label} raised on ${target}${args[2] === 1 ? ', was pending: coalesced' : ''}`;
-      return { at: time - from, cpu, text, end: point === this.entered };
-    });
+  hop(record: TraceRecord): Hop {
+    return hopOf(HOPS, this.data, record);
+  }
+
+  /** Nothing of the hardware is known. */
+  waiting(): string {
+    return '';
   }
 
   totals(): { interrupts: number; upcalls: number } {
@@ -320,6 +316,28 @@ class ImportedHost implements Part, Platform {
     this.handled = s.handled as number;
   }
 }
+
+const HOPS: HopTable<Import> = {
+  irq_raise: {
+    mode: 'device',
+    name: 'raise',
+    detail: ({ rows, first }, [row, column, pending]) =>
+      `irq ${rows[row!]!.label} on CPU${first.cpus[column!]}${pending === 1 ? ', was pending' : ''}`,
+    brief: ({ rows, first }, [row, column, pending]) =>
+      `irq ${rows[row!]!.label} raised on CPU${first.cpus[column!]}${pending === 1 ? ', was pending: coalesced' : ''}`,
+    about: 'a row of the imported file counts',
+    charged: timing.irqEntry,
+  },
+  irq_handler_entry: {
+    mode: 'guest',
+    name: 'handle_irq_event',
+    detail: ({ rows }, [row]) => `irq ${rows[row!]!.label} ${rows[row!]!.title}`,
+    brief: ({ rows }, [row]) => `irq ${rows[row!]!.label} handled: ${rows[row!]!.title}`,
+    about: "the driver's handler runs",
+    charged: timing.shortHandler,
+    end: () => 2,
+  },
+};
 
 /** An integer of at least 1, uniform between half and one and a half times the mean. */
 function interval(stream: Stream, mean: Ns): Ns {

@@ -9,19 +9,19 @@ import type { I8259 } from '../hw/x86/i8259.ts';
 import type { IoApic } from '../hw/x86/ioapic.ts';
 import { Rte } from '../hw/x86/ioapic-regs.ts';
 import type { LocalApic } from '../hw/x86/lapic.ts';
-import { exitName } from '../hw/x86/vmcs-fields.ts';
 import { statOf } from '../proc/stat-of.ts';
 import type { KvmScenario } from '../scenario/kvm-schema.ts';
+import { type Hop, hopOf } from './hops.ts';
 import type {
   CpuSnapshot,
   DomainSnapshot,
-  HopSnapshot,
   IoApicSnapshot,
   IrqState,
   LapicSnapshot,
   PicSnapshot,
   VcpuSnapshot,
 } from './inspect.ts';
+import { KVM_HOPS, KvmNames, kvmWaiting } from './kvm/hops.ts';
 import { KvmHost } from './kvm/host.ts';
 import type { VmParts } from './kvm/vm.ts';
 import { startWorkloads } from './kvm/workloads.ts';
@@ -44,8 +44,10 @@ class KvmPlatform implements Platform {
   readonly system: string;
   readonly fireables: readonly Fireable[];
   readonly dumps = [];
+  private readonly names: KvmNames;
 
   constructor(private readonly host: KvmHost) {
+    this.names = new KvmNames(host);
     const { scenario, kernel } = host;
     this.system = `KVM on ${kernel.profile.title} x86_64`;
     this.fireables = scenario.keys.map(({ device, title }, i) => {
@@ -77,15 +79,12 @@ class KvmPlatform implements Platform {
     return [this.hostDomain(), ...this.host.vms.map((vm) => this.machine(vm))];
   }
 
-  hops(journey: number): HopSnapshot[] {
-    const records = this.host.shop.trace.journey(journey);
-    const start = records[0]?.time ?? 0;
-    return records.map((r) => ({
-      at: r.time - start,
-      cpu: r.cpu,
-      text: this.hopText(r),
-      end: r.point.name === 'irq_handler_entry' && r.args[0] !== 0,
-    }));
+  hop(record: TraceRecord): Hop {
+    return hopOf(KVM_HOPS, this.names, record);
+  }
+
+  waiting(records: readonly TraceRecord[]): string {
+    return kvmWaiting(this.names, records);
   }
 
   totals() {
@@ -202,52 +201,6 @@ class KvmPlatform implements Platform {
         rises: Array.from(vm.lines.rises),
       },
     };
-  }
-
-  /** A trace record of a journey, in the words of the path. */
-  private hopText(r: TraceRecord): string {
-    const [a, b, c] = r.args as [number, number, number, number];
-    const vcpu = () => {
-      const v = this.host.kvm.vcpus[a]!;
-      return `${v.vm.name}.${v.vcpu}`;
-    };
-    const hex = (n: number) => n.toString(16).padStart(2, '0');
-    switch (r.point.name) {
-      case 'kvm_set_irq':
-        return `kvm_set_irq ${this.host.vms[a]!.name} gsi ${b} level ${c}`;
-      case 'kvm_msi_set_irq':
-        return `kvm_set_msi ${this.host.vms[a]!.name} vec ${hex(c & 0xff)}`;
-      case 'kvm_apic_accept_irq':
-        return `${vcpu()} vec ${hex(b)}`;
-      case 'kvm_vcpu_wakeup':
-        return `wake ${vcpu()}`;
-      case 'kvm_vcpu_kick':
-        return `kick ${vcpu()} on CPU${b}`;
-      case 'kvm_exit':
-        return `vmexit ${exitName(b)}${c === 0 ? '' : ` info ${hex(c >>> 0)}`}`;
-      case 'kvm_entry':
-        return `vmentry ${vcpu()}`;
-      case 'kvm_inj_virq':
-        return `inject ${vcpu()} vec ${hex(b)}${c === 0 ? '' : ' again'}`;
-      case 'kvm_inj_nmi':
-        return `inject NMI ${vcpu()}`;
-      case 'virtual_interrupt_delivery':
-        return `virtual delivery ${vcpu()} vec ${hex(b)}`;
-      case 'posted_interrupt':
-        return `post ${vcpu()} vec ${hex(b)}`;
-      case 'kvm_eoi':
-        return `EOI ${vcpu()} vec ${hex(b)}`;
-      case 'irq_handler_entry':
-        return `${this.kernelName(a)} ${b < 0 ? `vec ${hex(-b)}` : `irq ${b}`} handler`;
-      case 'irq_handler_exit':
-        return `${this.kernelName(a)} ${b < 0 ? `vec ${hex(-b)}` : `irq ${b}`} done`;
-      default:
-        return r.point.name;
-    }
-  }
-
-  private kernelName(domain: number): string {
-    return domain === 0 ? 'host' : this.host.vms[domain - 1]!.name;
   }
 }
 

@@ -1,6 +1,5 @@
 /** A Xen host of paravirtual domains, from a scenario. */
 
-import type { Books } from '../core/books.ts';
 import { UserError } from '../core/errors.ts';
 import type { TraceRecord } from '../core/trace.ts';
 import { NoSpace } from '../guest/linux/irq-info.ts';
@@ -8,16 +7,11 @@ import { debugKeyE } from '../hv/xen/evtchn-dump.ts';
 import type { ChannelInfo } from '../hv/xen/evtchn-types.ts';
 import { statOf } from '../proc/stat-of.ts';
 import type { XenScenario } from '../scenario/xen-schema.ts';
-import type {
-  ChannelSnapshot,
-  CpuSnapshot,
-  DomainSnapshot,
-  HopSnapshot,
-  IrqState,
-  VcpuSnapshot,
-} from './inspect.ts';
+import { type Hop, hopOf } from './hops.ts';
+import type { ChannelSnapshot, CpuSnapshot, DomainSnapshot, IrqState, VcpuSnapshot } from './inspect.ts';
 import { type Fireable, Machine, type Platform, Workshop } from './machine.ts';
 import { boot } from './xen/boot.ts';
+import { XEN_PV_HOPS, XenHopNames, type XenNames, xenWaiting } from './xen/hops.ts';
 import { type DomainParts, XenHost } from './xen/host.ts';
 import { startWorkloads } from './xen/workloads.ts';
 
@@ -42,6 +36,7 @@ class XenPvPlatform implements Platform {
   readonly system: string;
   readonly fireables: readonly Fireable[];
   readonly dumps = ['e'];
+  private readonly names: XenNames;
 
   constructor(private readonly host: XenHost) {
     this.system = `Xen ${host.scenario.xen} x86_64`;
@@ -49,6 +44,7 @@ class XenPvPlatform implements Platform {
       const fired = host.devices.get(device)!;
       return { key: `${(i + 1) % 10}`, name: device, title: title ?? fired.title, fire: () => fired.fire() };
     });
+    this.names = new XenHopNames(host.xen, (domain) => host.domains[domain]?.kernel);
     host.xen.start();
   }
 
@@ -72,15 +68,12 @@ class XenPvPlatform implements Platform {
     return this.host.domains.map((parts) => this.domain(parts));
   }
 
-  hops(journey: number): HopSnapshot[] {
-    const records = this.host.shop.trace.journey(journey);
-    const start = records[0]?.time ?? 0;
-    return records.map((r) => ({
-      at: r.time - start,
-      cpu: r.cpu,
-      text: hopText(r, this.host.shop.books),
-      end: r.point.name === 'irq_handler_entry',
-    }));
+  hop(record: TraceRecord): Hop {
+    return hopOf(XEN_PV_HOPS, this.names, record);
+  }
+
+  waiting(records: readonly TraceRecord[]): string {
+    return xenWaiting(this.names, records);
   }
 
   totals(): { interrupts: number; upcalls: number } {
@@ -189,42 +182,5 @@ function peer(c: ChannelInfo): string {
       return `virq ${c.virq}`;
     default:
       return '';
-  }
-}
-
-/** A trace record of a journey, in the words of the path. */
-function hopText(r: TraceRecord, books: Books): string {
-  const [a, b, c] = r.args as [number, number, number];
-  switch (r.point.name) {
-    case 'irq_raise':
-      return `${books.sourceName(b)} raises irq ${a}`;
-    case 'apic_accept':
-      return `vec ${b.toString(16)} -> CPU${c}`;
-    case 'do_IRQ':
-      return `do_IRQ ${a}`;
-    case 'send_guest_pirq':
-      return `send_guest_pirq dom${a} ${b}`;
-    case 'evtchn_send':
-      return `evtchn_send dom${a}:${b}`;
-    case 'evtchn_set_pending':
-      return `dom${a}:${b} pending`;
-    case 'evtchn_already_pending':
-      return `dom${a}:${b} pending already`;
-    case 'vcpu_kick':
-      return `kick dom${a}.${b} on CPU${c}`;
-    case 'vcpu_wake':
-      return `wake dom${a}.${b}`;
-    case 'upcall':
-      return `upcall dom${a}.${b}`;
-    case 'send_timer_event':
-      return `timer of dom${a}.${b}`;
-    case 'send_guest_global_virq':
-      return `virq ${a}`;
-    case 'irq_handler_entry':
-      return `dom${a}.${c} irq ${b} handler`;
-    case 'irq_handler_exit':
-      return `dom${a}.${c} irq ${b} done`;
-    default:
-      return r.point.name;
   }
 }

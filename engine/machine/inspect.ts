@@ -126,15 +126,36 @@ export interface JourneySnapshot {
   readonly latency: number | null;
 }
 
+/**
+ * Where the processor is at a hop: `device` on wires and in chips; `ring0` in Xen under a paravirtual guest, `root` in
+ * VMX root mode, `el2`; `exit` and `entry` on the way between that and the guest; `guest` in its kernel, `el1` on ARM.
+ */
+export type HopMode = 'device' | 'ring0' | 'root' | 'exit' | 'entry' | 'guest' | 'el2' | 'el1';
+
 export interface HopSnapshot {
   /** ns since the raise */
   readonly at: number;
   /** physical CPU, -1 outside */
   readonly cpu: number;
-  /** short text: `port 31 pending`, `do_IRQ vec b8` */
+  readonly mode: HopMode;
+  /** the function, e.g. `do_IRQ` */
+  readonly name: string;
+  /** what it was called for: `vector 0x59, irq 16` */
+  readonly detail: string;
+  /** for a crowded line: `port 31 pending`; empty: the path alone shows it */
   readonly text: string;
+  /** what happens here, in a sentence; may be empty */
+  readonly about: string;
+  /** called by the hop above it */
+  readonly nested: boolean;
+  /** ns to the next hop on the same CPU; null: there is none */
+  readonly next: number | null;
+  /** ns that the table of costs charges for it; null: nothing of its own */
+  readonly charged: number | null;
   /** a handler ran here */
   readonly end: boolean;
+  /** what waited for it in chips and event channels once its event was over; empty where nobody knows */
+  readonly pending: string;
 }
 
 /** VM exits of one machine since boot. */

@@ -8,8 +8,9 @@ import { Books } from '../core/books.ts';
 import { Clock, type Ns } from '../core/clock.ts';
 import { Rng } from '../core/rng.ts';
 import { Parts, type Plain } from '../core/state.ts';
-import { Trace } from '../core/trace.ts';
-import type { CpuSnapshot, DeviceSnapshot, DomainSnapshot, HopSnapshot, RunTotals } from './inspect.ts';
+import { Trace, type TraceRecord } from '../core/trace.ts';
+import type { Hop } from './hops.ts';
+import type { CpuSnapshot, DeviceSnapshot, DomainSnapshot, RunTotals } from './inspect.ts';
 
 /** What every part of a machine is built from. */
 export class Workshop {
@@ -42,8 +43,10 @@ export interface Platform {
   readonly fireables: readonly Fireable[];
   cpus(): CpuSnapshot[];
   domains(): DomainSnapshot[];
-  /** the records of a journey as text */
-  hops(journey: number): HopSnapshot[];
+  /** a trace record of a journey in the platform's words */
+  hop(record: TraceRecord): Hop;
+  /** what now waits, where, for the interrupt that has passed these records */
+  waiting(records: readonly TraceRecord[]): string;
   totals(): RunTotals;
   /** a text dump by its key letter, in the original's format; undefined if the platform lacks it */
   dump(key: string): string | undefined;

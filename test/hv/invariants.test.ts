@@ -161,7 +161,7 @@ describe.each([...xenScenarios, ...overcommitted])('$name', (scenario) => {
       machine.fire(name);
       const { journey } = machine.lastFired!;
       machine.runUntil(machine.clock.now + 5e6);
-      const at = machine.platform.hops(journey).map((h) => h.at);
+      const at = machine.shop.trace.journey(journey).map((r) => r.time);
       expect(at.length, name).toBeGreaterThan(1);
       expect(at, name).toEqual([...at].sort((a, b) => a - b));
     }

@@ -3,6 +3,8 @@
  * theirs. Counters are functions of time; nothing is simulated beyond that.
  */
 import { Priority } from '../../engine/core/clock.ts';
+import type { TraceRecord } from '../../engine/core/trace.ts';
+import { type Hop, type HopRow, hopOf } from '../../engine/machine/hops.ts';
 import type { CpuSnapshot, DomainSnapshot } from '../../engine/machine/inspect.ts';
 import { type Fireable, Machine, type Platform, Workshop } from '../../engine/machine/machine.ts';
 import { type GuestOptions, kvmGuest } from './kvm-snapshots.ts';
@@ -73,8 +75,19 @@ class FakeKvm implements Platform {
     ];
   }
 
-  hops() {
-    return [{ at: 0, cpu: -1, text: 'line up', end: false }];
+  hop(record: TraceRecord): Hop {
+    const row: HopRow<null> = {
+      mode: 'device',
+      name: 'line',
+      detail: () => 'up',
+      brief: () => 'line up',
+      about: 'its line rises',
+    };
+    return hopOf({ hop: row }, null, record);
+  }
+
+  waiting(): string {
+    return '';
   }
 
   totals() {

@@ -3,11 +3,12 @@
  * by periodic tasks, a fired device travels over five hops. Nothing is simulated beyond that.
  */
 import { type Ns, Priority, type Task } from '../../engine/core/clock.ts';
-import type { Tracepoint } from '../../engine/core/trace.ts';
+import type { Tracepoint, TraceRecord } from '../../engine/core/trace.ts';
+import { type Hop, type HopRow, type HopTable, hopOf } from '../../engine/machine/hops.ts';
 import type {
   CpuSnapshot,
   DomainSnapshot,
-  HopSnapshot,
+  HopMode,
   IrqState,
   VcpuSnapshot,
 } from '../../engine/machine/inspect.ts';
@@ -110,7 +111,7 @@ export class FakePlatform implements Platform {
   private readonly busy: { guest: number; xen: number; running: string | null; until: Ns }[];
   private interrupts = 0;
   private upcalls = 0;
-  private readonly hop: Tracepoint;
+  private readonly passed: Tracepoint;
   private readonly handled: Tracepoint;
   private readonly travel: Task[];
 
@@ -119,8 +120,8 @@ export class FakePlatform implements Platform {
     private readonly options: FakeOptions,
   ) {
     const cpus = options.cpus ?? 4;
-    this.hop = shop.trace.point('hop', 'step', 'irq');
-    this.handled = shop.trace.point('handled', 'step', 'irq');
+    this.passed = shop.trace.point('hop', 'step', 'irq', 'cpu');
+    this.handled = shop.trace.point('irq_handler_entry', 'step', 'irq', 'cpu');
     this.all = [dom0(cpus, options.oddName), guest(1, 'dom1', 1), guest(2, 'dom2', 2)];
     this.busy = Array.from({ length: cpus }, () => ({ guest: 0, xen: 0, running: null, until: 0 }));
     if (!options.quiet) this.addLoad();
@@ -160,15 +161,12 @@ export class FakePlatform implements Platform {
     return this.all.map((d) => this.domain(d));
   }
 
-  hops(journey: number): HopSnapshot[] {
-    const records = this.shop.trace.journey(journey);
-    const start = records[0]?.time ?? 0;
-    return records.map(({ time, cpu, point, args }) => ({
-      at: time - start,
-      cpu,
-      text: HOPS[args[0]!]!(args[1]!, cpu),
-      end: point === this.handled,
-    }));
+  hop(record: TraceRecord): Hop {
+    return hopOf(FAKE_HOPS, null, record);
+  }
+
+  waiting(records: readonly TraceRecord[]): string {
+    return `${records.length} passed`;
   }
 
   totals(): { interrupts: number; upcalls: number } {
@@ -257,7 +255,7 @@ export class FakePlatform implements Platform {
   private take(domain: Domain, row: Row, cpu: number, cost: Ns): void {
     const { trace, clock } = this.shop;
     row.counts[cpu] = row.counts[cpu]! + 1;
-    trace.emit(this.hop, clock.now, 0, cpu, 0, row.irq);
+    trace.emit(this.passed, clock.now, 0, cpu, 0, row.irq);
     if (row.action.startsWith('resched')) domain.resched[cpu] = domain.resched[cpu]! + 1;
     if (row.action.startsWith('callfunc')) domain.calls[cpu] = domain.calls[cpu]! + 1;
     const pcpu = this.busy[(cpu + domain.id) % this.busy.length]!;
@@ -273,7 +271,7 @@ export class FakePlatform implements Platform {
     const { books, trace, clock } = this.shop;
     const [name, , irq] = DEVICES[device]!;
     const journey = books.begin(books.sourceOf(name));
-    trace.emit(this.hop, clock.now, journey, -1, 0, irq);
+    trace.emit(this.passed, clock.now, journey, -1, 0, irq);
     this.travel[device]!.after(900, 1, journey);
     return journey;
   }
@@ -285,20 +283,68 @@ export class FakePlatform implements Platform {
     const cpu = irq % this.busy.length;
     const last = step === HOPS.length - 1;
     row.pending = step === 3;
-    trace.emit(last ? this.handled : this.hop, clock.now, journey, cpu, step, irq);
+    trace.emit(last ? this.handled : this.passed, clock.now, journey, cpu, step, irq, cpu);
     if (last) this.take(this.all[0]!, row, cpu, 2_000);
     else this.travel[device]!.after(step === 3 ? 1_900 : 400, step + 1, journey);
   }
 }
 
-const HOPS: readonly ((irq: number, cpu: number) => string)[] = [
-  (irq) => `line ${irq} up`,
-  (irq) => `do_IRQ vec ${(0x40 + irq).toString(16)}`,
-  (irq) => `send_guest_pirq ${irq}`,
-  (irq) => `port ${irq + 3} pending`,
-  (_, cpu) => `upcall dom0.${cpu}`,
-  (irq) => `irq ${irq} handler`,
+type Args = readonly number[];
+
+/** By step: the device's line, then one function after the other. */
+const HOPS: readonly {
+  readonly mode: HopMode;
+  readonly name: string;
+  readonly detail: (irq: number, cpu: number) => string;
+  readonly text: (irq: number, cpu: number) => string;
+}[] = [
+  { mode: 'device', name: 'raise', detail: (irq) => `line ${irq} up`, text: (irq) => `line ${irq} up` },
+  {
+    mode: 'ring0',
+    name: 'do_IRQ',
+    detail: (irq) => `vector 0x${(0x40 + irq).toString(16)} irq ${irq}`,
+    text: (irq) => `do_IRQ vec ${(0x40 + irq).toString(16)}`,
+  },
+  {
+    mode: 'ring0',
+    name: 'send_guest_pirq',
+    detail: (irq) => `dom0 pirq ${irq}`,
+    text: (irq) => `send_guest_pirq ${irq}`,
+  },
+  {
+    mode: 'ring0',
+    name: 'evtchn_fifo_set_pending',
+    detail: (irq) => `dom0 port ${irq + 3}`,
+    text: (irq) => `port ${irq + 3} pending`,
+  },
+  {
+    mode: 'ring0',
+    name: 'test_all_events',
+    detail: (_, cpu) => `dom0.${cpu}, bounce frame`,
+    text: (_, cpu) => `upcall dom0.${cpu}`,
+  },
+  {
+    mode: 'guest',
+    name: 'handle_irq_event',
+    detail: (irq, cpu) => `dom0.${cpu} irq ${irq}`,
+    text: (irq) => `irq ${irq} handler`,
+  },
 ];
+
+const step = ([n]: Args) => HOPS[n!]!;
+
+const PASSED: HopRow<null> = {
+  mode: (_, args) => step(args).mode,
+  name: (_, args) => step(args).name,
+  detail: (_, args) => step(args).detail(args[1]!, args[2]!),
+  brief: (_, args) => step(args).text(args[1]!, args[2]!),
+  about: 'a step of the fake machine',
+};
+
+const FAKE_HOPS: HopTable<null> = {
+  hop: PASSED,
+  irq_handler_entry: { ...PASSED, end: () => 2, row: ([, irq]) => ({ domain: 0, irq: irq! }) },
+};
 
 function usualRate(row: Row): number {
   if (row.action.startsWith('timer')) return row.action === 'timer0' ? 250 : 100;

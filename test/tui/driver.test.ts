@@ -286,7 +286,7 @@ describe('firing', () => {
     driver.fire('disk');
     const first = machine.lastFired!.journey;
     host.pass(400);
-    expect(machine.platform.hops(first)).toEqual([]);
+    expect(machine.shop.trace.journey(first)).toEqual([]);
     expect(hops(driver.get())).toHaveLength(6);
     expect(driver.get().snapshot.lastFired!.journey).toBe(first);
     driver.fire('kbd');

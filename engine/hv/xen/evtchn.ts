@@ -201,6 +201,18 @@ export class EventChannels extends EvtchnPorts implements Part {
     return d.ports.filter(used).map((chn) => channelInfo(d, chn));
   }
 
+  /** One port in use; undefined if it is free. */
+  channel(dom: number, port: number): ChannelInfo | undefined {
+    const d = this.domain(dom);
+    const chn = d.ports[port];
+    return chn && chn.state !== ECS_FREE ? channelInfo(d, chn) : undefined;
+  }
+
+  /** How the domain and Xen share its ports. */
+  abiOf(dom: number): '2-level' | 'fifo' {
+    return this.domain(dom).portOps.abi;
+  }
+
   save(): Plain {
     const domains: Record<string, Plain> = {};
     for (const d of this.domains) if (d) domains[d.id] = d.save();

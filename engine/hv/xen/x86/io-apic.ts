@@ -102,6 +102,11 @@ export class IoApics implements Part {
     for (const chip of this.chips) chip.eoi(vector);
   }
 
+  /** The lower half of a pin's entry, seen from outside: no register is touched. */
+  peek(gsi: number): number {
+    return this.chipOf(gsi).low[gsi % MOST_ENTRIES]!;
+  }
+
   save(): Plain {
     return this.chips.map((chip) => chip.save());
   }

@@ -1,0 +1,145 @@
+/** Hops inside a Linux kernel, which is the same code as guest of Xen, as guest of KVM and as KVM's host. */
+import type { IrqDesc } from '../guest/linux/irq-core.ts';
+import type { LinuxKernel } from '../guest/linux/kernel.ts';
+import { NativeKernel } from '../guest/linux/native.ts';
+import { XenKernel } from '../guest/linux/xen-kernel.ts';
+import { timing } from '../timing.ts';
+import type { EndGrade, HopRow, HopTable } from './hops.ts';
+import type { HopMode } from './inspect.ts';
+
+/** What the rows look kernels up in; a trace record names them by the number of their domain. */
+export interface Kernels {
+  kernelOf(domain: number): LinuxKernel | undefined;
+  /** `dom0`, `vm1`, `host` */
+  domainName(domain: number): string;
+  modeOf(domain: number): HopMode;
+  /** how sure it is that a handler of this domain is the last */
+  endOf(domain: number, irq: number): EndGrade;
+}
+
+/** Handlers of a native kernel's own vectors: as 6.1 names them, and as 2.6.36 does. */
+const SYSTEM: Readonly<Record<string, readonly [modern: string, old: string]>> = {
+  timer: ['sysvec_apic_timer_interrupt', 'smp_apic_timer_interrupt'],
+  resched: ['sysvec_reschedule_ipi', 'smp_reschedule_interrupt'],
+  callfunc: ['sysvec_call_function', 'smp_call_function_interrupt'],
+  callfuncsingle: ['sysvec_call_function_single', 'smp_call_function_single_interrupt'],
+  irqwork: ['sysvec_irq_work', 'smp_perf_pending_interrupt'],
+  pin: ['sysvec_kvm_posted_intr_ipi', 'smp_kvm_posted_intr_ipi'],
+  piw: ['sysvec_kvm_posted_intr_wakeup_ipi', 'smp_kvm_posted_intr_wakeup_ipi'],
+  npi: ['sysvec_kvm_posted_intr_nested_ipi', 'smp_kvm_posted_intr_nested_ipi'],
+};
+
+export function hex(n: number, digits = 2): string {
+  return `0x${(n >>> 0).toString(16).padStart(digits, '0')}`;
+}
+
+function descOf(kernel: LinuxKernel, irq: number): IrqDesc | undefined {
+  return irq < 0 && kernel instanceof NativeKernel ? kernel.system[-irq] : kernel.irqs.descs[irq];
+}
+
+/** The tree of 2006, whose interrupts go through __do_IRQ. */
+function isAncient({ profile }: LinuxKernel): boolean {
+  return profile.arch === 'xen-2.6.18';
+}
+
+/** Descriptors are flow handlers of kernel/irq/chip.c; __do_IRQ knows one flow for all. */
+function flowOf(kernel: LinuxKernel, desc: IrqDesc | undefined): string {
+  if (isAncient(kernel)) return '__do_IRQ';
+  switch (desc?.flow) {
+    case 'ioapic-level':
+    case 'fasteoi':
+      return 'handle_fasteoi_irq';
+    case 'level':
+      return 'handle_level_irq';
+    case 'virq':
+    case 'ipi':
+    case 'percpu':
+      return desc.ports.length > 0 && desc.chip.name.includes('percpu')
+        ? 'handle_percpu_irq'
+        : 'handle_edge_irq';
+    default:
+      return 'handle_edge_irq';
+  }
+}
+
+/** Who looks for the interrupt: the scan of event channels, or the gate of a vector. */
+function finderOf(kernel: LinuxKernel, irq: number): string {
+  if (kernel instanceof XenKernel) {
+    if (kernel.profile.numbering === 'bindcount') return 'evtchn_do_upcall';
+    return kernel.events.abi.name === 'evtchn-fifo' ? 'evtchn_fifo_handle_events' : 'evtchn_2l_handle_events';
+  }
+  const old = kernel instanceof NativeKernel && kernel.old;
+  const names = irq < 0 ? SYSTEM[descOf(kernel, irq)?.actions[0]?.name ?? ''] : undefined;
+  if (names) return names[old ? 1 : 0];
+  return old ? 'do_IRQ' : 'common_interrupt';
+}
+
+/** xen_hypervisor_callback's C function. */
+function upcallOf(kernel: LinuxKernel | undefined): string {
+  if (!(kernel instanceof XenKernel) || kernel.profile.numbering === 'bindcount') return 'evtchn_do_upcall';
+  if (kernel.init.callbackVector) return 'sysvec_xen_hvm_callback';
+  return kernel.profile.lateEoi ? 'xen_pv_evtchn_do_upcall' : 'xen_evtchn_do_upcall';
+}
+
+function actionsOf(kernel: LinuxKernel | undefined, irq: number): string {
+  const desc = kernel && descOf(kernel, irq);
+  return desc?.actions.map((a) => a.name).join(', ') ?? '';
+}
+
+/** An interrupt number, or the vector of one that has none. */
+function irqName(irq: number): string {
+  return irq < 0 ? `vec ${hex(-irq)}` : `irq ${irq}`;
+}
+
+const inDomain = (host: Kernels, [domain]: readonly number[]) => host.modeOf(domain!);
+
+function flowRow(): HopRow<Kernels> {
+  return {
+    mode: inDomain,
+    name: (host, [domain, irq]) => {
+      const kernel = host.kernelOf(domain!);
+      return kernel ? finderOf(kernel, irq!) : 'generic_handle_irq';
+    },
+    detail: (host, [domain, irq, , source]) => {
+      const kernel = host.kernelOf(domain!);
+      if (!kernel || irq! < 0) return `vector ${hex(source!)}`;
+      const from = kernel instanceof XenKernel ? `port ${source}` : `vector ${hex(source!)}`;
+      return `${from} is irq ${irq}, ${flowOf(kernel, descOf(kernel, irq!))}`;
+    },
+    about: 'the kernel finds which interrupt it is and acknowledges it',
+    charged: timing.eventScan,
+  };
+}
+
+export const LINUX_HOPS: HopTable<Kernels> = {
+  xen_evtchn_do_upcall: {
+    mode: inDomain,
+    name: (host, [domain]) => upcallOf(host.kernelOf(domain!)),
+    detail: (host, [domain, vcpu]) => `${host.domainName(domain!)}.${vcpu}`,
+    about: 'the guest is entered at its callback: the upcall flag is cleared, then the ports are looked at',
+    charged: timing.upcallEntry,
+  },
+  generic_handle_irq: flowRow(),
+  irq_handler_entry: {
+    mode: inDomain,
+    name: (host, [domain]) => {
+      const kernel = host.kernelOf(domain!);
+      return kernel && isAncient(kernel) ? 'handle_IRQ_event' : 'handle_irq_event';
+    },
+    detail: (host, [domain, irq, vcpu]) =>
+      `${host.domainName(domain!)}.${vcpu} ${irqName(irq!)} ${actionsOf(host.kernelOf(domain!), irq!)}`,
+    brief: (host, [domain, irq, vcpu]) => `${host.domainName(domain!)}.${vcpu} ${irqName(irq!)} handler`,
+    about: "the driver's handler runs",
+    nested: true,
+    end: (host, [domain, irq]) => host.endOf(domain!, irq!),
+    row: ([domain, irq]) => ({ domain: domain!, irq: irq! }),
+  },
+  irq_handler_exit: {
+    mode: inDomain,
+    name: 'irq_handler_exit',
+    detail: (host, [domain, irq, vcpu]) => `${host.domainName(domain!)}.${vcpu} ${irqName(irq!)}`,
+    brief: (host, [domain, irq, vcpu]) => `${host.domainName(domain!)}.${vcpu} ${irqName(irq!)} done`,
+    about: 'the handler is over; softirqs may follow',
+    nested: true,
+  },
+};

@@ -1,0 +1,100 @@
+/**
+ * Follows one raise through the trace, event by event. The trace is a ring that forgets within a fraction of a second
+ * at full speed; what was seen stays here, with what waited in the chips when each hop was over.
+ */
+import type { Ns } from '../core/clock.ts';
+import type { TraceRecord } from '../core/trace.ts';
+import { type HandlerRow, journeysTo, lineUp, type Passed } from './hops.ts';
+import type { JourneySnapshot } from './inspect.ts';
+import type { Machine } from './machine.ts';
+
+/** After the last handler further hops may follow for so much simulated time. */
+const REST: Ns = 1e6;
+/** After a handler of the host so long: a guest may be told by one of its threads. */
+const HANDED_ON: Ns = 100e6;
+/** An interrupt that nobody handles is waited for so long. */
+const LOST: Ns = 10e9;
+
+/** Whose way it is. */
+export interface Followed {
+  /** the device that was fired, or the row whose handler ran */
+  readonly device: string;
+  readonly journey: number;
+  /** when it was raised; of an old one the time of its first hop */
+  readonly start?: Ns | undefined;
+}
+
+export class JourneyLog {
+  private readonly passed: Passed[] = [];
+  /** records of the trace that were looked at */
+  private seen: number;
+  private made: JourneySnapshot | undefined;
+
+  /** @param live it is under way: what waits in the chips now belongs to its hops */
+  constructor(
+    private readonly machine: Machine,
+    readonly followed: Followed,
+    private readonly live = true,
+  ) {
+    this.seen = machine.shop.trace.oldest - 1;
+    this.look();
+  }
+
+  /** Reads what was traced since the last look, after each event; true if the journey went on. */
+  look(): boolean {
+    const { trace } = this.machine.shop;
+    if (trace.written === this.seen) return false;
+    const records = trace.journey(this.followed.journey, this.seen + 1);
+    this.seen = trace.written;
+    if (records.length === 0) return false;
+    this.add(records);
+    return true;
+  }
+
+  private add(records: readonly TraceRecord[]): void {
+    const { platform } = this.machine;
+    const all = [...this.passed.map((p) => p.record), ...records];
+    const pending = this.live ? platform.waiting(all) : '';
+    for (const record of records) this.passed.push({ record, hop: platform.hop(record), pending });
+    this.made = undefined;
+  }
+
+  get snapshot(): JourneySnapshot {
+    this.made ??= this.make();
+    return this.made;
+  }
+
+  private make(): JourneySnapshot {
+    const { device, journey } = this.followed;
+    const start = this.followed.start ?? this.passed[0]?.record.time ?? 0;
+    const hops = lineUp(this.passed, start);
+    return { device, journey, start, hops, latency: hops.findLast((h) => h.end)?.at ?? null };
+  }
+
+  /** Is nothing more to be expected of it? */
+  get over(): boolean {
+    const { start, hops } = this.snapshot;
+    const { now } = this.machine.clock;
+    const last = start + (hops.at(-1)?.at ?? 0);
+    switch (Math.max(0, ...this.passed.map(({ hop }) => hop.end))) {
+      case 0:
+        return now - start > LOST;
+      case 1:
+        return now - last > HANDED_ON;
+      default:
+        return now - last > REST;
+    }
+  }
+}
+
+/** The journey of the interrupt that was fired last; null before the first. */
+export function lastFired(machine: Machine): JourneySnapshot | null {
+  const last = machine.lastFired;
+  return last ? new JourneyLog(machine, last).snapshot : null;
+}
+
+/** Journeys that the trace still knows whose handler ran for a row of /proc/interrupts, oldest first. */
+export function pastJourneys(machine: Machine, row: HandlerRow, device: string): JourneySnapshot[] {
+  const ids = journeysTo(machine.platform, machine.shop.trace, row);
+  return ids.map((journey) => new JourneyLog(machine, { device, journey }, false).snapshot);
+}

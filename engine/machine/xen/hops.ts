@@ -1,0 +1,211 @@
+/**
+ * Hops through Xen on x86: what each tracepoint of hv/xen and hv/xen/x86 means, in the names of xen/arch/x86/irq.c,
+ * traps.c, domain.c and xen/common/{event_channel,event_2l,event_fifo,schedule}.c. Names differ by version of Xen.
+ */
+import type { TraceRecord } from '../../core/trace.ts';
+import type { LinuxKernel } from '../../guest/linux/kernel.ts';
+import type { Xen } from '../../hv/xen/x86/xen.ts';
+import { Rte } from '../../hw/x86/ioapic-regs.ts';
+import { timing } from '../../timing.ts';
+import type { EndGrade, HopRow, HopTable } from '../hops.ts';
+import { hex, type Kernels, LINUX_HOPS } from '../hops-linux.ts';
+import type { HopMode } from '../inspect.ts';
+
+const VIRQ_NAMES = ['TIMER', 'DEBUG', 'CONSOLE', 'DOM_EXC', 'TBUF', 'DEBUGGER', 'XENOPROF', 'CON_RING'];
+
+/** What the rows of Xen look names up in. */
+export interface XenNames extends Kernels {
+  readonly xen: Xen;
+}
+
+/** The names of a host whose guests all are paravirtual: Xen is ring 0 to them. */
+export class XenHopNames implements XenNames {
+  constructor(
+    readonly xen: Xen,
+    private readonly kernels: (domain: number) => LinuxKernel | undefined,
+  ) {}
+
+  kernelOf(domain: number): LinuxKernel | undefined {
+    return this.kernels(domain);
+  }
+
+  domainName(domain: number): string {
+    return `dom${domain}`;
+  }
+
+  modeOf(): HopMode {
+    return 'guest';
+  }
+
+  endOf(): EndGrade {
+    return 2;
+  }
+}
+
+type Row = HopRow<XenNames>;
+type Names = (host: XenNames, args: readonly number[]) => string;
+
+const old = ({ xen }: XenNames) => xen.profile === '3.4';
+const vcpu: Names = (_, [domain, n]) => `dom${domain}.${n}`;
+const port: Names = (_, [domain, n]) => `dom${domain} port ${n}`;
+const source: Names = ({ xen }, [, id]) => xen.books.sourceName(id!);
+
+/** Mode of Xen's own code. */
+const XEN: HopMode = 'ring0';
+
+const RAISES: Record<string, Row> = {
+  irq_raise: {
+    mode: 'device',
+    name: 'raise',
+    detail: (host, args) => {
+      const type = host.xen.irqs.descs[args[0]!]?.type;
+      return `${source(host, args)}, irq ${args[0]}${type ? ` ${type}` : ''}`;
+    },
+    brief: (host, args) => `${source(host, args)} raises irq ${args[0]}`,
+    about: 'the device pulls its line or writes its message',
+    charged: timing.apicMessage,
+  },
+  apic_accept: {
+    mode: 'device',
+    name: 'apic accept',
+    detail: (_, [irq, vector, cpu]) => `vector ${hex(vector!)} to CPU${cpu}, irq ${irq}`,
+    brief: (_, [, vector, cpu]) => `vec ${vector!.toString(16)} -> CPU${cpu}`,
+    about: "the message sets the vector's bit in the IRR of the CPU's local APIC",
+  },
+  send_timer_event: {
+    mode: XEN,
+    name: 'send_timer_event',
+    detail: (host, args) => `${vcpu(host, args)} VIRQ_TIMER`,
+    brief: (host, args) => `timer of ${vcpu(host, args)}`,
+    about: "the virtual CPU's singleshot timer has expired in the timer softirq",
+  },
+};
+
+const DO_IRQ: Record<string, Row> = {
+  do_IRQ: {
+    mode: XEN,
+    name: 'do_IRQ',
+    detail: (_, [irq, vector]) => `vector ${hex(vector!)} irq ${irq}`,
+    brief: (_, [irq]) => `do_IRQ ${irq}`,
+    about: 'the vector is looked up, its descriptor locked and acknowledged',
+    charged: timing.doIrq,
+  },
+  send_guest_pirq: {
+    mode: XEN,
+    name: 'send_guest_pirq',
+    detail: (_, [domain, pirq]) => `dom${domain} pirq ${pirq}`,
+    brief: (_, [domain, pirq]) => `send_guest_pirq dom${domain} ${pirq}`,
+    about: 'the pirq of the guest has an event channel: the interrupt goes on as an event',
+    nested: true,
+  },
+  send_guest_global_virq: {
+    mode: XEN,
+    name: (host) => (old(host) ? 'send_guest_global_virq' : 'send_global_virq'),
+    detail: (_, [virq]) => `VIRQ_${VIRQ_NAMES[virq!] ?? virq}`,
+    brief: (_, [virq]) => `virq ${virq}`,
+    about: 'Xen tells the domain that handles this virtual interrupt',
+    nested: true,
+  },
+  pirq_guest_eoi: {
+    mode: XEN,
+    name: 'flush_ready_eoi',
+    detail: (_, [irq, vector]) => `irq ${irq} vector ${hex(vector!)}`,
+    about: 'the guest is done: the CPU that took the interrupt writes EOI to its local APIC',
+  },
+  do_nmi: {
+    mode: XEN,
+    name: 'do_nmi',
+    detail: () => '',
+    brief: () => 'do_nmi',
+    about: 'a non-maskable interrupt',
+  },
+};
+
+const EVENTS: Record<string, Row> = {
+  evtchn_send: {
+    mode: XEN,
+    name: 'evtchn_send',
+    detail: port,
+    brief: (_, [domain, n]) => `evtchn_send dom${domain}:${n}`,
+    about: 'hypercall EVTCHNOP_send: the other end of the channel is told',
+    charged: timing.hypercall,
+  },
+  evtchn_set_pending: {
+    mode: XEN,
+    name: (host, [domain]) => {
+      if (old(host)) return 'evtchn_set_pending';
+      const fifo = host.xen.channels.abiOf(domain!) === 'fifo';
+      return fifo ? 'evtchn_fifo_set_pending' : 'evtchn_2l_set_pending';
+    },
+    detail: port,
+    brief: (_, [domain, n]) => `dom${domain}:${n} pending`,
+    about: "the port's pending bit is set in memory that the guest shares",
+    charged: timing.evtchnSetPending,
+    nested: true,
+  },
+  evtchn_already_pending: {
+    mode: XEN,
+    name: (host) => (old(host) ? 'evtchn_set_pending' : 'evtchn_port_set_pending'),
+    detail: (host, args) => `${port(host, args)}, pending already`,
+    brief: (_, [domain, n]) => `dom${domain}:${n} pending already`,
+    about: 'the guest has not seen the last one yet: both are one from here on',
+    nested: true,
+  },
+  vcpu_kick: {
+    mode: XEN,
+    name: 'vcpu_kick',
+    detail: (host, args) => `${vcpu(host, args)} on CPU${args[2]}`,
+    brief: (host, args) => `kick ${vcpu(host, args)} on CPU${args[2]}`,
+    about: 'the virtual CPU that is notified is to look at its events',
+    nested: true,
+  },
+  vcpu_wake: {
+    mode: XEN,
+    name: 'vcpu_wake',
+    detail: vcpu,
+    brief: (host, args) => `wake ${vcpu(host, args)}`,
+    about: 'it was blocked: the scheduler finds it a CPU',
+    nested: true,
+  },
+  upcall: {
+    mode: XEN,
+    name: 'test_all_events',
+    detail: (host, args) => `${vcpu(host, args)}, bounce frame`,
+    brief: (host, args) => `upcall ${vcpu(host, args)}`,
+    about: 'on the way out: an upcall is pending and not masked, so the guest is entered at its callback',
+    charged: timing.bounceFrame,
+  },
+};
+
+/** Xen x86 with paravirtual guests. */
+export const XEN_PV_HOPS: HopTable<XenNames> = { ...RAISES, ...DO_IRQ, ...EVENTS, ...LINUX_HOPS };
+
+/** What waits for the destination of a journey: the local APIC's bits, the pin, the event channel, the upcall. */
+export function xenWaiting({ xen }: XenNames, records: readonly TraceRecord[]): string {
+  const out: string[] = [];
+  const last = (name: string) => records.findLast((r) => r.point.name === name)?.args;
+  const accepted = last('apic_accept');
+  if (accepted) {
+    const [irq, vector, cpu] = accepted as [number, number, number];
+    const { irr, isr } = xen.cpus[cpu]!.lapic;
+    const bits = `${irr.has(vector) ? 'IRR' : ''}${isr.has(vector) ? ' ISR' : ''}`.trim();
+    out.push(`CPU${cpu} ${hex(vector)} ${bits || '-'}`);
+    if (irq < xen.irqs.gsis) {
+      const low = xen.irqs.ioapics.peek(irq);
+      const state = Rte.remoteIrr.has(low) ? 'remote IRR' : Rte.masked.has(low) ? 'masked' : '-';
+      out.push(`pin ${irq} ${state}`);
+    }
+  }
+  const event = last('evtchn_set_pending') ?? last('evtchn_already_pending');
+  if (event) {
+    const [domain, n] = event as [number, number];
+    const info = xen.channels.channel(domain, n);
+    if (info) {
+      const { vcpus } = xen.domain(domain).shared;
+      const { upcallPending, upcallMask } = vcpus[info.vcpu]!;
+      out.push(`dom${domain} port ${n} p${Number(info.pending)} m${Number(info.masked)}`);
+      out.push(`vCPU${info.vcpu} upcall p${Number(upcallPending !== 0)} m${Number(upcallMask !== 0)}`);
+    }
+  }
+  return out.join(', ');
+}
