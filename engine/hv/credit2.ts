@@ -11,6 +11,7 @@
  */
 import { ms, type Ns, us } from '../core/clock.ts';
 import type { Plain } from '../core/state.ts';
+import { Credit2Load } from './credit2-load.ts';
 import type { Pcpu, Vcpu } from './pcpu.ts';
 import { runnable, type Scheduler, type SchedulerHost } from './scheduler.ts';
 
@@ -41,6 +42,9 @@ export class Credit2 implements Scheduler {
   private readonly tickled: boolean[];
   /** by virtual CPU: the one that was told to take it; -1 for none */
   private readonly tickledCpu: number[];
+  readonly load: Credit2Load;
+  /** the CPU chosen last for a new virtual CPU */
+  readonly pickBias: number;
 
   constructor(private readonly host: SchedulerHost) {
     this.credit = host.vcpus.map(() => CREDIT_INIT);
@@ -50,12 +54,29 @@ export class Credit2 implements Scheduler {
     this.maxWeight = Math.max(...this.weight);
     this.tickled = host.cpus.map(() => false);
     this.tickledCpu = host.vcpus.map(() => -1);
+    this.load = new Credit2Load(host.vcpus.length);
+    this.pickBias = host.vcpus.at(-1)?.cpu.cpu ?? 0;
   }
 
   creditOf(v: Vcpu): number {
     return this.credit[v.index]!;
   }
 
+  weightOf(v: Vcpu): number {
+    return this.weight[v.index]!;
+  }
+
+  /** of all virtual CPUs in the queue, which has one for all CPUs */
+  get greatestWeight(): number {
+    return this.maxWeight;
+  }
+
+  /** Was the CPU told to look, and has not yet? */
+  isTickled(cpu: Pcpu): boolean {
+    return this.tickled[cpu.cpu]!;
+  }
+
+  /** Most credit first. */
   waiting(): number[] {
     return [...this.runq];
   }
@@ -63,6 +84,7 @@ export class Credit2 implements Scheduler {
   /** csched2_unit_wake. One that has not left its CPU yet is found runnable there. */
   wake(v: Vcpu): void {
     if (v.cpu.current === v) return;
+    this.load.update(this.host.now, v.index, 1);
     this.insert(v);
     this.tickle(v);
   }
@@ -75,10 +97,15 @@ export class Credit2 implements Scheduler {
     if (current) this.burn(current, now);
     const next = this.candidate(cpu, now);
     if (next) this.take(cpu, next, now);
+    else this.load.update(now, -1, 0);
     this.host.setSlice(cpu, next ? now + this.runtime(cpu, next, now) : undefined);
     if (next === current) return;
     cpu.switchTo(next);
-    if (!current || !runnable(current)) return;
+    if (!current) return;
+    if (!runnable(current)) {
+      this.load.update(now, current.index, -1);
+      return;
+    }
     this.insert(current);
     this.tickle(current);
   }
@@ -87,6 +114,7 @@ export class Credit2 implements Scheduler {
   private take(cpu: Pcpu, next: Vcpu, now: Ns): void {
     const { index } = next;
     if (next !== cpu.current) this.remove(index);
+    else this.load.update(now, index, 0);
     const first = this.runq[0];
     const top =
       first === undefined ? this.credit[index]! : Math.max(this.credit[index]!, this.credit[first]!);
@@ -215,6 +243,7 @@ export class Credit2 implements Scheduler {
       runq: [...this.runq],
       tickled: this.tickled.map(Number),
       tickledCpu: [...this.tickledCpu],
+      load: this.load.save(),
     };
   }
 
@@ -226,6 +255,7 @@ export class Credit2 implements Scheduler {
       runq: number[];
       tickled: number[];
       tickledCpu: number[];
+      load: Plain;
     };
     this.credit.forEach((_, i) => {
       this.credit[i] = s.credit[i]!;
@@ -234,6 +264,7 @@ export class Credit2 implements Scheduler {
       this.tickledCpu[i] = s.tickledCpu[i]!;
     });
     this.runq = [...s.runq];
+    this.load.restore(s.load);
     s.tickled.forEach((on, cpu) => {
       this.tickled[cpu] = on === 1;
     });
