@@ -18,21 +18,33 @@ import { runnable, type Scheduler, type SchedulerHost } from './scheduler.ts';
 export const TICK: Ns = ms(10);
 /** from one accounting to the next */
 export const ACCOUNTING: Ns = ms(30);
-const TSLICE: Ns = ms(30);
-const CREDITS_PER_TICK = 100;
+export const TSLICE: Ns = ms(30);
+export const CREDITS_PER_TICK = 100;
 const CREDITS_PER_TSLICE = 300;
 const CREDITS_PER_ACCT = 300;
 
 const BOOST = 0;
 const UNDER = -1;
 const OVER = -2;
-const IDLE = -64;
+export const IDLE = -64;
 
 /** A domain of which a virtual CPU was seen running (struct csched_dom). */
 interface ActiveDomain {
   readonly id: number;
   /** indices of those virtual CPUs, the latest first */
   readonly vcpus: number[];
+}
+
+/** What it knows of the whole host. */
+export interface CreditStatus {
+  /** credits that an accounting shares out */
+  readonly credit: number;
+  readonly balance: number;
+  /** of the active domains together */
+  readonly weight: number;
+  readonly accountings: number;
+  /** indices of the active virtual CPUs, by domain, the latest first */
+  readonly active: readonly number[];
 }
 
 export class Credit implements Scheduler {
@@ -68,6 +80,32 @@ export class Credit implements Scheduler {
 
   waiting(): number[] {
     return this.runq.flat();
+  }
+
+  // to look at
+
+  weightOf(v: Vcpu): number {
+    return this.host.weightOf(v.domain);
+  }
+
+  /** Indices of those that wait for a CPU, highest priority first. */
+  queueOf(cpu: Pcpu): readonly number[] {
+    return this.runq[cpu.cpu]!;
+  }
+
+  /** The accounting after which the queue was sorted. */
+  sortedAt(cpu: Pcpu): number {
+    return this.sorted[cpu.cpu]!;
+  }
+
+  get status(): CreditStatus {
+    return {
+      credit: this.host.cpus.length * CREDITS_PER_ACCT,
+      balance: this.balance,
+      weight: this.active.reduce((sum, d) => sum + this.host.weightOf(d.id), 0),
+      accountings: this.accountings,
+      active: this.active.flatMap((d) => d.vcpus),
+    };
   }
 
   /** csched_vcpu_wake. One that has not left its CPU yet is found runnable there. */

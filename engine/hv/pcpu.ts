@@ -140,6 +140,8 @@ export class Pcpu implements Part {
   readonly hypervisor: Hypervisor;
   /** who has the CPU; null: the idle loop */
   current: Vcpu | null = null;
+  /** who ran here last: while the CPU idles it still holds their registers (curr_vcpu) */
+  private lazy: Vcpu | null = null;
   private guestNs: Ns = 0;
   private xenNs: Ns = 0;
   private idleNs: Ns = 0;
@@ -231,10 +233,16 @@ export class Pcpu implements Part {
       next.state = 'running';
       next.cpu = this;
       next.since = now;
+      this.lazy = next;
     }
     const [from, to] = [prev ? prev.index : -1, next ? next.index : -1];
     this.wiring.trace.emit(this.switched, this.time, 0, this.cpu, from, to);
     this.charge(prev && next ? timing.contextSwitch : timing.idleSwitch);
+  }
+
+  /** Does the CPU hold the registers of this one? Not any more when it has run elsewhere (vcpu_cpu_dirty). */
+  holds(v: Vcpu): boolean {
+    return this.lazy === v && v.cpu === this;
   }
 
   // its steps
@@ -378,13 +386,14 @@ export class Pcpu implements Part {
     const { guestNs, xenNs, idleNs, busyUntil, stretchStart, softirqs, vector } = this;
     const current = this.current ? this.current.index : -1;
     const nmi = Number(this.nmiLatched) | (Number(this.nmiTaken) << 1);
-    return [current, guestNs, xenNs, idleNs, busyUntil, stretchStart, softirqs, vector, nmi];
+    const lazy = this.lazy ? this.lazy.index : -1;
+    return [current, guestNs, xenNs, idleNs, busyUntil, stretchStart, softirqs, vector, nmi, lazy];
   }
 
   restore(state: Plain): void {
     const [current, ...times] = state as number[];
     this.current = current! < 0 ? null : this.wiring.vcpus[current!]!;
-    const [guestNs, xenNs, idleNs, busyUntil, stretchStart, softirqs, vector, nmi] = times;
+    const [guestNs, xenNs, idleNs, busyUntil, stretchStart, softirqs, vector, nmi, lazy] = times;
     this.guestNs = guestNs!;
     this.xenNs = xenNs!;
     this.idleNs = idleNs!;
@@ -394,5 +403,6 @@ export class Pcpu implements Part {
     this.vector = vector!;
     this.nmiLatched = (nmi! & 1) !== 0;
     this.nmiTaken = (nmi! & 2) !== 0;
+    this.lazy = lazy! < 0 ? null : this.wiring.vcpus[lazy!]!;
   }
 }

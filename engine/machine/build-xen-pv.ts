@@ -3,8 +3,8 @@
 import { UserError } from '../core/errors.ts';
 import type { TraceRecord } from '../core/trace.ts';
 import { NoSpace } from '../guest/linux/irq-info.ts';
-import { debugKeyE } from '../hv/xen/evtchn-dump.ts';
 import type { ChannelInfo } from '../hv/xen/evtchn-types.ts';
+import { DEBUG_KEYS, debugKey } from '../hv/xen/x86/debug-keys/keys.ts';
 import { statOf } from '../proc/stat-of.ts';
 import type { XenScenario } from '../scenario/xen-schema.ts';
 import { type Hop, hopOf } from './hops.ts';
@@ -35,11 +35,12 @@ export function buildXenPv(scenario: XenScenario, seed: number): Machine {
 class XenPvPlatform implements Platform {
   readonly system: string;
   readonly fireables: readonly Fireable[];
-  readonly dumps = ['e'];
+  readonly dumps: readonly string[];
   private readonly names: XenNames;
 
   constructor(private readonly host: XenHost) {
     this.system = `Xen ${host.scenario.xen} x86_64`;
+    this.dumps = DEBUG_KEYS[host.scenario.xen];
     this.fireables = host.scenario.keys.map(({ device, title }, i) => {
       const fired = host.devices.get(device)!;
       return { key: `${(i + 1) % 10}`, name: device, title: title ?? fired.title, fire: () => fired.fire() };
@@ -82,10 +83,11 @@ class XenPvPlatform implements Platform {
   }
 
   dump(key: string): string | undefined {
-    if (key !== 'e') return undefined;
-    return debugKeyE(
-      this.host.xen.channels,
-      this.host.domains.map((d) => d.domain.id),
+    const { xen, domains } = this.host;
+    return debugKey(
+      xen,
+      key,
+      domains.map((d) => d.domain),
     );
   }
 

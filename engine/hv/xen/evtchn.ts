@@ -28,8 +28,8 @@ import { doPoll, type PollResult } from './evtchn-poll.ts';
 import { EvtchnPorts } from './evtchn-ports.ts';
 import type { ChannelInfo, EvtchnStatus } from './evtchn-types.ts';
 
+export { debugKeyE } from './debug-keys/evtchn.ts';
 export type { Evtchn, EvtchnDomain, EvtchnVcpu } from './evtchn-domain.ts';
-export { debugKeyE } from './evtchn-dump.ts';
 export type { PollResult } from './evtchn-poll.ts';
 export type { EvtchnProfile } from './evtchn-profile.ts';
 export type * from './evtchn-types.ts';

@@ -1,8 +1,8 @@
 /** Debug key e: the tables a real Xen 4.17 printed, bound anew port by port, print as they were. */
 import { expect, test } from 'vitest';
-import { debugKeyE, EventChannels, type EvtchnOutput, xen } from '../../../engine/index.ts';
-import { capture } from '../../support/captures.ts';
-import { Rig } from '../../support/evtchn-rig.ts';
+import { debugKeyE, EventChannels, type EvtchnOutput, xen } from '../../../../engine/index.ts';
+import { capture } from '../../../support/captures.ts';
+import { Rig } from '../../../support/evtchn-rig.ts';
 
 /** A row of the table: number, bits, and the fields behind by their letter. */
 interface Row {

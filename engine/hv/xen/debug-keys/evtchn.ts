@@ -1,8 +1,9 @@
 /** Xen's debug key `e`: the event channels of all domains as text. After domain_dump_evtchn_info. */
-import { ECS_INTERDOMAIN, ECS_PIRQ, ECS_UNBOUND, ECS_VIRQ } from '../../abi/xen.ts';
-import type { EventChannels } from './evtchn.ts';
-import type { EvtchnProfile } from './evtchn-profile.ts';
-import type { ChannelInfo } from './evtchn-types.ts';
+import { ECS_INTERDOMAIN, ECS_PIRQ, ECS_UNBOUND, ECS_VIRQ } from '../../../abi/xen.ts';
+import type { EventChannels } from '../evtchn.ts';
+import type { EvtchnProfile } from '../evtchn-profile.ts';
+import type { ChannelInfo } from '../evtchn-types.ts';
+import { bit, bitmap, consoleText, number, ranges } from './printk.ts';
 
 /** How a version of Xen words it. */
 interface Wording {
@@ -20,17 +21,17 @@ const WORDING: { readonly [profile in EvtchnProfile]: Wording } = {
     channel: (c) => {
       const bits = `[${bit(c.pending)}/${bit(c.masked)}/${c.link}]`;
       const irq = c.state === ECS_PIRQ ? ` i=${c.irq}` : '';
-      return `    ${number(c.port)} ${bits}: s=${c.state} n=${c.vcpu} x=${c.xenConsumer}${peer(c)}${irq}`;
+      return `    ${number(c.port, 4)} ${bits}: s=${c.state} n=${c.vcpu} x=${c.xenConsumer}${peer(c)}${irq}`;
     },
   },
   '3.4': {
     heading: (dom, polling) => [
-      `Domain ${dom} polling vCPUs: ${mask(polling)}`,
+      `Domain ${dom} polling vCPUs: ${bitmap(polling, 32)}`,
       `Event channel information for domain ${dom}:`,
     ],
     channel: (c) => {
       const bits = `[${bit(c.pending)}/${bit(c.masked)}]`;
-      return `    ${number(c.port)}${bits}: s=${c.state} n=${c.vcpu}${peer(c)} x=${c.xenConsumer}`;
+      return `    ${number(c.port, 4)}${bits}: s=${c.state} n=${c.vcpu}${peer(c)} x=${c.xenConsumer}`;
     },
   },
 };
@@ -42,7 +43,7 @@ export function debugKeyE(evtchn: EventChannels, domains: readonly number[]): st
   for (const dom of domains) {
     lines.push(...heading(dom, evtchn.polling(dom)), ...evtchn.channels(dom).map(channel));
   }
-  return lines.map((line) => `(XEN) ${line}\n`).join('');
+  return consoleText(lines);
 }
 
 /** What the port is bound to. */
@@ -59,30 +60,4 @@ function peer(c: ChannelInfo): string {
     default:
       return '';
   }
-}
-
-function number(port: number): string {
-  return String(port).padStart(4);
-}
-
-function bit(on: boolean): string {
-  return on ? '1' : '0';
-}
-
-/** `0-2,5`, as printk's %*pbl. */
-function ranges(set: readonly number[]): string {
-  const out: string[] = [];
-  for (let i = 0; i < set.length; ) {
-    let last = i;
-    while (set[last + 1] === set[last]! + 1) last++;
-    out.push(last === i ? `${set[i]}` : `${set[i]}-${set[last]}`);
-    i = last + 1;
-  }
-  return out.join(',');
-}
-
-/** `00000005`, a word of the poll mask. */
-function mask(set: readonly number[]): string {
-  const word = set.reduce((m, n) => m | (1 << n), 0) >>> 0;
-  return word.toString(16).padStart(8, '0');
 }

@@ -1,0 +1,52 @@
+/** The debug keys that Xen's state can be read by: which there are in a version, and the text of each. */
+import { type DumpedDomain, debugKeyQ } from '../../debug-keys/domains.ts';
+import { debugKeyE } from '../../debug-keys/evtchn.ts';
+import { debugKeyR } from '../../debug-keys/runq.ts';
+import type { Domain } from '../../domain.ts';
+import type { XenProfile } from '../../softirq.ts';
+import type { Xen } from '../xen.ts';
+
+/** NR_IRQS of 3.4, all of which dom0 has access to */
+const NR_IRQS = 256;
+
+export const DEBUG_KEYS: { readonly [profile in XenProfile]: readonly string[] } = {
+  '3.4': ['e', 'q', 'r'],
+  '4.17': ['e', 'q', 'r'],
+};
+
+/** The text as it comes on Xen's console; undefined: this version has no such key. */
+export function debugKey(xen: Xen, key: string, domains: readonly Domain[]): string | undefined {
+  const { profile, cpus, now } = xen;
+  if (!DEBUG_KEYS[profile].includes(key)) return undefined;
+  switch (key) {
+    case 'e':
+      return debugKeyE(
+        xen.channels,
+        domains.map((d) => d.id),
+      );
+    case 'q':
+      return debugKeyQ({ profile, now, cpus, domains: domains.map((d) => dumped(xen, d)) });
+    default:
+      return debugKeyR(xen.sched);
+  }
+}
+
+function dumped(xen: Xen, domain: Domain): DumpedDomain {
+  return {
+    domain,
+    channels: xen.channels.domain(domain.id),
+    irqs: accessibleIrqs(xen, domain),
+    deviceModels: 0,
+    takesEvents: (v) => domain.shared.vcpus[v.vcpu]!.upcallMask === 0,
+  };
+}
+
+/** irq_caps: dom0 has the GSIs, and on 3.4 all there are; everybody what was mapped for it. */
+function accessibleIrqs({ profile, irqs }: Xen, { init }: Domain): number[] {
+  if (init.privileged && profile === '3.4') return Array.from({ length: NR_IRQS }, (_, irq) => irq);
+  const own = init.privileged ? Array.from({ length: irqs.gsis - 1 }, (_, i) => i + 1) : [];
+  const mapped = irqs.descs.flatMap((d) =>
+    d && d.domain === init.id && !own.includes(d.irq) ? [d.irq] : [],
+  );
+  return [...own, ...mapped];
+}
