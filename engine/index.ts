@@ -13,6 +13,7 @@ export * from './hv/xen/evtchn.ts';
 export { HvmChips } from './hv/xen/x86/hvm-chips.ts';
 export { HvmIrq, type IntAck } from './hv/xen/x86/hvm-irq.ts';
 export { HvmVcpuApic } from './hv/xen/x86/hvm-vcpu-apic.ts';
+export { Vpt } from './hv/xen/x86/vpt.ts';
 export { ApicBus } from './hw/x86/apic-bus.ts';
 export { I8259Pair } from './hw/x86/i8259.ts';
 export { KVM_PIC } from './hw/x86/i8259-options.ts';

@@ -1,5 +1,13 @@
 /** The suite xen: the virtual interrupt hardware of an HVM guest, from its wires to what a virtual CPU is given. */
-import { Clock, HvmChips, HvmIrq, HvmVcpuApic, type IntAck, type LocalApic } from '../../engine/index.ts';
+import {
+  Clock,
+  HvmChips,
+  HvmIrq,
+  HvmVcpuApic,
+  type IntAck,
+  type LocalApic,
+  Vpt,
+} from '../../engine/index.ts';
 import { picState, runPic } from './i8259.ts';
 import { BadVector, type Fields, type Suite } from './suite.ts';
 import { argument, hex, hex16, replayX86, type Value, wide, type X86Model } from './x86-replay.ts';
@@ -12,7 +20,7 @@ const OFFSETS = [
 const NOT_XENS = ['m.last', 's.last', 'm.init4', 's.init4', 'out'];
 /** #GP: X86EMUL_EXCEPTION */
 const EXCEPTION = 2;
-/** rate of the virtual TSC; no timer runs here */
+/** rate of the virtual TSC */
 const TSC_KHZ = 1_000_000;
 
 type Done = { r?: unknown };
@@ -33,6 +41,9 @@ class Machine implements X86Model {
     const clock = new Clock();
     this.chips = new HvmChips('hvm', { kick: () => {} });
     this.irq = new HvmIrq('hvm', this.chips);
+    // no timer runs here
+    const host = { now: () => clock.now, timer: () => ({ at: () => {}, cancel: () => {} }) };
+    const vpt = new Vpt({ name: 'hvm', irq: this.irq, chips: this.chips, host });
     this.upcalls = Array.from({ length: vcpus }, () => false);
     this.vcpus = this.upcalls.map(
       (_, vcpu) =>
@@ -40,6 +51,7 @@ class Machine implements X86Model {
           name: 'hvm',
           vcpu,
           chips: this.chips,
+          vpt,
           clock,
           tscKhz: TSC_KHZ,
           output: {

@@ -1,15 +1,17 @@
 /** The virtual interrupt hardware of an HVM guest by itself, and a list of what it asks of Xen. */
-import { Clock } from '../../engine/core/clock.ts';
+import { Clock, type Ns, Priority } from '../../engine/core/clock.ts';
 import { HvmChips } from '../../engine/hv/xen/x86/hvm-chips.ts';
 import { HvmIrq } from '../../engine/hv/xen/x86/hvm-irq.ts';
 import { type HvmOptions, XEN_HVM } from '../../engine/hv/xen/x86/hvm-options.ts';
 import { HvmVcpuApic } from '../../engine/hv/xen/x86/hvm-vcpu-apic.ts';
+import { type PtMode, Vpt } from '../../engine/hv/xen/x86/vpt.ts';
 import { Reg, SVR_ENABLE } from '../../engine/hw/x86/apic-regs.ts';
 
 export class HvmRig {
   readonly clock = new Clock();
   readonly chips: HvmChips;
   readonly irq: HvmIrq;
+  readonly vpt: Vpt;
   readonly vcpus: readonly HvmVcpuApic[];
   /** virtual CPUs kicked, GSIs acknowledged, vectors ended, `name a b` of each hop */
   readonly kicked: number[] = [];
@@ -23,20 +25,35 @@ export class HvmRig {
   unmasked = 0;
   timerRuns = false;
 
-  constructor(vcpus = 3, options: HvmOptions = XEN_HVM) {
+  constructor(vcpus = 3, options: HvmOptions = XEN_HVM, mode?: PtMode, align = false) {
     this.chips = new HvmChips(
       'd1',
       {
         kick: (vcpu) => this.kicked.push(vcpu),
         acked: (gsi) => this.acked.push(gsi),
         ended: (vcpu, vector) => this.ended.push([vcpu, vector]),
-        unmasked: () => this.unmasked++,
-        timerRuns: () => this.timerRuns,
         hop: (name, a, b) => this.hops.push(`${name} ${a} ${b}`),
       },
       options,
     );
     this.irq = new HvmIrq('d1', this.chips);
+    this.vpt = new Vpt({
+      name: 'd1',
+      irq: this.irq,
+      chips: this.chips,
+      host: {
+        now: () => this.clock.now,
+        timer: (name, expired) => this.clock.task(name, Priority.hypervisor, expired),
+      },
+      align,
+      ...(mode && { mode }),
+    });
+    const resume = this.chips.unmasked;
+    this.chips.unmasked = () => {
+      this.unmasked++;
+      resume();
+    };
+    this.chips.timerRuns = () => this.timerRuns;
     this.upcalls = Array.from({ length: vcpus }, () => false);
     this.vcpus = this.upcalls.map(
       (_, vcpu) =>
@@ -44,6 +61,7 @@ export class HvmRig {
           name: 'd1',
           vcpu,
           chips: this.chips,
+          vpt: this.vpt,
           clock: this.clock,
           tscKhz: 1_000_000,
           output: {
@@ -96,6 +114,20 @@ export class HvmRig {
   take(vcpu = 0): string {
     const { source, vector } = this.irq.ackPendingIrq(vcpu, this.irq.hasPendingIrq(vcpu));
     return source === 'none' ? source : `${source} ${vector.toString(16)}`;
+  }
+
+  /** The virtual CPU is about to enter: a tick is raised, what comes first injected; `none` if nothing is. */
+  enter(vcpu = 0): string {
+    this.vpt.updateIrq(vcpu);
+    const waits = this.irq.hasPendingIrq(vcpu);
+    if (waits.source === 'none' || this.irq.tprBlocks(vcpu, waits)) return 'none';
+    const intack = this.irq.ackPendingIrq(vcpu, waits);
+    this.vpt.intrPost(vcpu, intack);
+    return `${intack.source} ${intack.vector.toString(16)}`;
+  }
+
+  run(time: Ns): void {
+    this.clock.runUntil(this.clock.now + time);
   }
 
   eoi(vcpu = 0): void {

@@ -83,6 +83,7 @@ export class KvmVcpu implements NonRoot, Part {
     this.id = `${vm.name}.vcpu${vcpu}`;
     this.on = first;
     this.slots = kvm.books.addSlots(256);
+    this.timer = new VcpuTimer(this);
     this.apic = new LocalApic({
       id: `${this.id}.lapic`,
       apicId: vcpu,
@@ -92,6 +93,7 @@ export class KvmVcpu implements NonRoot, Part {
       clock: kvm.clock,
       tscKhz,
       tscDeadline,
+      alarm: (ring) => this.timer.alarm(ring),
       output: {
         request: () => this.kick(),
         nmi: () => {
@@ -107,8 +109,6 @@ export class KvmVcpu implements NonRoot, Part {
     });
     this.apicv = kvm.options.apicv ? new ApicV(this.vmcs, this.apic) : undefined;
     this.vmx = new VmxGuest(this.vmcs, this.apicv);
-    this.timer = new VcpuTimer(this);
-    this.apic.timer.alarm = this.timer;
     this.setControls();
   }
 
@@ -249,6 +249,7 @@ export class KvmVcpu implements NonRoot, Part {
 export class VcpuTimer implements Alarm {
   /** Infinity: not set */
   private when: Ns = Infinity;
+  private expired!: () => void;
   private readonly hv: boolean;
   private readonly preemption: Task;
   private readonly soft: HostTimer;
@@ -260,6 +261,12 @@ export class VcpuTimer implements Alarm {
       kvm.run.preemptionTimer(v),
     );
     this.soft = kvm.host.hrtimer(() => this.ring());
+  }
+
+  /** It is to wake a timer. */
+  alarm(expired: () => void): Alarm {
+    this.expired = expired;
+    return this;
   }
 
   at(when: Ns): void {
@@ -277,7 +284,7 @@ export class VcpuTimer implements Alarm {
   /** It has expired. */
   ring(): void {
     this.when = Infinity;
-    this.v.apic.timer.ring();
+    this.expired();
   }
 
   /** VM entry. */

@@ -13,6 +13,37 @@ export interface Alarm {
   cancel(): void;
 }
 
+/** The timer as its local APIC knows it. Another one than below is given to LapicInit, as Xen's virtual ones have. */
+export interface LapicTimer {
+  /** one of TimerMode */
+  readonly mode: number;
+  /** interrupts that are due, and not delivered yet */
+  readonly pending: number;
+  /** LVTT was written. True: TMICT is void, as on the way into and out of TSC-deadline mode. */
+  setMode(mode: number, vector: number): boolean;
+  cancel(): void;
+  /** TMICT was written. */
+  start(initial: number): void;
+  /** TDCR was written: it divides by this. */
+  setDivisor(divisor: number, initial: number): void;
+  /** TMCCT. */
+  count(initial: number): number;
+  /** IA32_TSC_DEADLINE; 0 disarms. */
+  setDeadline(low: number, high: number): void;
+  readonly deadline: { low: number; high: number };
+  /** Its interrupt has been delivered. */
+  delivered(): void;
+  /** The local APIC is disabled by software. */
+  disabled(): void;
+  /** The local APIC is reset, which comes before and after LVTT is. */
+  stop(): void;
+  reset(): void;
+  /** Goes on from a count, as after a migration. */
+  resume(initial: number, count: number, divisor: number): void;
+  save(): Plain;
+  restore(state: Plain): void;
+}
+
 /** The time stamp counter at a moment, in cycles; exact while below 2^53. */
 export function tscAt(ns: Ns, khz: number): number {
   const whole = Math.floor(ns / 1_000_000);
@@ -26,7 +57,7 @@ const EXACT = 2 ** 21;
 const SMALL = 2 ** 33;
 
 /** Time from a count of the TSC to a deadline, with the product cut to 64 bits as C does; 0: it has passed. */
-function timeTo(low: number, high: number, tsc: number, khz: number): Ns {
+export function timeTo(low: number, high: number, tsc: number, khz: number): Ns {
   const cycles = high * TWO32 + low - tsc;
   if (cycles <= 0) return 0;
   if (cycles < SMALL) return Math.floor((cycles * 1_000_000) / khz);
@@ -34,7 +65,7 @@ function timeTo(low: number, high: number, tsc: number, khz: number): Ns {
   return Number(BigInt.asUintN(64, exact * 1_000_000n) / BigInt(khz));
 }
 
-export class ApicTimer {
+export class ApicTimer implements LapicTimer {
   mode: number = TimerMode.ONE_SHOT;
   /** TDCR as a divisor */
   divisor = 2;
@@ -46,25 +77,39 @@ export class ApicTimer {
   pending = 0;
   private deadlineLow = 0;
   private deadlineHigh = 0;
-  alarm!: Alarm;
+  private readonly alarm: Alarm;
 
-  /** @param expired called at expiry; `alarm`: the alarm went off, else the moment had passed when it was set */
+  /**
+   * @param alarm makes what wakes it
+   * @param expired called at expiry, or when it becomes pending by that; `alarm`: the alarm went off, else the moment had
+   * passed when it was set
+   */
   constructor(
     private readonly now: () => Ns,
     private readonly tscKhz: number,
     private readonly options: LapicOptions,
+    alarm: (ring: () => void) => Alarm,
     private readonly expired: (alarm: boolean) => void,
-  ) {}
+  ) {
+    this.alarm = alarm(() => this.ring());
+  }
 
   /** The alarm goes off. */
-  ring(): void {
-    this.expired(true);
+  private ring(): void {
+    this.expire(true);
     if (this.mode !== TimerMode.PERIODIC || this.period === 0) return;
     this.expiry += this.period;
     this.alarm.at(this.expiry);
   }
 
-  /** LVTT was written. True: the count is void, as on the way into and out of TSC-deadline mode. */
+  private expire(alarm: boolean): void {
+    if (this.options.timerWaits) {
+      if (this.pending > 0) return;
+      this.pending = 1;
+    }
+    this.expired(alarm);
+  }
+
   setMode(mode: number): boolean {
     if (mode === this.mode) return false;
     const reset = (mode === TimerMode.TSC_DEADLINE) !== (this.mode === TimerMode.TSC_DEADLINE);
@@ -84,7 +129,6 @@ export class ApicTimer {
     this.pending = 0;
   }
 
-  /** TMICT was written. */
   start(initial: number): void {
     this.pending = 0;
     if (!this.counts) return;
@@ -96,7 +140,8 @@ export class ApicTimer {
   }
 
   /** Goes on from a count, as after a migration: one that has run out runs out again. */
-  resume(initial: number, count: number): void {
+  resume(initial: number, count: number, divisor: number): void {
+    this.divisor = divisor;
     this.pending = 0;
     if (this.mode === TimerMode.TSC_DEADLINE) this.startDeadline();
     if (!this.counts) return;
@@ -139,7 +184,6 @@ export class ApicTimer {
     this.startCount();
   }
 
-  /** TMCCT. */
   count(initial: number): number {
     if (this.mode === TimerMode.TSC_DEADLINE || initial === 0 || this.period === 0) return 0;
     const left = Math.max(0, this.expiry - this.now());
@@ -147,7 +191,6 @@ export class ApicTimer {
     return this.options.countOfRest ? Math.floor((left % this.period) / step) : Math.ceil(left / step);
   }
 
-  /** IA32_TSC_DEADLINE; 0 disarms. */
   setDeadline(low: number, high: number): void {
     if (this.mode !== TimerMode.TSC_DEADLINE) return;
     this.cancel();
@@ -166,10 +209,22 @@ export class ApicTimer {
     const now = this.now();
     const left = timeTo(this.deadlineLow, this.deadlineHigh, tscAt(now, this.tscKhz), this.tscKhz);
     if (left > 0) this.alarm.at(now + left);
-    else this.expired(false);
+    else this.expire(false);
   }
 
-  /** Its interrupt has been delivered. */
+  disabled(): void {
+    this.pending = 0;
+  }
+
+  stop(): void {
+    this.alarm.cancel();
+  }
+
+  reset(): void {
+    this.divisor = 2;
+    this.pending = 0;
+  }
+
   delivered(): void {
     this.pending = 0;
     if (this.mode === TimerMode.PERIODIC) return;

@@ -23,6 +23,8 @@ export interface PicOutput {
   intr(high: boolean, rose: boolean): void;
   /** An input (0 to 15) has left service, or a request was dropped that nobody will serve. */
   acked?(pin: number): void;
+  /** an input was unmasked, or initialisation is over */
+  unmasked?(): void;
   /** Does anybody take interrupts of the 8259s? If nobody does, ICW1 tells nobody of what it drops. */
   inUse?(): boolean;
 }
@@ -208,10 +210,13 @@ export class I8259Pair implements Part {
     if (chip.init !== 0) {
       chip.icw(value);
       if (this.options.initLowersInt) this.update();
+      if (chip.init === 0) this.output.unmasked?.();
       return;
     }
+    const opened = chip.imr & ~value;
     chip.imr = value;
     this.update();
+    if (opened !== 0) this.output.unmasked?.();
   }
 
   private pollRead(chip: I8259): number {

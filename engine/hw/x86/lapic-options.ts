@@ -77,6 +77,8 @@ export interface LapicOptions {
    * falls by one after each cycle (manual, Xen).
    */
   readonly countOfRest: boolean;
+  /** In the fourth mode, which is reserved, TMICT cannot be written and reads 0, as in TSC-deadline mode (Xen). */
+  readonly fourthModeStops: boolean;
 }
 
 export const KVM_LAPIC: LapicOptions = {
@@ -104,6 +106,7 @@ export const KVM_LAPIC: LapicOptions = {
   timerWaits: true,
   expiredRefires: true,
   countOfRest: true,
+  fourthModeStops: false,
 };
 
 export const XEN_LAPIC: LapicOptions = {
@@ -131,6 +134,7 @@ export const XEN_LAPIC: LapicOptions = {
   timerWaits: true,
   expiredRefires: false,
   countOfRest: false,
+  fourthModeStops: true,
 };
 
 /** A processor's own. */
@@ -159,4 +163,5 @@ export const INTEL_LAPIC: LapicOptions = {
   timerWaits: false,
   expiredRefires: false,
   countOfRest: false,
+  fourthModeStops: false,
 };

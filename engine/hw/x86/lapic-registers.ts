@@ -20,6 +20,7 @@ import {
   Shorthand,
   SVR_MASK,
   TDCR_MASK,
+  TimerMode,
   X2APIC_ICR_RESERVED,
 } from './apic-regs.ts';
 import type { Width } from './cpu.ts';
@@ -104,6 +105,7 @@ function readRegister(apic: LocalApic, offset: number): number | null {
     return map.words[(offset >> 4) & 7]! >>> 0;
   }
   if (!readable(apic, offset)) return null;
+  if (offset === Reg.TMICT && apic.options.fourthModeStops && apic.timer.mode > TimerMode.PERIODIC) return 0;
   if (offset === Reg.TMCCT) return apic.timer.count(apic.reg(Reg.TMICT));
   if (offset === Reg.PPR) return apic.updatePpr();
   return apic.reg(offset);

@@ -25,7 +25,7 @@ import {
   TimerMode,
   x2apicLdr,
 } from './apic-regs.ts';
-import { ApicTimer } from './apic-timer.ts';
+import { type Alarm, ApicTimer, type LapicTimer } from './apic-timer.ts';
 import type { Width } from './cpu.ts';
 import type { LapicOptions } from './lapic-options.ts';
 import { load, rdmsr, store, wrmsr } from './lapic-registers.ts';
@@ -52,6 +52,8 @@ export interface LapicOutput {
   softwareEnabled?(): void;
   /** an entry of the local vector table was written */
   lvt?(offset: number): void;
+  /** IA32_APIC_BASE has enabled or disabled it */
+  switched?(): void;
 }
 
 export interface LapicInit {
@@ -65,6 +67,10 @@ export interface LapicInit {
   readonly output: LapicOutput;
   readonly clock: Clock;
   readonly tscKhz: number;
+  /** what wakes its timer; a task of the clock unless given */
+  readonly alarm?: (ring: () => void) => Alarm;
+  /** another timer than its own */
+  readonly timer?: (apic: LocalApic) => LapicTimer;
   /** a seventh LVT entry, for corrected machine checks */
   readonly cmci?: boolean;
   /** TSC-deadline mode (CPUID.01H:ECX bit 24) */
@@ -78,7 +84,7 @@ export class LocalApic extends ApicPriority implements Part {
   readonly id: string;
   readonly apicId: number;
   readonly options: LapicOptions;
-  readonly timer: ApicTimer;
+  readonly timer: LapicTimer;
   /** LVT entries there are, in the order of LVTS */
   readonly lvts: number;
   /** bits of LVTT that select the timer's mode */
@@ -104,16 +110,20 @@ export class LocalApic extends ApicPriority implements Part {
     this.output = init.output;
     this.lvts = init.cmci ? LVTS.length : LVTS.length - 1;
     this.timerModes = init.tscDeadline === false ? TimerMode.PERIODIC << 17 : Lvt.timerMode.mask;
-    const { clock } = init;
-    this.timer = new ApicTimer(
-      () => clock.now,
-      init.tscKhz,
-      init.options,
-      (alarm) => this.timerExpired(alarm),
-    );
-    this.timer.alarm = clock.task(`${init.id}.timer`, Priority.hardware, () => this.timer.ring());
+    this.timer = init.timer?.(this) ?? this.ownTimer(init);
     this.bus.add(this);
     this.reset(false);
+  }
+
+  private ownTimer({ id, clock, tscKhz, options, alarm }: LapicInit): ApicTimer {
+    const task = (ring: () => void) => clock.task(`${id}.timer`, Priority.hardware, ring);
+    return new ApicTimer(
+      () => clock.now,
+      tscKhz,
+      options,
+      alarm ?? task,
+      (rang) => this.timerExpired(rang),
+    );
   }
 
   // a message arrives
@@ -223,8 +233,6 @@ export class LocalApic extends ApicPriority implements Part {
       this.timer.delivered();
       return;
     }
-    if (this.timer.pending > 0) return;
-    this.timer.pending = 1;
     if (alarm) this.output.request(-1);
   }
 
@@ -338,7 +346,8 @@ export class LocalApic extends ApicPriority implements Part {
 
   private resetRegisters(): void {
     const { regs } = this;
-    this.timer.alarm.cancel();
+    this.timer.stop();
+    regs[Reg.TMICT >> 4] = 0;
     regs[Reg.VERSION >> 4] = this.options.version | ((this.lvts - 1) << 16);
     for (let i = 0; i < this.lvts; i++) regs[LVTS[i]! >> 4] = LVT_MASKED;
     this.timerModeChanged();
@@ -352,11 +361,9 @@ export class LocalApic extends ApicPriority implements Part {
     } else this.icrHigh = 0;
     regs[Reg.ICR >> 4] = 0;
     regs[Reg.TDCR >> 4] = 0;
-    regs[Reg.TMICT >> 4] = 0;
     for (const map of [this.irr, this.isr, this.tmr]) map.words.fill(0);
     this.changed();
-    this.timer.divisor = divisorOf(0);
-    this.timer.pending = 0;
+    this.timer.reset();
     this.updatePpr();
     this.arbitration = 0;
     if (this.options.esrSurvives) return;
@@ -371,6 +378,7 @@ export class LocalApic extends ApicPriority implements Part {
     if (flips & low & BASE_ENABLE && this.options.enablingResets) this.resetRegisters();
     this.base = low;
     this.baseHigh = high;
+    if (flips & BASE_ENABLE) this.output.switched?.();
     if (flips === 0) return;
     if (flips & low & BASE_X2APIC) {
       regs[Reg.ID >> 4] = apicId;
@@ -404,8 +412,7 @@ export class LocalApic extends ApicPriority implements Part {
       return;
     }
     for (let i = 0; i < this.lvts; i++) this.regs[LVTS[i]! >> 4]! |= LVT_MASKED;
-    this.timerModeChanged();
-    this.timer.pending = 0;
+    this.timer.disabled();
   }
 
   writeLvt(offset: number, value: number): void {
@@ -415,13 +422,15 @@ export class LocalApic extends ApicPriority implements Part {
   }
 
   private timerModeChanged(): void {
-    const mode = (this.reg(Reg.LVT_TIMER) & this.timerModes) >>> 17;
-    if (this.timer.setMode(mode)) this.regs[Reg.TMICT >> 4] = 0;
+    const entry = this.reg(Reg.LVT_TIMER);
+    const mode = (entry & this.timerModes) >>> 17;
+    if (this.timer.setMode(mode, entry & 0xff)) this.regs[Reg.TMICT >> 4] = 0;
   }
 
   /** TMICT was written. */
   startTimer(count: number): void {
-    if (this.timer.mode === TimerMode.TSC_DEADLINE) return;
+    const { mode } = this.timer;
+    if (this.options.fourthModeStops ? mode > TimerMode.PERIODIC : mode === TimerMode.TSC_DEADLINE) return;
     this.timer.cancel();
     this.regs[Reg.TMICT >> 4] = count;
     this.timer.start(count);
@@ -495,8 +504,7 @@ export class LocalApic extends ApicPriority implements Part {
     if (this.hardwareEnabled) this.updatePpr();
     this.timer.cancel();
     this.timerModeChanged();
-    this.timer.divisor = divisorOf(this.reg(Reg.TDCR));
-    this.timer.resume(this.reg(Reg.TMICT), count);
+    this.timer.resume(this.reg(Reg.TMICT), count, divisorOf(this.reg(Reg.TDCR)));
     this.arbitration = 0;
   }
 

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { ms, us } from '../../../engine/core/clock.ts';
 import { MSR_TSC_DEADLINE, Reg } from '../../../engine/hw/x86/apic-regs.ts';
-import { tscAt } from '../../../engine/hw/x86/apic-timer.ts';
+import { type ApicTimer, tscAt } from '../../../engine/hw/x86/apic-timer.ts';
 import type { LocalApic } from '../../../engine/hw/x86/lapic.ts';
 import { ApicRig, type RigOptions, SYSTEMS } from '../../support/apics.ts';
 
@@ -211,7 +211,7 @@ describe('a new divisor', () => {
     rig.apic.write(Reg.TMICT, 150_000);
     rig.apic.write(Reg.TDCR, BY2);
     rig.apic.write(Reg.TDCR, BY1);
-    expect([rig.apic.timer.period, rig.run(us(250)).length]).toEqual([200_000, 1]);
+    expect([(rig.apic.timer as ApicTimer).period, rig.run(us(250)).length]).toEqual([200_000, 1]);
   });
 
   test('that is the old one changes nothing', () => {

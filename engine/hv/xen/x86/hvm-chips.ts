@@ -33,10 +33,6 @@ export interface HvmOutput {
   acked?(gsi: number): void;
   /** a virtual CPU has ended a vector, which may have been a passed-through device's message (hvm_dpci_msi_eoi) */
   ended?(vcpu: number, vector: number): void;
-  /** a GSI that was masked may interrupt now, or another virtual CPU takes the 8259s' interrupts (pt_may_unmask_irq) */
-  unmasked?(): void;
-  /** counter 0 of the 8254 makes ticks (pt_active) */
-  timerRuns?(): boolean;
   /** an interrupt goes through one of Xen's functions */
   hop?(name: HvmHop, a: number, b: number): void;
 }
@@ -50,6 +46,12 @@ export class HvmChips implements Part {
   readonly vcpus: HvmVcpuApic[] = [];
   /** the virtual CPU that takes the 8259s' interrupts (i8259_target) */
   target = 0;
+  /** an interrupt of a device that was masked may get through now (pt_may_unmask_irq) */
+  unmasked: () => void = () => {};
+  /** another virtual CPU takes the 8259s' interrupts (pt_adjust_global_vcpu_target) */
+  retargeted: (vcpu: number) => void = () => {};
+  /** does counter 0 of the 8254 make ticks? (pt_active) */
+  timerRuns: () => boolean = () => false;
 
   constructor(
     name: string,
@@ -63,6 +65,7 @@ export class HvmChips implements Part {
         if (rose) this.picInterrupts();
       },
       acked: (pin) => output.acked?.(isaGsi(pin)),
+      unmasked: () => this.unmasked(),
     });
     this.ioapic = new IoApic(name, options.ioapic, {
       send: (low, high, _, pin) => this.deliver(low, high, pin),
@@ -106,7 +109,7 @@ export class HvmChips implements Part {
 
   /** Does virtual CPU 0 take the 8254's interrupt in place of who is meant? (IRQ0_SPECIAL_ROUTING) */
   private takesTimer(mode: number, destination: number, logical: boolean): boolean {
-    if (!this.output.timerRuns?.()) return false;
+    if (!this.timerRuns()) return false;
     const { apics } = this.bus;
     if (this.options.timerGoesToFirst === 'always') {
       return apics.some((apic) => this.bus.isMeant(apic, destination, logical));
@@ -166,7 +169,7 @@ export class HvmChips implements Part {
     const low = this.ioapic.low[pin]!;
     if (pin === PIC_PIN) this.adjustI8259Target();
     else if (oldLow & ~low & RTE_REMOTE_IRR && !(low & RTE_LEVEL)) this.output.acked?.(pin);
-    if (pin === PIC_PIN || (Rte.masked.has(oldLow) && !Rte.masked.has(low))) this.output.unmasked?.();
+    if (pin === PIC_PIN || (Rte.masked.has(oldLow) && !Rte.masked.has(low))) this.unmasked();
   }
 
   /** Vector of a GSI's entry (vioapic_get_vector). */
@@ -195,16 +198,17 @@ export class HvmChips implements Part {
   lvtWritten(offset: number): void {
     if (offset !== Reg.LVT_LINT0) return;
     this.adjustI8259Target();
-    this.output.unmasked?.();
+    this.unmasked();
   }
 
   /** vlapic_adjust_i8259_target */
   adjustI8259Target(): void {
     if (this.options.picTarget === 'first') return;
-    this.target = Math.max(
-      0,
-      this.bus.apics.findIndex((apic) => this.letsPicThrough(apic)),
-    );
+    const found = this.bus.apics.findIndex((apic) => this.letsPicThrough(apic));
+    const target = Math.max(0, found);
+    if (target === this.target) return;
+    this.target = target;
+    this.retargeted(target);
   }
 
   /** Does this virtual CPU take them? (vlapic_accept_pic_intr) */

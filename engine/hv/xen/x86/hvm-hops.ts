@@ -20,6 +20,9 @@ export const HVM_HOPS = {
   vlapic_EOI_set: ['vcpu', 'vector'],
   vlapic_ipi: ['vcpu', 'icr'],
   vlapic_init_sipi_action: ['vcpu', 'icr'],
+  pt_timer_fn: ['vcpu', 'irq'],
+  pt_update_irq: ['vcpu', 'irq'],
+  pt_intr_post: ['vcpu', 'vector'],
 } as const satisfies Record<string, readonly string[]>;
 
 export type HvmHop = keyof typeof HVM_HOPS;

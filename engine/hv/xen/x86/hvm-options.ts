@@ -47,6 +47,21 @@ export interface HvmOptions {
 
   /** Machine checks are injected, after NMIs: not in 3.4. */
   readonly machineChecks: boolean;
+
+  // time
+
+  /**
+   * A periodic timer is set for its next tick once all that wait have been taken, and one whose interrupt is masked is put
+   * aside. In 3.4 it is set again as it expires, and those masked are passed over.
+   */
+  readonly ticksWait: boolean;
+  /** The guest is not told the same time twice: not in 3.4. */
+  readonly strictTime: boolean;
+  /**
+   * The local APIC's timer follows LVTT and TDCR while it counts. In 3.4 they matter when TMICT is written; what is left
+   * goes on below 0, and TMICT of 0 interrupts at once.
+   */
+  readonly timerFollows: boolean;
 }
 
 export const XEN_HVM: HvmOptions = {
@@ -62,6 +77,9 @@ export const XEN_HVM: HvmOptions = {
   upcallVectors: true,
   viaTakesWaiting: true,
   machineChecks: true,
+  ticksWait: true,
+  strictTime: true,
+  timerFollows: true,
 };
 
 export const XEN_4_17_HVM: HvmOptions = XEN_HVM;
@@ -76,6 +94,9 @@ export const XEN_3_4_HVM: HvmOptions = {
   upcallVectors: false,
   viaTakesWaiting: false,
   machineChecks: false,
+  ticksWait: false,
+  strictTime: false,
+  timerFollows: false,
 };
 
 export const HVM_OPTIONS: Readonly<Record<XenProfile, HvmOptions>> = {

@@ -4,9 +4,11 @@
  */
 import type { Clock } from '../../../core/clock.ts';
 import type { Part, Plain } from '../../../core/state.ts';
-import { Icr, Mode } from '../../../hw/x86/apic-regs.ts';
+import { Icr, LVT_MASKED, Mode, Reg } from '../../../hw/x86/apic-regs.ts';
 import { LocalApic } from '../../../hw/x86/lapic.ts';
 import type { HvmChips } from './hvm-chips.ts';
+import { VlapicTimer } from './vlapic-timer.ts';
+import type { Vpt } from './vpt.ts';
 
 /** Level-triggered, and not asserted: the end of an INIT, which means nothing since the Pentium 4. */
 const INIT_ENDS = Icr.level.mask;
@@ -25,7 +27,8 @@ export interface HvmVcpuOutput {
   /** as of LapicOutput */
   deliver?(vector: number, level: boolean): boolean;
   accepted?(vector: number, fresh: boolean): void;
-  expired?(): void;
+  /** a vector was posted and is not in IRR yet (test_pir) */
+  posted?(vector: number): boolean;
 }
 
 export interface HvmVcpuInit {
@@ -34,6 +37,7 @@ export interface HvmVcpuInit {
   /** number of the virtual CPU in its domain */
   readonly vcpu: number;
   readonly chips: HvmChips;
+  readonly vpt: Vpt;
   readonly clock: Clock;
   readonly tscKhz: number;
   readonly output: HvmVcpuOutput;
@@ -43,6 +47,7 @@ export class HvmVcpuApic implements Part {
   readonly id: string;
   readonly vcpu: number;
   readonly apic: LocalApic;
+  timer!: VlapicTimer;
   nmiPending = false;
   /** a machine check */
   mcePending = false;
@@ -61,14 +66,14 @@ export class HvmVcpuApic implements Part {
   private readonly output: HvmVcpuOutput;
 
   constructor(init: HvmVcpuInit) {
-    const { name, vcpu, chips, clock, tscKhz, output } = init;
+    const { name, vcpu, chips, vpt, clock, tscKhz, output } = init;
     this.id = `${name}.vlapic${vcpu}`;
     this.vcpu = vcpu;
     this.chips = chips;
     this.output = output;
     this.initialised = vcpu === 0;
     this.down = vcpu !== 0;
-    const { deliver, expired } = output;
+    const { deliver } = output;
     this.apic = new LocalApic({
       id: this.id,
       apicId: 2 * vcpu,
@@ -77,18 +82,22 @@ export class HvmVcpuApic implements Part {
       bus: chips.bus,
       clock,
       tscKhz,
+      timer: (apic) => {
+        this.timer = new VlapicTimer(vpt, vcpu, apic, tscKhz, chips.options);
+        return this.timer;
+      },
       output: {
         request: () => chips.output.kick(vcpu),
         nmi: () => this.nmi(),
         command: (low, destination) => this.command(low, destination),
-        lvt: (offset) => chips.lvtWritten(offset),
+        lvt: (offset) => this.lvtWritten(offset),
         softwareEnabled: () => this.enabled(),
+        switched: () => this.switched(),
         accepted: (vector, fresh) => {
           chips.hop('vlapic_set_irq', vcpu, vector);
           output.accepted?.(vector, fresh);
         },
         ...(deliver && { deliver: (vector: number, level: boolean) => deliver(vector, level) }),
-        ...(expired && { expired: () => expired() }),
       },
     });
     chips.vcpus.push(this);
@@ -110,10 +119,31 @@ export class HvmVcpuApic implements Part {
     this.pendNmi();
   }
 
+  private lvtWritten(offset: number): void {
+    this.chips.lvtWritten(offset);
+    if (offset === Reg.LVT_TIMER && !(this.apic.reg(offset) & LVT_MASKED)) this.timer.mayUnmask();
+  }
+
   /** SVR was written and the APIC is enabled: what interrupted in vain before does so again. */
   private enabled(): void {
-    this.chips.output.unmasked?.();
+    this.chips.unmasked();
+    this.timer.mayUnmask();
     if (this.upcallVector !== 0 && this.output.upcallPending()) this.apic.setIrq(this.upcallVector);
+  }
+
+  private switched(): void {
+    this.chips.unmasked();
+    if (this.apic.hardwareEnabled) this.timer.mayUnmask();
+  }
+
+  /** Is its timer's interrupt masked? (pt_irq_masked) */
+  get timerMasked(): boolean {
+    return !this.apic.enabled || (this.apic.reg(Reg.LVT_TIMER) & LVT_MASKED) !== 0;
+  }
+
+  /** Is the vector requested? (vlapic_test_irq) */
+  requested(vector: number): boolean {
+    return this.apic.irr.has(vector) || this.output.posted?.(vector) === true;
   }
 
   get upcallPending(): boolean {

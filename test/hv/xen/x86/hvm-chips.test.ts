@@ -1,11 +1,10 @@
 /** The chips of an HVM guest together: who takes the 8259s' interrupts, and what reaches whom. */
 import { beforeEach, describe, expect, test } from 'vitest';
-import { Clock } from '../../../../engine/core/clock.ts';
 import { HvmChips } from '../../../../engine/hv/xen/x86/hvm-chips.ts';
-import { HvmVcpuApic } from '../../../../engine/hv/xen/x86/hvm-vcpu-apic.ts';
-import { Mode, Reg, SVR_ENABLE } from '../../../../engine/hw/x86/apic-regs.ts';
+import { Mode, Reg } from '../../../../engine/hw/x86/apic-regs.ts';
 import { RTE_LEVEL, RTE_MASKED, RTE_REMOTE_IRR } from '../../../../engine/hw/x86/ioapic-regs.ts';
 import type { LocalApic } from '../../../../engine/hw/x86/lapic.ts';
+import { HvmRig } from '../../../support/hvm-rig.ts';
 
 const EXTINT = Mode.EXTINT << 8;
 const MASKED = 1 << 16;
@@ -19,23 +18,10 @@ let kicked: number[];
 let nmis: () => number[];
 
 beforeEach(() => {
-  kicked = [];
-  chips = new HvmChips('d1', { kick: (vcpu) => kicked.push(vcpu) });
-  const clock = new Clock();
-  const vcpus = [0, 1, 2].map(
-    (vcpu) =>
-      new HvmVcpuApic({
-        name: 'd1',
-        vcpu,
-        chips,
-        clock,
-        tscKhz: 1_000_000,
-        output: { upcallPending: () => false, tasklet: () => {} },
-      }),
-  );
-  apics = vcpus.map((v) => v.apic);
-  nmis = () => vcpus.filter((v) => v.nmiPending).map((v) => v.vcpu);
-  for (const apic of apics) apic.write(Reg.SVR, SVR_ENABLE | 0xff);
+  const rig = new HvmRig();
+  ({ chips, kicked } = rig);
+  apics = rig.vcpus.map((v) => v.apic);
+  nmis = () => rig.vcpus.filter((v) => v.nmiPending).map((v) => v.vcpu);
 });
 
 function writeEntry(pin: number, low: number, destination: number): void {
