@@ -27,6 +27,8 @@ export interface Hypervisor {
   interrupt(cpu: Pcpu, vector: number): void;
   /** A non-maskable interrupt, with the guest stopped. */
   nmi(cpu: Pcpu): void;
+  /** The journey that a virtual CPU which now gets a CPU was woken for; 0: none. Asked once. */
+  wokenBy(next: Vcpu): number;
   /** Runs one softirq. */
   softirq(cpu: Pcpu, nr: number): void;
 }
@@ -236,7 +238,8 @@ export class Pcpu implements Part {
       this.lazy = next;
     }
     const [from, to] = [prev ? prev.index : -1, next ? next.index : -1];
-    this.wiring.trace.emit(this.switched, this.time, 0, this.cpu, from, to);
+    const journey = next ? this.hypervisor.wokenBy(next) : 0;
+    this.wiring.trace.emit(this.switched, this.time, journey, this.cpu, from, to);
     this.charge(prev && next ? timing.contextSwitch : timing.idleSwitch);
   }
 

@@ -65,7 +65,8 @@ function flowOf(kernel: LinuxKernel, desc: IrqDesc | undefined): string {
 /** Who looks for the interrupt: the scan of event channels, or the gate of a vector. */
 function finderOf(kernel: LinuxKernel, irq: number): string {
   if (kernel instanceof XenKernel) {
-    if (kernel.profile.numbering === 'bindcount') return 'evtchn_do_upcall';
+    if (isAncient(kernel)) return 'do_IRQ';
+    if (kernel.profile.numbering === 'bindcount') return 'handle_irq';
     return kernel.events.abi.name === 'evtchn-fifo' ? 'evtchn_fifo_handle_events' : 'evtchn_2l_handle_events';
   }
   const old = kernel instanceof NativeKernel && kernel.old;

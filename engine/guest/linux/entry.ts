@@ -91,6 +91,8 @@ export abstract class LinuxCpu implements Part {
   protected abstract sleep(): void;
   /** A handler has ended: the next interrupt, or the way out. */
   protected abstract nextEvent(): void;
+  /** Tells the trace by which port or vector the interrupt in hand has come. */
+  protected abstract traceFlow(desc: IrqDesc): void;
   /** A stretch of entry code is over. */
   protected abstract entered(): void;
 
@@ -131,6 +133,7 @@ export abstract class LinuxCpu implements Part {
   /** generic_handle_irq: true if a handler runs now. */
   protected handleIrq(desc: IrqDesc): boolean {
     const { kernel } = this;
+    this.traceFlow(desc);
     desc.chip.ack(desc, this);
     if (desc.actions.length === 0) return false;
     desc.counts[this.cpu]!++;
@@ -154,6 +157,7 @@ export abstract class LinuxCpu implements Part {
     desc.active--;
     this.kernel.noteInterrupt(desc, this.handled, this.now);
     this.handled = false;
+    this.kernel.resumeJourney(this);
     desc.chip.end(desc, this);
     this.kernel.traceHandlerEnd(this, desc);
     this.pop();

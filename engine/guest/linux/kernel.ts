@@ -58,6 +58,7 @@ export abstract class LinuxKernel implements Part {
   private readonly arch = new Map<string, number[]>();
   /** per handler running: the journey it serves */
   private readonly journeys: number[];
+  private readonly tpFlow: Tracepoint;
   private readonly tpHandler: Tracepoint;
   private readonly tpHandlerEnd: Tracepoint;
 
@@ -79,6 +80,7 @@ export abstract class LinuxKernel implements Part {
     this.softirqs[SOFTIRQS.indexOf('TIMER')] = this.time.softirq;
     this.softirqs[SOFTIRQS.indexOf('NET_RX')] = this.napi.softirq;
     this.journeys = new Array(this.cpuCount).fill(0);
+    this.tpFlow = init.trace.point('generic_handle_irq', 'dom', 'irq', 'vcpu', 'from');
     this.tpHandler = init.trace.point('irq_handler_entry', 'dom', 'irq', 'vcpu');
     this.tpHandlerEnd = init.trace.point('irq_handler_exit', 'dom', 'irq', 'vcpu');
     parts.add(this);
@@ -174,11 +176,22 @@ export abstract class LinuxKernel implements Part {
     row[cpu]!++;
   }
 
+  /** generic_handle_irq: an interrupt was found, by its port or vector, and is still to be acknowledged. */
+  traceFlow(cpu: LinuxCpu, { irq }: IrqDesc, from: number, journey: number): void {
+    const { vcpu } = cpu;
+    this.trace.emit(this.tpFlow, cpu.now, journey, vcpu.processor, this.init.domain, irq, cpu.cpu, from);
+  }
+
   traceHandler(cpu: LinuxCpu, desc: IrqDesc): void {
     const { journey } = this.books;
     this.journeys[cpu.cpu] = journey;
     const { vcpu } = cpu;
     this.trace.emit(this.tpHandler, cpu.now, journey, vcpu.processor, this.init.domain, desc.irq, cpu.cpu);
+  }
+
+  /** What ends an interrupt is done in its name. */
+  resumeJourney(cpu: LinuxCpu): void {
+    this.books.journey = this.journeys[cpu.cpu]!;
   }
 
   traceHandlerEnd(cpu: LinuxCpu, desc: IrqDesc): void {

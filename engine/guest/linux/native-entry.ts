@@ -63,6 +63,13 @@ export class NativeLinuxCpu extends LinuxCpu implements NativeEntry {
     this.resume();
   }
 
+  protected traceFlow(desc: IrqDesc): void {
+    const { native, vector } = this;
+    if (!native.trace.enabled) return;
+    const slot = native.init.slot(this.cpu, vector);
+    native.traceFlow(this, desc, vector, native.books.holds(slot) ? native.books.journeyIn(slot) : 0);
+  }
+
   protected interruptsOn(): void {
     this.hardware.interruptFlag = true;
   }

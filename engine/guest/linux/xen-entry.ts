@@ -7,6 +7,7 @@ import type { Plain } from '../../core/state.ts';
 import type { GuestEntry, VirtualCpu } from '../../hw/x86/cpu.ts';
 import { timing } from '../../timing.ts';
 import { EXIT, type Frame, LinuxCpu, POLLING, UPCALL } from './entry.ts';
+import type { IrqDesc } from './irq-core.ts';
 import type { XenKernel } from './xen-kernel.ts';
 
 export class XenCpu extends LinuxCpu implements GuestEntry {
@@ -61,6 +62,14 @@ export class XenCpu extends LinuxCpu implements GuestEntry {
       }
       if (this.handleIrq(desc)) return;
     }
+  }
+
+  protected traceFlow(desc: IrqDesc): void {
+    const { xen } = this;
+    if (!xen.trace.enabled) return;
+    const { port } = xen.events.infoOf(desc, this.cpu);
+    const slot = xen.slot(port);
+    xen.traceFlow(this, desc, port, xen.books.holds(slot) ? xen.books.journeyIn(slot) : 0);
   }
 
   protected interruptsOn(): void {

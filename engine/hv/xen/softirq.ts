@@ -48,9 +48,10 @@ export const APIC_TIMER_VECTOR = { '3.4': 0xf9, '4.17': 0xfa } as const;
 export const CALL_FUNCTION_VECTOR = 0xfb;
 export const EVENT_CHECK_VECTOR = 0xfc;
 
-/** How a CPU is told that a softirq was raised on it. */
-const BY_IPI = 0;
-const BY_MWAIT = 1;
+/** How a CPU is told that a softirq was raised on it; the last: it is the one that raises it. */
+export const BY_IPI = 0;
+export const BY_MWAIT = 1;
+export const BY_ITSELF = 2;
 
 /** Event-check IPIs: each CPU can have one on its way and one pending. */
 export class EventCheck {
@@ -59,11 +60,15 @@ export class EventCheck {
   skipped = 0;
   private readonly flights: Task[];
 
-  /** @param mwait idle CPUs monitor their pending softirqs (arch_skip_send_event_check, since 4.0) */
+  /**
+   * @param mwait idle CPUs monitor their pending softirqs (arch_skip_send_event_check, since 4.0)
+   * @param told a CPU is told of a softirq, by IPI, by the store that it monitors, or not at all as it is this one
+   */
   constructor(
     private readonly clock: Clock,
     private readonly wiring: PcpuWiring,
     private readonly mwait: boolean,
+    private readonly told: (cpu: Pcpu, nr: number, how: number) => void = () => {},
   ) {
     this.flights = wiring.cpus.map((cpu) =>
       clock.task(`cpu${cpu.cpu}.event_check`, Priority.hardware, (how) => {
@@ -78,15 +83,20 @@ export class EventCheck {
     if (cpu.softirqPending(nr)) return;
     cpu.raiseSoftirq(nr);
     const { here } = this.wiring;
-    if (here === cpu) return;
+    if (here === cpu) {
+      this.told(cpu, nr, BY_ITSELF);
+      return;
+    }
     const from = here ? here.time : this.clock.now;
     const flight = this.flights[cpu.cpu]!;
     if (this.mwait && cpu.inMwait) {
       this.skipped++;
+      this.told(cpu, nr, BY_MWAIT);
       if (!flight.queued) flight.at(from + timing.mwaitStore, BY_MWAIT);
       return;
     }
     this.sent++;
+    this.told(cpu, nr, BY_IPI);
     if (!flight.queued) flight.at(from + timing.ipiFlight, BY_IPI);
   }
 

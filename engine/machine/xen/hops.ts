@@ -4,7 +4,8 @@
  */
 import type { TraceRecord } from '../../core/trace.ts';
 import type { LinuxKernel } from '../../guest/linux/kernel.ts';
-import type { Xen } from '../../hv/xen/x86/xen.ts';
+import { BY_IPI, BY_ITSELF, BY_MWAIT, EVENT_CHECK_VECTOR, SOFTIRQS } from '../../hv/xen/softirq.ts';
+import { KICK_ASLEEP, KICK_ELSEWHERE, KICK_HERE, KICK_QUEUED, type Xen } from '../../hv/xen/x86/xen.ts';
 import { Rte } from '../../hw/x86/ioapic-regs.ts';
 import { timing } from '../../timing.ts';
 import type { EndGrade, HopRow, HopTable } from '../hops.ts';
@@ -12,6 +13,21 @@ import { hex, type Kernels, LINUX_HOPS } from '../hops-linux.ts';
 import type { HopMode } from '../inspect.ts';
 
 const VIRQ_NAMES = ['TIMER', 'DEBUG', 'CONSOLE', 'DOM_EXC', 'TBUF', 'DEBUGGER', 'XENOPROF', 'CON_RING'];
+
+/** What vcpu_kick does about a virtual CPU, by where it finds it. */
+const KICKED: Readonly<Record<number, (cpu: number) => string>> = {
+  [KICK_ASLEEP]: () => 'is blocked',
+  [KICK_QUEUED]: () => 'waits for a CPU',
+  [KICK_HERE]: () => 'runs here',
+  [KICK_ELSEWHERE]: (cpu) => `runs on CPU${cpu}`,
+};
+
+/** How a CPU hears of a softirq. */
+const TOLD: Readonly<Record<number, string>> = {
+  [BY_IPI]: `IPI ${hex(EVENT_CHECK_VECTOR)}`,
+  [BY_MWAIT]: 'in MWAIT: no IPI',
+  [BY_ITSELF]: 'this one',
+};
 
 /** What the rows of Xen look names up in. */
 export interface XenNames extends Kernels {
@@ -154,9 +170,9 @@ const EVENTS: Record<string, Row> = {
   vcpu_kick: {
     mode: XEN,
     name: 'vcpu_kick',
-    detail: (host, args) => `${vcpu(host, args)} on CPU${args[2]}`,
-    brief: (host, args) => `kick ${vcpu(host, args)} on CPU${args[2]}`,
-    about: 'the virtual CPU that is notified is to look at its events',
+    detail: (host, args) => `${vcpu(host, args)} ${KICKED[args[3]!]!(args[2]!)}`,
+    brief: (host, args) => (args[3] === KICK_ELSEWHERE ? `kick ${vcpu(host, args)} on CPU${args[2]}` : ''),
+    about: 'vcpu_mark_events_pending has set the upcall flag: the virtual CPU is to look at it',
     nested: true,
   },
   vcpu_wake: {
@@ -166,6 +182,30 @@ const EVENTS: Record<string, Row> = {
     brief: (host, args) => `wake ${vcpu(host, args)}`,
     about: 'it was blocked: the scheduler finds it a CPU',
     nested: true,
+  },
+  cpu_raise_softirq: {
+    mode: XEN,
+    name: 'cpu_raise_softirq',
+    detail: ({ xen }, [cpu, nr, how]) => `${SOFTIRQS[xen.profile][nr!]} on CPU${cpu}, ${TOLD[how!]}`,
+    about: 'the CPU is to look at its softirqs, or once more at what waits for its guest',
+    nested: true,
+  },
+  event_check_interrupt: {
+    mode: XEN,
+    name: (host) => (old(host) ? 'smp_event_check_interrupt' : 'event_check_interrupt'),
+    detail: () => `vector ${hex(EVENT_CHECK_VECTOR)}`,
+    about: 'the IPI has no work of its own: its CPU is in Xen now and looks on the way out',
+    charged: timing.apicVector,
+  },
+  sched_switch: {
+    mode: XEN,
+    name: 'context_switch',
+    detail: ({ xen }, [prev, next]) => {
+      const name = (index: number) => xen.vcpus[index]?.name ?? 'idle';
+      return `${name(prev!)} to ${name(next!)}`;
+    },
+    about: "the schedule softirq has chosen: the virtual CPU's state is loaded",
+    charged: (_, [prev, next]) => (prev! >= 0 && next! >= 0 ? timing.contextSwitch : timing.idleSwitch),
   },
   upcall: {
     mode: XEN,

@@ -21,6 +21,7 @@ import type { EvtchnDomainInit, EvtchnOutput, PendOutcome } from '../evtchn-type
 import { Schedule } from '../schedule.ts';
 import {
   APIC_TIMER_VECTOR,
+  BY_IPI,
   CALL_FUNCTION_VECTOR,
   EVENT_CHECK_VECTOR,
   EventCheck,
@@ -31,6 +32,12 @@ import { type XenTimer, XenTimers } from '../timer.ts';
 import { type IrqHost, PhysicalIrqs } from './do-irq.ts';
 import { SERIAL_IRQ } from './irq-desc.ts';
 import { type PvHost, PvVcpu } from './pv-vcpu.ts';
+
+/** What vcpu_kick found: the virtual CPU asleep, waiting for a CPU, running on this one, running on another. */
+export const KICK_ASLEEP = 0;
+export const KICK_QUEUED = 1;
+export const KICK_HERE = 2;
+export const KICK_ELSEWHERE = 3;
 
 export interface XenOptions {
   readonly profile: XenProfile;
@@ -86,6 +93,12 @@ export class Xen implements Hypervisor, PvHost, EvtchnOutput, IrqHost, Part {
   private handing: SlotId = -1;
   /** by virtual CPU: the journey whose event asks for its next upcall */
   private kicked: number[];
+  /** by virtual CPU: the journey that it was woken for; 0 once it runs */
+  private woken: number[];
+  /** by CPU: the journey that its event-check IPI was sent for; 0: for none */
+  private checked: number[];
+  /** softirqs are raised on behalf of the raise that is carried on */
+  private telling = false;
   private readonly fromXen: SourceId;
   private readonly fromTimer: SourceId;
   private readonly fromConsole: SourceId;
@@ -97,6 +110,9 @@ export class Xen implements Hypervisor, PvHost, EvtchnOutput, IrqHost, Part {
   private readonly tpKick: Tracepoint;
   private readonly tpWake: Tracepoint;
   private readonly tpUpcall: Tracepoint;
+  private readonly tpEntered: Tracepoint;
+  private readonly tpRaiseSoftirq: Tracepoint;
+  private readonly tpEventCheck: Tracepoint;
   private readonly tpTimer: Tracepoint;
 
   constructor(shop: XenShop, options: XenOptions) {
@@ -128,7 +144,9 @@ export class Xen implements Hypervisor, PvHost, EvtchnOutput, IrqHost, Part {
         vcpus.push(shop.parts.add(new PvVcpu(this, vcpus.length, id, n, first, affinity)));
       });
     }
-    this.eventCheck = new EventCheck(clock, this.wiring, profile !== '3.4');
+    this.eventCheck = new EventCheck(clock, this.wiring, profile !== '3.4', (cpu, nr, how) =>
+      this.told(cpu, nr, how),
+    );
     const raiseTimer = (cpu: Pcpu) => this.eventCheck.raiseSoftirq(cpu, this.timerSoftirq);
     this.timers = shop.parts.add(new XenTimers(clock, cpus, profile, raiseTimer));
     this.callFunction = cpus.map((cpu) =>
@@ -144,6 +162,8 @@ export class Xen implements Hypervisor, PvHost, EvtchnOutput, IrqHost, Part {
     this.channels = shop.parts.add(new EventChannels(this, { profile }));
     this.irqs = shop.parts.add(new PhysicalIrqs(this, options.gsis, options.irqs));
     this.kicked = vcpus.map(() => 0);
+    this.woken = vcpus.map(() => 0);
+    this.checked = cpus.map(() => 0);
     this.nmis = cpus.map(() => 0);
     this.fromXen = this.books.sourceOf('xen');
     this.fromTimer = this.books.sourceOf('xen timer');
@@ -153,9 +173,12 @@ export class Xen implements Hypervisor, PvHost, EvtchnOutput, IrqHost, Part {
     this.tpPending = trace.point('evtchn_set_pending', 'dom', 'port');
     this.tpCoalesced = trace.point('evtchn_already_pending', 'dom', 'port');
     this.tpNmi = trace.point('do_nmi');
-    this.tpKick = trace.point('vcpu_kick', 'dom', 'vcpu', 'cpu');
+    this.tpKick = trace.point('vcpu_kick', 'dom', 'vcpu', 'cpu', 'how');
     this.tpWake = trace.point('vcpu_wake', 'dom', 'vcpu');
     this.tpUpcall = trace.point('upcall', 'dom', 'vcpu');
+    this.tpEntered = trace.point('xen_evtchn_do_upcall', 'dom', 'vcpu');
+    this.tpRaiseSoftirq = trace.point('cpu_raise_softirq', 'cpu', 'nr', 'how');
+    this.tpEventCheck = trace.point('event_check_interrupt');
     this.tpTimer = trace.point('send_timer_event', 'dom', 'vcpu');
     shop.parts.add(this);
   }
@@ -224,6 +247,7 @@ export class Xen implements Hypervisor, PvHost, EvtchnOutput, IrqHost, Part {
         return;
       case EVENT_CHECK_VECTOR:
         cpu.lapic.eoi();
+        this.eventChecked(cpu);
         return;
       case CALL_FUNCTION_VECTOR:
         cpu.lapic.eoi();
@@ -232,6 +256,29 @@ export class Xen implements Hypervisor, PvHost, EvtchnOutput, IrqHost, Part {
       default:
         this.irqs.doIrq(cpu, vector);
     }
+  }
+
+  /** event_check_interrupt: what it is about is looked at on the way out. */
+  private eventChecked(cpu: Pcpu): void {
+    const journey = this.checked[cpu.cpu]!;
+    this.checked[cpu.cpu] = 0;
+    // the virtual CPU may have looked up by itself meanwhile
+    if (journey === 0 || !this.kicked.includes(journey)) return;
+    this.trace.emit(this.tpEventCheck, cpu.time, journey, cpu.cpu);
+  }
+
+  /** cpu_raise_softirq has told a CPU. */
+  private told(cpu: Pcpu, nr: number, how: number): void {
+    if (!this.telling) return;
+    const { journey } = this.books;
+    if (how === BY_IPI) this.checked[cpu.cpu] = journey;
+    this.trace.emit(this.tpRaiseSoftirq, this.now, journey, this.hereCpu, cpu.cpu, nr, how);
+  }
+
+  wokenBy(next: Vcpu): number {
+    const journey = this.woken[next.index]!;
+    this.woken[next.index] = 0;
+    return journey;
   }
 
   /** do_nmi: nobody has asked for it. */
@@ -265,7 +312,8 @@ export class Xen implements Hypervisor, PvHost, EvtchnOutput, IrqHost, Part {
   pended(dom: number, port: number, outcome: PendOutcome): void {
     const domain = this.domains[dom]!;
     const { books, handing } = this;
-    // do_IRQ has paid for it already
+    // do_IRQ has paid for it already; what others do costs them time after it can be seen
+    const at = handing < 0 ? this.now : this.now - timing.evtchnSetPending;
     if (handing < 0) this.wiring.here?.charge(timing.evtchnSetPending);
     if (outcome === 'dropped') {
       if (handing >= 0) books.discard(handing, 'no event channel');
@@ -276,7 +324,7 @@ export class Xen implements Hypervisor, PvHost, EvtchnOutput, IrqHost, Part {
     if (handing >= 0) books.move(handing, slot);
     else books.pend(slot, domain.destination(port));
     const point = outcome === 'pended' ? this.tpPending : this.tpCoalesced;
-    this.trace.emit(point, this.now, books.journey, this.hereCpu, dom, port);
+    this.trace.emit(point, at, books.journey, this.hereCpu, dom, port);
   }
 
   discarded(dom: number, port: number): void {
@@ -289,10 +337,16 @@ export class Xen implements Hypervisor, PvHost, EvtchnOutput, IrqHost, Part {
     this.kicked[v.index] = this.books.journey;
     if (!this.running) return;
     const onCpu = v.state === 'running';
+    const here = v.cpu === this.wiring.here;
+    const off = v.blocked ? KICK_ASLEEP : KICK_QUEUED;
+    const how = onCpu ? (here ? KICK_HERE : KICK_ELSEWHERE) : off;
+    const { journey } = this.books;
+    this.trace.emit(this.tpKick, this.now, journey, this.hereCpu, dom, vcpu, v.cpu.cpu, how);
     this.unblock(v);
-    if (!onCpu || v.cpu === this.wiring.here) return;
-    this.trace.emit(this.tpKick, this.now, this.books.journey, this.hereCpu, dom, vcpu, v.cpu.cpu);
+    if (how !== KICK_ELSEWHERE) return;
+    this.telling = true;
     this.eventCheck.raiseSoftirq(v.cpu, this.kickSoftirq);
+    this.telling = false;
   }
 
   /** Xen ends a SCHEDOP_poll. */
@@ -348,7 +402,10 @@ export class Xen implements Hypervisor, PvHost, EvtchnOutput, IrqHost, Part {
     if (info.upcallPending === 0 || info.upcallMask !== 0) return false;
     info.upcallMask = 1;
     this.upcalls++;
-    this.trace.emit(this.tpUpcall, v.now, this.kicked[v.index]!, v.processor, v.domain, v.vcpu);
+    const journey = this.kicked[v.index]!;
+    this.kicked[v.index] = 0;
+    this.trace.emit(this.tpUpcall, v.now, journey, v.processor, v.domain, v.vcpu);
+    this.trace.emit(this.tpEntered, v.now + timing.bounceFrame, journey, v.processor, v.domain, v.vcpu);
     return true;
   }
 
@@ -366,8 +423,12 @@ export class Xen implements Hypervisor, PvHost, EvtchnOutput, IrqHost, Part {
   /** vcpu_unblock. */
   private unblock(v: Vcpu): void {
     if (!v.blocked) return;
-    this.trace.emit(this.tpWake, this.now, this.books.journey, this.hereCpu, v.domain, v.vcpu);
+    const { journey } = this.books;
+    this.woken[v.index] = journey;
+    this.trace.emit(this.tpWake, this.now, journey, this.hereCpu, v.domain, v.vcpu);
+    this.telling = true;
     this.sched.unblock(v);
+    this.telling = false;
   }
 
   private get hereCpu(): number {
@@ -379,6 +440,8 @@ export class Xen implements Hypervisor, PvHost, EvtchnOutput, IrqHost, Part {
       running: this.running,
       upcalls: this.upcalls,
       kicked: [...this.kicked],
+      woken: [...this.woken],
+      checked: [...this.checked],
       eventChecks: this.eventCheck.save(),
       nmis: [...this.nmis],
     };
@@ -389,12 +452,16 @@ export class Xen implements Hypervisor, PvHost, EvtchnOutput, IrqHost, Part {
       running: boolean;
       upcalls: number;
       kicked: number[];
+      woken: number[];
+      checked: number[];
       eventChecks: [number, number];
       nmis: number[];
     };
     this.running = s.running;
     this.upcalls = s.upcalls;
     this.kicked = [...s.kicked];
+    this.woken = [...s.woken];
+    this.checked = [...s.checked];
     this.eventCheck.restore(s.eventChecks);
     s.nmis.forEach((n, cpu) => {
       this.nmis[cpu] = n;

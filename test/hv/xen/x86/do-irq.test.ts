@@ -502,12 +502,13 @@ test("the serial line is Xen's: its interrupt reaches dom0 as VIRQ_CONSOLE in th
   h.rig.run(us(50));
   expect(h.rig.guest().times('upcall')).toHaveLength(1);
   const hops = h.rig.shop.trace.journey(journey).map((r) => r.point.name);
-  expect(hops.slice(0, 6)).toEqual([
+  expect(hops.slice(0, 7)).toEqual([
     'irq_raise',
     'apic_accept',
     'do_IRQ',
     'send_guest_global_virq',
     'evtchn_set_pending',
+    'vcpu_kick',
     'vcpu_wake',
   ]);
   expect(h.account('xen irq 4', 'uart')).toEqual({ raised: 1 });
@@ -528,7 +529,8 @@ test('the hops of an interrupt are at the times at which they happen', () => {
   expect(at.get('apic_accept')).toBe(accepted);
   expect(at.get('do_IRQ')).toBe(doIrqAt);
   expect(at.get('send_guest_pirq')).toBe(doIrqAt + doIrqGuest);
-  expect(at.get('evtchn_set_pending')).toBe(doIrqAt + doIrqGuest + evtchnSetPending);
+  expect(at.get('evtchn_set_pending')).toBe(doIrqAt + doIrqGuest);
+  expect(at.get('vcpu_kick')).toBe(doIrqAt + doIrqGuest + evtchnSetPending);
 });
 
 test('mapping more messages than there are vectors is refused', () => {
