@@ -3,25 +3,30 @@
  * output is interrupt 0. Port 0x61 (gate of counter 2, speaker) is not modelled.
  *
  * The chip's OUT follows its mode. KVM makes ticks instead (arch/x86/kvm/i8254.c): a pulse for each period, kept
- * back until the guest has acknowledged the one before when it reinjects.
+ * back until the guest has acknowledged the one before when it reinjects. Xen has its own timers make the ticks
+ * (xen/arch/x86/emul-i8254.c), which raise the interrupt themselves.
  */
 import type { Clock, Ns, Task } from '../../core/clock.ts';
 import { Priority } from '../../core/event-queue.ts';
 import type { LineDriver } from '../../core/line.ts';
 import type { Registers, Width } from '../../core/registers.ts';
 import type { Part, Plain } from '../../core/state.ts';
-import { Counter, timeOf } from './i8254-counter.ts';
+import type { TickService } from '../../core/ticks.ts';
+import { Counter, PIT_HZ, timeOf } from './i8254-counter.ts';
 
 export interface PitOptions {
-  /** `chip`: OUT as the datasheet draws it; `kvm`: a pulse for each tick */
-  readonly output: 'chip' | 'kvm';
+  /** `chip`: OUT as the datasheet draws it; `kvm`: a pulse for each tick; `xen`: `ticks` raises its interrupt */
+  readonly output: 'chip' | 'kvm' | 'xen';
   /** KVM: ticks that were not acknowledged in time are made up for; may be changed (KVM_REINJECT_CONTROL) */
   readonly reinject: boolean;
+  /** Xen: who makes the ticks */
+  readonly ticks?: TickService;
 }
 
 /** kvm.min_timer_period_us: no guest's periodic timer is faster */
 const MIN_PERIOD: Ns = 200_000;
 const CONTROL = 3;
+const SECOND: Ns = 1_000_000_000;
 
 export class I8254 implements Registers, Part {
   readonly id: string;
@@ -34,6 +39,7 @@ export class I8254 implements Registers, Part {
   private acknowledged = true;
   private high = false;
   private readonly task: Task;
+  private readonly service: TickService | undefined;
 
   constructor(
     name: string,
@@ -43,21 +49,27 @@ export class I8254 implements Registers, Part {
   ) {
     this.id = `device.${name}`;
     this.reinject = options.reinject;
+    this.service = options.output === 'xen' ? options.ticks : undefined;
     this.task = clock.task(`${this.id}.counter0`, Priority.hardware, () => this.due());
   }
 
+  /** The time that its counters count by. */
+  private get now(): Ns {
+    return this.service ? this.service.now() : this.clock.now;
+  }
+
   read(offset: number, _width: Width): number {
-    return offset === CONTROL ? 0 : this.counters[offset]!.read(this.clock.now);
+    return offset === CONTROL ? 0 : this.counters[offset]!.read(this.now);
   }
 
   write(offset: number, value: number, _width: Width): void {
     const byte = value & 0xff;
     if (offset === CONTROL) this.control(byte);
-    else if (this.counters[offset]!.write(byte, this.clock.now) && offset === 0) this.load();
+    else if (this.counters[offset]!.write(byte, this.now) && offset === 0) this.load();
   }
 
   private control(word: number): void {
-    const { now } = this.clock;
+    const { now } = this;
     if (word >> 6 === 3) {
       // read-back: both bits are active low
       this.counters.forEach((counter, n) => {
@@ -82,9 +94,28 @@ export class I8254 implements Registers, Part {
       return;
     }
     const [counter] = this.counters;
+    if (this.service) {
+      this.loadTicks(this.service);
+      return;
+    }
     this.forgive();
     if (counter.mode === 5) this.task.cancel();
     else this.task.after(timeOf(counter.count));
+  }
+
+  /** Xen: modes 2 and 3 are periodic, 1 and 4 tick once, the others not at all (pit_load_count). */
+  private loadTicks(service: TickService): void {
+    const [counter] = this.counters;
+    const period = Math.round((counter.count * SECOND) / PIT_HZ);
+    if (counter.periodic) service.start(period, period);
+    else if (counter.mode === 1 || counter.mode === 4) service.start(period, 0);
+    else service.stop();
+  }
+
+  /** Xen: a tick was injected, and counter 0 counts from now on (pit_time_fired). */
+  taken(): void {
+    this.ticks++;
+    this.counters[0].loadedAt = this.now;
   }
 
   private due(): void {
@@ -145,6 +176,10 @@ export class I8254 implements Registers, Part {
 
   /** One more tick at once. */
   fire(): void {
+    if (this.service) {
+      this.service.tick();
+      return;
+    }
     if (this.options.output === 'kvm') {
       this.ticks++;
       if (this.reinject) this.pending++;
@@ -167,7 +202,7 @@ export class I8254 implements Registers, Part {
       counters: this.counters.map((c) => ({
         mode: c.mode,
         count: c.count,
-        output: c.output(this.clock.now),
+        output: c.output(this.now),
       })),
     };
   }

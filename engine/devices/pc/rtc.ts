@@ -4,12 +4,16 @@
  * The divider always runs; daylight saving and the square wave are not modelled.
  *
  * Flags of interrupts that are not enabled are found when register C is read: an idle clock costs no event.
+ *
+ * Under Xen (xen/arch/x86/hvm/rtc.c) the periodic interrupt is made by Xen's own timers, which raise it themselves, and
+ * each interrupt is an edge, whether register C was read or not.
  */
 import type { Clock, Ns, Task } from '../../core/clock.ts';
 import { Priority } from '../../core/event-queue.ts';
 import type { LineDriver } from '../../core/line.ts';
 import type { Registers, Width } from '../../core/registers.ts';
 import type { Part, Plain } from '../../core/state.ts';
+import type { TickService } from '../../core/ticks.ts';
 import { type AlarmTime, type ClockFields, fieldsOf, nextAlarm, secondsOf } from './rtc-time.ts';
 
 const SECOND: Ns = 1_000_000_000;
@@ -67,14 +71,20 @@ export class Rtc implements Registers, Part {
   private offset: number;
   /** the time while SET holds it */
   private held = 0;
+  /** Xen: period of the ticks that were asked for; 0: none */
+  private ticking: Ns = 0;
   private readonly task: Task;
 
-  /** @param start seconds since 1970 when the machine starts */
+  /**
+   * @param start seconds since 1970 when the machine starts
+   * @param ticks Xen: who makes the periodic interrupt
+   */
   constructor(
     name: string,
     private readonly clock: Clock,
     private readonly line: LineDriver,
     start = 1_672_531_200,
+    private readonly ticks?: TickService,
   ) {
     this.id = `device.${name}`;
     this.offset = start;
@@ -106,6 +116,7 @@ export class Rtc implements Registers, Part {
     else if (this.index === CENTURY) this.setCentury(byte);
     else if (this.index === REG_B) this.writeB(byte);
     else this.ram[this.index] = this.index === REG_A ? byte & ~UIP : byte;
+    if (this.index === REG_A) this.setTicks();
     this.follow();
   }
 
@@ -120,11 +131,16 @@ export class Rtc implements Registers, Part {
   }
 
   private writeB(value: number): void {
+    const periodic = (this.ram[REG_B]! ^ value) & PERIODIC;
     const wasSet = (this.ram[REG_B]! & SET) !== 0;
     const set = (value & SET) !== 0;
     if (set && !wasSet) this.held = this.time;
     this.ram[REG_B] = set ? value & ~UPDATED : value;
     if (!set && wasSet) this.offset = this.held - this.elapsed;
+    if (!periodic) return;
+    this.ticking = 0;
+    this.ticks?.stop();
+    this.setTicks();
   }
 
   // time
@@ -202,12 +218,30 @@ export class Rtc implements Registers, Part {
     return 1 << (rate <= 2 ? rate + 6 : rate - 1);
   }
 
+  /** Xen: the ticks are those of register A, if B enables them (rtc_timer_update). */
+  private setTicks(): void {
+    if (!this.ticks) return;
+    const period = Math.round((this.period * SECOND) / HZ);
+    if (period === this.ticking) return;
+    this.ticking = period;
+    if (period === 0) this.ticks.stop();
+    else if (this.ram[REG_B]! & PERIODIC) this.ticks.start(period - (this.clock.now % period), period);
+  }
+
+  /** Xen: a tick was injected (rtc_pf_callback). */
+  taken(): void {
+    this.events++;
+    this.flags |= PERIODIC;
+    this.asserted = true;
+  }
+
   /** Flags of what has happened since they were looked at. */
   private sync(): void {
     const { now } = this.clock;
     const { period, seen } = this;
     const second = Math.floor(seen / SECOND);
-    if (period > 0 && periods(now, period) !== periods(seen, period)) this.flags |= PERIODIC;
+    const own = !this.ticks || !(this.ram[REG_B]! & PERIODIC);
+    if (own && period > 0 && periods(now, period) !== periods(seen, period)) this.flags |= PERIODIC;
     if (!(this.ram[REG_B]! & SET) && this.elapsed !== second) {
       this.flags |= UPDATED;
       const alarm = nextAlarm(this.offset + second, this.alarm);
@@ -217,7 +251,13 @@ export class Rtc implements Registers, Part {
   }
 
   private due(): void {
+    const before = this.flags & this.ram[REG_B]!;
     this.sync();
+    // Xen lets the wire go first (rtc_update_irq)
+    if (this.ticks && this.flags & this.ram[REG_B]! & SOURCES & ~before) {
+      this.asserted = false;
+      this.line.set(false);
+    }
     this.follow();
   }
 
@@ -238,7 +278,7 @@ export class Rtc implements Registers, Part {
     const { now } = this.clock;
     let next = Infinity;
     const { period } = this;
-    if (sources & PERIODIC && period > 0) {
+    if (sources & PERIODIC && period > 0 && !this.ticks) {
       next = timeOf((periods(now, period) + 1) * period);
     }
     if (this.ram[REG_B]! & SET) return next;
@@ -264,17 +304,19 @@ export class Rtc implements Registers, Part {
   }
 
   save(): Plain {
-    const { events, index, flags, seen, offset, held } = this;
-    return { numbers: [events, index, flags, seen, offset, held, Number(this.asserted)], ram: [...this.ram] };
+    const { events, index, flags, seen, offset, held, ticking } = this;
+    const numbers = [events, index, flags, seen, offset, held, Number(this.asserted), ticking];
+    return { numbers, ram: [...this.ram] };
   }
 
   restore(state: Plain): void {
     const s = state as {
-      numbers: [number, number, number, number, number, number, number];
+      numbers: [number, number, number, number, number, number, number, number];
       ram: number[];
     };
     [this.events, this.index, this.flags, this.seen, this.offset, this.held] = s.numbers;
     this.asserted = s.numbers[6] === 1;
+    this.ticking = s.numbers[7];
     this.ram.set(s.ram);
   }
 }

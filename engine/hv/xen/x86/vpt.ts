@@ -5,10 +5,12 @@
  */
 import type { Ns } from '../../../core/clock.ts';
 import type { Part, Plain } from '../../../core/state.ts';
+import type { TickService } from '../../../core/ticks.ts';
 import { GuestTime } from './guest-time.ts';
-import { type HvmChips, isaGsi } from './hvm-chips.ts';
+import type { HvmChips } from './hvm-chips.ts';
 import type { HvmIrq, IntAck } from './hvm-irq.ts';
 import { PeriodicTime, type PtSource, type TickTaken, type VptTimer } from './periodic-time.ts';
+import { PtInputs } from './pt-inputs.ts';
 
 /** HVM_PARAM_TIMER_MODE, in the order of its values. */
 export const TIMER_MODES = [
@@ -22,8 +24,6 @@ export type PtMode = (typeof TIMER_MODES)[number];
 
 /** no periodic timer is faster */
 const SHORTEST: Ns = 100_000;
-/** below are the processor's own */
-const FIRST_VECTOR = 16;
 
 export interface VptHost {
   /** system time (NOW) */
@@ -43,6 +43,10 @@ export interface VptInit {
   readonly align?: boolean;
 }
 
+export interface IsaTicks extends TickService {
+  readonly pt: PeriodicTime;
+}
+
 export class Vpt implements Part {
   readonly id: string;
   readonly mode: PtMode;
@@ -51,7 +55,7 @@ export class Vpt implements Part {
   /** per virtual CPU: those it looks at, the newest first (tm_list) */
   private readonly lists: PeriodicTime[][] = [];
   private readonly name: string;
-  private readonly irq: HvmIrq;
+  private readonly inputs: PtInputs;
   private readonly chips: HvmChips;
   private readonly host: VptHost;
   private readonly align: boolean;
@@ -61,7 +65,7 @@ export class Vpt implements Part {
   constructor(init: VptInit) {
     this.id = `${init.name}.vpt`;
     this.name = init.name;
-    this.irq = init.irq;
+    this.inputs = new PtInputs(init.chips, init.irq);
     this.chips = init.chips;
     this.host = init.host;
     this.mode = init.mode ?? 'no_delay_for_missed_ticks';
@@ -78,6 +82,22 @@ export class Vpt implements Part {
     pt.timer = this.host.timer(`${this.name}.${name}`, () => this.expired(pt));
     this.all.push(pt);
     return pt;
+  }
+
+  /**
+   * What a device is given in place of a timer of its own: ticks by an interrupt of ISA, for the virtual CPU that takes
+   * the 8259s' interrupts (pt_global_vcpu_target).
+   */
+  isaTicks(name: string, irq: number, taken: () => void, keepsMasked = false): IsaTicks {
+    const pt = this.periodicTime(name, 'isa', taken, keepsMasked);
+    const { chips } = this;
+    return {
+      pt,
+      start: (delta, period) => this.create(chips.target, pt, delta, period, irq),
+      stop: () => this.destroy(pt),
+      tick: () => this.tick(pt),
+      now: () => this.time.look(chips.target),
+    };
   }
 
   /** System time. */
@@ -159,7 +179,14 @@ export class Vpt implements Part {
       this.processMissedTicks(pt);
       pt.timer.at(pt.scheduled, pt.vcpu);
     }
-    if (this.waits || !this.isMasked(pt)) this.chips.output.kick(pt.vcpu);
+    if (this.waits || !this.inputs.isMasked(pt)) this.chips.output.kick(pt.vcpu);
+  }
+
+  /** One more at once, whatever its timer says. */
+  private tick(pt: PeriodicTime): void {
+    if (!pt.onList) return;
+    pt.pending++;
+    this.chips.output.kick(pt.vcpu);
   }
 
   /** pt_process_missed_ticks: those that were due by now. */
@@ -181,42 +208,7 @@ export class Vpt implements Part {
     if (!pt) return -1;
     pt.issued = true;
     this.chips.hop('pt_update_irq', vcpu, pt.irq);
-    switch (pt.source) {
-      case 'lapic':
-        this.chips.vcpus[vcpu]!.apic.setIrq(pt.irq);
-        return pt.irq;
-      case 'isa':
-        return this.raiseIsa(vcpu, pt.irq);
-      case 'ioapic':
-        return this.raiseGsi(vcpu, pt);
-    }
-  }
-
-  private mostBehind(vcpu: number): PeriodicTime | undefined {
-    let first: PeriodicTime | undefined;
-    for (const pt of this.list(vcpu).slice()) {
-      if (pt.pending === 0) continue;
-      // a level is held though it is masked
-      if (this.isMasked(pt) && !pt.level && !(this.waits && pt.keepsMasked)) {
-        if (this.waits) this.delist(pt);
-      } else if (!first || pt.lastTick + pt.period < first.lastTick + first.period) first = pt;
-    }
-    return first;
-  }
-
-  /** An edge, whatever the wire was. */
-  private raiseIsa(vcpu: number, irq: number): number {
-    const { irq: wires, chips } = this;
-    const chip = irq < 8 ? chips.pic.master : chips.pic.slave;
-    wires.isaIrqDeassert(irq);
-    const byPic = chips.acceptsPic(vcpu) && chip.output;
-    wires.isaIrqAssert(irq);
-    return byPic ? -1 : this.requested(vcpu, isaGsi(irq));
-  }
-
-  private raiseGsi(vcpu: number, pt: PeriodicTime): number {
-    this.irq.ioapicAssert(pt.irq, pt.level);
-    const vector = this.requested(vcpu, pt.irq);
+    const vector = this.inputs.raise(vcpu, pt);
     // a level was taken by the wire, if not by the local APIC
     if (vector < 0 && pt.level && pt.onList) {
       this.fired(vcpu, pt);
@@ -225,30 +217,28 @@ export class Vpt implements Part {
     return vector;
   }
 
-  /** The vector of a GSI, if it is requested at the local APIC (vlapic_test_irq); else -1. */
-  private requested(vcpu: number, gsi: number): number {
-    const vector = this.chips.vectorOf(gsi);
-    return vector >= FIRST_VECTOR && this.chips.vcpus[vcpu]!.requested(vector) ? vector : -1;
+  private mostBehind(vcpu: number): PeriodicTime | undefined {
+    let first: PeriodicTime | undefined;
+    for (const pt of this.list(vcpu).slice()) {
+      if (pt.pending === 0) continue;
+      // a level is held though it is masked
+      if (this.inputs.isMasked(pt) && !pt.level && !(this.waits && pt.keepsMasked)) {
+        if (this.waits) this.delist(pt);
+      } else if (!first || pt.lastTick + pt.period < first.lastTick + first.period) first = pt;
+    }
+    return first;
   }
 
   /** An interrupt was injected, maybe a tick's: that is over (pt_intr_post). */
   intrPost(vcpu: number, intack: IntAck): void {
     if (intack.source === 'vector') return;
     const pt = this.list(vcpu).find(
-      (p) => p.pending > 0 && p.issued && this.vectorOf(p, intack) === intack.vector,
+      (p) => p.pending > 0 && p.issued && this.inputs.vectorOf(p, intack) === intack.vector,
     );
     if (!pt) return;
     this.chips.hop('pt_intr_post', vcpu, intack.vector);
     this.fired(vcpu, pt);
     pt.taken(vcpu);
-  }
-
-  /** pt_irq_vector */
-  private vectorOf(pt: PeriodicTime, { source }: IntAck): number {
-    if (pt.source === 'lapic') return pt.irq;
-    if (source !== 'pic') return this.chips.vectorOf(pt.source === 'isa' ? isaGsi(pt.irq) : pt.irq);
-    const { master, slave } = this.chips.pic;
-    return (pt.irq < 8 ? master.base : slave.base) + (pt.irq & 7);
   }
 
   /** pt_irq_fired */
@@ -276,16 +266,6 @@ export class Vpt implements Part {
   }
 
   // masked
-
-  /** pt_irq_masked */
-  private isMasked(pt: PeriodicTime): boolean {
-    const { chips } = this;
-    if (pt.source === 'lapic') return chips.vcpus[pt.vcpu]!.timerMasked;
-    if (pt.source === 'ioapic') return chips.isMasked(pt.irq);
-    const { imr } = pt.irq < 8 ? chips.pic.master : chips.pic.slave;
-    if (!(imr & (1 << (pt.irq & 7))) && chips.acceptsPic(pt.vcpu)) return false;
-    return chips.isMasked(isaGsi(pt.irq));
-  }
 
   /** Of the guest's interrupts some may not be masked any more: timers that were put aside are looked at again. */
   private mayUnmask(): void {
