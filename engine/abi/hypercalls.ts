@@ -11,7 +11,8 @@ export interface Hypercalls {
   bindInterdomain(remote: number, remotePort: number): number;
   bindVirq(virq: number, vcpu: number): number;
   bindIpi(vcpu: number): number;
-  bindPirq(pirq: number): number;
+  /** @param willShare BIND_PIRQ__WILL_SHARE: other domains may have the line too */
+  bindPirq(pirq: number, willShare?: boolean): number;
   close(port: number): number;
   send(port: number): number;
   bindVcpu(port: number, vcpu: number): number;

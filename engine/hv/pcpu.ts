@@ -23,7 +23,7 @@ import { timing } from '../timing.ts';
 export interface Hypervisor {
   /** The processor has acknowledged an interrupt; the answer is the time from Xen's gate to its effect. */
   acknowledged(cpu: Pcpu, vector: number): Ns;
-  /** The interrupt's effect, with the guest stopped. */
+  /** The interrupt's effect, with the guest stopped; again, if it has said that it goes on. */
   interrupt(cpu: Pcpu, vector: number): void;
   /** A non-maskable interrupt, with the guest stopped. */
   nmi(cpu: Pcpu): void;
@@ -189,6 +189,11 @@ export class Pcpu implements Part {
     this.xenNs += ns;
   }
 
+  /** The handler of this interrupt goes on when what it has charged so far is over; nothing comes between. */
+  goOn(vector: number): void {
+    this.vector = vector;
+  }
+
   raiseSoftirq(nr: number): void {
     this.softirqs |= 1 << nr;
   }
@@ -297,6 +302,11 @@ export class Pcpu implements Part {
     if (vector >= 0) {
       this.vector = -1;
       this.hypervisor.interrupt(this, vector);
+      if (this.vector >= 0) {
+        this.stepTask.at(this.time);
+        this.wiring.here = null;
+        return;
+      }
     } else if (this.nmiTaken) {
       this.nmiTaken = false;
       this.hypervisor.nmi(this);

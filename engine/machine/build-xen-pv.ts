@@ -104,8 +104,11 @@ class XenPvPlatform implements Platform {
         compare(`dom${domain.id}:${port}`, pending, domain.slot(port));
       }
     }
-    for (const desc of xen.irqs.descs) {
-      if (desc) compare(`irq ${desc.irq}`, xen.irqs.isPending(desc.irq), xen.irqs.slotOf(desc.irq));
+    const { lines, descs } = xen.irqs;
+    for (const desc of descs) {
+      if (!desc) continue;
+      compare(`irq ${desc.irq}`, lines.isPending(desc.irq), lines.slotOf(desc.irq));
+      compare(`irq ${desc.irq}, masked`, desc.msiPending, lines.heldSlotOf(desc.irq));
     }
     return wrong;
   }

@@ -3,6 +3,7 @@ import { GuestMemory, SharedInfo } from '../../engine/abi/xen.ts';
 import type { Ns } from '../../engine/core/clock.ts';
 import type { Pcpu } from '../../engine/hv/pcpu.ts';
 import type { XenProfile } from '../../engine/hv/xen/softirq.ts';
+import type { IrqOptions } from '../../engine/hv/xen/x86/do-irq.ts';
 import { PvHypercalls } from '../../engine/hv/xen/x86/pv.ts';
 import type { PvVcpu } from '../../engine/hv/xen/x86/pv-vcpu.ts';
 import { Xen } from '../../engine/hv/xen/x86/xen.ts';
@@ -19,6 +20,7 @@ export interface RigOptions {
   readonly profile?: XenProfile;
   readonly cpus?: number;
   readonly domains?: readonly RigDomain[];
+  readonly irqOptions?: Partial<IrqOptions>;
 }
 
 /** Time of an upcall's handler. */
@@ -84,7 +86,12 @@ export class HvRig {
   readonly shared: readonly SharedInfo[];
   private readonly guests: RigGuest[][] = [];
 
-  constructor({ profile = '4.17', cpus = 2, domains = [{ vcpus: [[0, 1]] }] }: RigOptions = {}) {
+  constructor({
+    profile = '4.17',
+    cpus = 2,
+    domains = [{ vcpus: [[0, 1]] }],
+    irqOptions = {},
+  }: RigOptions = {}) {
     const { shop } = this;
     this.xen = new Xen(shop, {
       profile,
@@ -92,6 +99,7 @@ export class HvRig {
       domains: domains.map((d, id) => ({ ...d, id })),
       gsis: 24,
       irqs: 64,
+      irqOptions,
     });
     this.shared = domains.map((d, id) => shop.parts.add(new SharedInfo(id, d.vcpus.length)));
     for (const id of domains.keys()) this.addDomain(id);
@@ -104,7 +112,7 @@ export class HvRig {
     const memory = this.shop.parts.add(new GuestMemory(id));
     const privileged = id === 0;
     const domain = xen.addDomain(
-      { id, vcpus, shared, memory, privileged, nrPirqs: privileged ? 64 : 16, maxPort: 1023 },
+      { id, vcpus, shared, memory, privileged, nrPirqs: 64, maxPort: 1023 },
       { pirqToIrq: (pirq) => Math.max(0, xen.irqOf(id, pirq)) },
     );
     const hardware = { msix: (device: number) => device === MSIX, level: (gsi: number) => gsi >= 16 };
@@ -171,6 +179,14 @@ export class HvRig {
     this.shared[0]!.evtchnMask.clear(port);
     if (vcpu !== 0) calls.bindVcpu(port, vcpu);
     return this.xen.irqOf(0, pirq);
+  }
+
+  /** A line bound by a domain that shares it or not; the answer is the port, or a negative errno. */
+  bindLine(domain: number, gsi: number, willShare: boolean): number {
+    const { calls } = this.guest(domain);
+    const port = calls.bindPirq(calls.mapPirq(-1, gsi), willShare);
+    if (port >= 0) this.shared[domain]!.evtchnMask.clear(port);
+    return port;
   }
 
   source(name: string): number {

@@ -357,11 +357,12 @@ export class EventIrqs implements Part {
     return this.infos[desc.ports.length > 1 ? desc.ports[cpu]! : desc.port]!;
   }
 
-  /** __startup_pirq: only now the pirq gets a port. */
+  /** __startup_pirq: only now the pirq gets a port. The older trees share any line with other domains, pvops level ones. */
   startPirq(desc: IrqDesc): void {
     const calls = this.host.hypercalls(0);
     if (desc.ports.length === 0) {
-      const port = check(calls.bindPirq(desc.pirq), 'EVTCHNOP_bind_pirq');
+      const shareable = this.host.profile.maskWhileHandled || desc.flow === 'ioapic-level';
+      const port = check(calls.bindPirq(desc.pirq, shareable), 'EVTCHNOP_bind_pirq');
       this.setup(port, desc, 'pirq', 0);
     }
     this.unmask(this.infoOf(desc, 0), EXPLICIT, 0);

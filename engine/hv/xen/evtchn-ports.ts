@@ -149,7 +149,7 @@ export class EvtchnPorts {
     return port;
   }
 
-  bindPirq(caller: number, pirq: number): number {
+  bindPirq(caller: number, pirq: number, willShare = false): number {
     const d = this.domain(caller);
     if (pirq < 0 || pirq >= d.pirqToEvtchn.length) return -EINVAL;
     if (d.init.pirqPermitted && !d.init.pirqPermitted(pirq)) return -EPERM;
@@ -157,7 +157,7 @@ export class EvtchnPorts {
     const port = d.getFreePort();
     if (port < 0) return port;
     d.pirqToEvtchn[pirq] = port;
-    const r = this.output.pirqBind(d.id, pirq);
+    const r = this.output.pirqBind(d.id, pirq, willShare);
     if (r !== 0) {
       d.pirqToEvtchn[pirq] = 0;
       d.giveBack(port);

@@ -10,7 +10,7 @@ export interface EvtchnOutput {
   /** the callback of a port that Xen itself consumes; vcpu is the port's notify vCPU */
   xenConsumer(dom: number, port: number, vcpu: number): void;
   /** pirq_guest_bind; the answer is 0 or a negative errno */
-  pirqBind(dom: number, pirq: number): number;
+  pirqBind(dom: number, pirq: number, willShare: boolean): number;
   /** pirq_guest_unbind */
   pirqUnbind(dom: number, pirq: number): void;
   /** pirq_set_affinity: the physical interrupt goes where this vCPU runs */

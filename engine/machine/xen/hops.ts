@@ -122,6 +122,20 @@ const DO_IRQ: Record<string, Row> = {
     about: 'Xen tells the domain that handles this virtual interrupt',
     nested: true,
   },
+  irq_guest_eoi_pending: {
+    mode: XEN,
+    name: 'IRQ_GUEST_EOI_PENDING',
+    detail: (_, [irq, vector]) => `irq ${irq} vector ${hex(vector!)}`,
+    brief: (_, [irq]) => `irq ${irq} disabled, pending everywhere`,
+    about: 'every guest has it pending already: the line is disabled until one says EOI, or for 1 ms',
+  },
+  irq_ratelimit: {
+    mode: XEN,
+    name: 'irq_ratelimit',
+    detail: (_, [irq, vector]) => `irq ${irq} vector ${hex(vector!)}`,
+    brief: (_, [irq]) => `irq ${irq} disabled, too many`,
+    about: 'too many within 10 ms: this one is lost, and the line disabled for 10 ms',
+  },
   pirq_guest_eoi: {
     mode: XEN,
     name: 'flush_ready_eoi',

@@ -5,104 +5,139 @@
  * On 4.17 an interrupt follows the virtual CPU that it notifies: the move is noted, and done when the next
  * one is acknowledged, which still arrives where the others did. 3.4 aims it once, when it is bound.
  */
+import { ENOSPC } from '../../../abi/xen.ts';
 import type { Books, DestinationId } from '../../../core/books.ts';
 import type { Plain } from '../../../core/state.ts';
 import type { XenProfile } from '../softirq.ts';
 import type { IoApics } from './io-apic.ts';
-import { SERIAL_VECTOR, Vectors } from './vectors.ts';
+import { IRQ_DISABLED } from './irq-status.ts';
+import { IRQ0_VECTOR, SERIAL_VECTOR, Vectors } from './vectors.ts';
 
 /** `PCI-MSI/-X` is a message that can be masked, `PCI-MSI` one that cannot; as debug key i names them. */
 export type IrqType = 'IO-APIC-edge' | 'IO-APIC-level' | 'PCI-MSI' | 'PCI-MSI/-X';
 
-/** The owner of Xen's own interrupts. */
-export const XEN = -1;
+/**
+ * What is left to do when the guests are through (ACKTYPE_*): nothing; the pin is unmasked, by any CPU; EOI at the
+ * local APIC of the CPU that was interrupted.
+ */
+export type AckType = 'NONE' | 'UNMASK' | 'EOI';
+
+/** A line or message as one domain knows it (struct pirq). */
+export interface Pirq {
+  readonly domain: number;
+  readonly pirq: number;
+  /** where the books account for it while this domain alone has it */
+  readonly destination: DestinationId;
+  /** the guest has one and has not said EOI yet */
+  masked: boolean;
+  /** its bit in the page that tells the guest for which pirqs EOI must be said (pirq_eoi_map) */
+  needsEoi: boolean;
+}
+
+/** irq_guest_action_t */
+export interface GuestAction {
+  /** guest[], in the order they were bound */
+  readonly guests: Pirq[];
+  /** guests that have not said EOI */
+  inFlight: number;
+  readonly shareable: boolean;
+  readonly ackType: AckType;
+  /** CPUs on whose stack of pending EOIs it is (cpu_eoi_map) */
+  eoiCpus: number[];
+}
 
 export interface IrqDesc {
   readonly irq: number;
-  readonly type: IrqType;
-  readonly domain: number;
-  readonly pirq: number;
-  /** where the books account for it */
-  readonly destination: DestinationId;
+  /** how a pin is triggered is known when it is mapped */
+  type: IrqType;
+  /** IRQ_* */
+  status: number;
+  /** domains that have mapped it */
+  readonly pirqs: Pirq[];
+  /** while IRQ_GUEST is set */
+  action: GuestAction | null;
+  /** Xen's own action, by name; null for none */
+  own: string | null;
   vector: number;
   /** physical CPU it is aimed at */
   cpu: number;
   /** its vector was given when only CPU 0 was up, and holds there only */
   cpu0Only: boolean;
-  /** IRQ_MOVE_PENDING: the CPU it is to be aimed at, at its next interrupt; -1 for none */
+  /** with IRQ_MOVE_PENDING: the CPU it is to be aimed at */
   moveTo: number;
   /** still in use until the first interrupt by the new one; -1 for none */
   oldVector: number;
-  /** IRQ_GUEST, or an action of Xen's own */
-  bound: boolean;
-  /** the guest has it and has not said EOI yet */
-  inFlight: boolean;
-  /** CPUs on whose stack of pending EOIs it is (cpu_eoi_map) */
-  eoiCpus: number[];
-}
-
-/**
- * irq_acktype: EOI at the local APIC only when the guest is done (ACKTYPE_EOI). Else a level line would
- * interrupt at once again; and so could a message that nobody can mask.
- */
-export function needsEoi({ type }: IrqDesc): boolean {
-  return type === 'IO-APIC-level' || type === 'PCI-MSI';
+  /** a message: its mask bit, and its pending bit, set by the device when it asks while masked */
+  msiMasked: boolean;
+  msiPending: boolean;
+  /** irq_ratelimit: interrupts since `rlStart` (rl_cnt, rl_quantum_start) */
+  rlCount: number;
+  rlStart: number;
 }
 
 /** GSIs of the 8259s: their vectors are given at boot, when only CPU 0 is up (setup_IO_APIC_irqs). */
 const LEGACY_IRQS = 16;
-/** those of them that no device has: platform timer and cascade */
-const TIMER_IRQ = 0;
+/** those of them that no domain gets: platform timer and cascade */
+export const TIMER_IRQ = 0;
 const CASCADE_IRQ = 2;
 /** com1, which Xen keeps for itself (drivers/char/ns16550.c) */
 export const SERIAL_IRQ = 4;
 
-interface GsiVector {
-  readonly vector: number;
-  readonly cpu0Only: boolean;
-}
+type SavedAction = Omit<GuestAction, 'guests'> & { guests: number[] };
+type SavedPirq = Omit<Pirq, 'destination'>;
+type SavedDesc = Omit<IrqDesc, 'pirqs' | 'action'> & { pirqs: SavedPirq[]; action: SavedAction | null };
 
 export class IrqDescs {
-  readonly descs: (IrqDesc | undefined)[] = [];
   readonly vectors: Vectors;
   /** domain -> pirq -> interrupt */
   private readonly irqOfPirq: number[][] = [];
-  /** of GSIs that nobody has mapped */
-  private gsiVectors: (GsiVector | undefined)[] = [];
 
-  /** @param capacity interrupt numbers there are */
+  /**
+   * @param descs filled here
+   * @param capacity interrupt numbers there are
+   */
   constructor(
     profile: XenProfile,
     private readonly books: Books,
     private readonly ioapics: IoApics,
+    readonly descs: (IrqDesc | undefined)[],
     private readonly capacity: number,
   ) {
     this.vectors = new Vectors(profile);
     for (let gsi = 0; gsi < Math.min(LEGACY_IRQS, ioapics.gsis); gsi++) {
-      if (gsi === TIMER_IRQ || gsi === CASCADE_IRQ || gsi === SERIAL_IRQ) continue;
-      this.gsiVectors[gsi] = { vector: this.vectors.assign(gsi), cpu0Only: profile !== '3.4' };
+      if (gsi === CASCADE_IRQ) continue;
+      if (gsi === TIMER_IRQ) this.addLegacy(gsi, this.vectors.reserve(IRQ0_VECTOR, gsi), false);
+      else if (gsi === SERIAL_IRQ) this.addLegacy(gsi, this.vectors.reserve(SERIAL_VECTOR, gsi), false);
+      else this.addLegacy(gsi, this.vectors.assign(gsi), profile !== '3.4');
     }
-    this.setupSerial();
   }
 
-  /** setup_irq: the line is Xen's and stays unmasked. */
-  private setupSerial(): void {
-    this.vectors.reserve(SERIAL_VECTOR, SERIAL_IRQ);
-    this.add(SERIAL_IRQ, 'IO-APIC-edge', XEN, SERIAL_IRQ, {
-      vector: SERIAL_VECTOR,
-      cpu0Only: false,
-    }).bound = true;
-    this.ioapics.setup(SERIAL_IRQ, SERIAL_VECTOR, false);
-    this.ioapics.setMask(SERIAL_IRQ, false);
+  /** setup_IO_APIC_irqs: a pin of the 8259s' is let through from the beginning. */
+  private addLegacy(gsi: number, vector: number, cpu0Only: boolean): void {
+    this.add(gsi, 'IO-APIC-edge', vector, cpu0Only);
+    this.ioapics.setup(gsi, vector, false);
+    this.ioapics.setMask(gsi, false);
   }
 
-  /** map_domain_pirq of a GSI: a descriptor for the pin, masked until it is bound; 0 or -ENOSPC. */
+  /**
+   * map_domain_pirq of a GSI; 0 or -ENOSPC. Its first domain tells how the pin is triggered (PHYSDEVOP_setup_gsi); one
+   * that is not a legacy edge is masked until it is bound.
+   */
   mapGsi(gsi: number, level: boolean, domain: number, pirq: number): number {
-    const given = this.gsiVectors[gsi] ?? { vector: this.vectors.assign(gsi), cpu0Only: false };
-    if (given.vector < 0) return given.vector;
-    this.add(gsi, level ? 'IO-APIC-level' : 'IO-APIC-edge', domain, pirq, given);
-    this.ioapics.setup(gsi, given.vector, level);
+    const desc = this.descs[gsi] ?? this.addGsi(gsi);
+    if (!desc) return -ENOSPC;
+    if (desc.own || this.irqOf(domain, pirq) >= 0) return 0;
+    if (desc.pirqs.length === 0 && (level || gsi >= LEGACY_IRQS)) {
+      desc.type = level ? 'IO-APIC-level' : 'IO-APIC-edge';
+      this.ioapics.setup(gsi, desc.vector, level);
+    }
+    this.map(desc, domain, pirq);
     return 0;
+  }
+
+  private addGsi(gsi: number): IrqDesc | undefined {
+    const vector = this.vectors.assign(gsi);
+    return vector < 0 ? undefined : this.add(gsi, 'IO-APIC-edge', vector, false);
   }
 
   /** create_irq and map_domain_pirq of a message, with the lowest free number; 0 or -ENOSPC. */
@@ -112,53 +147,73 @@ export class IrqDescs {
     if (irq >= this.capacity) throw new Error(`${this.capacity} interrupt numbers are not enough`);
     const vector = this.vectors.assign(irq);
     if (vector < 0) return vector;
-    this.add(irq, maskable ? 'PCI-MSI/-X' : 'PCI-MSI', domain, pirq, { vector, cpu0Only: false });
+    this.map(this.add(irq, maskable ? 'PCI-MSI/-X' : 'PCI-MSI', vector, false), domain, pirq);
     return 0;
   }
 
-  private add(irq: number, type: IrqType, domain: number, pirq: number, given: GsiVector): IrqDesc {
+  private add(irq: number, type: IrqType, vector: number, cpu0Only: boolean): IrqDesc {
     const desc: IrqDesc = {
       irq,
       type,
-      domain,
-      pirq,
-      destination: this.destination(irq, domain, pirq),
-      ...given,
+      status: IRQ_DISABLED,
+      pirqs: [],
+      action: null,
+      own: null,
+      vector,
       cpu: 0,
+      cpu0Only,
       moveTo: -1,
       oldVector: -1,
-      bound: false,
-      inFlight: false,
-      eoiCpus: [],
+      msiMasked: false,
+      msiPending: false,
+      rlCount: 0,
+      rlStart: 0,
     };
-    this.enter(desc);
+    this.descs[irq] = desc;
     return desc;
   }
 
-  private enter(desc: IrqDesc): void {
-    this.descs[desc.irq] = desc;
-    if (desc.domain === XEN) return;
-    this.irqOfPirq[desc.domain] ??= [];
-    this.irqOfPirq[desc.domain]![desc.pirq] = desc.irq;
+  private map(desc: IrqDesc, domain: number, pirq: number): void {
+    this.enter(desc, { domain, pirq, masked: false, needsEoi: false });
   }
 
-  private destination(irq: number, domain: number, pirq: number): DestinationId {
-    return this.books.destinationOf(domain === XEN ? `xen irq ${irq}` : `dom${domain} pirq ${pirq}`);
+  private enter(desc: IrqDesc, saved: SavedPirq): void {
+    const { domain, pirq } = saved;
+    const destination = this.books.destinationOf(`dom${domain} pirq ${pirq}`);
+    desc.pirqs.push({ ...saved, destination });
+    this.irqOfPirq[domain] ??= [];
+    this.irqOfPirq[domain]![pirq] = desc.irq;
   }
 
-  /** unmap_domain_pirq. A pin keeps its vector. */
-  remove(desc: IrqDesc): void {
-    const { irq, vector, cpu0Only } = desc;
+  /** unmap_domain_pirq. A message is gone with it (destroy_irq); a pin keeps its vector. */
+  unmap(domain: number, pirq: number): void {
+    const desc = this.of(domain, pirq)!;
+    desc.pirqs.splice(desc.pirqs.indexOf(pirqOf(desc, domain)!), 1);
+    this.irqOfPirq[domain]![pirq] = -1;
+    if (desc.pirqs.length > 0 || desc.irq < this.ioapics.gsis) return;
     this.releaseOld(desc);
-    if (irq < this.ioapics.gsis) this.gsiVectors[irq] = { vector, cpu0Only };
-    else this.vectors.release(vector);
-    this.irqOfPirq[desc.domain]![desc.pirq] = -1;
-    this.descs[irq] = undefined;
+    this.vectors.release(desc.vector);
+    this.descs[desc.irq] = undefined;
   }
 
   /** domain_pirq_to_irq; -1 for none. */
   irqOf(domain: number, pirq: number): number {
     return this.irqOfPirq[domain]?.[pirq] ?? -1;
+  }
+
+  /** The descriptor behind a domain's pirq. */
+  of(domain: number, pirq: number): IrqDesc | undefined {
+    return this.descs[this.irqOf(domain, pirq)];
+  }
+
+  /**
+   * Where the books account for what a device asks of this line. A line that several domains are bound to is a
+   * destination of its own: what is handed to each of them is a further raise, by the line.
+   */
+  destination(desc: IrqDesc): DestinationId {
+    if (desc.own) return this.books.destinationOf(`xen irq ${desc.irq}`);
+    const guests = desc.action ? desc.action.guests : desc.pirqs;
+    return guests.length === 1 ? guests[0]!.destination : this.books.destinationOf(`irq ${desc.irq}`);
   }
 
   /** set_desc_affinity: a vector that holds on CPU 0 alone is given up for one that holds everywhere. */
@@ -174,14 +229,6 @@ export class IrqDescs {
     if (desc.irq < this.ioapics.gsis) this.ioapics.aim(desc.irq, cpu, desc.vector);
   }
 
-  /** move_native_irq. */
-  move(desc: IrqDesc): void {
-    if (desc.moveTo < 0) return;
-    const cpu = desc.moveTo;
-    desc.moveTo = -1;
-    this.aim(desc, cpu);
-  }
-
   /** irq_complete_move: at the first interrupt by the new vector the old one is free. */
   completeMove(desc: IrqDesc, vector: number): void {
     if (vector === desc.vector) this.releaseOld(desc);
@@ -193,28 +240,36 @@ export class IrqDescs {
   }
 
   save(): Plain {
-    const plain = ({ destination: _, eoiCpus, ...rest }: IrqDesc) => ({ ...rest, eoiCpus: [...eoiCpus] });
+    const guests = (action: GuestAction) => action.guests.map((g) => g.domain);
     return {
       vectors: this.vectors.save(),
-      gsiVectors: this.gsiVectors.flatMap((g, gsi) => (g ? [[gsi, g.vector, Number(g.cpu0Only)]] : [])),
-      descs: this.descs.flatMap((d) => (d ? [plain(d)] : [])),
+      descs: this.descs.flatMap((desc) => {
+        if (!desc) return [];
+        const { action } = desc;
+        const pirqs = desc.pirqs.map(({ destination: _, ...rest }) => rest);
+        return [{ ...desc, pirqs, action: action && { ...action, guests: guests(action) } }];
+      }),
     };
   }
 
   restore(state: Plain): void {
-    const s = state as unknown as {
-      vectors: Plain;
-      gsiVectors: [gsi: number, vector: number, cpu0Only: number][];
-      descs: Omit<IrqDesc, 'destination'>[];
-    };
+    const s = state as unknown as { vectors: Plain; descs: SavedDesc[] };
     this.vectors.restore(s.vectors);
-    this.gsiVectors = [];
-    for (const [gsi, vector, cpu0Only] of s.gsiVectors)
-      this.gsiVectors[gsi] = { vector, cpu0Only: cpu0Only === 1 };
     this.descs.length = 0;
     this.irqOfPirq.length = 0;
-    for (const d of s.descs) {
-      this.enter({ ...d, destination: this.destination(d.irq, d.domain, d.pirq), eoiCpus: [...d.eoiCpus] });
+    for (const saved of s.descs) {
+      const desc: IrqDesc = { ...saved, pirqs: [], action: null };
+      this.descs[desc.irq] = desc;
+      for (const pirq of saved.pirqs) this.enter(desc, pirq);
+      const { action } = saved;
+      if (!action) continue;
+      const guests = action.guests.map((domain) => pirqOf(desc, domain)!);
+      desc.action = { ...action, guests, eoiCpus: [...action.eoiCpus] };
     }
   }
+}
+
+/** The line as this domain knows it (domain_irq_to_pirq and pirq_info). */
+export function pirqOf(desc: IrqDesc, domain: number): Pirq | undefined {
+  return desc.pirqs.find((p) => p.domain === domain);
 }

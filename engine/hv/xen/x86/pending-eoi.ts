@@ -6,7 +6,7 @@
  */
 import type { Plain } from '../../../core/state.ts';
 
-interface PendingEoi {
+export interface PendingEoi {
   readonly irq: number;
   readonly vector: number;
   ready: boolean;
@@ -32,12 +32,9 @@ export class PendingEoiStack {
     for (const entry of this.entries) if (entry.irq === irq) entry.ready = true;
   }
 
-  /** Takes the top off if it is ready; the answer is its interrupt, -1 if not. */
-  popReady(): number {
-    const top = this.entries.at(-1);
-    if (!top?.ready) return -1;
-    this.entries.pop();
-    return top.irq;
+  /** Takes the top off, if it is ready. */
+  popReady(): Readonly<PendingEoi> | undefined {
+    return this.entries.at(-1)?.ready ? this.entries.pop() : undefined;
   }
 
   /** From the bottom up, to look at. */

@@ -53,9 +53,9 @@ export class PvHypercalls implements Hypercalls {
     return this.xen.channels.bindIpi(this.domain.id, vcpu);
   }
 
-  bindPirq(pirq: number): number {
+  bindPirq(pirq: number, willShare = false): number {
     this.enter();
-    return this.xen.channels.bindPirq(this.domain.id, pirq);
+    return this.xen.channels.bindPirq(this.domain.id, pirq, willShare);
   }
 
   close(port: number): number {
@@ -110,7 +110,7 @@ export class PvHypercalls implements Hypercalls {
     const { id, init } = this.domain;
     if (gsi >= 0) {
       if (gsi >= irqs.gsis) return -EINVAL;
-      const r = irqs.descs[gsi] ? 0 : irqs.table.mapGsi(gsi, this.pirqs.level(gsi), id, gsi);
+      const r = irqs.table.mapGsi(gsi, this.pirqs.level(gsi), id, gsi);
       return r < 0 ? r : gsi;
     }
     let pirq = init.nrPirqs - 1;
@@ -122,22 +122,20 @@ export class PvHypercalls implements Hypercalls {
 
   unmapPirq(pirq: number): number {
     this.enter();
-    const irq = this.xen.irqOf(this.domain.id, pirq);
-    if (irq < 0) return -EINVAL;
-    this.xen.irqs.unmap(irq);
+    if (this.xen.irqOf(this.domain.id, pirq) < 0) return -EINVAL;
+    this.xen.irqs.unmap(this.domain.id, pirq);
     return 0;
   }
 
   eoi(pirq: number): number {
     this.enter();
-    const irq = this.xen.irqOf(this.domain.id, pirq);
-    if (irq < 0) return -EINVAL;
-    this.xen.irqs.guestEoi(irq);
+    if (this.xen.irqOf(this.domain.id, pirq) < 0) return -EINVAL;
+    this.xen.irqs.guests.guestEoi(this.domain.id, pirq);
     return 0;
   }
 
   needsEoi(pirq: number): boolean {
-    return this.xen.irqs.needsEoi(this.xen.irqOf(this.domain.id, pirq));
+    return this.xen.irqs.needsEoi(this.domain.id, pirq);
   }
 
   private enter(): void {

@@ -44,8 +44,9 @@ export class Vectors {
   }
 
   /** A vector of high priority, outside those that are handed out. */
-  reserve(vector: number, irq: number): void {
+  reserve(vector: number, irq: number): number {
     this.irqs[vector] = irq;
+    return vector;
   }
 
   /** assign_irq_vector; -ENOSPC when all are taken. */

@@ -4,7 +4,7 @@
  * virtual CPU that is notified, and into the guest.
  */
 
-import { EINVAL, VIRQ_CONSOLE, VIRQ_TIMER } from '../../../abi/xen.ts';
+import { VIRQ_CONSOLE, VIRQ_TIMER } from '../../../abi/xen.ts';
 import type { Books, SlotId, SourceId } from '../../../core/books.ts';
 import type { Clock, Ns, Task } from '../../../core/clock.ts';
 import { Priority } from '../../../core/event-queue.ts';
@@ -29,7 +29,7 @@ import {
   type XenProfile,
 } from '../softirq.ts';
 import { type XenTimer, XenTimers } from '../timer.ts';
-import { type IrqHost, PhysicalIrqs } from './do-irq.ts';
+import { IRQ_DEFAULTS, type IrqHost, type IrqOptions, PhysicalIrqs } from './do-irq.ts';
 import { SERIAL_IRQ } from './irq-desc.ts';
 import { type PvHost, PvVcpu } from './pv-vcpu.ts';
 
@@ -52,6 +52,7 @@ export interface XenOptions {
   readonly gsis: number;
   /** how many physical interrupt numbers the machine needs at most */
   readonly irqs: number;
+  readonly irqOptions?: Partial<IrqOptions>;
 }
 
 export interface XenShop {
@@ -91,6 +92,10 @@ export class Xen implements Hypervisor, PvHost, EvtchnOutput, IrqHost, Part {
   private readonly kickSoftirq: number;
   /** the physical interrupt that is being handed to a guest; -1 for none */
   private handing: SlotId = -1;
+  /** the time of its event is over already */
+  private paid = false;
+  /** what became of it */
+  private outcome: PendOutcome = 'dropped';
   /** by virtual CPU: the journey whose event asks for its next upcall */
   private kicked: number[];
   /** by virtual CPU: the journey that it was woken for; 0 once it runs */
@@ -160,7 +165,10 @@ export class Xen implements Hypervisor, PvHost, EvtchnOutput, IrqHost, Part {
     shop.parts.add(this.sched.scheduler);
     this.singleshot = vcpus.map((v) => this.timers.timer((on) => this.timerEvent(v, on)));
     this.channels = shop.parts.add(new EventChannels(this, { profile }));
-    this.irqs = shop.parts.add(new PhysicalIrqs(this, options.gsis, options.irqs));
+    const irqOptions = { ...IRQ_DEFAULTS, ...options.irqOptions };
+    this.irqs = shop.parts.add(new PhysicalIrqs(this, options.gsis, options.irqs, irqOptions));
+    const handler = (cpu: Pcpu) => this.serialInterrupt(cpu);
+    this.irqs.setup(SERIAL_IRQ, { name: 'ns16550_interrupt', handler });
     this.kicked = vcpus.map(() => 0);
     this.woken = vcpus.map(() => 0);
     this.checked = cpus.map(() => 0);
@@ -251,7 +259,7 @@ export class Xen implements Hypervisor, PvHost, EvtchnOutput, IrqHost, Part {
         return;
       case CALL_FUNCTION_VECTOR:
         cpu.lapic.eoi();
-        this.irqs.setEoiReady(cpu);
+        this.irqs.guests.setEoiReady(cpu);
         return;
       default:
         this.irqs.doIrq(cpu, vector);
@@ -294,11 +302,19 @@ export class Xen implements Hypervisor, PvHost, EvtchnOutput, IrqHost, Part {
   }
 
   /** send_guest_pirq. */
-  sendGuestPirq(domain: number, pirq: number, slot: SlotId): void {
+  sendGuestPirq(domain: number, pirq: number, slot: SlotId, paid: boolean): boolean {
     this.handing = slot;
+    this.paid = paid;
     this.channels.guestPirq(domain, pirq);
     this.handing = -1;
+    this.paid = false;
     this.books.discard(slot, 'unbound');
+    return this.outcome === 'coalesced';
+  }
+
+  /** hvm_do_IRQ_dpci: paravirtual guests have no virtual interrupt controllers. */
+  hvmDoIrqDpci(_domain: number, _pirq: number, _slot: SlotId): boolean {
+    return false;
   }
 
   callSetEoiReady(cpu: Pcpu): void {
@@ -312,9 +328,10 @@ export class Xen implements Hypervisor, PvHost, EvtchnOutput, IrqHost, Part {
   pended(dom: number, port: number, outcome: PendOutcome): void {
     const domain = this.domains[dom]!;
     const { books, handing } = this;
+    this.outcome = outcome;
     // do_IRQ has paid for it already; what others do costs them time after it can be seen
-    const at = handing < 0 ? this.now : this.now - timing.evtchnSetPending;
-    if (handing < 0) this.wiring.here?.charge(timing.evtchnSetPending);
+    const at = this.paid ? this.now - timing.evtchnSetPending : this.now;
+    if (!this.paid) this.wiring.here?.charge(timing.evtchnSetPending);
     if (outcome === 'dropped') {
       if (handing >= 0) books.discard(handing, 'no event channel');
       else books.ignore(domain.destination(port), 'no event channel');
@@ -358,19 +375,16 @@ export class Xen implements Hypervisor, PvHost, EvtchnOutput, IrqHost, Part {
     // nothing in Xen listens to a channel of a paravirtual guest
   }
 
-  pirqBind(dom: number, pirq: number): number {
-    const irq = this.irqOf(dom, pirq);
-    if (irq < 0) return -EINVAL;
-    this.irqs.bind(irq, this.domains[dom]!.vcpus[0]!.cpu.cpu);
-    return 0;
+  pirqBind(dom: number, pirq: number, willShare: boolean): number {
+    return this.irqs.guests.bind(dom, pirq, this.domains[dom]!.vcpus[0]!.cpu.cpu, willShare);
   }
 
   pirqUnbind(dom: number, pirq: number): void {
-    this.irqs.unbind(this.irqOf(dom, pirq));
+    this.irqs.guests.unbind(dom, pirq);
   }
 
   pirqAffinity(dom: number, pirq: number, vcpu: number): void {
-    this.irqs.setAffinity(this.irqOf(dom, pirq), this.domains[dom]!.vcpus[vcpu]!.cpu.cpu);
+    this.irqs.setAffinity(dom, pirq, this.domains[dom]!.vcpus[vcpu]!.cpu.cpu);
   }
 
   /** domain_pirq_to_irq; -1 for none. */

@@ -4,6 +4,7 @@ import { debugKeyE } from '../../debug-keys/evtchn.ts';
 import { debugKeyR } from '../../debug-keys/runq.ts';
 import type { Domain } from '../../domain.ts';
 import type { XenProfile } from '../../softirq.ts';
+import { pirqOf } from '../irq-desc.ts';
 import type { Xen } from '../xen.ts';
 
 /** NR_IRQS of 3.4, all of which dom0 has access to */
@@ -45,8 +46,6 @@ function dumped(xen: Xen, domain: Domain): DumpedDomain {
 function accessibleIrqs({ profile, irqs }: Xen, { init }: Domain): number[] {
   if (init.privileged && profile === '3.4') return Array.from({ length: NR_IRQS }, (_, irq) => irq);
   const own = init.privileged ? Array.from({ length: irqs.gsis - 1 }, (_, i) => i + 1) : [];
-  const mapped = irqs.descs.flatMap((d) =>
-    d && d.domain === init.id && !own.includes(d.irq) ? [d.irq] : [],
-  );
+  const mapped = irqs.descs.flatMap((d) => (d && pirqOf(d, init.id) && !own.includes(d.irq) ? [d.irq] : []));
   return [...own, ...mapped];
 }
