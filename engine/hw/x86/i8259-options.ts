@@ -17,8 +17,13 @@ export interface PicOptions {
   readonly initForgetsLevels: boolean;
   /** ICW1 clears the in-service register, poll and rotation on automatic EOI: Xen. KVM keeps them. */
   readonly initClearsIsr: boolean;
-  /** INT is held low until initialisation is over: Xen. KVM does not look at INT again on ICW1. */
-  readonly initLowersInt: boolean;
+  /**
+   * INT from ICW1 until initialisation is over: held low (Xen), as requests have it (Xen 3.4), or what it was, for KVM does
+   * not look at it again.
+   */
+  readonly initInt: 'low' | 'live' | 'kept';
+  /** Who waits for an acknowledgement is told of what ICW1 forgets. Xen 3.4 does not. */
+  readonly initAcknowledges: boolean;
   /** ICW1's SNGL bit skips ICW3: datasheet and Xen. KVM ignores it. */
   readonly single: boolean;
   /**
@@ -44,7 +49,8 @@ export const KVM_PIC: PicOptions = {
   spurious: true,
   initForgetsLevels: true,
   initClearsIsr: false,
-  initLowersInt: false,
+  initInt: 'kept',
+  initAcknowledges: true,
   single: false,
   poll: 'bare',
   specialMask: false,
@@ -60,7 +66,8 @@ export const XEN_PIC: PicOptions = {
   spurious: false,
   initForgetsLevels: false,
   initClearsIsr: true,
-  initLowersInt: true,
+  initInt: 'low',
+  initAcknowledges: true,
   single: true,
   poll: 'acknowledge',
   specialMask: true,
@@ -68,6 +75,9 @@ export const XEN_PIC: PicOptions = {
   cascadeLevel: true,
   autoEoiEntersService: false,
 };
+
+/** Xen 3.4. */
+export const XEN_3_4_PIC: PicOptions = { ...XEN_PIC, initInt: 'live', initAcknowledges: false };
 
 /** The datasheet, with the edge/level registers of the PIIX3. */
 export const INTEL_PIC: PicOptions = {
@@ -77,7 +87,8 @@ export const INTEL_PIC: PicOptions = {
   spurious: true,
   initForgetsLevels: false,
   initClearsIsr: true,
-  initLowersInt: true,
+  initInt: 'low',
+  initAcknowledges: true,
   single: true,
   poll: 'flagged',
   specialMask: true,

@@ -82,7 +82,7 @@ export class I8259Pair implements Part {
         master.input(CASCADE, false);
       }
     } else {
-      const high = slave.request() >= 0 && !(this.options.initLowersInt && slave.init !== 0);
+      const high = slave.request() >= 0 && !(this.options.initInt === 'low' && slave.init !== 0);
       if (high !== slave.output) {
         slave.output = high;
         if (high) master.irr |= 1 << CASCADE;
@@ -90,7 +90,7 @@ export class I8259Pair implements Part {
       }
     }
     const was = master.output;
-    master.output = master.request() >= 0 && !(this.options.initLowersInt && master.init !== 0);
+    master.output = master.request() >= 0 && !(this.options.initInt === 'low' && master.init !== 0);
     this.output.intr(master.output, master.output && !was);
   }
 
@@ -162,8 +162,8 @@ export class I8259Pair implements Part {
 
   private initialise(chip: I8259, value: number): void {
     const dropped = chip.icw1(value);
-    if (this.options.initLowersInt) this.update();
-    if (dropped === 0 || this.output.inUse?.() === false) return;
+    if (this.options.initInt !== 'kept') this.update();
+    if (!this.options.initAcknowledges || this.output.inUse?.() === false) return;
     for (let pin = 0; pin < 8; pin++) if (dropped & (1 << pin)) this.clear(chip, pin);
   }
 
@@ -209,7 +209,7 @@ export class I8259Pair implements Part {
   private writeData(chip: I8259, value: number): void {
     if (chip.init !== 0) {
       chip.icw(value);
-      if (this.options.initLowersInt) this.update();
+      if (this.options.initInt !== 'kept') this.update();
       if (chip.init === 0) this.output.unmasked?.();
       return;
     }

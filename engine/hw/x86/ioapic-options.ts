@@ -38,6 +38,10 @@ export interface IoApicOptions {
    * clears no remote IRR and serves no request, as for all pins elsewhere.
    */
   readonly picPinApart: boolean;
+  /** Writing an entry as edge clears its remote IRR: Linux and later Xens rely on it. Not in Xen 3.4. */
+  readonly edgeClearsRemoteIrr: boolean;
+  /** An EOI is for all pins of its vector. In Xen 3.4 for the first one alone. */
+  readonly eoiForAll: boolean;
 }
 
 export const KVM_IOAPIC: IoApicOptions = {
@@ -54,6 +58,8 @@ export const KVM_IOAPIC: IoApicOptions = {
   stormLimit: 10_000,
   tracksRtc: true,
   picPinApart: false,
+  edgeClearsRemoteIrr: true,
+  eoiForAll: true,
 };
 
 /** Its wires are gsi_assert_count of xen/arch/x86/hvm/irq.c, which the caller keeps: see `hold` and `service`. */
@@ -71,6 +77,16 @@ export const XEN_IOAPIC: IoApicOptions = {
   stormLimit: 0,
   tracksRtc: false,
   picPinApart: true,
+  edgeClearsRemoteIrr: true,
+  eoiForAll: true,
+};
+
+/** Xen 3.4. */
+export const XEN_3_4_IOAPIC: IoApicOptions = {
+  ...XEN_IOAPIC,
+  picPinApart: false,
+  edgeClearsRemoteIrr: false,
+  eoiForAll: false,
 };
 
 /** The one in the ICH; the 82093AA differs by its version and so lacks the EOI register. */
@@ -88,4 +104,6 @@ export const INTEL_IOAPIC: IoApicOptions = {
   stormLimit: 0,
   tracksRtc: false,
   picPinApart: false,
+  edgeClearsRemoteIrr: true,
+  eoiForAll: true,
 };

@@ -155,7 +155,9 @@ export class IoApic implements Part {
   /** An EOI was broadcast: pins of this vector may send again, and do if their wire is still high. */
   eoi(vector: number, level = true): void {
     for (let pin = 0; pin < this.low.length; pin++) {
-      if ((this.low[pin]! & 0xff) === vector) this.eoiOne(pin, level);
+      if ((this.low[pin]! & 0xff) !== vector) continue;
+      this.eoiOne(pin, level);
+      if (!this.options.eoiForAll) return;
     }
   }
 
@@ -248,7 +250,7 @@ export class IoApic implements Part {
   }
 
   private writeEntry(pin: number, value: number): void {
-    const { reservedStick, picPinApart } = this.options;
+    const { reservedStick, picPinApart, edgeClearsRemoteIrr } = this.options;
     const oldLow = this.low[pin]!;
     const oldHigh = this.high[pin]!;
     if (this.select & 1) this.high[pin] = reservedStick ? value : value & RTE_DESTINATION.mask;
@@ -257,8 +259,7 @@ export class IoApic implements Part {
       this.low[pin] = (written & ~RTE_READ_ONLY) | (oldLow & RTE_READ_ONLY);
     }
     if (pin !== PIC_PIN || !picPinApart) {
-      // Linux and Xen rely on it: writing an entry as edge clears remote IRR
-      if (!(this.low[pin]! & RTE_LEVEL)) this.low[pin]! &= ~RTE_REMOTE_IRR;
+      if (edgeClearsRemoteIrr && !(this.low[pin]! & RTE_LEVEL)) this.low[pin]! &= ~RTE_REMOTE_IRR;
       this.unmasked(pin);
     }
     this.output.written?.(pin, oldLow, oldHigh);

@@ -14,8 +14,15 @@ export interface LapicOptions {
   readonly illegalVectors: boolean;
   /** Access to a reserved register of the page is an error too (manual). KVM and Xen do not mind. */
   readonly illegalRegisters: boolean;
-  /** A command of the ICR for vectors has a trigger mode: level sets TMR, its deassert is dropped (KVM). Else all are edges. */
-  readonly levelCommands: boolean;
+  /** An error shows in ESR at once and for good, which cannot be written (Xen 4.17). Else writing ESR shows those since then. */
+  readonly esrAtOnce: boolean;
+  /**
+   * A command of the ICR for vectors has a trigger mode. `asserted`: level sets TMR, its deassert is dropped (KVM). `both`:
+   * the deassert is one, too (Xen 3.4). False: all are edges.
+   */
+  readonly levelCommands: 'asserted' | 'both' | false;
+  /** A vector in TMR stays until its EOI (Xen 3.4). Else each request has it set or cleared. */
+  readonly tmrUntilEoi: boolean;
   /** A request that is one with an earlier one still tells the virtual CPU to look (KVM). Only a new one does elsewhere. */
   readonly kicksAgain: boolean;
   /** A performance-counter interrupt masks its LVT entry (manual, KVM for Intel guests). Xen leaves it. */
@@ -27,6 +34,10 @@ export interface LapicOptions {
   readonly lint0Reenabled: boolean;
   /** Bits of the ID that can be written: 31-24 under KVM, all under Xen, none on present processors. */
   readonly idMask: number;
+  /** There is an x2APIC mode: not in Xen 3.4, which takes any value for IA32_APIC_BASE and heeds the enable bit alone. */
+  readonly hasX2apic: boolean;
+  /** LDR in x2APIC mode is made from half the ID, the number of the virtual CPU (Xen 4.17). Else from the ID. */
+  readonly ldrOfHalfId: boolean;
   /** Setting the enable bit of IA32_APIC_BASE resets all registers (manual, Xen). KVM sets the ID, the rest is as it was. */
   readonly enablingResets: boolean;
   /** ESR outlives INIT and reset (Xen). It is cleared elsewhere. */
@@ -85,7 +96,7 @@ export const KVM_LAPIC: LapicOptions = {
   version: 0x14,
   illegalVectors: false,
   illegalRegisters: false,
-  levelCommands: true,
+  levelCommands: 'asserted',
   kicksAgain: true,
   perfMasksItself: true,
   lint0Reenabled: true,
@@ -107,6 +118,10 @@ export const KVM_LAPIC: LapicOptions = {
   expiredRefires: true,
   countOfRest: true,
   fourthModeStops: false,
+  esrAtOnce: false,
+  tmrUntilEoi: false,
+  hasX2apic: true,
+  ldrOfHalfId: false,
 };
 
 export const XEN_LAPIC: LapicOptions = {
@@ -135,6 +150,23 @@ export const XEN_LAPIC: LapicOptions = {
   expiredRefires: false,
   countOfRest: false,
   fourthModeStops: true,
+  esrAtOnce: false,
+  tmrUntilEoi: false,
+  hasX2apic: true,
+  ldrOfHalfId: false,
+};
+
+export const XEN_4_17_LAPIC: LapicOptions = { ...XEN_LAPIC, esrAtOnce: true, ldrOfHalfId: true };
+
+export const XEN_3_4_LAPIC: LapicOptions = {
+  ...XEN_LAPIC,
+  illegalVectors: false,
+  levelCommands: 'both',
+  tmrUntilEoi: true,
+  hasX2apic: false,
+  idMask: 0,
+  fixedPage: false,
+  baseHighReserved: 0,
 };
 
 /** A processor's own. */
@@ -164,4 +196,8 @@ export const INTEL_LAPIC: LapicOptions = {
   expiredRefires: false,
   countOfRest: false,
   fourthModeStops: false,
+  esrAtOnce: false,
+  tmrUntilEoi: false,
+  hasX2apic: true,
+  ldrOfHalfId: false,
 };

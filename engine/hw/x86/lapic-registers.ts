@@ -250,7 +250,11 @@ export function rdmsr(apic: LocalApic, msr: number): readonly [low: number, high
 
 /** IA32_APIC_BASE; false: reserved bits, or a change of mode that there is none of. */
 function writeBase(apic: LocalApic, low: number, high: number): boolean {
-  const { baseHighReserved, fixedPage } = apic.options;
+  const { baseHighReserved, fixedPage, hasX2apic } = apic.options;
+  if (!hasX2apic) {
+    apic.setBase(low, high);
+    return true;
+  }
   if (low & 0xfff & ~(BASE_BSP | BASE_X2APIC | BASE_ENABLE) || high & baseHighReserved) return false;
   const mode = low & (BASE_X2APIC | BASE_ENABLE);
   if (mode === BASE_X2APIC) return false;

@@ -179,7 +179,7 @@ export class LocalApic extends ApicPriority implements Part {
   /** A vector is requested. False: the request bit was set already, the two are one. */
   request(vector: number, level = false): boolean {
     if (level) this.tmr.set(vector);
-    else this.tmr.clear(vector);
+    else if (!this.options.tmrUntilEoi) this.tmr.clear(vector);
     if (this.output.deliver?.(vector, level)) return true;
     const fresh = this.irr.set(vector);
     if (vector > this.irrv) this.irrv = vector;
@@ -198,7 +198,9 @@ export class LocalApic extends ApicPriority implements Part {
   eoi(): number {
     const vector = this.endService();
     if (vector < 0) return -1;
-    this.bus.eoi(this, vector, this.tmr.has(vector));
+    const level = this.tmr.has(vector);
+    if (this.options.tmrUntilEoi) this.tmr.clear(vector);
+    this.bus.eoi(this, vector, level);
     if (this.irrv >= 0) this.output.request(-1);
     return vector;
   }
@@ -256,17 +258,27 @@ export class LocalApic extends ApicPriority implements Part {
 
   /** Something is wrong, as a bit of ESR. Each kind is told by LVTERR once, until ESR is written. */
   error(bit: number): void {
-    if (!this.options.illegalVectors || this.errors & bit) return;
-    this.errors |= bit;
+    if (!this.options.illegalVectors || this.knownErrors & bit) return;
+    this.knownErrors |= bit;
     const entry = this.reg(Reg.LVT_ERROR);
     if (entry & LVT_MASKED) return;
     const vector = entry & 0xff;
-    if (vector < FIRST_VECTOR) this.errors |= Esr.RECEIVE_ILLEGAL;
+    if (vector < FIRST_VECTOR) this.knownErrors |= Esr.RECEIVE_ILLEGAL;
     else this.request(vector);
+  }
+
+  private get knownErrors(): number {
+    return this.options.esrAtOnce ? this.reg(Reg.ESR) : this.errors;
+  }
+
+  private set knownErrors(bits: number) {
+    if (this.options.esrAtOnce) this.regs[Reg.ESR >> 4] = bits;
+    else this.errors = bits;
   }
 
   /** ESR was written: it shows the errors since then. */
   latchErrors(): void {
+    if (this.options.esrAtOnce) return;
     this.regs[Reg.ESR >> 4] = this.errors;
     this.errors = 0;
   }
@@ -278,16 +290,17 @@ export class LocalApic extends ApicPriority implements Part {
     if (this.output.command?.(low, destination)) return;
     const mode = Icr.mode.get(low);
     let level = Icr.level.has(low);
+    let assert = Icr.assert.has(low);
     if (mode <= Mode.LOWEST) {
       if ((low & 0xff) < FIRST_VECTOR && this.options.illegalVectors) {
         this.illegalCommand(low, destination);
         return;
       }
       if (!this.options.levelCommands) level = false;
+      else if (this.options.levelCommands === 'both') assert = true;
     }
     const logical = Icr.logical.has(low);
     const shorthand = Icr.shorthand.get(low);
-    const assert = Icr.assert.has(low);
     this.bus.send(this, destination, logical, mode, low & 0xff, assert, level, shorthand, false);
   }
 
@@ -315,11 +328,14 @@ export class LocalApic extends ApicPriority implements Part {
   }
 
   get x2apic(): boolean {
-    return (this.base & (BASE_X2APIC | BASE_ENABLE)) === (BASE_X2APIC | BASE_ENABLE);
+    return (
+      this.options.hasX2apic && (this.base & (BASE_X2APIC | BASE_ENABLE)) === (BASE_X2APIC | BASE_ENABLE)
+    );
   }
 
   /** Are the registers at their page? */
   get atPage(): boolean {
+    if (!this.options.hasX2apic) return this.hardwareEnabled;
     return (this.base & (BASE_X2APIC | BASE_ENABLE)) === BASE_ENABLE;
   }
 
@@ -380,9 +396,9 @@ export class LocalApic extends ApicPriority implements Part {
     this.baseHigh = high;
     if (flips & BASE_ENABLE) this.output.switched?.();
     if (flips === 0) return;
-    if (flips & low & BASE_X2APIC) {
+    if (flips & low & BASE_X2APIC && this.options.hasX2apic) {
       regs[Reg.ID >> 4] = apicId;
-      regs[Reg.LDR >> 4] = x2apicLdr(apicId);
+      regs[Reg.LDR >> 4] = x2apicLdr(this.options.ldrOfHalfId ? apicId >> 1 : apicId);
     } else if (low & BASE_ENABLE) regs[Reg.ID >> 4] = apicId << 24;
     this.readdressed();
   }

@@ -4,9 +4,14 @@
  */
 import type { BusOptions } from '../../../hw/x86/apic-bus-options.ts';
 import { XEN_BUS } from '../../../hw/x86/apic-bus-options.ts';
-import { type PicOptions, XEN_PIC } from '../../../hw/x86/i8259-options.ts';
-import { type IoApicOptions, XEN_IOAPIC } from '../../../hw/x86/ioapic-options.ts';
-import { type LapicOptions, XEN_LAPIC } from '../../../hw/x86/lapic-options.ts';
+import { type PicOptions, XEN_3_4_PIC, XEN_PIC } from '../../../hw/x86/i8259-options.ts';
+import { type IoApicOptions, XEN_3_4_IOAPIC, XEN_IOAPIC } from '../../../hw/x86/ioapic-options.ts';
+import {
+  type LapicOptions,
+  XEN_3_4_LAPIC,
+  XEN_4_17_LAPIC,
+  XEN_LAPIC,
+} from '../../../hw/x86/lapic-options.ts';
 import type { XenProfile } from '../softirq.ts';
 
 export interface HvmOptions {
@@ -47,6 +52,8 @@ export interface HvmOptions {
 
   /** Machine checks are injected, after NMIs: not in 3.4. */
   readonly machineChecks: boolean;
+  /** Another virtual CPU's NMI brings back one that is down: not in 3.4. */
+  readonly nmiWakes: boolean;
 
   // time
 
@@ -55,6 +62,8 @@ export interface HvmOptions {
    * aside. In 3.4 it is set again as it expires, and those masked are passed over.
    */
   readonly ticksWait: boolean;
+  /** The local APIC's timer has a TSC-deadline mode: not in 3.4. */
+  readonly tscDeadline: boolean;
   /** The guest is not told the same time twice: not in 3.4. */
   readonly strictTime: boolean;
   /**
@@ -77,15 +86,20 @@ export const XEN_HVM: HvmOptions = {
   upcallVectors: true,
   viaTakesWaiting: true,
   machineChecks: true,
+  nmiWakes: true,
   ticksWait: true,
+  tscDeadline: true,
   strictTime: true,
   timerFollows: true,
 };
 
-export const XEN_4_17_HVM: HvmOptions = XEN_HVM;
+export const XEN_4_17_HVM: HvmOptions = { ...XEN_HVM, lapic: XEN_4_17_LAPIC };
 
 export const XEN_3_4_HVM: HvmOptions = {
   ...XEN_HVM,
+  pic: XEN_3_4_PIC,
+  ioapic: XEN_3_4_IOAPIC,
+  lapic: XEN_3_4_LAPIC,
   picTarget: 'first',
   requestsWhenOff: true,
   timerGoesToFirst: 'always',
@@ -94,7 +108,9 @@ export const XEN_3_4_HVM: HvmOptions = {
   upcallVectors: false,
   viaTakesWaiting: false,
   machineChecks: false,
+  nmiWakes: false,
   ticksWait: false,
+  tscDeadline: false,
   strictTime: false,
   timerFollows: false,
 };

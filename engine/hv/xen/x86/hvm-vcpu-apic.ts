@@ -82,6 +82,7 @@ export class HvmVcpuApic implements Part {
       bus: chips.bus,
       clock,
       tscKhz,
+      tscDeadline: chips.options.tscDeadline,
       timer: (apic) => {
         this.timer = new VlapicTimer(vpt, vcpu, apic, tscKhz, chips.options);
         return this.timer;
@@ -112,7 +113,7 @@ export class HvmVcpuApic implements Part {
 
   /** An NMI by another one's ICR: it brings back who is down (vlapic_accept_irq). */
   private nmi(): void {
-    if (!this.nmiPending && this.initialised && this.down) {
+    if (!this.nmiPending && this.initialised && this.down && this.chips.options.nmiWakes) {
       this.down = false;
       this.output.woken?.();
     }

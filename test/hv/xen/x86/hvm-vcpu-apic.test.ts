@@ -1,5 +1,6 @@
 /** What a virtual CPU of an HVM guest has beside its local APIC: NMIs, INIT and SIPI. */
 import { beforeEach, describe, expect, test } from 'vitest';
+import { HVM_OPTIONS, XEN_3_4_HVM, XEN_HVM } from '../../../../engine/hv/xen/x86/hvm-options.ts';
 import { Mode, Reg } from '../../../../engine/hw/x86/apic-regs.ts';
 import { HvmRig } from '../../../support/hvm-rig.ts';
 
@@ -117,5 +118,34 @@ test('one that was saved goes on where it was', () => {
     true,
     true,
     0x9a,
+  ]);
+});
+
+describe('under 3.4', () => {
+  test('an NMI does not bring back who is down (nmiWakes)', () => {
+    rig = new HvmRig(2, XEN_3_4_HVM);
+    rig.vcpus[1]!.initialised = true;
+    command((Mode.NMI << 8) | ALL_BUT_SELF);
+    expect([rig.vcpus[1]!.nmiPending, rig.vcpus[1]!.down]).toEqual([true, true]);
+  });
+
+  test('there is no TSC-deadline mode (tscDeadline)', () => {
+    const modes = [XEN_HVM, XEN_3_4_HVM].map((options) => {
+      const { apic } = new HvmRig(1, options).vcpus[0]!;
+      apic.write(Reg.LVT_TIMER, (3 << 17) | 0x40);
+      return apic.reg(Reg.LVT_TIMER) >>> 17;
+    });
+    expect(modes).toEqual([3, 1]);
+  });
+});
+
+test('each version of Xen has its chips', () => {
+  const made = (['3.4', '4.17'] as const).map((profile) => {
+    const { apic } = new HvmRig(1, HVM_OPTIONS[profile]).vcpus[0]!;
+    return [apic.options.hasX2apic, apic.options.esrAtOnce, HVM_OPTIONS[profile].ioapic.eoiForAll];
+  });
+  expect(made).toEqual([
+    [false, false, false],
+    [true, true, true],
   ]);
 });
