@@ -17,16 +17,20 @@ export interface Kernels {
   endOf(domain: number, irq: number): EndGrade;
 }
 
-/** Handlers of a native kernel's own vectors: as 6.1 names them, and as 2.6.36 does. */
-const SYSTEM: Readonly<Record<string, readonly [modern: string, old: string]>> = {
-  timer: ['sysvec_apic_timer_interrupt', 'smp_apic_timer_interrupt'],
-  resched: ['sysvec_reschedule_ipi', 'smp_reschedule_interrupt'],
-  callfunc: ['sysvec_call_function', 'smp_call_function_interrupt'],
-  callfuncsingle: ['sysvec_call_function_single', 'smp_call_function_single_interrupt'],
-  irqwork: ['sysvec_irq_work', 'smp_perf_pending_interrupt'],
-  pin: ['sysvec_kvm_posted_intr_ipi', 'smp_kvm_posted_intr_ipi'],
-  piw: ['sysvec_kvm_posted_intr_wakeup_ipi', 'smp_kvm_posted_intr_wakeup_ipi'],
-  npi: ['sysvec_kvm_posted_intr_nested_ipi', 'smp_kvm_posted_intr_nested_ipi'],
+/** Entries of a native kernel's own vectors as 6.1 and as 2.6.36 name them, and what each calls. */
+const SYSTEM: Readonly<Record<string, readonly [modern: string, old: string, handler: string]>> = {
+  timer: ['sysvec_apic_timer_interrupt', 'smp_apic_timer_interrupt', 'local_apic_timer_interrupt'],
+  resched: ['sysvec_reschedule_ipi', 'smp_reschedule_interrupt', 'scheduler_ipi'],
+  callfunc: ['sysvec_call_function', 'smp_call_function_interrupt', 'generic_smp_call_function_interrupt'],
+  callfuncsingle: [
+    'sysvec_call_function_single',
+    'smp_call_function_single_interrupt',
+    'generic_smp_call_function_single_interrupt',
+  ],
+  irqwork: ['sysvec_irq_work', 'smp_perf_pending_interrupt', 'irq_work_run'],
+  pin: ['sysvec_kvm_posted_intr_ipi', 'smp_kvm_posted_intr_ipi', 'nothing'],
+  piw: ['sysvec_kvm_posted_intr_wakeup_ipi', 'smp_kvm_posted_intr_wakeup_ipi', 'pi_wakeup_handler'],
+  npi: ['sysvec_kvm_posted_intr_nested_ipi', 'smp_kvm_posted_intr_nested_ipi', 'nothing'],
 };
 
 export function hex(n: number, digits = 2): string {
@@ -62,6 +66,15 @@ function flowOf(kernel: LinuxKernel, desc: IrqDesc | undefined): string {
   }
 }
 
+function systemOf(kernel: LinuxKernel, irq: number) {
+  return irq < 0 ? SYSTEM[descOf(kernel, irq)?.actions[0]?.name ?? ''] : undefined;
+}
+
+/** Who runs the handlers. */
+function runnerOf(kernel: LinuxKernel, irq: number): string {
+  return systemOf(kernel, irq)?.[2] ?? (isAncient(kernel) ? 'handle_IRQ_event' : 'handle_irq_event');
+}
+
 /** Who looks for the interrupt: the scan of event channels, or the gate of a vector. */
 function finderOf(kernel: LinuxKernel, irq: number): string {
   if (kernel instanceof XenKernel) {
@@ -70,7 +83,7 @@ function finderOf(kernel: LinuxKernel, irq: number): string {
     return kernel.events.abi.name === 'evtchn-fifo' ? 'evtchn_fifo_handle_events' : 'evtchn_2l_handle_events';
   }
   const old = kernel instanceof NativeKernel && kernel.old;
-  const names = irq < 0 ? SYSTEM[descOf(kernel, irq)?.actions[0]?.name ?? ''] : undefined;
+  const names = systemOf(kernel, irq);
   if (names) return names[old ? 1 : 0];
   return old ? 'do_IRQ' : 'common_interrupt';
 }
@@ -123,9 +136,9 @@ export const LINUX_HOPS: HopTable<Kernels> = {
   generic_handle_irq: flowRow(),
   irq_handler_entry: {
     mode: inDomain,
-    name: (host, [domain]) => {
+    name: (host, [domain, irq]) => {
       const kernel = host.kernelOf(domain!);
-      return kernel && isAncient(kernel) ? 'handle_IRQ_event' : 'handle_irq_event';
+      return kernel ? runnerOf(kernel, irq!) : 'handle_irq_event';
     },
     detail: (host, [domain, irq, vcpu]) =>
       `${host.domainName(domain!)}.${vcpu} ${irqName(irq!)} ${actionsOf(host.kernelOf(domain!), irq!)}`,

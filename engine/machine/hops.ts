@@ -14,9 +14,9 @@ export type EndGrade = 0 | 1 | 2;
 
 /** What one tracepoint means; `H` is what its words are looked up in. */
 export interface HopRow<H> {
-  readonly mode: HopMode | ((host: H, args: Args) => HopMode);
-  /** the function, where versions differ by what runs */
-  readonly name: string | ((host: H, args: Args) => string);
+  readonly mode: HopMode | ((host: H, args: Args, cpu: number) => HopMode);
+  /** the function; where that differs by version, by what runs */
+  readonly name: string | ((host: H, args: Args, cpu: number) => string);
   /** what it was called for */
   readonly detail: (host: H, args: Args) => string;
   /** the same for one crowded line; without it only the path shows the hop */
@@ -56,13 +56,13 @@ export interface Hop {
 }
 
 /** A record in the words of a table; one that the table lacks is named by its tracepoint. */
-export function hopOf<H>(table: HopTable<H>, host: H, { point, args }: TraceRecord): Hop {
+export function hopOf<H>(table: HopTable<H>, host: H, { point, args, cpu }: TraceRecord): Hop {
   const row = table[point.name];
   if (!row) return { ...UNKNOWN, name: point.name, text: point.name };
   const { mode, name, charged = null, nested = false } = row;
   return {
-    mode: typeof mode === 'function' ? mode(host, args) : mode,
-    name: typeof name === 'function' ? name(host, args) : name,
+    mode: typeof mode === 'function' ? mode(host, args, cpu) : mode,
+    name: typeof name === 'function' ? name(host, args, cpu) : name,
     detail: row.detail(host, args),
     text: row.brief?.(host, args) ?? '',
     about: row.about,
@@ -92,9 +92,21 @@ export interface Passed {
   readonly pending: string;
 }
 
+/** At the same moment a guest is entered before it does anything: who simulates it may write that down later. */
+function rank({ hop }: Passed): number {
+  return hop.mode === 'guest' || hop.mode === 'el1' ? 1 : 0;
+}
+
+function inOrder(a: Passed, b: Passed): number {
+  const later = a.record.time - b.record.time;
+  if (later !== 0) return later;
+  const entered = a.hop.mode === 'entry' || b.hop.mode === 'entry';
+  return (entered ? rank(a) - rank(b) : 0) || a.record.seq - b.record.seq;
+}
+
 /** Records of one journey as hops in the order of their times. */
 export function lineUp(passed: readonly Passed[], start: Ns): HopSnapshot[] {
-  const sorted = [...passed].sort((a, b) => a.record.time - b.record.time || a.record.seq - b.record.seq);
+  const sorted = [...passed].sort(inOrder);
   const grade = sorted.reduce<EndGrade>((most, { hop }) => (hop.end > most ? hop.end : most), 0);
   return sorted.map(({ record, hop, pending }, i) => {
     const { cpu, time } = record;

@@ -14,6 +14,8 @@ export interface HostKernel {
   wake(vcpu: number, on: Processor): void;
   /** smp_send_reschedule: the CPU is to look up from what it does */
   reschedule(cpu: number, on: Processor): void;
+  /** the raise that waits for a vector of the host at a processor's local APIC; 0: none does */
+  journeyOf(cpu: number, vector: number): number;
   /** does another thread want this CPU? */
   needResched(cpu: number): boolean;
   /** apic->send_IPI_mask of one CPU */

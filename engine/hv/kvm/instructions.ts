@@ -34,8 +34,10 @@ export class KvmCpu implements NativeCpu {
     return this.v.vcpu;
   }
 
+  /** Behind an exit the guest goes on only when it has been entered again. */
   get now(): Ns {
-    return this.v.on.now;
+    const { on, exited } = this.v;
+    return exited ? on.now + timing.vmEntry : on.now;
   }
 
   get processor(): number {

@@ -86,6 +86,8 @@ export class IrqRouting implements Part {
   private resamplers: Resampler[] = [];
   /** a level line was acknowledged: the irqfd may raise it again */
   resample: (fd: number, gsi: number) => void = () => {};
+  /** a chip's input is about to change */
+  driving: (route: Route, level: boolean) => void = () => {};
   /** messages to nowhere, and other mistakes of the guest or of user space */
   refused = 0;
 
@@ -137,6 +139,7 @@ export class IrqRouting implements Part {
   }
 
   private drive(route: Route, source: number, level: boolean, lineStatus: boolean): number {
+    this.driving(route, level);
     switch (route.to) {
       case 'ioapic':
         return this.chip.ioapic.setIrq(route.pin, level, source, lineStatus);

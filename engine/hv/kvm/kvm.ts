@@ -36,15 +36,21 @@ function points(trace: Trace) {
   return {
     setIrq: trace.point('kvm_set_irq', 'vm', 'gsi', 'level', 'source'),
     msi: trace.point('kvm_msi_set_irq', 'vm', 'address', 'data'),
+    ioapicSetIrq: trace.point('kvm_ioapic_set_irq', 'vm', 'pin', 'low', 'high'),
+    picSetIrq: trace.point('kvm_pic_set_irq', 'vm', 'pin', 'masked'),
     accept: trace.point('kvm_apic_accept_irq', 'vcpu', 'vector'),
     wakeUp: trace.point('kvm_vcpu_wakeup', 'vcpu'),
     kick: trace.point('kvm_vcpu_kick', 'vcpu', 'cpu'),
+    load: trace.point('vcpu_load', 'vcpu', 'cpu'),
     entry: trace.point('kvm_entry', 'vcpu'),
     exit: trace.point('kvm_exit', 'vcpu', 'reason', 'info'),
+    hostGate: trace.point('handle_external_interrupt', 'vcpu', 'vector', 'acked'),
     injectVirq: trace.point('kvm_inj_virq', 'vcpu', 'vector', 'again'),
     injectNmi: trace.point('kvm_inj_nmi', 'vcpu'),
     virtualDelivery: trace.point('virtual_interrupt_delivery', 'vcpu', 'vector'),
     posted: trace.point('posted_interrupt', 'vcpu', 'vector'),
+    processPosted: trace.point('posted_interrupt_processing', 'vcpu', 'vector'),
+    ioapicEoi: trace.point('kvm_ioapic_update_eoi', 'vm', 'vector'),
     eoi: trace.point('kvm_eoi', 'vcpu', 'vector'),
   };
 }

@@ -34,7 +34,10 @@ export class PostedInterrupts {
     if (v.mode === IN_GUEST_MODE) {
       if (v.on !== this.kvm.wiring.here)
         this.kvm.host.sendIpi(v.on.processor, POSTED_INTR_VECTOR, this.kvm.here);
-    } else v.wakeUp();
+    } else {
+      v.journey = this.kvm.books.journey;
+      v.wakeUp();
+    }
     return true;
   }
 
@@ -58,8 +61,17 @@ export class PostedInterrupts {
     on.lapic.ack();
     on.lapic.eoi();
     this.acknowledged(on.processor);
+    this.traceProcessing(v, on);
     v.apicv.processPosted();
     return true;
+  }
+
+  private traceProcessing(v: KvmVcpu, on: Processor): void {
+    const { kvm } = this;
+    const vector = v.apicv!.posted.requests.highest();
+    if (vector < 0) return;
+    const journey = kvm.books.journeyIn(v.slot(vector));
+    kvm.trace.emit(kvm.points.processPosted, on.now, journey, on.processor, v.index, vector);
   }
 
   /** vmx_sync_pir_to_irr and vmx_hwapic_irr_update: before an entry, and to see whether there is anything. */
@@ -97,6 +109,11 @@ export class PostedInterrupts {
 
   /** pi_wakeup_handler: whoever is blocked on this processor and has been posted to is woken. */
   wakeupHandler(on: Processor): void {
-    for (const v of this.kvm.vcpus) if (v.blocking && v.on === on && v.apicv?.posted.outstanding) v.wakeUp();
+    for (const v of this.kvm.vcpus) {
+      if (!v.blocking || v.on !== on || !v.apicv?.posted.outstanding) continue;
+      const vector = v.apicv.posted.requests.highest();
+      if (vector >= 0) v.journey = this.kvm.books.journeyIn(v.slot(vector));
+      v.wakeUp();
+    }
   }
 }

@@ -42,6 +42,7 @@ export class VcpuRun {
   private load(v: KvmVcpu, on: Processor): void {
     v.on = on;
     v.loaded = true;
+    this.trace(v, this.kvm.points.load, on.processor);
     on.charge(timing.vcpuLoad);
     this.kvm.posted.load(v);
     v.timer.loaded();
@@ -311,10 +312,15 @@ export class VcpuRun {
       this.goOn(v);
       return;
     }
-    if (v.mode === IN_GUEST_MODE) v.journey = 0;
+    const taken = on.lapic.deliverable();
+    // nobody has kicked it: the exit is that of the host's interrupt, and not of what the guest does next
+    const own = v.mode === IN_GUEST_MODE;
+    if (own) v.journey = this.kvm.host.journeyOf(on.processor, taken);
     const vector = v.vmx.exitForInterrupt(on.lapic);
     this.began(v, Exit.EXTERNAL_INTERRUPT);
     this.kvm.stats.count(v.index, Stat.irq_exits);
+    this.trace(v, this.kvm.points.hostGate, taken, Number(vector >= 0));
+    if (own) v.journey = 0;
     on.leaveGuest(timing.hostGate);
     if (vector >= 0) on.throughGate(vector, timing.hostGate);
   }

@@ -2,7 +2,7 @@
 import type { SourceId } from '../../core/books.ts';
 import { ApicBus } from '../../hw/x86/apic-bus.ts';
 import { IoBus } from '../../hw/x86/io-bus.ts';
-import { IrqRouting, qemuRoutes } from './irq-routing.ts';
+import { IrqRouting, qemuRoutes, type Route } from './irq-routing.ts';
 import { IrqChip, USERSPACE_SOURCE } from './irqchip.ts';
 import type { Kvm, KvmShop } from './kvm.ts';
 import { LineCounts } from './line-counts.ts';
@@ -46,17 +46,37 @@ export class Vm {
       if (!high) return;
       for (const v of this.vcpus) if (v.apic.acceptsPic) v.kick();
     };
+    this.routing.driving = (route, level) => {
+      if (level) this.traceRoute(route);
+    };
     const { bus } = this;
     const told = bus.onEoi;
     bus.onEoi = (apic, vector, level) => {
       const v = this.vcpus[apic.apicId]!;
       kvm.trace.emit(kvm.points.eoi, kvm.now, v.journey, kvm.hereCpu, v.index, vector);
+      if (level) kvm.trace.emit(kvm.points.ioapicEoi, kvm.now, v.journey, kvm.hereCpu, index, vector);
       told(apic, vector, level);
     };
   }
 
   get pic() {
     return this.chip.pic;
+  }
+
+  /** What the chip will go by: the pin's redirection entry, or its bit of the mask. */
+  private traceRoute(route: Route): void {
+    const { kvm, index, chip } = this;
+    if (route.to === 'msi') return;
+    const { pin, to } = route;
+    const { ioapic, pic } = chip;
+    const { books, now, hereCpu, points } = kvm;
+    if (to === 'ioapic') {
+      const [low, high] = [ioapic.low[pin]!, ioapic.high[pin]!];
+      kvm.trace.emit(points.ioapicSetIrq, now, books.journey, hereCpu, index, pin, low, high);
+    } else {
+      const { imr } = pin < 8 ? pic.master : pic.slave;
+      kvm.trace.emit(points.picSetIrq, now, books.journey, hereCpu, index, pin, (imr >> (pin & 7)) & 1);
+    }
   }
 
   private begin(source: SourceId): void {

@@ -29,7 +29,8 @@ export class Board {
     private readonly shop: Workshop,
     cpus: number,
   ) {
-    const { clock, books, parts } = shop;
+    const { clock, books, parts, trace } = shop;
+    const tpAccept = trace.point('apic_accept', 'irq', 'vector', 'cpu');
     const io = new IoBus();
     this.wiring = { clock, bus: io, cpus: this.processors, guests: [], here: null };
     const { wiring } = this;
@@ -43,7 +44,10 @@ export class Board {
       const lapic = physicalLapic(clock, this.bus, i, () => processor.interruptRequest(), {
         nmi: () => processor.nmi(),
         expired: () => books.begin(timer),
-        accepted: (vector) => books.pend(this.slot(i, vector), this.destination(i, vector)),
+        accepted: (vector) => {
+          books.pend(this.slot(i, vector), this.destination(i, vector));
+          trace.emit(tpAccept, clock.now, books.journey, i, -1, vector, i);
+        },
       });
       processor.lapic = lapic;
       this.lapics.push(parts.add(lapic));

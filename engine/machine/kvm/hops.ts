@@ -57,6 +57,31 @@ const vcpu: Names = (names, [index]) => names.vcpuName(index!);
 const vcpuVector: Names = (names, [index, vector]) => `${names.vcpuName(index!)} vector ${hex(vector!)}`;
 const vm: Names = ({ host }, [index]) => host.vms[index!]!.name;
 
+const PHYSICAL: Record<string, Row> = {
+  irq_raise: {
+    mode: 'device',
+    name: 'raise',
+    detail: ({ host }, [irq, source]) =>
+      `${host.shop.books.sourceName(source!)}${irq! < 0 ? '' : `, irq ${irq} of the host`}`,
+    brief: ({ host }, [, source]) => `${host.shop.books.sourceName(source!)} raises`,
+    about: 'the device pulls its line or writes its message',
+    charged: (_, [irq]) => (irq! < 0 ? null : timing.apicMessage),
+  },
+  apic_accept: {
+    mode: 'device',
+    name: 'apic accept',
+    detail: (_, [, vector, cpu]) => `vector ${hex(vector!)} to CPU${cpu}`,
+    brief: (_, [, vector, cpu]) => `vec ${bare(vector!)} -> CPU${cpu}`,
+    about: "the message sets the vector's bit in the IRR of the CPU's local APIC",
+  },
+  main_loop_wait: {
+    mode: 'root',
+    name: 'QEMU main loop',
+    detail: (names, args) => `${vm(names, args)}, its device model`,
+    about: "QEMU's thread has been woken and runs the device, which will call into KVM",
+  },
+};
+
 const RAISES: Record<string, Row> = {
   kvm_set_irq: {
     mode: 'root',
@@ -74,8 +99,34 @@ const RAISES: Record<string, Row> = {
     about: 'the message of a device of the guest: address and data name processor and vector',
     charged: timing.setIrq,
   },
+  kvm_ioapic_set_irq: {
+    mode: 'root',
+    name: (names) => (names.modern ? 'ioapic_set_irq' : 'kvm_ioapic_set_irq'),
+    detail: (_, [, pin, low, high]) => {
+      if (Rte.masked.has(low!)) return `pin ${pin} masked`;
+      const trigger = Rte.level.has(low!) ? 'level' : 'edge';
+      const inService = Rte.remoteIrr.has(low!) ? ', remote IRR' : '';
+      return `pin ${pin} vector ${hex(Rte.vector.get(low!))} ${trigger} to APIC ${high! >>> 24}${inService}`;
+    },
+    about: 'the route to the IOAPIC: ioapic_service sends what the redirection entry says',
+    nested: true,
+  },
+  kvm_pic_set_irq: {
+    mode: 'root',
+    name: 'kvm_pic_set_irq',
+    detail: (_, [, pin, masked]) => `pin ${pin}${masked === 1 ? ' masked (IMR)' : ''}`,
+    about: 'the route to the 8259s',
+    nested: true,
+  },
+  kvm_ioapic_update_eoi: {
+    mode: 'root',
+    name: (names) => (names.modern ? 'kvm_ioapic_update_eoi_one' : '__kvm_ioapic_update_eoi'),
+    detail: (_, [, vector]) => `vector ${hex(vector!)}`,
+    about: 'remote IRR of the level pin goes; a line still up is sent again',
+    nested: true,
+  },
   kvm_apic_accept_irq: {
-    mode: ({ host }) => (host.kvm.options.posted ? 'device' : 'root'),
+    mode: (_, __, cpu) => (cpu < 0 ? 'device' : 'root'),
     name: '__apic_accept_irq',
     detail: vcpuVector,
     brief: (names, args) => `${vcpu(names, args)} vec ${bare(args[1]!)}`,
@@ -83,8 +134,8 @@ const RAISES: Record<string, Row> = {
     nested: true,
   },
   posted_interrupt: {
-    mode: 'device',
-    name: 'posted interrupt',
+    mode: (_, __, cpu) => (cpu < 0 ? 'device' : 'root'),
+    name: (_, __, cpu) => (cpu < 0 ? 'VT-d posting' : 'vmx_deliver_posted_interrupt'),
     detail: (names, args) => `${vcpuVector(names, args)}: PIR, ON, notification`,
     brief: (names, args) => `post ${vcpu(names, args)} vec ${bare(args[1]!)}`,
     about: 'the request is in the posted-interrupt descriptor, and its notification vector is sent',
@@ -119,6 +170,32 @@ const RUN: Record<string, Row> = {
     brief: (_, [, reason, info]) => `vmexit ${exitName(reason!)}${info ? ` info ${bare(info >>> 0)}` : ''}`,
     about: 'the processor leaves the guest: guest state to the VMCS, host state from it',
     charged: timing.vmExit,
+  },
+  handle_external_interrupt: {
+    mode: 'root',
+    name: (names, [, , acked]) => {
+      if (acked === 0) return 'local_irq_enable';
+      return names.modern ? 'handle_external_interrupt_irqoff' : 'vmx_handle_external_intr';
+    },
+    detail: (_, [, vector, acked]) =>
+      acked === 0
+        ? `vector ${hex(vector!)} still in IRR: through the host's IDT`
+        : `gate ${hex(vector!)} of host_idt_base by hand`,
+    about: 'the interrupt that made the guest leave goes to the handler of the host',
+    charged: timing.hostGate,
+  },
+  vcpu_load: {
+    mode: 'root',
+    name: 'kvm_arch_vcpu_load',
+    detail: (names, args) => `${vcpu(names, args)} on CPU${args[1]}`,
+    about: "the virtual CPU's thread runs: its state is loaded, KVM_RUN goes on",
+    charged: timing.vcpuLoad,
+  },
+  posted_interrupt_processing: {
+    mode: 'guest',
+    name: 'posted-interrupt processing',
+    detail: (_, [, vector]) => `PIR to virtual IRR, RVI ${hex(vector!)}`,
+    about: 'the notification is taken in guest mode: the processor empties the descriptor, no exit',
   },
   kvm_entry: {
     mode: 'entry',
@@ -164,24 +241,34 @@ const RUN: Record<string, Row> = {
 };
 
 /** A KVM host on x86. */
-export const KVM_HOPS: HopTable<KvmNames> = { ...RAISES, ...RUN, ...LINUX_HOPS };
+export const KVM_HOPS: HopTable<KvmNames> = { ...PHYSICAL, ...RAISES, ...RUN, ...LINUX_HOPS };
 
 /** What waits for the destination of a journey: bits of the local APIC, descriptor, VMCS, the pins that lead there. */
 export function kvmWaiting(names: KvmNames, records: readonly TraceRecord[]): string {
-  const accepted = records.findLast((r) => r.point.name === 'kvm_apic_accept_irq')?.args;
-  if (!accepted) return '';
-  const [index, vector] = accepted as [number, number];
+  const last = (name: string) => records.findLast((r) => r.point.name === name)?.args;
+  const [physical, virtual] = [last('apic_accept'), last('kvm_apic_accept_irq')];
+  const out: string[] = [];
+  if (physical) {
+    const [, vector, cpu] = physical as [number, number, number];
+    const bits = bitsOf(names.host.board.lapics[cpu]!, vector);
+    if (bits !== '' || !virtual) out.push(`CPU${cpu} ${hex(vector)} ${bits || '-'}`);
+  }
+  if (virtual) out.push(virtualState(names, virtual[0]!, virtual[1]!));
+  return out.join(', ');
+}
+
+function virtualState(names: KvmNames, index: number, vector: number): string {
   const v = names.vcpu(index);
   const out = [`${names.vcpuName(index)} ${hex(vector)} ${bitsOf(v.apic, vector) || '-'}`];
-  if (v.apicv?.posted) {
+  if (v.apicv && names.host.kvm.options.posted) {
     const { requests, outstanding } = v.apicv.posted;
     out.push(`PIR ${Number(requests.has(vector))} ON ${Number(outstanding)}`);
   }
-  const pin = v.vm.chip.ioapic.low.findIndex((low) => Rte.vector.get(low) === vector && !Rte.masked.has(low));
+  const { ioapic } = v.vm.chip;
+  const pin = ioapic.low.findIndex((low) => Rte.vector.get(low) === vector && !Rte.masked.has(low));
   if (pin >= 0) {
-    const low = v.vm.chip.ioapic.low[pin]!;
-    const line = (v.vm.chip.ioapic.irr & (1 << pin)) !== 0 ? 'up' : 'down';
-    out.push(`pin ${pin} ${line}${Rte.remoteIrr.has(low) ? ' remote IRR' : ''}`);
+    const line = (ioapic.irr & (1 << pin)) !== 0 ? 'up' : 'down';
+    out.push(`pin ${pin} ${line}${Rte.remoteIrr.has(ioapic.low[pin]!) ? ' remote IRR' : ''}`);
   }
   const { entryInfo } = v.vmcs;
   const window = v.vmx.interruptWindow ? ' window' : '';

@@ -1,5 +1,7 @@
 /** The hardware of a KVM host and its drivers, in the order in which they are found. */
+import type { SourceId } from '../../core/books.ts';
 import { us } from '../../core/clock.ts';
+import type { Tracepoint } from '../../core/trace.ts';
 import { Disk } from '../../devices/disk.ts';
 import { Nic } from '../../devices/nic.ts';
 import { DiskDriver } from '../../guest/linux/drivers/disk.ts';
@@ -27,6 +29,7 @@ export class HostDevices {
   readonly disks = new Map<string, DiskDriver>();
   nic: { readonly card: Nic; readonly driver: NicDriver } | undefined;
   private nextFunction = 3;
+  private readonly tpRaise: Tracepoint;
 
   /** @param deliver what becomes of packets from the wire */
   constructor(
@@ -34,7 +37,9 @@ export class HostDevices {
     private readonly board: Board,
     private readonly kernel: NativeKernel,
     private readonly deliver: (cpu: LinuxCpu, packet: number) => void,
-  ) {}
+  ) {
+    this.tpRaise = shop.trace.point('irq_raise', 'irq', 'source');
+  }
 
   probe(spec: HostDeviceSpec): void {
     switch (spec.driver) {
@@ -89,7 +94,7 @@ export class HostDevices {
     };
     this.kernel.controllers.requestGsi(gsi, { level, name: action, work: level ? work : READ_STATUS });
     this.register(name, title, () => {
-      const journey = shop.books.begin(source);
+      const journey = this.begin(source, gsi);
       if (!level) board.ioapic.setIrq(gsi, false);
       const destination = shop.books.destinationOf(`host gsi ${gsi}`);
       const reached = board.ioapic.setIrq(gsi, true);
@@ -97,6 +102,14 @@ export class HostDevices {
       else if (reached < 0) shop.books.ignore(destination, 'masked');
       return journey;
     });
+  }
+
+  /** A device asks for an interrupt, known to the host by this number. */
+  private begin(source: SourceId, irq: number): number {
+    const { books, trace, clock } = this.shop;
+    const journey = books.begin(source);
+    trace.emit(this.tpRaise, clock.now, journey, -1, irq, source);
+    return journey;
   }
 
   /** A message of a function: how to raise it, and what makes it ready. */
@@ -124,7 +137,7 @@ export class HostDevices {
     });
     let source = -1;
     const raise = () => {
-      const journey = shop.books.begin(source);
+      const journey = this.begin(source, desc.irq);
       if (to.masked) shop.books.ignore(shop.books.destinationOf('host msi'), 'masked');
       else board.message(to.address, to.data);
       return journey;

@@ -115,6 +115,10 @@ export class KvmHost {
         if (board.wiring.here) kernel.sendIpi('resched', cpu, cpuOf(on));
         else this.fromNowhere(cpu);
       },
+      journeyOf: (cpu, vector) => {
+        const slot = board.slot(cpu, vector);
+        return books.holds(slot) ? books.journeyIn(slot) : 0;
+      },
       needResched: (cpu) => kernel.cpus[cpu]!.needResched(),
       sendIpi: (cpu, vector, on) => {
         const { source, journey } = books;
@@ -245,11 +249,13 @@ export class KvmHost {
     name: string,
     to: { readonly address: number; readonly data: number; readonly masked: boolean },
   ): () => number {
-    const { books } = this.shop;
+    const { books, trace, clock } = this.shop;
     const source = books.sourceOf(`${vm.name}.${name}`);
+    const tpRaise = trace.point('irq_raise', 'irq', 'source');
     if (this.kvm.options.posted) {
       return () => {
         const journey = books.begin(source);
+        trace.emit(tpRaise, clock.now, journey, -1, -1, source);
         const v = vm.vm.vcpus[msiDestination(to.address, 0, false)];
         if (v && !to.masked) this.kvm.posted.fromDevice(v, to.data & 0xff);
         else books.ignore(books.destinationOf(`${vm.name} msi`), 'masked');

@@ -1,6 +1,7 @@
 /** A virtual machine put together: KVM's part of it, the kernel that runs in it, and its devices with their drivers. */
 import { DmaMemory } from '../../abi/dma.ts';
 import { Line, type LineDriver } from '../../core/line.ts';
+import type { Tracepoint } from '../../core/trace.ts';
 import { AtaChannel } from '../../devices/pc/ata.ts';
 import type { BlockBackend, BlockDevice } from '../../devices/pc/backend.ts';
 import { E1000Card } from '../../devices/pc/e1000.ts';
@@ -52,6 +53,7 @@ export class VmParts {
   readonly disks: Disk[] = [];
   /** sends a packet into the machine's network cards, from code of the host */
   readonly receivers: ((packet: number, from: LinuxCpu) => void)[] = [];
+  private readonly tpJob: Tracepoint;
   private readonly memory = new DmaMemory();
   private readonly pci: PciBus;
   private readonly lines = new Map<number, Line>();
@@ -68,6 +70,7 @@ export class VmParts {
     const { shop, kvm } = host;
     const { parts, books, trace } = shop;
     this.vm = new Vm(kvm, shop, number - 1, name);
+    this.tpJob = trace.point('main_loop_wait', 'vm');
     const old = spec.kernel === 'linux-2.6.36';
     const timer = spec.timer ?? (old || kvm.options.version === '2.6.36' ? 'lapic' : 'tsc-deadline');
     this.cpus = Array.from({ length: spec.vcpus }, (_, n) => {
@@ -105,7 +108,9 @@ export class VmParts {
   }
 
   private readonly carry = (journey: number): void => {
-    this.host.kvm.carried = journey;
+    const { kvm } = this.host;
+    kvm.carried = journey;
+    if (journey !== 0) kvm.trace.emit(this.tpJob, kvm.now, journey, kvm.hereCpu, this.vm.index);
   };
 
   get allowed(): readonly number[] {
