@@ -80,7 +80,7 @@ export abstract class LinuxKernel implements Part {
     this.softirqs[SOFTIRQS.indexOf('TIMER')] = this.time.softirq;
     this.softirqs[SOFTIRQS.indexOf('NET_RX')] = this.napi.softirq;
     this.journeys = new Array(this.cpuCount).fill(0);
-    this.tpFlow = init.trace.point('generic_handle_irq', 'dom', 'irq', 'vcpu', 'from');
+    this.tpFlow = init.trace.point('generic_handle_irq', 'dom', 'irq', 'vcpu', 'cause');
     this.tpHandler = init.trace.point('irq_handler_entry', 'dom', 'irq', 'vcpu');
     this.tpHandlerEnd = init.trace.point('irq_handler_exit', 'dom', 'irq', 'vcpu');
     parts.add(this);
