@@ -12,10 +12,11 @@ export const MsiAddress = {
 export const MsiData = {
   vector: new Field(0, 8),
   mode: new Field(8, 3),
+  assert: new Field(14, 1),
   level: new Field(15, 1),
 } as const;
 
-const FEE = 0xfee0_0000;
+export const FEE = 0xfee0_0000;
 
 /** Is it an address that interrupts? */
 export function isMsiAddress(low: number): boolean {

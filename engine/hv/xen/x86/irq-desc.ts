@@ -59,8 +59,10 @@ export interface IrqDesc {
   /** Xen's own action, by name; null for none */
   own: string | null;
   vector: number;
-  /** physical CPU it is aimed at */
+  /** physical CPU that is interrupted */
   cpu: number;
+  /** CPUs it is aimed at: one, once a guest has had it */
+  affinity: readonly number[];
   /** its vector was given when only CPU 0 was up, and holds there only */
   cpu0Only: boolean;
   /** with IRQ_MOVE_PENDING: the CPU it is to be aimed at */
@@ -97,7 +99,7 @@ export class IrqDescs {
    * @param capacity interrupt numbers there are
    */
   constructor(
-    profile: XenProfile,
+    private readonly profile: XenProfile,
     private readonly books: Books,
     private readonly ioapics: IoApics,
     readonly descs: (IrqDesc | undefined)[],
@@ -106,7 +108,7 @@ export class IrqDescs {
     this.vectors = new Vectors(profile);
     for (let gsi = 0; gsi < Math.min(LEGACY_IRQS, ioapics.gsis); gsi++) {
       if (gsi === CASCADE_IRQ) continue;
-      if (gsi === TIMER_IRQ) this.addLegacy(gsi, this.vectors.reserve(IRQ0_VECTOR, gsi), false);
+      if (gsi === TIMER_IRQ) this.addLegacy(gsi, this.vectors.reserve(IRQ0_VECTOR, gsi), profile !== '3.4');
       else if (gsi === SERIAL_IRQ) this.addLegacy(gsi, this.vectors.reserve(SERIAL_VECTOR, gsi), false);
       else this.addLegacy(gsi, this.vectors.assign(gsi), profile !== '3.4');
     }
@@ -114,8 +116,10 @@ export class IrqDescs {
 
   /** setup_IO_APIC_irqs: a pin of the 8259s' is let through from the beginning. */
   private addLegacy(gsi: number, vector: number, cpu0Only: boolean): void {
-    this.add(gsi, 'IO-APIC-edge', vector, cpu0Only);
+    const desc = this.add(gsi, 'IO-APIC-edge', vector, cpu0Only);
+    if (this.profile === '3.4') desc.affinity = [0];
     this.ioapics.setup(gsi, vector, false);
+    this.ioapics.aim(gsi, desc.affinity, vector);
     this.ioapics.setMask(gsi, false);
   }
 
@@ -137,7 +141,10 @@ export class IrqDescs {
 
   private addGsi(gsi: number): IrqDesc | undefined {
     const vector = this.vectors.assign(gsi);
-    return vector < 0 ? undefined : this.add(gsi, 'IO-APIC-edge', vector, false);
+    if (vector < 0) return undefined;
+    const desc = this.add(gsi, 'IO-APIC-edge', vector, false);
+    this.ioapics.aim(gsi, desc.affinity, vector);
+    return desc;
   }
 
   /** create_irq and map_domain_pirq of a message, with the lowest free number; 0 or -ENOSPC. */
@@ -161,10 +168,11 @@ export class IrqDescs {
       own: null,
       vector,
       cpu: 0,
+      affinity: cpu0Only ? [0] : Array.from({ length: this.ioapics.cpus }, (_, cpu) => cpu),
       cpu0Only,
       moveTo: -1,
       oldVector: -1,
-      msiMasked: false,
+      msiMasked: type === 'PCI-MSI/-X',
       msiPending: false,
       rlCount: 0,
       rlStart: 0,
@@ -226,7 +234,8 @@ export class IrqDescs {
       desc.cpu0Only = false;
     }
     desc.cpu = cpu;
-    if (desc.irq < this.ioapics.gsis) this.ioapics.aim(desc.irq, cpu, desc.vector);
+    desc.affinity = [cpu];
+    if (desc.irq < this.ioapics.gsis) this.ioapics.aim(desc.irq, desc.affinity, desc.vector);
   }
 
   /** irq_complete_move: at the first interrupt by the new vector the old one is free. */

@@ -45,8 +45,8 @@ export class IrqLines {
     private readonly descs: readonly (IrqDesc | undefined)[],
     private readonly destination: (desc: IrqDesc) => number,
   ) {
-    const { books, trace, clock } = host;
-    this.ioapics = new IoApics(gsis, (gsi, to, vector) => this.fromPin(gsi, to, vector));
+    const { books, trace, clock, wiring } = host;
+    this.ioapics = new IoApics(gsis, wiring.cpus.length, (gsi, to, vector) => this.fromPin(gsi, to, vector));
     this.reassert = books.sourceOf('reassert');
     this.tpRaise = trace.point('irq_raise', 'irq', 'source');
     this.tpMessage = trace.point('apic_accept', 'irq', 'vector', 'cpu');
