@@ -165,7 +165,7 @@ const GROUPS: readonly OptionGroup[] = [
   {
     title: 'One look, then leave:',
     rows: [
-      { flags: '--dump <key>', help: "Xen's debug key e, q or r; QEMU's lapic, pic, irq", of: MAIN },
+      { flags: '--dump <key>', help: "Xen's key e i I M q r z; QEMU's lapic, pic, irq", of: MAIN },
       { flags: '--books', help: 'the account of every raise; with -b at its end', of: MAIN },
       {
         flags: '--at <time>',

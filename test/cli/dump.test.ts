@@ -65,9 +65,24 @@ test('a machine without such chips has no such dumps', () => {
 test.each([
   [['--dump', 'e', '-g', 'dom1'], '--domain: does not go with --dump e'],
   [['--books', '-g', 'dom1'], '--domain: does not go with --books'],
-  [['--dump', 'lapic'], "--dump 'lapic': no such dump of xen-pv; there is e, q, r"],
+  [['--dump', 'lapic'], "--dump 'lapic': no such dump of xen-pv; there is e, i, I, M, q, r, z"],
+  [['xen-pv-2.6.18', '--dump', 'M'], "--dump 'M': no such dump of xen-pv-2.6.18; there is e, i, q, r, z"],
 ])('virqtop %j', async (args, line) => {
   expect(await virqtop(...args)).toEqual({ code: 2, signal: null, stdout: '', stderr: `virqtop: ${line}\n` });
+});
+
+test.each([
+  ['xen-pv', 'i', 'IRQ information:'],
+  ['xen-pv', 'I', "'I' pressed -> dumping HVM irq info"],
+  ['xen-pv', 'M', 'MSI information:'],
+  ['xen-pv', 'q', "'q' pressed -> dumping domain info (now = 50000000)"],
+  ['xen-pv', 'r', 'sched_smt_power_savings: disabled'],
+  ['xen-pv', 'z', 'number of MP IRQ sources: 15.'],
+  ['xen-pv-2.6.18', 'i', 'Guest interrupt information:'],
+  ['xen-pv-2.6.18', 'r', 'Scheduler: SMP Credit Scheduler (credit)'],
+])('the built program dumps %s by key %s', async (scenario, key, first) => {
+  const { code, stdout } = await virqtop(scenario, '--dump', key, '--at', '0.05');
+  expect({ code, first: stdout.split('\n')[0] }).toEqual({ code: 0, first: `(XEN) ${first}` });
 });
 
 test('the built program dumps a machine under KVM', async () => {

@@ -21,6 +21,8 @@ export interface RigOptions {
   readonly cpus?: number;
   readonly domains?: readonly RigDomain[];
   readonly irqOptions?: Partial<IrqOptions>;
+  /** pins of the IOAPICs */
+  readonly gsis?: number;
 }
 
 /** Time of an upcall's handler. */
@@ -91,14 +93,15 @@ export class HvRig {
     cpus = 2,
     domains = [{ vcpus: [[0, 1]] }],
     irqOptions = {},
+    gsis = 24,
   }: RigOptions = {}) {
     const { shop } = this;
     this.xen = new Xen(shop, {
       profile,
       cpus,
       domains: domains.map((d, id) => ({ ...d, id })),
-      gsis: 24,
-      irqs: 64,
+      gsis,
+      irqs: gsis + 40,
       irqOptions,
     });
     this.shared = domains.map((d, id) => shop.parts.add(new SharedInfo(id, d.vcpus.length)));
@@ -112,7 +115,7 @@ export class HvRig {
     const memory = this.shop.parts.add(new GuestMemory(id));
     const privileged = id === 0;
     const domain = xen.addDomain(
-      { id, vcpus, shared, memory, privileged, nrPirqs: 64, maxPort: 1023 },
+      { id, vcpus, shared, memory, privileged, nrPirqs: this.xen.irqs.gsis + 40, maxPort: 1023 },
       { pirqToIrq: (pirq) => Math.max(0, xen.irqOf(id, pirq)) },
     );
     const hardware = { msix: (device: number) => device === MSIX, level: (gsi: number) => gsi >= 16 };

@@ -6,18 +6,23 @@ import type { Domain } from '../../domain.ts';
 import type { XenProfile } from '../../softirq.ts';
 import { pirqOf } from '../irq-desc.ts';
 import type { Xen } from '../xen.ts';
+import { debugKeyI as debugKeyHvm } from './hvm-irq.ts';
+import { debugKeyZ } from './io-apic.ts';
+import { debugKeyI } from './irqs.ts';
+import { debugKeyM } from './msi.ts';
 
 /** NR_IRQS of 3.4, all of which dom0 has access to */
 const NR_IRQS = 256;
 
+/** 3.4 has neither `M` nor `I`. */
 export const DEBUG_KEYS: { readonly [profile in XenProfile]: readonly string[] } = {
-  '3.4': ['e', 'q', 'r'],
-  '4.17': ['e', 'q', 'r'],
+  '3.4': ['e', 'i', 'q', 'r', 'z'],
+  '4.17': ['e', 'i', 'I', 'M', 'q', 'r', 'z'],
 };
 
-/** The text as it comes on Xen's console; undefined: this version has no such key. */
+/** The text as it comes on Xen's console; undefined: this version has no such key. @param domains by id */
 export function debugKey(xen: Xen, key: string, domains: readonly Domain[]): string | undefined {
-  const { profile, cpus, now } = xen;
+  const { profile, cpus, now, irqs } = xen;
   if (!DEBUG_KEYS[profile].includes(key)) return undefined;
   switch (key) {
     case 'e':
@@ -25,10 +30,18 @@ export function debugKey(xen: Xen, key: string, domains: readonly Domain[]): str
         xen.channels,
         domains.map((d) => d.id),
       );
+    case 'i':
+      return debugKeyI({ profile, irqs, channels: (domain) => xen.channels.domain(domain) });
+    case 'I':
+      return debugKeyHvm([]);
+    case 'M':
+      return debugKeyM(irqs);
     case 'q':
       return debugKeyQ({ profile, now, cpus, domains: domains.map((d) => dumped(xen, d)) });
-    default:
+    case 'r':
       return debugKeyR(xen.sched);
+    default:
+      return debugKeyZ(profile, irqs);
   }
 }
 
