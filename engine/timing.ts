@@ -29,6 +29,8 @@ export const timing = {
   doIrqGuest: 120,
   /** handler of one of Xen's own APIC vectors: EOI, a softirq raised or nothing [est] */
   apicVector: 150,
+  /** the interrupt hook writes one record: TSC, who is current, five stores [est] */
+  hookRecord: 60,
   /** evtchn_set_pending: bits and selector, or event word and queue [est] */
   evtchnSetPending: 100,
   /** the timer softirq takes one timer off its heap and calls it [est] */

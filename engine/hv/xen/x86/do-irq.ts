@@ -149,6 +149,12 @@ export class PhysicalIrqs implements Part {
     return this.descs[irq]?.own ? timing.doIrq : timing.doIrq + GUEST_PART;
   }
 
+  /** The journey of what this CPU has acknowledged and not handled yet; 0: of none that anybody asked for. */
+  journeyOn(cpu: Pcpu): number {
+    const slot = this.taken[cpu.cpu]!;
+    return this.host.books.holds(slot) ? this.host.books.journeyIn(slot) : 0;
+  }
+
   /** do_IRQ; the time up to the event is over when it is called. Again, when an action of Xen's own is over. */
   doIrq(cpu: Pcpu, vector: number): void {
     if (this.own.goOn(cpu, vector)) return;

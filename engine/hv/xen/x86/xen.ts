@@ -29,7 +29,10 @@ import {
   type XenProfile,
 } from '../softirq.ts';
 import { type XenTimer, XenTimers } from '../timer.ts';
+import { apicHandler } from './apic-vectors.ts';
 import { IRQ_DEFAULTS, type IrqHost, type IrqOptions, PhysicalIrqs } from './do-irq.ts';
+import { InterruptHook } from './hook.ts';
+import { XenCounts, type XenView } from './irq-counts.ts';
 import { SERIAL_IRQ, TIMER_IRQ } from './irq-desc.ts';
 import { type PvHost, PvVcpu } from './pv-vcpu.ts';
 
@@ -77,6 +80,8 @@ export class Xen implements Hypervisor, PvHost, EvtchnOutput, IrqHost, Part {
   readonly irqs: PhysicalIrqs;
   /** event-check IPIs */
   readonly eventCheck: EventCheck;
+  readonly hook: InterruptHook;
+  private readonly counts: XenCounts;
   /** non-maskable interrupts, per CPU */
   readonly nmis: number[];
   /** upcalls made into guests */
@@ -171,6 +176,8 @@ export class Xen implements Hypervisor, PvHost, EvtchnOutput, IrqHost, Part {
     this.irqs.setup(TIMER_IRQ, { name: 'timer_interrupt', handler: () => {} });
     const handler = (cpu: Pcpu) => this.serialInterrupt(cpu);
     this.irqs.setup(SERIAL_IRQ, { name: 'ns16550_interrupt', handler });
+    this.hook = shop.parts.add(new InterruptHook(trace, cpus.length));
+    this.counts = shop.parts.add(new XenCounts(profile, cpus));
     this.kicked = vcpus.map(() => 0);
     this.woken = vcpus.map(() => 0);
     this.checked = cpus.map(() => 0);
@@ -239,14 +246,14 @@ export class Xen implements Hypervisor, PvHost, EvtchnOutput, IrqHost, Part {
   // into Xen: interrupts and softirqs
 
   acknowledged(cpu: Pcpu, vector: number): Ns {
-    switch (vector) {
-      case this.apicTimerVector:
-      case EVENT_CHECK_VECTOR:
-      case CALL_FUNCTION_VECTOR:
-        return timing.apicVector;
-      default:
-        return this.irqs.acknowledged(cpu, vector);
+    this.counts.took(cpu, vector);
+    if (apicHandler(this.profile, vector) !== undefined) {
+      this.hook.record(cpu, this.profile === '3.4' ? 'smp' : 'direct_apic_vector', vector);
+      return timing.apicVector;
     }
+    const cost = this.irqs.acknowledged(cpu, vector);
+    this.hook.record(cpu, 'do_IRQ', vector, this.irqs.journeyOn(cpu));
+    return cost;
   }
 
   interrupt(cpu: Pcpu, vector: number): void {
@@ -264,7 +271,8 @@ export class Xen implements Hypervisor, PvHost, EvtchnOutput, IrqHost, Part {
         this.irqs.guests.setEoiReady(cpu);
         return;
       default:
-        this.irqs.doIrq(cpu, vector);
+        if (apicHandler(this.profile, vector) === undefined) this.irqs.doIrq(cpu, vector);
+        else cpu.lapic.eoi();
     }
   }
 
@@ -299,6 +307,7 @@ export class Xen implements Hypervisor, PvHost, EvtchnOutput, IrqHost, Part {
 
   /** The handlers of the others have nothing to do that is modelled; VCPU_KICK's never has. */
   softirq(cpu: Pcpu, nr: number): void {
+    this.counts.ran(cpu, nr);
     if (nr === this.timerSoftirq) this.timers.softirq(cpu);
     else if (nr === this.sched.softirq) this.sched.schedule(cpu);
   }
@@ -445,6 +454,13 @@ export class Xen implements Hypervisor, PvHost, EvtchnOutput, IrqHost, Part {
     this.telling = true;
     this.sched.unblock(v);
     this.telling = false;
+  }
+
+  /** Xen as a domain of its own, to look at. */
+  inspect(): XenView {
+    const { sent, skipped } = this.eventCheck;
+    const cpus = this.counts.inspect(this.irqs, this.hook);
+    return { cpus, eventChecks: { sent, skipped }, hook: this.hook.on };
   }
 
   private get hereCpu(): number {
