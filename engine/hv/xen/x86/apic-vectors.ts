@@ -10,7 +10,9 @@ const ERROR_APIC_VECTOR = 0xfe;
 const INVALIDATE_TLB_VECTOR = 0xfd;
 
 /** ascending */
-const APIC_VECTORS: Readonly<Record<XenProfile, readonly (readonly [vector: number, handler: string])[]>> = {
+export const APIC_VECTORS: Readonly<
+  Record<XenProfile, readonly (readonly [vector: number, handler: string])[]>
+> = {
   '3.4': [
     [0xf7, 'smp_cmci_interrupt'],
     [0xf8, 'smp_pmu_apic_interrupt'],

@@ -5,7 +5,7 @@
 import { consoleText, hex, number, ranges } from '../../debug-keys/printk.ts';
 import type { EvtchnDomain } from '../../evtchn-domain.ts';
 import type { XenProfile } from '../../softirq.ts';
-import { DIRECT_APIC_VECTORS } from '../direct-vectors.ts';
+import { APIC_VECTORS } from '../apic-vectors.ts';
 import type { PhysicalIrqs } from '../do-irq.ts';
 import type { IrqDesc, Pirq } from '../irq-desc.ts';
 import { irqStatusWord } from '../irq-status.ts';
@@ -39,7 +39,7 @@ function lines417(host: DumpedIrqs): string[] {
     'IRQ information:',
     ...descsOf(host).map((desc) => descLine(desc, host)),
     'Direct vector information:',
-    ...DIRECT_APIC_VECTORS.map(([vector, handler]) => `   0x${hex(vector)} -> ${handler}()`),
+    ...APIC_VECTORS['4.17'].map(([vector, handler]) => `   0x${hex(vector)} -> ${handler}()`),
     ...pinLines417(host.irqs),
   ];
 }
