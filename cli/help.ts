@@ -42,6 +42,8 @@ Commands:
   virqtop -b -n 3 -d 5                 three blocks, 5 simulated seconds apart
   virqtop -J -n 10 --fire disk@2sx10   JSON lines; ten disk interrupts at 2 s
   virqtop --dump i --at 5              interrupts, as Xen's debug key i
+  virqtop kvm --fire vm1.kbd@1 --path fired
+                                       one interrupt, hop by hop
   virqtop kvm --dump pic               interrupt chips, as QEMU's info pic
   virqtop proc --at 5 -g dom1          /proc/interrupts of dom1 after 5 s
   virqtop --import A B --interval 5s   the host of two captures, 5 s apart

@@ -24,6 +24,8 @@ export interface Options {
   readonly realtime?: boolean;
   readonly dump?: string;
   readonly books?: boolean;
+  /** `fired`, or a row as `dom0:24` */
+  readonly path?: string;
   readonly at?: number;
   readonly file?: ProcFile;
   readonly machine?: string;
@@ -166,6 +168,11 @@ const GROUPS: readonly OptionGroup[] = [
     title: 'One look, then leave:',
     rows: [
       { flags: '--dump <key>', help: "Xen's key e i I M q r z; QEMU's lapic, pic, irq", of: MAIN },
+      {
+        flags: '--path <irq>',
+        help: 'hop by hop: fired, or a row as dom0:24',
+        of: MAIN,
+      },
       { flags: '--books', help: 'the account of every raise; with -b at its end', of: MAIN },
       {
         flags: '--at <time>',

@@ -3,7 +3,7 @@ import type { Options } from './options.ts';
 import { UsageError } from './usage.ts';
 
 /** What the main command does with these options. */
-export type Mode = 'monitor' | 'batch' | 'look';
+export type Mode = 'monitor' | 'batch' | 'look' | 'path';
 
 const MACHINE = ['scenario', 'seed', 'import', 'interval', 'uptime', 'fire'] as const;
 const SCREEN = ['ascii', 'color', 'theme'] as const;
@@ -26,15 +26,17 @@ const KNOWN: Readonly<Record<Mode, readonly (keyof Options)[]>> = {
     'books',
   ],
   look: [...MACHINE, ...SCREEN, 'domain', 'dump', 'books', 'at'],
+  path: [...MACHINE, ...SCREEN, 'path', 'at', 'json'],
 };
 
 const GOES_WITH: Readonly<Partial<Record<keyof Options, string>>> = {
   iterations: 'goes with -b, -J or --csv',
   realtime: 'goes with -b, -J or --csv',
-  at: 'goes with --dump, --books or the command proc',
+  at: 'goes with --dump, --books, --path or the command proc',
 };
 
 export function modeOf(options: Options): Mode {
+  if (options.path !== undefined) return 'path';
   if (options.batch || options.json || options.csv) return 'batch';
   return options.dump !== undefined || options.books ? 'look' : 'monitor';
 }
@@ -80,6 +82,7 @@ function flag(option: string): string {
 }
 
 function modeFlag(options: Options): string {
+  if (options.path !== undefined) return '--path';
   if (options.json) return '-J';
   if (options.csv) return '--csv';
   if (options.batch) return '-b';

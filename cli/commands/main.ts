@@ -9,6 +9,8 @@ export async function main(options: Options, out: Output): Promise<number> {
       return (await import('./batch.ts')).batch(options, out);
     case 'look':
       return (await import('./look.ts')).look(options, out);
+    case 'path':
+      return (await import('./path.ts')).path(options, out);
     case 'monitor':
       return (await import('./monitor.ts')).monitor(options);
   }

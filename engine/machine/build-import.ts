@@ -336,6 +336,10 @@ const HOPS: HopTable<Import> = {
     about: "the driver's handler runs",
     charged: timing.shortHandler,
     end: () => 2,
+    row: ({ rows }, [row]) => {
+      const { irq } = rows[row!]!;
+      return irq ? { domain: 0, irq: irq.irq } : null;
+    },
   },
 };
 

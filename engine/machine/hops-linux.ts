@@ -146,7 +146,7 @@ export const LINUX_HOPS: HopTable<Kernels> = {
     about: "the driver's handler runs",
     nested: true,
     end: (host, [domain, irq]) => host.endOf(domain!, irq!),
-    row: ([domain, irq]) => ({ domain: domain!, irq: irq! }),
+    row: (_, [domain, irq]) => ({ domain: domain!, irq: irq! }),
   },
   irq_handler_exit: {
     mode: inDomain,

@@ -30,7 +30,7 @@ export interface HopRow<H> {
   /** a handler runs here */
   readonly end?: (host: H, args: Args) => EndGrade;
   /** the row of /proc/interrupts whose handler runs here */
-  readonly row?: (args: Args) => HandlerRow;
+  readonly row?: (host: H, args: Args) => HandlerRow | null;
 }
 
 /** Rows by the name of their tracepoint. */
@@ -69,7 +69,7 @@ export function hopOf<H>(table: HopTable<H>, host: H, { point, args, cpu }: Trac
     charged: typeof charged === 'function' ? charged(host, args) : charged,
     nested,
     end: row.end?.(host, args) ?? 0,
-    row: row.row?.(args) ?? null,
+    row: row.row?.(host, args) ?? null,
   };
 }
 

@@ -75,7 +75,7 @@ test.each<[args: string[], line: string]>([
   [['-J', '--books'], '--books: goes with -b or alone; JSON lines carry the books already'],
   [['-n', '5'], '--iterations: goes with -b, -J or --csv'],
   [['--realtime'], '--realtime: goes with -b, -J or --csv'],
-  [['--at', '5'], '--at: goes with --dump, --books or the command proc'],
+  [['--at', '5'], '--at: goes with --dump, --books, --path or the command proc'],
   [['-b', '--dump', 'e'], '--dump: does not go with -b'],
   [['--dump', 'e', '-z'], '--skip-zero: does not go with --dump'],
   [['-b', '--speed', '2'], '--speed: goes with the monitor or --realtime; batch does not wait'],

@@ -13,7 +13,7 @@ const COMMANDS: readonly CommandName[] = ['virqtop', 'proc', 'scenario', 'vector
 const OPTIONS = [
   '--scenario', '--seed', '--import', '--interval', '--uptime', '--fire',
   '--domain', '--delay', '--skip-zero', '--speed', '--ascii', '--color', '--theme',
-  '--batch', '--json', '--csv', '--iterations', '--realtime', '--dump', '--books', '--at',
+  '--batch', '--json', '--csv', '--iterations', '--realtime', '--dump', '--books', '--at', '--path',
   '--help', '--version',
 ]; // biome-ignore format: a list to read
 

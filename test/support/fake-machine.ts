@@ -343,7 +343,7 @@ const PASSED: HopRow<null> = {
 
 const FAKE_HOPS: HopTable<null> = {
   hop: PASSED,
-  irq_handler_entry: { ...PASSED, end: () => 2, row: ([, irq]) => ({ domain: 0, irq: irq! }) },
+  irq_handler_entry: { ...PASSED, end: () => 2, row: (_, [, irq]) => ({ domain: 0, irq: irq! }) },
 };
 
 function usualRate(row: Row): number {

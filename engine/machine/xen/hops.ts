@@ -114,6 +114,13 @@ const DO_IRQ: Record<string, Row> = {
     about: 'the pirq of the guest has an event channel: the interrupt goes on as an event',
     nested: true,
   },
+  ns16550_interrupt: {
+    mode: XEN,
+    name: 'ns16550_interrupt',
+    detail: () => 'action of Xen: serial_rx_interrupt',
+    about: "the line is Xen's own: its handler takes the characters from the UART",
+    nested: true,
+  },
   send_guest_global_virq: {
     mode: XEN,
     name: (host) => (old(host) ? 'send_guest_global_virq' : 'send_global_virq'),

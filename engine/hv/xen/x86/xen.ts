@@ -113,6 +113,7 @@ export class Xen implements Hypervisor, PvHost, EvtchnOutput, IrqHost, Part {
   private readonly fromTimer: SourceId;
   private readonly fromConsole: SourceId;
   private readonly fromSerial: SourceId;
+  private readonly tpSerial: Tracepoint;
   private readonly tpVirq: Tracepoint;
   private readonly tpPending: Tracepoint;
   private readonly tpCoalesced: Tracepoint;
@@ -186,6 +187,7 @@ export class Xen implements Hypervisor, PvHost, EvtchnOutput, IrqHost, Part {
     this.fromTimer = this.books.sourceOf('xen timer');
     this.fromConsole = this.books.sourceOf('xen console');
     this.fromSerial = this.books.sourceOf('uart');
+    this.tpSerial = trace.point('ns16550_interrupt');
     this.tpVirq = trace.point('send_guest_global_virq', 'virq');
     this.tpPending = trace.point('evtchn_set_pending', 'dom', 'port');
     this.tpCoalesced = trace.point('evtchn_already_pending', 'dom', 'port');
@@ -239,6 +241,7 @@ export class Xen implements Hypervisor, PvHost, EvtchnOutput, IrqHost, Part {
   /** ns16550_interrupt: the character is for dom0's console, told by VIRQ in the same journey. */
   serialInterrupt(cpu: Pcpu): void {
     this.books.source = this.fromConsole;
+    this.trace.emit(this.tpSerial, this.now, this.books.journey, cpu.cpu);
     this.trace.emit(this.tpVirq, this.now, this.books.journey, cpu.cpu, VIRQ_CONSOLE);
     this.channels.globalVirq(VIRQ_CONSOLE);
   }

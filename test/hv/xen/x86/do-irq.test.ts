@@ -514,10 +514,11 @@ test("the serial line is Xen's: its interrupt reaches dom0 as VIRQ_CONSOLE in th
   h.rig.run(us(50));
   expect(h.rig.guest().times('upcall')).toHaveLength(1);
   const hops = h.rig.shop.trace.journey(journey).map((r) => r.point.name);
-  expect(hops.slice(0, 7)).toEqual([
+  expect(hops.slice(0, 8)).toEqual([
     'irq_raise',
     'apic_accept',
     'do_IRQ',
+    'ns16550_interrupt',
     'send_guest_global_virq',
     'evtchn_set_pending',
     'vcpu_kick',

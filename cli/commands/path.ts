@@ -1,0 +1,107 @@
+/** --path: follows what --fire raised, or looks a row's last interrupt up, prints its hops and leaves. */
+import { setImmediate } from 'node:timers/promises';
+import {
+  JourneyLog,
+  type JourneySnapshot,
+  type Machine,
+  pastJourneys,
+  takeSnapshot,
+} from '../../engine/index.ts';
+import { pathText } from '../batch/path.ts';
+import { machineOf } from '../machine.ts';
+import type { Options } from '../options.ts';
+import type { Output } from '../output.ts';
+import { Player } from '../player.ts';
+import { hint, quoted, UsageError } from '../usage.ts';
+import type { Fire } from '../values.ts';
+import { DEFAULT_AT } from './look.ts';
+
+/** events between two looks at the world outside */
+const STRIDE = 4096;
+/** nobody is waited for any longer: simulated time after the last device was fired */
+const LONGEST = 11e9;
+
+export async function path(options: Options, out: Output): Promise<number> {
+  const machine = await machineOf(options);
+  const fired = options.path === 'fired';
+  const journeys = fired ? await firedOnes(machine, options) : await lastOfRow(machine, options);
+  const print = (journey: JourneySnapshot) =>
+    options.json ? `${JSON.stringify(journey)}\n` : pathText(journey, fired ? 'fired' : 'raised');
+  await out.write(journeys.map(print).join(options.json ? '' : '\n'));
+  return 0;
+}
+
+// what was fired
+
+async function firedOnes(machine: Machine, { fire, at }: Options): Promise<JourneySnapshot[]> {
+  if (!fire) throw new UsageError('--path fired: goes with --fire, as --fire kbd@1');
+  const plan = [...fire].sort((a, b) => a.at - b.at);
+  const follower = new Follower(machine);
+  new Player(machine, plan).checkEnd(at ?? Infinity);
+  for (const one of plan) {
+    await follower.run(one.at);
+    await new Player(machine).advance(one.at);
+    follower.fire(one);
+  }
+  await follower.run(at ?? plan.at(-1)!.at + LONGEST);
+  return follower.journeys();
+}
+
+/** Runs event by event while anything that was fired is under way. */
+class Follower {
+  private readonly ways: (JourneyLog | JourneySnapshot)[] = [];
+  private open: JourneyLog[] = [];
+
+  constructor(private readonly machine: Machine) {}
+
+  fire({ device, times }: Fire): void {
+    const { machine } = this;
+    const before = machine.lastFired?.journey;
+    machine.fire(device, times);
+    const last = machine.lastFired;
+    if (!last || last.journey === before) {
+      this.ways.push({ device, journey: 0, start: machine.clock.now, hops: [], latency: null });
+      return;
+    }
+    const log = new JourneyLog(machine, last);
+    this.ways.push(log);
+    this.open.push(log);
+  }
+
+  async run(until: number): Promise<void> {
+    const { machine } = this;
+    for (let n = 1; this.open.length > 0 && machine.clock.next <= until; n++) {
+      machine.step();
+      for (const log of this.open) log.look();
+      if (n % 64 === 0) this.open = this.open.filter((log) => !log.over);
+      if (n % STRIDE === 0) await setImmediate();
+    }
+  }
+
+  journeys(): JourneySnapshot[] {
+    return this.ways.map((way) => (way instanceof JourneyLog ? way.snapshot : way));
+  }
+}
+
+// a row
+
+async function lastOfRow(machine: Machine, options: Options): Promise<JourneySnapshot[]> {
+  const wanted = options.path as string;
+  const [, name, irq] = /^([^:]+):(-?\d+)$/.exec(wanted) ?? [];
+  if (name === undefined) {
+    throw new UsageError(`--path ${quoted(wanted)}: must be fired, or a row as dom0:24`);
+  }
+  const { domains } = takeSnapshot(machine);
+  const domain = domains.find((d) => d.name === name);
+  if (!domain) {
+    const names = domains.map((d) => d.name);
+    throw new UsageError(`--path ${quoted(wanted)}: no such domain${hint(name, names)}`);
+  }
+  const at = options.at ?? DEFAULT_AT;
+  const player = new Player(machine, options.fire);
+  player.checkEnd(at);
+  await player.advance(at);
+  const last = pastJourneys(machine, { domain: domain.id, irq: Number(irq) }, wanted).at(-1);
+  if (!last) throw new UsageError(`--path ${quoted(wanted)}: no interrupt of it lately, at ${at / 1e9} s`);
+  return [last];
+}
