@@ -68,6 +68,13 @@ describe('a virtual CPU', () => {
     expect(vcpuLine(rig, 2)).not.toContain('dirty_cpu');
   });
 
+  test('of a domain: its CPUs in order, whoever is on which', () => {
+    const rig = rigOf({ domains: [{ vcpus: [[2], [0]] }] });
+    for (const n of [0, 1]) rig.guest(0, n).compute(us(100));
+    rig.start().run(ms(1));
+    expect(dump(rig)).toContain('    dirty_cpus={0,2}');
+  });
+
   test('that is saved and restored leaves them where they were', () => {
     const rig = rigOf();
     rig.start().run(ms(1));
@@ -143,4 +150,10 @@ test('Xen 3.4 words it its own way', () => {
     '    No periodic timer',
     '    Notifying guest (virq 1, port 0, stat 0/0/0)',
   ]);
+});
+
+test("time is in two words in Xen 3.4's wording", () => {
+  const rig = rigOf({ profile: '3.4', domains: [] });
+  rig.clock.runUntil(9_000_000_001);
+  expect(dump(rig)).toEqual(["'q' pressed -> dumping domain info (now=0x2:18711A01)"]);
 });

@@ -18,11 +18,8 @@ import type { XenProfile } from '../../softirq.ts';
 import type { PhysicalIrqs } from '../do-irq.ts';
 import { pinOf } from '../io-apic.ts';
 
-/** Register 3 of later chips, which ours lack and read as 0 (boot configuration). */
-const IOAPICBOOT = 3;
-/** versions from which there are registers 2 and 3 */
+/** the version from which there is register 2 */
 const ARB_VERSION = 0x10;
-const BOOT_VERSION = 0x20;
 const LEGACY_IRQS = 16;
 
 /** A redirection entry as the chip has it. */
@@ -61,7 +58,7 @@ function chipLines(chip: IoApic, n: number, profile: XenProfile): string[] {
     `.......     : max redirection entries: ${upper((version >>> 16) & 0xff, 4)}`,
     `.......     : PRQ implemented: ${upper((version >>> 15) & 1, 1)}`,
     `.......     : IO APIC version: ${upper(version & 0xff, 4)}`,
-    ...laterRegisters(chip, version),
+    ...arbitrationLines(chip, version),
     '.... IRQ redirection table:',
     profile === '3.4'
       ? ' NR Log Phy Mask Trig IRR Pol Stat Dest Deli Vect:   '
@@ -73,20 +70,14 @@ function chipLines(chip: IoApic, n: number, profile: XenProfile): string[] {
   ];
 }
 
-/** Not every chip that by its version has them does: one without reads as what was read before. */
-function laterRegisters(chip: IoApic, version: number): string[] {
-  const lines: string[] = [];
+/** A chip without the register reads as what was read before; of register 3 ours have none. */
+function arbitrationLines(chip: IoApic, version: number): string[] {
   const arbitration = read(chip, IOAPICARB);
-  const boot = read(chip, IOAPICBOOT);
-  if ((version & 0xff) >= ARB_VERSION && arbitration !== version) {
-    lines.push(`.... register #02: ${upper(arbitration, 8)}`);
-    lines.push(`.......     : arbitration: ${upper((arbitration >>> 24) & 0xf)}`);
-  }
-  if ((version & 0xff) >= BOOT_VERSION && boot !== arbitration && boot !== version) {
-    lines.push(`.... register #03: ${upper(boot, 8)}`);
-    lines.push(`.......     : Boot DT    : ${upper(boot & 1, 1)}`);
-  }
-  return lines;
+  if ((version & 0xff) < ARB_VERSION || arbitration === version) return [];
+  return [
+    `.... register #02: ${upper(arbitration, 8)}`,
+    `.......     : arbitration: ${upper((arbitration >>> 24) & 0xf)}`,
+  ];
 }
 
 /** Through the window, and nothing is changed by it. */

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { ms } from '../../../../../engine/core/clock.ts';
 import { debugKey } from '../../../../../engine/hv/xen/x86/debug-keys/keys.ts';
+import { IRQ_GUEST_EOI_PENDING } from '../../../../../engine/hv/xen/x86/irq-status.ts';
 import { form, linesOf, q35, type Rules, realLines } from '../../../../support/debug-keys.ts';
 import { HvRig, MSI, MSIX, type RigOptions } from '../../../../support/hv-rig.ts';
 
@@ -245,6 +246,13 @@ describe('Xen 3.4', () => {
       '    IRQ 16 Vec144:',
       '      Apic 0x00, Pin 16: vector=144, delivery_mode=1, dest_mode=logical, delivery_status=0, polarity=1, irr=0, trigger=level, mask=0',
     ]);
+  });
+
+  test('has its own numbers for the status bits', () => {
+    const rig = rigOf(1, { profile: '3.4' });
+    rig.bindLine(0, PIN, true);
+    rig.xen.irqs.descs[PIN]!.status |= IRQ_GUEST_EOI_PENDING;
+    expect(dump(rig, 'i').find((line) => line.includes(' IRQ 16: '))).toContain(' status=00000030 ');
   });
 
   test('has both forms of a destination in key z', () => {
