@@ -12,7 +12,7 @@ import type { LinuxCpu } from './entry.ts';
 import { IrqDesc, type Work } from './irq-core.ts';
 import { type KernelInit, LinuxKernel } from './kernel.ts';
 import { NativeLinuxCpu } from './native-entry.ts';
-import { type ApicChip, NativeIrqs } from './native-irqs.ts';
+import { type ApicChip, type GsiRequest, NativeIrqs } from './native-irqs.ts';
 
 export interface NativeInit extends KernelInit<NativeCpu> {
   /** local APICs by MSR in place of their page */
@@ -105,6 +105,11 @@ export class NativeKernel extends LinuxKernel {
     desc.depth = 0;
     this.system[vector] = desc;
     for (const cpu of this.cpus) cpu.vectors[vector] = desc;
+  }
+
+  /** request_irq for a GSI; a level line may be shared. */
+  requestGsi(gsi: number, request: GsiRequest): IrqDesc {
+    return this.controllers.requestGsi(gsi, request);
   }
 
   // interrupts, from the controllers' side

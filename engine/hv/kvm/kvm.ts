@@ -4,7 +4,8 @@ import type { Clock, Ns } from '../../core/clock.ts';
 import type { Part } from '../../core/state.ts';
 import type { Trace } from '../../core/trace.ts';
 import type { Processor, ProcessorWiring } from '../../hw/x86/processor.ts';
-import { ExitTable } from './exits.ts';
+import { exitName } from '../../hw/x86/vmcs-fields.ts';
+import { ExitTable } from '../exits.ts';
 import type { HostKernel } from './host.ts';
 import { PostedInterrupts } from './posted.ts';
 import { KvmStats } from './stats.ts';
@@ -84,7 +85,13 @@ export class Kvm {
   /** All virtual CPUs are there: their counters are made. */
   ready(shop: KvmShop): void {
     this.stats = shop.parts.add(new KvmStats(this.options.version, this.vcpus.length));
-    this.exits = shop.parts.add(new ExitTable(this.vcpus.map((v) => v.vm.index)));
+    this.exits = shop.parts.add(
+      new ExitTable(
+        'kvm.exits',
+        this.vcpus.map((v) => v.vm.index),
+        exitName,
+      ),
+    );
   }
 
   get processors(): readonly Processor[] {

@@ -100,8 +100,7 @@ export class E1000Driver implements Part {
     this.set(io, E1000.rctl, ENABLE);
     this.rxUse = RING - 1;
     this.set(io, E1000.rdt, this.rxUse);
-    const { controllers } = this.kernel;
-    controllers.requestGsi(this.place.gsi, { level: true, name: this.name, work: this.interrupt });
+    this.kernel.requestGsi(this.place.gsi, { level: true, name: this.name, work: this.interrupt });
     this.irqEnable(io);
   }
 

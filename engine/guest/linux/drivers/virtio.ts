@@ -134,8 +134,7 @@ export class VirtioTransport implements Part {
 
   /** vp_find_vqs_intx. */
   private findVqsIntx(io: Io): void {
-    const { controllers } = this.kernel;
-    controllers.requestGsi(this.place.gsi, { level: true, name: this.name, work: this.lineInterrupt });
+    this.kernel.requestGsi(this.place.gsi, { level: true, name: this.name, work: this.lineInterrupt });
     for (let n = 0; n < this.specs.length; n++) this.setupVq(io, n, NO_VECTOR);
   }
 

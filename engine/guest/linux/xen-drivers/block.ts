@@ -11,7 +11,7 @@ import type { Part, Plain } from '../../../core/state.ts';
 import type { LinuxCpu } from '../entry.ts';
 import type { Work } from '../irq-core.ts';
 import type { Thread } from '../threads.ts';
-import type { XenKernel } from '../xen-kernel.ts';
+import type { XenGuest } from '../xen-side.ts';
 
 const REQUEST = { front: 1_200, back: 2_500 } as const;
 
@@ -26,7 +26,7 @@ export class BlkFront implements Part {
   complete: (cpu: LinuxCpu, tag: number) => void = () => {};
 
   constructor(
-    private readonly kernel: XenKernel,
+    private readonly kernel: XenGuest,
     name: string,
     shared: SharedRing,
   ) {
@@ -96,7 +96,7 @@ export class BlkBack implements Part {
   private eoiPending = false;
 
   constructor(
-    private readonly kernel: XenKernel,
+    private readonly kernel: XenGuest,
     name: string,
     shared: SharedRing,
     threadCpu: number,

@@ -12,7 +12,7 @@ import type { LinuxCpu } from '../entry.ts';
 import type { IrqDesc } from '../irq-core.ts';
 import { EXPLICIT } from '../irq-info.ts';
 import type { Thread } from '../threads.ts';
-import type { XenKernel } from '../xen-kernel.ts';
+import type { XenGuest } from '../xen-side.ts';
 
 export class EvtchnUser implements Part {
   readonly id: string;
@@ -23,7 +23,7 @@ export class EvtchnUser implements Part {
 
   /** @param cost CPU time to serve one event */
   constructor(
-    private readonly kernel: XenKernel,
+    private readonly kernel: XenGuest,
     readonly name: string,
     cpu: number,
     cost: Ns,

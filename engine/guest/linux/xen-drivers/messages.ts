@@ -7,7 +7,7 @@ import type { Part, Plain } from '../../../core/state.ts';
 import { timing } from '../../../timing.ts';
 import type { LinuxCpu } from '../entry.ts';
 import type { Work } from '../irq-core.ts';
-import type { XenKernel } from '../xen-kernel.ts';
+import type { XenGuest } from '../xen-side.ts';
 
 export class MessageFront implements Part {
   readonly id: string;
@@ -16,7 +16,7 @@ export class MessageFront implements Part {
   received = 0;
 
   constructor(
-    private readonly kernel: XenKernel,
+    private readonly kernel: XenGuest,
     name: string,
     private readonly ring: MessageRing,
     /** its channel is let through by late EOI */

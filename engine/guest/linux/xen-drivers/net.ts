@@ -12,7 +12,7 @@ import type { LinuxCpu } from '../entry.ts';
 import type { Work } from '../irq-core.ts';
 import type { Napi } from '../napi.ts';
 import type { Thread } from '../threads.ts';
-import type { XenKernel } from '../xen-kernel.ts';
+import type { XenGuest } from '../xen-side.ts';
 
 /** A packet as a number: the domain at the guest's side of the wire, its flow, and flags. */
 export const WANTS_REPLY = 1;
@@ -69,7 +69,7 @@ export class NetFront implements Part {
   receiver: Receiver = () => {};
 
   constructor(
-    private readonly kernel: XenKernel,
+    private readonly kernel: XenGuest,
     name: string,
     rings: NetRings,
   ) {
@@ -213,7 +213,7 @@ export class NetBack implements Part {
 
   /** @param forward what the bridge does with a packet that the guest sent */
   constructor(
-    private readonly kernel: XenKernel,
+    private readonly kernel: XenGuest,
     name: string,
     rings: NetRings,
     threadCpu: number,

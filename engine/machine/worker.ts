@@ -1,9 +1,9 @@
 /** A thread of the host that does what it is told, one thing after the other: QEMU's main loop, vhost. */
-import type { Ns } from '../../core/clock.ts';
-import type { Part, Plain } from '../../core/state.ts';
-import type { LinuxCpu } from '../../guest/linux/entry.ts';
-import type { LinuxKernel } from '../../guest/linux/kernel.ts';
-import type { Thread } from '../../guest/linux/threads.ts';
+import type { Ns } from '../core/clock.ts';
+import type { Part, Plain } from '../core/state.ts';
+import type { LinuxCpu } from '../guest/linux/entry.ts';
+import type { LinuxKernel } from '../guest/linux/kernel.ts';
+import type { Thread } from '../guest/linux/threads.ts';
 
 type Job = (cpu: LinuxCpu, a: number, b: number) => void;
 

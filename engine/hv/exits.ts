@@ -1,9 +1,9 @@
 /** VM exits by reason: how often each virtual CPU leaves its guest for it, and how long it stays away. */
 
-import type { Ns } from '../../core/clock.ts';
-import { Histogram } from '../../core/histogram.ts';
-import type { Part, Plain } from '../../core/state.ts';
-import { EXIT_REASONS, exitName } from '../../hw/x86/vmcs-fields.ts';
+import type { Ns } from '../core/clock.ts';
+import { Histogram } from '../core/histogram.ts';
+import type { Part, Plain } from '../core/state.ts';
+import { EXIT_REASONS } from '../hw/x86/vmcs-fields.ts';
 
 export interface ExitTotals {
   readonly reason: number;
@@ -15,7 +15,6 @@ export interface ExitTotals {
 }
 
 export class ExitTable implements Part {
-  readonly id = 'kvm.exits';
   /** per virtual CPU and reason */
   private readonly counts: Float64Array;
   private readonly times: Float64Array;
@@ -25,8 +24,15 @@ export class ExitTable implements Part {
   private readonly reason: Int32Array;
   private readonly since: Float64Array;
 
-  /** @param machine of each virtual CPU */
-  constructor(private readonly machine: readonly number[]) {
+  /**
+   * @param machine of each virtual CPU
+   * @param nameOf what the hypervisor calls a reason
+   */
+  constructor(
+    readonly id: string,
+    private readonly machine: readonly number[],
+    private readonly nameOf: (reason: number) => string,
+  ) {
     const vcpus = machine.length;
     this.counts = new Float64Array(vcpus * EXIT_REASONS);
     this.times = new Float64Array(vcpus * EXIT_REASONS);
@@ -76,7 +82,7 @@ export class ExitTable implements Part {
       const span = this.spans[this.machine[vcpus[0]!]! * EXIT_REASONS + reason];
       out.push({
         reason,
-        name: exitName(reason),
+        name: this.nameOf(reason),
         counts,
         totalNs: vcpus.reduce((n, v) => n + this.times[v * EXIT_REASONS + reason]!, 0),
         p99Ns: span ? span.percentile(0.99) : 0,

@@ -1,0 +1,96 @@
+/**
+ * A native kernel that knows it runs on Xen (PVHVM; arch/x86/xen/enlighten_hvm.c, smp_hvm.c): it has the interrupt
+ * controllers of a PC, and beside them event channels. These are told by a vector of the local APIC; timers and IPIs
+ * come by them, and so do the lines of emulated devices, which are pirqs here.
+ */
+import type { Hypercalls } from '../../abi/hypercalls.ts';
+import type { Ns } from '../../core/clock.ts';
+import { timing } from '../../timing.ts';
+import { EXIT, type LinuxCpu, UPCALL } from './entry.ts';
+import type { EventIrqs } from './evtchn.ts';
+import { type NativeInit, NativeKernel } from './native.ts';
+import { NativeLinuxCpu } from './native-entry.ts';
+import { type XenGuest, XenSide, type XenSideInit } from './xen-side.ts';
+
+/** HYPERVISOR_CALLBACK_VECTOR of asm/irq_vectors.h */
+export const HYPERVISOR_CALLBACK_VECTOR = 0xf3;
+
+export interface XenHvmInit extends NativeInit {
+  readonly xen: XenSideInit;
+}
+
+export class XenHvmKernel extends NativeKernel implements XenGuest {
+  declare readonly init: XenHvmInit;
+  declare readonly cpus: readonly XenHvmCpu[];
+  readonly xen: XenSide;
+
+  constructor(init: XenHvmInit) {
+    super(init);
+    this.xen = new XenSide(this, init.xen, init.xen.dynamicBase);
+  }
+
+  protected override makeCpu(cpu: number): XenHvmCpu {
+    return new XenHvmCpu(this, cpu, this.init.vcpus[cpu]!);
+  }
+
+  get events(): EventIrqs {
+    return this.xen.events;
+  }
+
+  hypercalls(cpu: number): Hypercalls {
+    return this.xen.hypercalls(cpu);
+  }
+
+  override sendIpi(kind: string, cpu: number, from: LinuxCpu): void {
+    this.xen.sendIpi(kind, cpu, from);
+  }
+
+  override setTimer(cpu: LinuxCpu, when: Ns): void {
+    this.hypercalls(cpu.cpu).setTimer(when === Infinity ? undefined : when);
+  }
+}
+
+export class XenHvmCpu extends NativeLinuxCpu {
+  constructor(
+    readonly hvm: XenHvmKernel,
+    cpu: number,
+    hardware: NativeLinuxCpu['hardware'],
+  ) {
+    super(hvm, cpu, hardware);
+  }
+
+  /** sysvec_xen_hvm_callback: EOI first, then the events are looked at with interrupts off. */
+  override interrupt(vector: number, remaining: Ns): void {
+    if (vector !== HYPERVISOR_CALLBACK_VECTOR) {
+      super.interrupt(vector, remaining);
+      return;
+    }
+    this.top.left = remaining;
+    this.native.eoi(this);
+    this.kernel.countArch('HYP', this.cpu);
+    this.push(UPCALL, 0);
+    this.hvm.events.beginUpcall(this);
+    this.vcpu.run(timing.upcallEntry);
+  }
+
+  protected override entered(): void {
+    this.nextEvent();
+  }
+
+  /** The upcall's loop, or the end of another interrupt. */
+  protected override nextEvent(): void {
+    if (this.top.kind !== UPCALL) {
+      super.nextEvent();
+      return;
+    }
+    for (;;) {
+      const desc = this.hvm.events.next(this);
+      if (!desc) {
+        this.top.kind = EXIT;
+        this.vcpu.run(timing.upcallExit);
+        return;
+      }
+      if (this.handleIrq(desc)) return;
+    }
+  }
+}
