@@ -44,6 +44,18 @@ export const timing = {
   contextSwitch: cycles(2_400),
   /** the same to or from the idle loop, which keeps the address space (lazy switch) [est] */
   idleSwitch: cycles(1_200),
+  /** beside a switch to a guest on VMX: its VMCS, MSRs and FPU; the rest of [dall], VM switch, Xen x86 (10,534 cycles) */
+  hvmSwitch: cycles(10_534 - 2_400 - 1_228),
+  /** VM exit into Xen: the processor's part, registers saved, the reason read [est]; see xenVmEntry */
+  xenVmExit: cycles(520),
+  /** VM entry out of Xen; with xenVmExit it is [dall] Hypercall, Xen x86 (1,228 cycles) */
+  xenVmEntry: cycles(1_228 - 520),
+  /** a trapped register of an emulated interrupt controller or timer; [dall] Interrupt controller trap, Xen x86 */
+  xenEmulate: cycles(1_734 - 1_228),
+  /** a trapped EOI; [dall] Virtual IRQ completion, Xen x86 */
+  xenEoi: cycles(1_464 - 1_228),
+  /** a request to the device model is put into its page [est] */
+  ioreq: 150,
   /** restore_all_guest after an interrupt: registers, iret [est] */
   xenExit: 150,
   /** a bounce frame for the upcall is made on the guest's stack [est] */

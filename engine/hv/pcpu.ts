@@ -41,8 +41,10 @@ export abstract class Vcpu implements Part {
   readonly id: string;
   readonly name: string;
   state: VcpuState = 'offline';
-  /** _VPF_blocked: waits for an event */
+  /** _VPF_blocked or _VPF_blocked_in_xen: it waits */
   blocked = false;
+  /** _VPF_blocked_in_xen: for an answer, and not for an event */
+  blockedInXen = false;
   /** time of the guest's stretch that is left; -1 while the kernel is deciding */
   left: Ns = -1;
   /** virtual time spent running, up to when it was last put on a CPU */
@@ -97,6 +99,10 @@ export abstract class Vcpu implements Part {
   nonMaskable(): void {
     this.cpu.charge(timing.irqEntry);
   }
+  /** Its state is loaded; the time that takes beside what every switch does. */
+  load(): Ns {
+    return 0;
+  }
   /** On the way into the guest, before softirqs are looked at for the last time. */
   assist(): void {}
   /**
@@ -107,15 +113,16 @@ export abstract class Vcpu implements Part {
   abstract enter(interrupted: boolean): boolean;
 
   save(): Plain {
-    const { state, blocked, left, runNs, since, upcalls } = this;
-    return [state, blocked, left, runNs, since, upcalls, this.cpu.cpu];
+    const { state, blocked, blockedInXen, left, runNs, since, upcalls } = this;
+    return [state, blocked, blockedInXen, left, runNs, since, upcalls, this.cpu.cpu];
   }
 
   restore(saved: Plain): void {
-    const [state, blocked, ...numbers] = saved as [VcpuState, boolean, ...number[]];
+    const [state, blocked, inXen, ...numbers] = saved as [VcpuState, boolean, boolean, ...number[]];
     const [left, runNs, since, upcalls, cpu] = numbers as [number, number, number, number, number];
     this.state = state;
     this.blocked = blocked;
+    this.blockedInXen = inXen;
     this.left = left;
     this.runNs = runNs;
     this.since = since;
@@ -236,6 +243,7 @@ export class Pcpu implements Part {
       prev.state = prev.blocked ? 'blocked' : 'runnable';
     }
     this.current = next;
+    const anew = next !== null && !this.holds(next);
     if (next) {
       next.state = 'running';
       next.cpu = this;
@@ -246,6 +254,7 @@ export class Pcpu implements Part {
     const journey = next ? this.hypervisor.wokenBy(next) : 0;
     this.wiring.trace.emit(this.switched, this.time, journey, this.cpu, from, to);
     this.charge(prev && next ? timing.contextSwitch : timing.idleSwitch);
+    if (next && anew) this.charge(next.load());
   }
 
   /** Does the CPU hold the registers of this one? Not any more when it has run elsewhere (vcpu_cpu_dirty). */

@@ -3,29 +3,16 @@
 import { UserError } from '../core/errors.ts';
 import type { TraceRecord } from '../core/trace.ts';
 import { NoSpace } from '../guest/linux/irq-info.ts';
-import type { NativeKernel } from '../guest/linux/native.ts';
 import type { KvmVcpu } from '../hv/kvm/vcpu.ts';
-import type { I8259 } from '../hw/x86/i8259.ts';
-import type { IoApic } from '../hw/x86/ioapic.ts';
-import { Rte } from '../hw/x86/ioapic-regs.ts';
-import type { LocalApic } from '../hw/x86/lapic.ts';
-import { statOf } from '../proc/stat-of.ts';
 import type { KvmScenario } from '../scenario/kvm-schema.ts';
 import { type Hop, hopOf } from './hops.ts';
-import type {
-  CpuSnapshot,
-  DomainSnapshot,
-  IoApicSnapshot,
-  IrqState,
-  LapicSnapshot,
-  PicSnapshot,
-  VcpuSnapshot,
-} from './inspect.ts';
+import type { CpuSnapshot, DomainSnapshot, LapicSnapshot, VcpuSnapshot } from './inspect.ts';
 import { KVM_HOPS, KvmNames, kvmWaiting } from './kvm/hops.ts';
 import { KvmHost } from './kvm/host.ts';
 import type { VmParts } from './kvm/vm.ts';
 import { startWorkloads } from './kvm/workloads.ts';
 import { type Fireable, Machine, type Platform, Workshop } from './machine.ts';
+import { ioapicSnapshot, kernelSnapshot, lapicSnapshot, picSnapshot, vmcsSnapshot } from './x86-inspect.ts';
 
 /** @throws UserError if the machine that the scenario asks for cannot boot */
 export function buildKvm(scenario: KvmScenario, seed: number): Machine {
@@ -176,13 +163,7 @@ class KvmPlatform implements Platform {
               nv: v.apicv.posted.notificationVector,
             }
           : null,
-        vmcs: {
-          place: placeOf(v),
-          entryInfo: v.vmcs.entryInfo,
-          interruptWindow: v.vmx.interruptWindow,
-          nmiWindow: v.vmx.nmiWindow,
-          fields: v.vmcs.inspect(),
-        },
+        vmcs: vmcsSnapshot(v, placeOf(v)),
       }),
     );
     const indices = vm.vcpus.map((v) => v.index);
@@ -209,66 +190,4 @@ function placeOf(v: KvmVcpu): string {
   if (v.blocking) return `halted, last on ${cpu}`;
   if (v.on.guest === v) return `running on ${cpu}, ${v.exited ? 'root' : 'guest'} mode`;
   return v.loaded ? `running on ${cpu}, root mode` : `waits for ${cpu}`;
-}
-
-/** What any kernel tells of itself. */
-function kernelSnapshot(
-  kernel: NativeKernel,
-  vcpus: readonly VcpuSnapshot[],
-  now: number,
-  ioapic: IoApic,
-  lapics: readonly LocalApic[],
-) {
-  const interrupts = kernel.interruptsFile();
-  const descs = kernel.shownDescs();
-  const irqStates: IrqState[] = interrupts.rows.map((row, i) => {
-    const desc = descs[i]!;
-    const target = kernel.controllers.targetOf(desc.irq);
-    const pin = kernel.controllers.pinOf(desc.irq);
-    const waits = pin !== undefined && (ioapic.irr & ~ioapic.delivered & (1 << pin)) !== 0;
-    return {
-      row,
-      pending: waits || (target !== undefined && lapics[target.cpu]!.irr.has(target.vector)),
-      masked: desc.depth > 0 || (pin !== undefined && Rte.masked.has(ioapic.low[pin]!)),
-      active: desc.active > 0,
-      port: null,
-    };
-  });
-  const softirqs = kernel.softirqsFile();
-  return {
-    interrupts,
-    irqStates,
-    softirqs,
-    stat: {
-      ...statOf({ interrupts, softirqs, vcpus, nrIrqs: kernel.irqs.nrIrqs }, now),
-      ctxt: kernel.switches,
-      processes: kernel.threads.length,
-      procsRunning: kernel.threads.filter((t) => t.ready).length,
-    },
-    messages: kernel.log,
-    channels: [],
-  };
-}
-
-function lapicSnapshot(lapic: LocalApic, cpu: number) {
-  const words = (map: { words: Uint32Array }) => Array.from(map.words, (w) => w >>> 0);
-  return {
-    cpu,
-    apicId: lapic.apicId,
-    x2apic: lapic.x2apic,
-    irr: words(lapic.irr),
-    isr: words(lapic.isr),
-    tmr: words(lapic.tmr),
-    tpr: lapic.tpr,
-    ppr: lapic.ppr,
-    registers: lapic.inspect(),
-  };
-}
-
-function ioapicSnapshot(ioapic: IoApic): IoApicSnapshot {
-  return ioapic.inspect();
-}
-
-function picSnapshot(chip: I8259): PicSnapshot {
-  return chip.inspect();
 }

@@ -13,6 +13,7 @@ import { type Fireable, Machine, type Platform, Workshop } from './machine.ts';
 import { boot } from './xen/boot.ts';
 import { XEN_PV_HOPS, XenHopNames, type XenNames, xenWaiting } from './xen/hops.ts';
 import { type DomainParts, XenHost } from './xen/host.ts';
+import { hvmMismatch, hvmSnapshot } from './xen/hvm-inspect.ts';
 import { startWorkloads } from './xen/workloads.ts';
 
 /** @throws UserError if the machine that the scenario asks for cannot boot */
@@ -98,7 +99,8 @@ class XenPvPlatform implements Platform {
       if (chip !== shop.books.holds(slot))
         wrong.push(`${what}: ${chip ? 'pending' : 'not pending'} in the chip`);
     };
-    for (const { domain } of this.host.domains) {
+    for (const { domain, hvm } of this.host.domains) {
+      if (hvm) hvmMismatch(hvm, compare);
       for (const { port } of xen.channels.channels(domain.id)) {
         const pending = xen.channels.portIsPending(domain.id, port);
         compare(`dom${domain.id}:${port}`, pending, domain.slot(port));
@@ -160,6 +162,7 @@ class XenPvPlatform implements Platform {
       },
       messages: kernel.log,
       channels: channels.filter((c) => c.port !== 0).map(channelSnapshot),
+      ...(parts.hvm && hvmSnapshot(this.host, parts.hvm)),
     };
   }
 }

@@ -4,11 +4,12 @@ import kvm2636 from './builtin/kvm-2.6.36.yaml';
 import kvmApicv from './builtin/kvm-apicv.yaml';
 import kvmNoack from './builtin/kvm-noack.yaml';
 import kvmPosted from './builtin/kvm-posted.yaml';
+import xenHvm from './builtin/xen-hvm.yaml';
 import xenPv from './builtin/xen-pv.yaml';
 import xenPv2618 from './builtin/xen-pv-2.6.18.yaml';
 import type { Scenario } from './schema.ts';
 
-const ALL: readonly Scenario[] = [xenPv, xenPv2618, kvm, kvmNoack, kvmApicv, kvmPosted, kvm2636];
+const ALL: readonly Scenario[] = [xenPv, xenPv2618, xenHvm, kvm, kvmNoack, kvmApicv, kvmPosted, kvm2636];
 
 /** The default scenario. */
 export const DEFAULT_SCENARIO = 'xen-pv';

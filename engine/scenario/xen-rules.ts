@@ -5,7 +5,7 @@
 import { quoted } from '../core/errors.ts';
 import type { DeviceSpec } from './shapes.ts';
 import { near, oneOf } from './words.ts';
-import type { XenScenario } from './xen-schema.ts';
+import type { GuestDeviceSpec, XenScenario } from './xen-schema.ts';
 
 type Path = readonly (string | number)[];
 
@@ -59,13 +59,46 @@ function checkKernels(s: XenScenario, wrong: Wrong): void {
     wrong(['dom0', 'kernel'], `${s.dom0.kernel} on Xen 3.4, expected ${oneOf(OLD)}`);
   }
   s.guests.forEach((g, i) => {
-    if (s.xen === '3.4') {
+    if (g.type === 'hvm') {
+      const known = s.xen === '3.4' ? [NATIVE] : [...PVH, NATIVE];
+      if (!known.includes(g.kernel)) {
+        wrong(
+          ['guests', i, 'kernel'],
+          `${g.kernel} as an HVM guest of Xen ${s.xen}, expected ${oneOf(known)}`,
+        );
+      }
+    } else if (g.kernel === NATIVE) {
+      wrong(['guests', i, 'kernel'], `${NATIVE} as a guest of type ${g.type}, expected type hvm`);
+    } else if (s.xen === '3.4') {
       if (g.type === 'pvh') wrong(['guests', i, 'type'], 'a PVH guest on Xen 3.4, expected type pv');
       else if (!OLD.includes(g.kernel)) {
         wrong(['guests', i, 'kernel'], `${g.kernel} on Xen 3.4, expected ${oneOf(OLD)}`);
       }
     } else if (g.type === 'pvh' && !PVH.includes(g.kernel)) {
       wrong(['guests', i, 'kernel'], `${g.kernel} as a PVH guest, expected ${oneOf(PVH)}`);
+    }
+  });
+}
+
+/** The kernel that knows nothing of Xen. */
+const NATIVE = 'linux-2.6.36';
+
+/** The names of an HVM guest's devices, within it. */
+export function guestDeviceNames(devices: readonly GuestDeviceSpec[]): string[][] {
+  return devices.map((d) => {
+    switch (d.driver) {
+      case 'i8042':
+        return ['kbd', 'mouse'];
+      case 'serial':
+        return ['uart'];
+      case 'ata':
+        return ['disk'];
+      case 'e1000':
+        return ['nic'];
+      case 'vkbd':
+        return [];
+      default:
+        return [d.driver];
     }
   });
 }
@@ -145,6 +178,9 @@ function checkNames(s: XenScenario, wrong: Wrong): void {
       named.add(name);
     }
   });
+  s.guests.forEach((g, i) => {
+    for (const device of guestDeviceNames(g.devices).flat()) named.add(`dom${i + 1}.${device}`);
+  });
   const known = [...named];
   const check = (path: Path, name: string) => {
     if (!named.has(name)) {
@@ -157,6 +193,10 @@ function checkNames(s: XenScenario, wrong: Wrong): void {
   s.workloads.forEach((w, i) => {
     if (w.what === 'device') check(['workloads', i, 'device'], w.device);
   });
+}
+
+function hasDisk(g: XenScenario['guests'][number]): boolean {
+  return g.kernel === NATIVE ? g.devices.some((d) => d.driver === 'ata') : g.rings > 0;
 }
 
 function disksOf(s: XenScenario): string[] {
@@ -172,7 +212,8 @@ function checkGuests(s: XenScenario, wrong: Wrong): void {
         `${g.channels} event channels, expected less than 4096: all that the 2-level ABI has`,
       );
     }
-    if (g.rings === 0) return;
+    checkGuestDevices(g, i, disks, wrong);
+    if (g.rings === 0 || g.kernel === NATIVE) return;
     if (disks.length === 0) {
       wrong(
         ['guests', i, 'rings'],
@@ -186,6 +227,35 @@ function checkGuests(s: XenScenario, wrong: Wrong): void {
   if (channels > MOST_CHANNELS) {
     wrong(['guests'], `${channels} event channels, expected at most ${MOST_CHANNELS} in all`);
   }
+}
+
+/** The device model has each device once. */
+function checkGuestDevices(
+  g: XenScenario['guests'][number],
+  i: number,
+  disks: readonly string[],
+  wrong: Wrong,
+): void {
+  if (g.type !== 'hvm') {
+    if (g.devices.length > 0) {
+      wrong(['guests', i, 'devices'], `devices of a guest of type ${g.type}, expected type hvm, or none`);
+    }
+    return;
+  }
+  const seen = new Set<string>();
+  g.devices.forEach((d, n) => {
+    const path = ['guests', i, 'devices', n];
+    if (seen.has(d.driver)) wrong([...path, 'driver'], `a second ${d.driver}, expected one at most`);
+    seen.add(d.driver);
+    if (d.driver === 'vkbd' && g.kernel === NATIVE) {
+      wrong([...path, 'driver'], `vkbd and ${NATIVE}, which knows nothing of Xen, expected another device`);
+    }
+    if (d.driver !== 'ata') return;
+    if (disks.length === 0) wrong(path, 'dom0 has no disk, expected one among its devices');
+    else if (d.disk !== undefined && !disks.includes(d.disk)) {
+      wrong([...path, 'disk'], `there is no disk ${quoted(d.disk)}, expected ${oneOf(disks)}`);
+    }
+  });
 }
 
 /** A workload that nothing can come of is a mistake. */
@@ -203,10 +273,18 @@ function checkWorkloads(s: XenScenario, wrong: Wrong): void {
     const guest = s.guests[w.domain - 1];
     if (w.what === 'packets' && !nics) {
       wrong(['workloads', i, 'what'], 'dom0 has no network card, expected one among its devices');
-    } else if (w.what === 'disk' && (guest ? guest.rings === 0 : !disks)) {
+    } else if (w.what === 'disk' && !(guest ? hasDisk(guest) : disks)) {
       wrong(path, `domain ${w.domain} has no disk, expected one that has`);
     } else if (w.what === 'console' && !guest) {
       wrong(path, 'dom0 has no console of this kind, expected a guest, 1 or more');
+    } else if ((w.what === 'console' || w.what === 'xenstore') && guest?.kernel === NATIVE) {
+      wrong(path, `domain ${w.domain} knows nothing of Xen, expected one that does`);
+    } else if (w.what === 'locks' && guest?.type === 'hvm') {
+      wrong(path, `domain ${w.domain} is an HVM guest, expected a paravirtual one`);
+    } else if (w.what === 'faults' && guest?.type !== 'hvm') {
+      wrong(path, `domain ${w.domain} is no HVM guest, expected one`);
+    } else if (w.what === 'nmi' && guest && guest.type !== 'hvm') {
+      wrong(path, `domain ${w.domain} is no HVM guest, expected one, or 0: the host's processors`);
     }
   });
 }

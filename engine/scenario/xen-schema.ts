@@ -14,6 +14,20 @@ const kernel = z.enum([
   'linux-2.6.18-xen',
   'linux-2.6.3x-xen',
 ]);
+/** the devices of an HVM guest's device model, found by its kernel in this order */
+const guestDevice = z.discriminatedUnion('driver', [
+  z.strictObject({ driver: z.literal('i8042') }),
+  z.strictObject({ driver: z.literal('rtc') }),
+  z.strictObject({ driver: z.literal('serial') }),
+  /** a level line without much behind it */
+  z.strictObject({ driver: z.literal('acpi') }),
+  /** the paravirtual keyboard that a device model offers beside */
+  z.strictObject({ driver: z.literal('vkbd') }),
+  /** IDE channels of the PIIX3; `disk`: the device of dom0 behind it */
+  z.strictObject({ driver: z.literal('ata'), disk: name.optional() }),
+  z.strictObject({ driver: z.literal('e1000') }),
+]);
+
 /** event channels of the FIFO kind where kernel and Xen have them; false: xen.fifo_events=0 */
 const fifo = z.boolean().default(true);
 
@@ -28,16 +42,19 @@ const dom0 = z.strictObject({
 });
 
 const guest = z.strictObject({
-  kernel: kernel.default('linux-6.1'),
+  /** linux-2.6.36: knows nothing of Xen, and runs as an HVM guest only */
+  kernel: z.enum([...kernel.options, 'linux-2.6.36']).default('linux-6.1'),
   fifo,
-  type: z.enum(['pv', 'pvh']).default('pv'),
+  type: z.enum(['pv', 'pvh', 'hvm']).default('pv'),
   vcpus: cpuCount.default(1),
   cpus: affinity.optional(),
-  /** virtual disk: rings of it, and the device of dom0 behind it; 0: none */
+  /** paravirtual disk: rings of it, and the device of dom0 behind it; 0: none */
   rings: z.int().min(0).max(16).default(1),
   disk: name.optional(),
-  /** virtual network card: queues of it; 0: none */
+  /** paravirtual network card: queues of it; 0: none */
   queues: z.int().min(0).max(16).default(1),
+  /** of an HVM guest */
+  devices: z.array(guestDevice).max(64).default([]),
   /** further event channels without traffic, for full tables */
   channels: z.int().min(0).max(100_000).default(0),
   /** xl's max_event_channels; the toolstack needs two, for xenstore and the console */
@@ -83,6 +100,15 @@ const workload = z.discriminatedUnion('what', [
   z.strictObject({ what: z.literal('calls'), domain: z.int().min(0), rate: callRate }),
   /** contended spinlocks: one CPU polls for another's kick */
   z.strictObject({ what: z.literal('locks'), domain: z.int().min(0), rate: callRate }),
+  /** instructions of an HVM guest that leave it: page faults, CPUID, debug exceptions, first use of the FPU */
+  z.strictObject({
+    what: z.literal('faults'),
+    domain: z.int().min(0),
+    kind: z.enum(['page', 'cpuid', 'debug', 'fpu']).default('page'),
+    rate: callRate,
+  }),
+  /** non-maskable interrupts: of the host's processors (domain 0), or sent to an HVM guest (xl trigger ... nmi) */
+  z.strictObject({ what: z.literal('nmi'), domain: z.int().min(0), rate: callRate }),
 ]);
 
 export const xenSchema = z
@@ -110,3 +136,4 @@ export const xenSchema = z
 export type XenScenario = z.output<typeof xenSchema>;
 export type WorkloadSpec = XenScenario['workloads'][number];
 export type GuestSpec = XenScenario['guests'][number];
+export type GuestDeviceSpec = z.output<typeof guestDevice>;

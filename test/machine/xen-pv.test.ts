@@ -1,43 +1,9 @@
 /** The boot of a Xen host gives every part the numbers that a real one has. */
 import { describe, expect, test } from 'vitest';
-import {
-  buildMachine,
-  builtinScenario,
-  type Interrupts,
-  type Machine,
-  parseInterrupts,
-  printInterrupts,
-  takeSnapshot,
-} from '../../engine/index.ts';
+import { buildMachine, builtinScenario, printInterrupts, takeSnapshot } from '../../engine/index.ts';
 import { parseScenario } from '../../engine/scenario/load.ts';
 import { capture } from '../support/captures.ts';
-
-/** A table with every count at 0: what remains are numbers, order, chips and names. */
-function shape(i: Interrupts): string {
-  const zero = <R extends { counts: readonly number[] }>(r: R): R => ({
-    ...r,
-    counts: r.counts.map(() => 0),
-  });
-  return printInterrupts({ ...i, rows: i.rows.map(zero), arch: i.arch.map(zero) });
-}
-
-function shapeOfCapture(name: string): string {
-  return shape(parseInterrupts(capture(`xen-x86/${name}`), name));
-}
-
-function domain(machine: Machine, id: number) {
-  return takeSnapshot(machine).domains[id]!;
-}
-
-/** Debug key e without the momentary p/m/s column: port, state, notified vCPU, consumer, peer. */
-function channelTable(dump: string, dom: number): string[] {
-  const parts = dump.split(/\(XEN\) Event channel information for domain (\d+):\n/);
-  const text = parts[parts.indexOf(String(dom)) + 1]!;
-  return text
-    .split('\n')
-    .filter((line) => / s=\d/.test(line))
-    .map((line) => line.replace(/\[.*?\]/, '[]'));
-}
+import { channelTable, domain, shape, shapeOfCapture } from '../support/xen-tables.ts';
 
 describe('xen-pv, the q35 machine of the captures', () => {
   const machine = buildMachine(builtinScenario('xen-pv')!, 42);

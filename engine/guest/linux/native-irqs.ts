@@ -219,14 +219,14 @@ export class NativeIrqs {
     const { cpu, vector } = this.targets[desc.irq]!;
     const compose = this.composers[desc.irq];
     if (compose) {
-      compose(msiAddress(cpu), vector, masked);
+      compose(msiAddress(this.kernel.apicId(cpu)), vector, masked);
       return;
     }
     const pin = this.pins[desc.irq]!;
     const level = (desc.chip as ApicChip).level ? RTE_LEVEL | (pin >= ISA_IRQS ? ACTIVE_LOW : 0) : 0;
     const { hardware } = this.first;
     hardware.store(IOAPIC + IOREGSEL, IOREDTBL + pin * 2 + 1);
-    hardware.store(IOAPIC + IOWIN, (cpu << 24) >>> 0);
+    hardware.store(IOAPIC + IOWIN, (this.kernel.apicId(cpu) << 24) >>> 0);
     hardware.store(IOAPIC + IOREGSEL, IOREDTBL + pin * 2);
     hardware.store(IOAPIC + IOWIN, vector | level | (masked ? RTE_MASKED : 0));
   }

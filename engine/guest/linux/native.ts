@@ -18,13 +18,15 @@ export interface NativeInit extends KernelInit<NativeCpu> {
   /** local APICs by MSR in place of their page */
   readonly x2apic: boolean;
   /** what the CPUs' ticks come from */
-  readonly timer: 'tsc-deadline' | 'lapic' | 'pit';
+  readonly timer: 'tsc-deadline' | 'lapic' | 'pit' | 'xen';
   readonly tscKhz: number;
   /**
    * The idle loop waits in MWAIT: a store wakes such a CPU, without an interrupt (TIF_POLLING_NRFLAG). False: it is not
    * there now, or the processor lacks MWAIT.
    */
   wakeFromMwait?(cpu: number, from: LinuxCpu): boolean;
+  /** APIC ID of a CPU, where it is not its number */
+  apicId?(cpu: number): number;
   /** ns of a cycle of the local APIC's timer, as the kernel has calibrated it */
   readonly apicCycle: number;
   slot(cpu: number, vector: number): SlotId;
@@ -180,12 +182,16 @@ export class NativeKernel extends LinuxKernel {
     books.journey = journey;
   }
 
+  apicId(cpu: number): number {
+    return this.init.apicId?.(cpu) ?? cpu;
+  }
+
   /** ICR: a fixed interrupt for one CPU by its physical ID. */
   sendVector(vector: number, cpu: number, from: LinuxCpu): void {
     const { hardware } = from as NativeLinuxCpu;
-    if (this.init.x2apic) hardware.wrmsr(MSR + (Reg.ICR >> 4), vector, cpu);
+    if (this.init.x2apic) hardware.wrmsr(MSR + (Reg.ICR >> 4), vector, this.apicId(cpu));
     else {
-      hardware.store(APIC_PAGE + Reg.ICR2, (cpu << 24) >>> 0);
+      hardware.store(APIC_PAGE + Reg.ICR2, (this.apicId(cpu) << 24) >>> 0);
       hardware.store(APIC_PAGE + Reg.ICR, vector);
     }
   }
@@ -228,7 +234,7 @@ export class NativeKernel extends LinuxKernel {
     this.writeApic(hardware, Reg.SVR, 0x100 | SPURIOUS_VECTOR);
     this.writeApic(hardware, Reg.LVT_LINT0, cpu.cpu === 0 ? 0x700 : 0x1_0700);
     this.writeApic(hardware, Reg.LVT_LINT1, cpu.cpu === 0 ? 0x400 : 0x1_0400);
-    if (timer === 'pit') return;
+    if (timer === 'pit' || timer === 'xen') return;
     this.writeApic(hardware, Reg.TDCR, DIVIDE_BY_16);
     this.writeApic(hardware, Reg.LVT_TIMER, this.timerVector | (timer === 'tsc-deadline' ? 2 << 17 : 0));
   }

@@ -8,8 +8,10 @@ import type { Ns } from '../../core/clock.ts';
 import { timing } from '../../timing.ts';
 import { EXIT, type LinuxCpu, UPCALL } from './entry.ts';
 import type { EventIrqs } from './evtchn.ts';
+import type { IrqDesc } from './irq-core.ts';
 import { type NativeInit, NativeKernel } from './native.ts';
 import { NativeLinuxCpu } from './native-entry.ts';
+import type { GsiRequest } from './native-irqs.ts';
 import { type XenGuest, XenSide, type XenSideInit } from './xen-side.ts';
 
 /** HYPERVISOR_CALLBACK_VECTOR of asm/irq_vectors.h */
@@ -39,6 +41,23 @@ export class XenHvmKernel extends NativeKernel implements XenGuest {
 
   hypercalls(cpu: number): Hypercalls {
     return this.xen.hypercalls(cpu);
+  }
+
+  /** acpi_register_gsi_xen_hvm: the line is an event channel, but it keeps the number of its pin. */
+  override requestGsi(gsi: number, request: GsiRequest): IrqDesc {
+    const desc = this.events.bindGsi(gsi, request.level);
+    desc.hwirq = gsi;
+    this.irqs.request(desc, { name: request.name, work: request.work }, this.everyCpu);
+    return desc;
+  }
+
+  /** A GSI is found in the tables of the firmware, and mapped. */
+  mapGsi(gsi: number, level: boolean): void {
+    this.events.bindGsi(gsi, level);
+  }
+
+  private get everyCpu(): number[] {
+    return this.cpus.map((c) => c.cpu);
   }
 
   override sendIpi(kind: string, cpu: number, from: LinuxCpu): void {

@@ -102,6 +102,11 @@ export class EventChannels extends EvtchnPorts implements Part {
     d.setPending(chn.notifyVcpu, chn);
   }
 
+  /** Has the domain bound this pirq? */
+  pirqBound(dom: number, pirq: number): boolean {
+    return (this.domain(dom).pirqToEvtchn[pirq] ?? 0) !== 0;
+  }
+
   /** evtchn_move_pirqs: the vCPU runs on another CPU now. */
   movePirqs(dom: number, vcpu: number): void {
     if (this.rules.pirqFollowsVcpu) movePirqs(this.domain(dom), vcpu);

@@ -23,6 +23,7 @@ import { EvtchnUser } from '../../guest/linux/xen-drivers/evtchn-user.ts';
 import { MessageFront } from '../../guest/linux/xen-drivers/messages.ts';
 import { NetBack, NetFront } from '../../guest/linux/xen-drivers/net.ts';
 import type { XenKernel } from '../../guest/linux/xen-kernel.ts';
+import type { XenGuest } from '../../guest/linux/xen-side.ts';
 import type { GuestSpec } from '../../scenario/xen-schema.ts';
 import { timing } from '../../timing.ts';
 import { Dom0Devices } from './devices.ts';
@@ -35,7 +36,9 @@ const NET_RING = 256;
 /** What workloads use of a domain that has booted. */
 export interface Booted {
   readonly parts: DomainParts;
-  readonly store: MessageFront;
+  /** the same, if it knows of Xen */
+  readonly kernel: XenGuest | undefined;
+  readonly store: MessageFront | undefined;
   readonly console: MessageFront | undefined;
   readonly blkfronts: readonly BlkFront[];
   readonly netfronts: readonly NetFront[];
@@ -59,14 +62,18 @@ export function boot(host: XenHost): Running {
   devices.bringUp();
   kernel.events.gracePeriod();
   daemons.start(store);
+  host.disks = (name) => devices.diskNamed(name);
+  host.nic = () => [...devices.receivers.values()][0];
 
-  const domains: Booted[] = [{ parts: dom0, store, console: undefined, blkfronts: [], netfronts: [] }];
+  const domains: Booted[] = [
+    { parts: dom0, kernel, store, console: undefined, blkfronts: [], netfronts: [] },
+  ];
   for (const parts of host.domains.slice(1)) domains.push(bootGuest(host, devices, daemons, parts));
   return { domains, devices };
 }
 
 /** The timer and the IPIs of every CPU, the boot CPU first. */
-function bindPercpu(kernel: XenKernel): void {
+function bindPercpu(kernel: XenGuest): void {
   const { profile, events, irqs } = kernel;
   const rows = new Map<PercpuKind, IrqDesc>();
   for (const { cpu } of kernel.cpus) {
@@ -85,7 +92,7 @@ function bindPercpu(kernel: XenKernel): void {
   }
 }
 
-function percpuWork(kernel: XenKernel, kind: PercpuKind): Work {
+function percpuWork(kernel: XenGuest, kind: PercpuKind): Work {
   switch (kind) {
     case 'timer':
       return kernel.time.interrupt;
@@ -208,15 +215,25 @@ class Daemons {
   }
 }
 
-/** xl create: the toolstack's ports, the daemons, the guest's kernel, then each frontend with its backend. */
+/**
+ * xl create: the toolstack's ports, the daemons, the device model, the guest's kernel, then each frontend with its
+ * backend.
+ */
 function bootGuest(host: XenHost, devices: Dom0Devices, daemons: Daemons, parts: DomainParts): Booted {
-  const { kernel, domain } = parts;
+  const { domain, hvm } = parts;
   const spec = parts.spec!;
   const { channels } = host.xen;
   parts.storePort = channels.allocUnbound(0, domain.id, 0);
   parts.consolePort = channels.allocUnbound(0, domain.id, 0);
+  hvm?.createIoreqServer();
   daemons.introduce(parts);
-
+  hvm?.startModel();
+  hvm?.bootKernel();
+  if (!('events' in parts.kernel)) {
+    hvm?.probe(() => {});
+    return { parts, kernel: undefined, store: undefined, console: undefined, blkfronts: [], netfronts: [] };
+  }
+  const { kernel } = parts;
   if (spec.type === 'pvh') legacyRows(kernel);
   bindPercpu(kernel);
   const { events, irqs, profile } = kernel;
@@ -230,14 +247,19 @@ function bootGuest(host: XenHost, devices: Dom0Devices, daemons: Daemons, parts:
   const hvc = events.bindEvtchn(parts.consolePort, late);
   console.port = hvc.port;
   irqs.request(hvc, { name: profile.names.guestConsole, work: console.interrupt }, all);
-  const blkfronts = attachDisk(host, devices, parts, spec);
-  const netfronts = attachNetwork(host, devices, parts, spec);
+  hvm?.probe(() => {
+    const vkbd = events.allocUnbound(0, false);
+    irqs.request(vkbd, { name: 'vkbd', work: QUIET }, all);
+    hvm.model.bindFrontend(vkbd.port);
+  });
+  const blkfronts = attachDisk(host, devices, parts, kernel, spec);
+  const netfronts = attachNetwork(host, devices, parts, kernel, spec);
   furtherChannels(kernel, spec, late, all);
-  return { parts, store, console, blkfronts, netfronts };
+  return { parts, kernel, store, console, blkfronts, netfronts };
 }
 
 /** Channels beyond those of the drivers; when none is left the kernel says so once and goes on without. */
-function furtherChannels(kernel: XenKernel, spec: GuestSpec, late: boolean, all: readonly number[]): void {
+function furtherChannels(kernel: XenGuest, spec: GuestSpec, late: boolean, all: readonly number[]): void {
   for (let i = 0; i < spec.channels; i++) {
     try {
       const desc = kernel.events.allocUnbound(0, late);
@@ -251,7 +273,7 @@ function furtherChannels(kernel: XenKernel, spec: GuestSpec, late: boolean, all:
 }
 
 /** PVH: a PIC that nobody uses has its two rows. */
-function legacyRows(kernel: XenKernel): void {
+function legacyRows(kernel: XenGuest): void {
   const nothing = () => {};
   const pic: IrqChip = {
     name: 'XT-PIC',
@@ -271,8 +293,13 @@ function legacyRows(kernel: XenKernel): void {
 }
 
 /** The frontend makes a port for each ring, then the backend binds them. */
-function attachDisk(host: XenHost, devices: Dom0Devices, parts: DomainParts, spec: GuestSpec): BlkFront[] {
-  const { kernel } = parts;
+function attachDisk(
+  host: XenHost,
+  devices: Dom0Devices,
+  parts: DomainParts,
+  kernel: XenGuest,
+  spec: GuestSpec,
+): BlkFront[] {
   const { id } = parts.domain;
   const dom0 = host.dom0.kernel;
   const late = kernel.profile.lateEoi;
@@ -297,8 +324,13 @@ function attachDisk(host: XenHost, devices: Dom0Devices, parts: DomainParts, spe
   return fronts.map((f) => f.front);
 }
 
-function attachNetwork(host: XenHost, devices: Dom0Devices, parts: DomainParts, spec: GuestSpec): NetFront[] {
-  const { kernel } = parts;
+function attachNetwork(
+  host: XenHost,
+  devices: Dom0Devices,
+  parts: DomainParts,
+  kernel: XenGuest,
+  spec: GuestSpec,
+): NetFront[] {
   const { id } = parts.domain;
   const dom0 = host.dom0.kernel;
   const late = kernel.profile.lateEoi;

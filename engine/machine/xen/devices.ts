@@ -13,7 +13,14 @@ import { DiskDriver } from '../../guest/linux/drivers/disk.ts';
 import { NicDriver } from '../../guest/linux/drivers/nic.ts';
 import type { LinuxCpu } from '../../guest/linux/entry.ts';
 import type { IrqDesc, Work } from '../../guest/linux/irq-core.ts';
-import { domainOf, FROM_GUEST, flowOf, packetOf, WANTS_REPLY } from '../../guest/linux/xen-drivers/net.ts';
+import {
+  domainOf,
+  FOR_DEVICE_MODEL,
+  FROM_GUEST,
+  flowOf,
+  packetOf,
+  WANTS_REPLY,
+} from '../../guest/linux/xen-drivers/net.ts';
 import type { DeviceSpec } from '../../scenario/shapes.ts';
 import { timing } from '../../timing.ts';
 import type { XenHost } from './host.ts';
@@ -290,12 +297,17 @@ export class Dom0Devices {
   /** br_forward: to the domain the packet is for, or, from a guest or without one, to the wire. */
   bridge(cpu: LinuxCpu, packet: number): void {
     const domain = domainOf(packet);
+    if ((packet & FOR_DEVICE_MODEL) === FOR_DEVICE_MODEL) {
+      this.host.toDeviceModel(cpu, domain);
+      return;
+    }
     if ((packet & FROM_GUEST) !== 0) {
       this.host.bridgeOut(packet);
       return;
     }
     const queues = this.host.netbacks[domain];
     if (queues && queues.length > 0) queues[flowOf(packet) % queues.length]!.xmit(cpu, packet);
+    else if (this.host.domains[domain]?.hvm?.receives(packet, cpu)) return;
     else if ((packet & WANTS_REPLY) !== 0) this.host.bridgeOut(packetOf(domain, flowOf(packet), FROM_GUEST));
   }
 

@@ -3,22 +3,30 @@
 import { MessageRing } from '../../abi/ring.ts';
 import { GuestMemory, SharedInfo } from '../../abi/xen.ts';
 import type { SourceId } from '../../core/books.ts';
+import type { LinuxCpu } from '../../guest/linux/entry.ts';
+import type { NativeKernel } from '../../guest/linux/native.ts';
 import { hardwareVirtual, KERNELS, type KernelProfile, twoLevel } from '../../guest/linux/profiles.ts';
-import type { NetBack } from '../../guest/linux/xen-drivers/net.ts';
+import type { Disk } from '../../guest/linux/xen-drivers/block.ts';
+import { FOR_DEVICE_MODEL, type NetBack, packetOf } from '../../guest/linux/xen-drivers/net.ts';
 import { XenKernel } from '../../guest/linux/xen-kernel.ts';
+import type { XenGuest } from '../../guest/linux/xen-side.ts';
 import type { Domain } from '../../hv/xen/domain.ts';
 import { PvHypercalls } from '../../hv/xen/x86/pv.ts';
 import type { PvVcpu } from '../../hv/xen/x86/pv-vcpu.ts';
 import { Xen } from '../../hv/xen/x86/xen.ts';
 import type { GuestSpec, XenScenario } from '../../scenario/xen-schema.ts';
 import type { Workshop } from '../machine.ts';
+import type { DeviceModel } from './device-model.ts';
 import type { Fired } from './devices.ts';
+import { HvmGuest } from './hvm-guest.ts';
 
 /** What dom0's control tools give to a new domain, and what its frontends connect to. */
 export interface DomainParts {
   readonly domain: Domain;
-  readonly kernel: XenKernel;
+  readonly kernel: XenGuest | NativeKernel;
   readonly spec: GuestSpec | undefined;
+  /** what is more of a guest on VMX */
+  readonly hvm: HvmGuest | undefined;
   /** rings of xenstore and the console */
   readonly store: MessageRing;
   readonly console: MessageRing;
@@ -27,6 +35,8 @@ export interface DomainParts {
   consolePort: number;
 }
 
+/** pirqs of a guest beside one for each GSI (extra_domU_irqs) */
+const EXTRA_DOMU_IRQS = 32;
 /** Vectors that Xen may give to device interrupts (LAST_DYNAMIC_VECTOR - FIRST_DYNAMIC_VECTOR + 1). */
 const NR_DYNAMIC_VECTORS = 0xef - 0x20 + 1;
 
@@ -36,6 +46,14 @@ export class XenHost {
   readonly devices = new Map<string, Fired>();
   /** backends of each domain's network queues, by domain */
   readonly netbacks: NetBack[][] = [];
+  /** by domain: jobs of its device model that packets on their way will tell it of, in order */
+  private readonly console: [job: number, journey: number][][] = [];
+  /** a packet arrives at dom0's network card, if it has one */
+  nic: () => ((packet: number) => number) | undefined = () => undefined;
+  /** a disk of dom0 */
+  disks: (name: string | undefined) => Disk = () => {
+    throw new Error('dom0 has not booted');
+  };
   /** what a packet from the wire or a guest does next */
   bridgeOut: (packet: number) => void = () => {};
   /** pirqs with MSI-X, level GSIs: what the hardware says to PHYSDEVOP_map_pirq */
@@ -54,6 +72,7 @@ export class XenHost {
       domains: specs.map((s, id) => ({
         id,
         vcpus: Array.from({ length: s.vcpus }, () => s.cpus ?? all),
+        hvm: 'type' in s && s.type === 'hvm',
       })),
       gsis: scenario['ioapic-pins'],
       irqs: scenario['ioapic-pins'] + messages(scenario),
@@ -66,10 +85,55 @@ export class XenHost {
     specs.forEach((s, id) => {
       this.addDomain(id, s.vcpus, profileOf(s), scenario.guests[id - 1]);
     });
+    shop.parts.add({
+      id: 'console',
+      save: () => this.console.map((heard) => heard ?? []),
+      restore: (state) => {
+        (state as unknown as [number, number][][]).forEach((heard, domain) => {
+          this.console[domain]?.splice(0, Infinity, ...heard);
+        });
+      },
+    });
   }
 
-  get dom0(): DomainParts {
-    return this.domains[0]!;
+  get dom0(): DomainParts & { readonly kernel: XenKernel } {
+    return this.domains[0] as DomainParts & { readonly kernel: XenKernel };
+  }
+
+  /** The CPU of dom0 whose code runs now. */
+  get dom0Here(): LinuxCpu | undefined {
+    const v = this.xen.wiring.here?.current;
+    return v?.domain === 0 ? this.dom0.kernel.cpus[v.vcpu] : undefined;
+  }
+
+  /** Something that the user fires in a guest's device model: its process hears of it over the network. */
+  register(name: string, title: string, model: DeviceModel, domain: number, fire: () => void): void {
+    const job = model.loop.job(fire);
+    this.console[domain] ??= [];
+    const heard = this.console[domain];
+    this.devices.set(name, {
+      name,
+      title,
+      fire: () => {
+        const receive = this.nic();
+        if (receive) {
+          const journey = receive(packetOf(domain, 0, FOR_DEVICE_MODEL));
+          heard.push([job, journey]);
+          return journey;
+        }
+        // without a network: at its own keyboard
+        const { books } = this.shop;
+        const journey = books.begin(books.sourceOf('user'));
+        fire();
+        return journey;
+      },
+    });
+  }
+
+  /** A packet for a device model has arrived. */
+  toDeviceModel(cpu: LinuxCpu, domain: number): void {
+    const next = this.console[domain]?.shift();
+    if (next) this.domains[domain]!.hvm!.model.loop.post(next[0], 0, 0, cpu, next[1]);
   }
 
   source(name: string): SourceId {
@@ -81,7 +145,7 @@ export class XenHost {
     const { parts, books, trace } = shop;
     const shared = parts.add(new SharedInfo(id, vcpus));
     const memory = parts.add(new GuestMemory(id, 512));
-    const mine = xen.vcpus.filter((v) => v.domain === id) as PvVcpu[];
+    const mine = xen.vcpus.filter((v) => v.domain === id);
     const privileged = id === 0;
     const domain = xen.addDomain(
       {
@@ -90,7 +154,7 @@ export class XenHost {
         shared,
         memory,
         privileged,
-        nrPirqs: privileged ? hardwarePirqs(scenario) : 16,
+        nrPirqs: privileged ? hardwarePirqs(scenario) : scenario['ioapic-pins'] + EXTRA_DOMU_IRQS,
         maxPort: spec ? spec['max-event-channels'] : 131_071,
       },
       { pirqToIrq: (pirq) => Math.max(0, xen.irqOf(id, pirq)) },
@@ -99,37 +163,45 @@ export class XenHost {
       msix: (device: number) => this.msixDevices.has(device),
       level: (gsi: number) => this.levelGsis.has(gsi),
     };
-    const hvm = spec?.type === 'pvh';
     const store = parts.add(new MessageRing(`dom${id}.xenstore`));
     const console = parts.add(new MessageRing(`dom${id}.console`));
+    const common = { domain, spec, store, console, storePort: 0, consolePort: 0 };
+    if (spec?.type === 'hvm') {
+      const hvm = new HvmGuest(this, domain, spec, profile);
+      this.domains.push({ ...common, kernel: hvm.kernel, hvm });
+      return;
+    }
+    const pvcpus = mine as PvVcpu[];
+    const pvh = spec?.type === 'pvh';
     const kernel = new XenKernel({
       id: `dom${id}`,
       domain: id,
       initialDomain: privileged,
       profile,
-      vcpus: mine,
+      vcpus: pvcpus,
       hypercalls: mine.map((v) => new PvHypercalls(xen, domain, v, hardware)),
       shared,
       memory,
       books,
       trace,
       parts,
-      dynamicBase: dynamicBase(scenario, profile, privileged, hvm),
-      nrIrqs: scenario['ioapic-pins'] * 17 + 16 + 8 * vcpus,
+      dynamicBase: dynamicBase(scenario, profile, privileged, pvh),
+      nrIrqs: scenario['ioapic-pins'] * 17 + 16 + 8 * mine.length,
       slot: (port) => domain.slot(port),
       destination: (port) => domain.destination(port),
-      callbackVector: hvm,
+      callbackVector: pvh,
     });
-    mine.forEach((v, i) => {
+    pvcpus.forEach((v, i) => {
       v.entry = kernel.cpus[i]!;
     });
-    this.domains.push({ domain, kernel, spec, store, console, storePort: 0, consolePort: 0 });
+    this.domains.push({ ...common, kernel, hvm: undefined });
   }
 }
 
 function profileOf(s: XenScenario['dom0'] | GuestSpec): KernelProfile {
+  if (s.kernel === 'linux-2.6.36') return KERNELS[s.kernel];
   const kernel = s.fifo ? KERNELS[s.kernel] : twoLevel(KERNELS[s.kernel]);
-  return 'type' in s && s.type === 'pvh' ? hardwareVirtual(kernel) : kernel;
+  return 'type' in s && s.type !== 'pv' ? hardwareVirtual(kernel) : kernel;
 }
 
 /** arch_hwdom_irqs (4.17); the forward port's nr_pirqs where dom0 is that kernel. */
@@ -140,10 +212,10 @@ function hardwarePirqs(scenario: XenScenario): number {
 }
 
 /** Where numbers of event channels begin: after the GSIs, after the legacy interrupts, or at 0. */
-function dynamicBase(scenario: XenScenario, profile: KernelProfile, dom0: boolean, hvm: boolean): number {
+function dynamicBase(scenario: XenScenario, profile: KernelProfile, dom0: boolean, pvh: boolean): number {
   if (profile.numbering === 'bindcount') return hardwarePirqs(scenario);
   if (dom0) return scenario['ioapic-pins'];
-  return hvm ? 16 : 0;
+  return pvh ? 16 : 0;
 }
 
 /** Message-signalled interrupts that the devices take at most at one time. */

@@ -5,11 +5,13 @@ import type { Stream } from '../../core/rng.ts';
 import type { Part, Plain } from '../../core/state.ts';
 import { Arrivals, type Pattern } from '../../devices/workload.ts';
 import type { LinuxCpu } from '../../guest/linux/entry.ts';
+import type { NativeLinuxCpu } from '../../guest/linux/native-entry.ts';
 import type { Thread } from '../../guest/linux/threads.ts';
 import type { KernelTimer } from '../../guest/linux/time.ts';
 import { FLOWS, FROM_GUEST, packetOf, WANTS_REPLY } from '../../guest/linux/xen-drivers/net.ts';
 import type { XenCpu } from '../../guest/linux/xen-entry.ts';
-import type { XenKernel } from '../../guest/linux/xen-kernel.ts';
+import type { XenGuest } from '../../guest/linux/xen-side.ts';
+import { DEBUG, DEVICE_NOT_AVAILABLE, type HvmCpu } from '../../hv/xen/x86/hvm-cpu.ts';
 import type { WorkloadSpec } from '../../scenario/xen-schema.ts';
 import type { Booted, Running } from './boot.ts';
 import type { XenHost } from './host.ts';
@@ -63,7 +65,40 @@ function start(host: XenHost, running: Running, spec: WorkloadSpec, name: string
       return;
     case 'locks':
       locks(host, running.domains[spec.domain]!, name, spec.rate);
+      return;
+    case 'faults': {
+      const act = faults(spec.kind);
+      periodically(host, running.domains[spec.domain]!, name, spec.rate, us(3), (cpu) =>
+        act((cpu as NativeLinuxCpu).hardware as HvmCpu),
+      );
+      return;
+    }
+    case 'nmi': {
+      const rng = host.shop.rng.stream(`${name}.cpu`);
+      const targets = nmiTargets(host, spec.domain);
+      const pattern = { kind: 'poisson', rate: spec.rate } as const;
+      arrivals(host, name, pattern, targets[0] ? () => targets[rng.below(targets.length)]!() : () => {});
+    }
   }
+}
+
+function faults(kind: 'page' | 'cpuid' | 'debug' | 'fpu'): (cpu: HvmCpu) => void {
+  switch (kind) {
+    case 'page':
+      return (cpu) => cpu.touch();
+    case 'cpuid':
+      return (cpu) => cpu.cpuid();
+    case 'debug':
+      return (cpu) => cpu.fault(DEBUG);
+    default:
+      return (cpu) => cpu.fault(DEVICE_NOT_AVAILABLE);
+  }
+}
+
+/** Each makes an NMI at a processor of the host, or sends one to a virtual CPU (XEN_DOMCTL_SENDTRIGGER_NMI). */
+function nmiTargets(host: XenHost, domain: number): (() => void)[] {
+  if (domain === 0) return host.xen.cpus.map((cpu) => () => cpu.nmi());
+  return host.xen.hvm[domain]!.chips.vcpus.map((v) => () => v.pendNmi());
 }
 
 function fired(host: XenHost, name: string) {
@@ -171,6 +206,11 @@ function submitter(
   completed: (cpu: LinuxCpu, job: number) => void,
 ): (cpu: LinuxCpu, job: number) => void {
   const { blkfronts } = booted;
+  const emulated = booted.parts.hvm?.devices.disks[0];
+  if (emulated && blkfronts.length === 0) {
+    const owner = emulated.owner(completed);
+    return (cpu, job) => emulated.submit(cpu, owner, job);
+  }
   if (blkfronts.length > 0) {
     const base = tagBase(booted, completed);
     return (cpu, job) => blkfronts[cpu.cpu % blkfronts.length]!.submit(cpu, base + job);
@@ -225,7 +265,8 @@ function compute(host: XenHost, booted: Booted, name: string, cpu: number, share
 
 /** A paravirtual lock is contended: one CPU polls its lock channel until the holder, on the next CPU, kicks it. */
 function locks(host: XenHost, booted: Booted, name: string, rate: number): void {
-  const { kernel } = booted.parts;
+  const { kernel } = booted;
+  if (!kernel) return;
   if (kernel.cpuCount < 2 || kernel.profile.sharedPercpu || !kernel.profile.bootCpu.includes('spinlock'))
     return;
   const rng = host.shop.rng.stream(`${kernel.id}.${name}`);
@@ -260,7 +301,7 @@ class LockWaiter implements Part {
 
   constructor(
     readonly id: string,
-    private readonly kernel: XenKernel,
+    private readonly kernel: XenGuest,
     private readonly cpu: number,
     private readonly held: () => Ns,
     private readonly release: KernelTimer,

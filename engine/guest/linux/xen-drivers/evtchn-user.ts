@@ -21,14 +21,18 @@ export class EvtchnUser implements Part {
   /** ports that fired and have not been read, in order */
   private ring: number[] = [];
 
-  /** @param cost CPU time to serve one event */
+  /**
+   * @param cost CPU time to serve one event
+   * @param instance tells processes of one name apart
+   */
   constructor(
     private readonly kernel: XenGuest,
     readonly name: string,
     cpu: number,
     cost: Ns,
+    instance = '',
   ) {
-    this.id = `${kernel.id}.${name}`;
+    this.id = `${kernel.id}.${name}${instance}`;
     this.thread = kernel.thread(name, cpu, {
       cost: () => cost,
       run: (on) => this.serve(on),

@@ -17,6 +17,8 @@ import type { XenGuest } from '../xen-side.ts';
 /** A packet as a number: the domain at the guest's side of the wire, its flow, and flags. */
 export const WANTS_REPLY = 1;
 export const FROM_GUEST = 2;
+/** both, which no guest sends: for the process that a domain's devices live in */
+export const FOR_DEVICE_MODEL = WANTS_REPLY | FROM_GUEST;
 /** flows of a domain, by which its queues are chosen */
 export const FLOWS = 16;
 

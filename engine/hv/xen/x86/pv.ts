@@ -24,8 +24,8 @@ export class PvHypercalls implements Hypercalls {
   private readonly tpSend: Tracepoint;
 
   constructor(
-    private readonly xen: Xen,
-    private readonly domain: Domain,
+    protected readonly xen: Xen,
+    protected readonly domain: Domain,
     private readonly v: Vcpu,
     private readonly pirqs: PirqSource,
   ) {
@@ -138,7 +138,8 @@ export class PvHypercalls implements Hypercalls {
     return this.xen.irqs.needsEoi(this.domain.id, pirq);
   }
 
-  private enter(): void {
+  /** The trip into Xen. */
+  protected enter(): void {
     if (this.v.state !== 'offline') this.v.cpu.charge(timing.hypercall);
   }
 }

@@ -13,6 +13,7 @@ import type { Trace, Tracepoint } from '../../../core/trace.ts';
 import { ApicBus } from '../../../hw/x86/apic-bus.ts';
 import { physicalLapic } from '../../../hw/x86/physical-lapic.ts';
 import { timing } from '../../../timing.ts';
+import { ExitTable } from '../../exits.ts';
 import { type Hypervisor, Pcpu, type PcpuWiring, type Vcpu } from '../../pcpu.ts';
 import type { Scheduler } from '../../scheduler.ts';
 import { Domain, type DomainInit } from '../domain.ts';
@@ -32,9 +33,14 @@ import { type XenTimer, XenTimers } from '../timer.ts';
 import { apicHandler } from './apic-vectors.ts';
 import { IRQ_DEFAULTS, type IrqHost, type IrqOptions, PhysicalIrqs } from './do-irq.ts';
 import { InterruptHook } from './hook.ts';
+import { HvmDomain } from './hvm-domain.ts';
+import { HvmVcpu } from './hvm-vcpu.ts';
+import { interruptBlocked } from './intr-assist.ts';
+import type { IoreqHost } from './ioreq.ts';
 import { XenCounts, type XenView } from './irq-counts.ts';
 import { SERIAL_IRQ, TIMER_IRQ } from './irq-desc.ts';
 import { type PvHost, PvVcpu } from './pv-vcpu.ts';
+import { type HvmHost, HvmPoints, VmExits, xenExitName } from './vmexit.ts';
 
 /** What vcpu_kick found: the virtual CPU asleep, waiting for a CPU, running on this one, running on another. */
 export const KICK_ASLEEP = 0;
@@ -51,6 +57,8 @@ export interface XenOptions {
     readonly vcpus: readonly (readonly number[])[];
     /** share of the CPUs; 256 unless given */
     readonly weight?: number;
+    /** runs on VMX; else it is paravirtual */
+    readonly hvm?: boolean;
   }[];
   readonly gsis: number;
   /** how many physical interrupt numbers the machine needs at most */
@@ -65,7 +73,7 @@ export interface XenShop {
   readonly parts: { add<P extends Part>(part: P): P };
 }
 
-export class Xen implements Hypervisor, PvHost, EvtchnOutput, IrqHost, Part {
+export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput, IrqHost, Part {
   readonly id = 'xen';
   readonly clock: Clock;
   readonly trace: Trace;
@@ -78,6 +86,9 @@ export class Xen implements Hypervisor, PvHost, EvtchnOutput, IrqHost, Part {
   readonly timers: XenTimers;
   readonly channels: EventChannels;
   readonly irqs: PhysicalIrqs;
+  readonly exits: ExitTable;
+  readonly points: HvmPoints;
+  readonly vmexits: VmExits;
   /** event-check IPIs */
   readonly eventCheck: EventCheck;
   readonly hook: InterruptHook;
@@ -89,6 +100,8 @@ export class Xen implements Hypervisor, PvHost, EvtchnOutput, IrqHost, Part {
   /** kicks of running virtual CPUs and wake-ups make no IPIs before the guests run */
   private running = false;
   private readonly domains: Domain[] = [];
+  /** by domain: what is more of those that run on VMX */
+  readonly hvm: (HvmDomain | undefined)[] = [];
   private readonly callFunction: Task[];
   /** per virtual CPU */
   private readonly singleshot: XenTimer[];
@@ -148,13 +161,20 @@ export class Xen implements Hypervisor, PvHost, EvtchnOutput, IrqHost, Part {
       cpus.push(cpu);
     }
     const weights: (number | undefined)[] = [];
-    for (const { id, vcpus: affinities, weight } of options.domains) {
+    this.points = new HvmPoints(trace);
+    this.vmexits = new VmExits(this);
+    for (const { id, vcpus: affinities, weight, hvm } of options.domains) {
       weights[id] = weight;
       affinities.forEach((affinity, n) => {
         const first = cpus[affinity[vcpus.length % affinity.length]!]!;
-        vcpus.push(shop.parts.add(new PvVcpu(this, vcpus.length, id, n, first, affinity)));
+        const v = hvm
+          ? new HvmVcpu(this.vmexits, vcpus.length, id, n, first, affinity)
+          : new PvVcpu(this, vcpus.length, id, n, first, affinity);
+        vcpus.push(shop.parts.add(v));
       });
     }
+    const owners = vcpus.map((v) => v.domain);
+    this.exits = shop.parts.add(new ExitTable('xen.exits', owners, xenExitName));
     this.eventCheck = new EventCheck(clock, this.wiring, profile !== '3.4', (cpu, nr, how) =>
       this.told(cpu, nr, how),
     );
@@ -207,6 +227,13 @@ export class Xen implements Hypervisor, PvHost, EvtchnOutput, IrqHost, Part {
     this.domains[init.id] = domain;
     this.channels.addDomain({ ...init, ...pirqs, vcpus: init.vcpus.length });
     return domain;
+  }
+
+  /** What a domain on VMX has beside; its virtual CPUs must be there. */
+  addHvm(domain: Domain): HvmDomain {
+    const hvm = new HvmDomain(this, domain);
+    this.hvm[domain.id] = hvm;
+    return hvm;
   }
 
   domain(id: number): Domain {
@@ -362,17 +389,29 @@ export class Xen implements Hypervisor, PvHost, EvtchnOutput, IrqHost, Part {
     this.books.discard(this.domains[dom]!.slot(port), 'closed');
   }
 
-  /** vcpu_kick: asleep it is woken; on another CPU, even if it is about to leave it, that CPU is told. */
+  /** vcpu_mark_events_pending: an HVM guest has events by an interrupt of its own. */
   kick(dom: number, vcpu: number): void {
     const v = this.domains[dom]!.vcpus[vcpu]!;
     this.kicked[v.index] = this.books.journey;
+    const hvm = this.hvm[dom];
+    if (hvm) hvm.irq.assertEvtchnIrq(vcpu);
+    else this.vcpuKick(v);
+  }
+
+  /** A virtual CPU on VMX has something to look at. */
+  kickHvm(v: HvmVcpu): void {
+    this.vcpuKick(v);
+  }
+
+  /** vcpu_kick: asleep it is woken; on another CPU, even if it is about to leave it, that CPU is told. */
+  private vcpuKick(v: Vcpu): void {
     if (!this.running) return;
     const onCpu = v.state === 'running';
     const here = v.cpu === this.wiring.here;
     const off = v.blocked ? KICK_ASLEEP : KICK_QUEUED;
     const how = onCpu ? (here ? KICK_HERE : KICK_ELSEWHERE) : off;
     const { journey } = this.books;
-    this.trace.emit(this.tpKick, this.now, journey, this.hereCpu, dom, vcpu, v.cpu.cpu, how);
+    this.trace.emit(this.tpKick, this.now, journey, this.hereCpu, v.domain, v.vcpu, v.cpu.cpu, how);
     this.unblock(v);
     if (how !== KICK_ELSEWHERE) return;
     this.telling = true;
@@ -385,16 +424,23 @@ export class Xen implements Hypervisor, PvHost, EvtchnOutput, IrqHost, Part {
     this.unblock(this.domains[dom]!.vcpus[vcpu]!);
   }
 
-  xenConsumer(): void {
-    // nothing in Xen listens to a channel of a paravirtual guest
+  /** The device model has answered a virtual CPU. */
+  xenConsumer(dom: number, port: number, vcpu: number): void {
+    const domain = this.domains[dom]!;
+    this.books.pend(domain.slot(port), domain.destination(port));
+    this.books.deliver(domain.slot(port));
+    const ioreq = this.hvm[dom]?.ioreq;
+    if (ioreq && ioreq.bufferedPort !== port) ioreq.answered(vcpu);
   }
 
   pirqBind(dom: number, pirq: number, willShare: boolean): number {
+    // an emulated device's
+    if (this.hvm[dom]) return 0;
     return this.irqs.guests.bind(dom, pirq, this.domains[dom]!.vcpus[0]!.cpu.cpu, willShare);
   }
 
   pirqUnbind(dom: number, pirq: number): void {
-    this.irqs.guests.unbind(dom, pirq);
+    if (!this.hvm[dom]) this.irqs.guests.unbind(dom, pirq);
   }
 
   pirqAffinity(dom: number, pirq: number, vcpu: number): void {
@@ -446,6 +492,35 @@ export class Xen implements Hypervisor, PvHost, EvtchnOutput, IrqHost, Part {
 
   poll(v: PvVcpu, port: number): void {
     if (this.channels.poll(v.domain, v.vcpu, [port]).blocks) this.sched.block(v);
+  }
+
+  // HVM: what exits and entries need
+
+  emit(v: HvmVcpu, point: Tracepoint, b = 0, c = 0): void {
+    this.trace.emit(point, v.now, v.journey, v.processor, v.index, b, c);
+  }
+
+  journeyOf(v: HvmVcpu, vector: number): number {
+    const { upcallVector } = v.hvm.chips.vcpus[v.vcpu]!;
+    return vector === upcallVector ? this.kicked[v.index]! : this.books.journeyIn(v.slot(vector));
+  }
+
+  exceptionExit(_v: HvmVcpu, _vector: number): void {}
+
+  /** HLT: vcpu_block, unless an interrupt came meanwhile (hvm_local_events_need_delivery). */
+  halt(v: HvmVcpu): void {
+    const waits = v.hvm.irq.hasPendingIrq(v.vcpu);
+    if (waits.source === 'none' || interruptBlocked(v, waits) !== 'none') this.sched.block(v);
+  }
+
+  pauseInXen(v: HvmVcpu): void {
+    v.blockedInXen = true;
+    this.sched.block(v);
+  }
+
+  resumeInXen(v: HvmVcpu): void {
+    v.blockedInXen = false;
+    this.unblock(v);
   }
 
   /** vcpu_unblock. */

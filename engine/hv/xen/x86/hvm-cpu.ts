@@ -1,0 +1,216 @@
+/**
+ * A virtual CPU as the HVM kernel on it sees it: a native processor, and hypercalls by VMCALL. Instructions that Xen
+ * must see leave the guest, are emulated in Xen or handed to the device model, and cost the time of that (handle_pio,
+ * handle_mmio, hvm_msr_{read,write}_intercept, hvm_hlt of xen/arch/x86/hvm).
+ */
+import type { Ns } from '../../../core/clock.ts';
+import { Reg } from '../../../hw/x86/apic-regs.ts';
+import type { NativeCpu, Width } from '../../../hw/x86/cpu.ts';
+import type { LocalApic } from '../../../hw/x86/lapic.ts';
+import { Exit } from '../../../hw/x86/vmcs-fields.ts';
+import { timing } from '../../../timing.ts';
+import type { HvmVcpu } from './hvm-vcpu.ts';
+import type { VmExits } from './vmexit.ts';
+
+const APIC_PAGE = 0xfee0_0000;
+const MSR_EOI = 0x80b;
+const MSR_TSC_DEADLINE = 0x6e0;
+
+/** Exceptions that a guest may raise; see `fault`. */
+export const DEBUG = 1;
+export const DEVICE_NOT_AVAILABLE = 7;
+
+export class HvmCpu implements NativeCpu {
+  /** time of exception handlers that the kernel's code in hand has run into */
+  private handlers: Ns = 0;
+
+  constructor(
+    readonly v: HvmVcpu,
+    private readonly exits: VmExits,
+  ) {}
+
+  get vcpu(): number {
+    return this.v.vcpu;
+  }
+
+  get now(): Ns {
+    return this.v.now;
+  }
+
+  get processor(): number {
+    return this.v.processor;
+  }
+
+  get interruptFlag(): boolean {
+    return this.v.vmx.interruptFlag;
+  }
+
+  set interruptFlag(on: boolean) {
+    this.v.vmx.interruptFlag = on;
+  }
+
+  private get apic(): LocalApic {
+    return this.v.hvm.chips.vcpus[this.v.vcpu]!.apic;
+  }
+
+  run(ns: Ns): void {
+    this.v.run(ns + this.handlers);
+    this.handlers = 0;
+  }
+
+  /** sti; hlt: hvm_hlt, which blocks like SCHEDOP_block. */
+  halt(): void {
+    const { v } = this;
+    v.vmx.interruptFlag = true;
+    v.left = 0;
+    v.halting = true;
+    v.journey = 0;
+    this.exit(Exit.HLT);
+    this.exits.xen.halt(v);
+  }
+
+  nmiReturn(): void {
+    this.v.vmx.nmiUnblocked();
+  }
+
+  /** VMCALL, without what the hypercall itself does. */
+  vmcall(): void {
+    this.exit(Exit.VMCALL);
+  }
+
+  // I/O ports (handle_pio): what Xen emulates itself, or the device model
+
+  out(port: number, value: number, width: Width = 1): void {
+    this.exit(Exit.IO_INSTRUCTION, (port << 16) | (width - 1));
+    const { own, model } = this.v.hvm;
+    const bus = own.hasPort(port) ? own : model;
+    this.handled(bus === own);
+    bus.out(port, value, width);
+  }
+
+  in(port: number, width: Width = 1): number {
+    this.exit(Exit.IO_INSTRUCTION, (port << 16) | 8 | (width - 1));
+    const { own, model } = this.v.hvm;
+    const bus = own.hasPort(port) ? own : model;
+    this.handled(bus === own);
+    return bus.in(port, width);
+  }
+
+  // memory-mapped registers
+
+  store(address: number, value: number, width: Width = 4): void {
+    const { v } = this;
+    if (address >= APIC_PAGE && address < APIC_PAGE + 4096) {
+      this.storeApic(address - APIC_PAGE, value, width);
+      return;
+    }
+    this.exit(Exit.EPT_VIOLATION, 0x182);
+    const { own, model } = v.hvm;
+    const bus = own.hasMemory(address) ? own : model;
+    this.handled(bus === own);
+    bus.store(address, value, width);
+  }
+
+  load(address: number, width: Width = 4): number {
+    const { v } = this;
+    if (address >= APIC_PAGE && address < APIC_PAGE + 4096) return this.loadApic(address - APIC_PAGE, width);
+    this.exit(Exit.EPT_VIOLATION, 0x181);
+    const { own, model } = v.hvm;
+    const bus = own.hasMemory(address) ? own : model;
+    this.handled(bus === own);
+    return bus.load(address, width);
+  }
+
+  /**
+   * Emulated by Xen; or a request to the device model, whose answer the virtual CPU waits for before it goes on
+   * (hvm_send_ioreq). What the device does is seen at once, as all that is done in one step.
+   */
+  private handled(byXen: boolean): void {
+    if (byXen) this.charge(timing.xenEmulate);
+    else if (this.running) {
+      this.charge(timing.ioreq);
+      this.v.ioreqs++;
+    }
+  }
+
+  private storeApic(offset: number, value: number, width: Width): void {
+    const { v } = this;
+    const { apic } = this;
+    if (offset === Reg.TPR) {
+      // the TPR shadow: an exit only if a request could come through now
+      apic.tpr = value;
+      if (value >> 4 < v.vmcs.tprThreshold) this.exit(Exit.TPR_BELOW_THRESHOLD);
+      return;
+    }
+    this.exit(Exit.APIC_ACCESS, offset | (1 << 12));
+    this.charge(offset === Reg.EOI ? timing.xenEoi : timing.xenEmulate);
+    apic.write(offset, value, width);
+  }
+
+  private loadApic(offset: number, width: Width): number {
+    if (offset !== Reg.TPR) {
+      this.exit(Exit.APIC_ACCESS, offset);
+      this.charge(timing.xenEmulate);
+    }
+    return this.apic.read(offset, width) ?? 0;
+  }
+
+  // MSRs
+
+  wrmsr(msr: number, low: number, high = 0): boolean {
+    const { v } = this;
+    // setting a timer is no part of what was handled before
+    if (msr === MSR_TSC_DEADLINE) v.journey = 0;
+    this.exit(Exit.MSR_WRITE);
+    this.charge(msr === MSR_EOI ? timing.xenEoi : timing.xenEmulate);
+    return this.apic.wrmsr(msr, low, high);
+  }
+
+  rdmsr(msr: number): number | undefined {
+    this.exit(Exit.MSR_READ);
+    this.charge(timing.xenEmulate);
+    return this.apic.rdmsr(msr)?.[0];
+  }
+
+  // what else leaves the guest
+
+  cpuid(): void {
+    this.exit(Exit.CPUID);
+    this.charge(timing.emulateShort);
+  }
+
+  /** A page that the nested tables do not map yet. */
+  touch(): void {
+    this.exit(Exit.EPT_VIOLATION, 0x182);
+    this.charge(timing.eptViolation);
+  }
+
+  /** An exception; it leaves the guest if the exception bitmap says so. False: the guest handles it by itself. */
+  fault(vector: number): boolean {
+    const { v } = this;
+    if (!v.vmx.exceptionExits(vector)) return false;
+    this.exits.exception(v, vector);
+    this.charge(timing.emulateShort);
+    if (vector === DEVICE_NOT_AVAILABLE) {
+      // vmx_fpu_dirty_intercept: the FPU is the guest's until it is switched away from
+      v.vmcs.exceptionBitmap &= ~(1 << DEVICE_NOT_AVAILABLE);
+    } else {
+      this.exits.propagate(v);
+      this.handlers += timing.shortHandler;
+    }
+    return true;
+  }
+
+  /** Before the guests run, while kernels are booted, nothing is left and nothing takes time. */
+  private get running(): boolean {
+    return this.v.state !== 'offline';
+  }
+
+  private exit(reason: number, qualification = 0): void {
+    if (this.running) this.exits.beginInstruction(this.v, reason, qualification);
+  }
+
+  private charge(ns: Ns): void {
+    if (this.running) this.v.cpu.charge(ns);
+  }
+}

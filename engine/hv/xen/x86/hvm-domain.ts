@@ -1,0 +1,164 @@
+/**
+ * An HVM guest as Xen keeps it (struct hvm_domain): its interrupt hardware, the registers that Xen emulates itself, the
+ * device model for the rest, and GSIs that the guest takes as event channels (XENFEAT_hvm_pirqs).
+ */
+import type { SourceId } from '../../../core/books.ts';
+import type { Part, Plain } from '../../../core/state.ts';
+import type { Tracepoint } from '../../../core/trace.ts';
+import { IoBus } from '../../../hw/x86/io-bus.ts';
+import { TSC_KHZ } from '../../../hw/x86/physical-lapic.ts';
+import type { Domain } from '../domain.ts';
+import { HvmChips } from './hvm-chips.ts';
+import { HVM_HOPS, type HvmHop } from './hvm-hops.ts';
+import { HvmIrq } from './hvm-irq.ts';
+import { HVM_OPTIONS } from './hvm-options.ts';
+import type { HvmVcpu } from './hvm-vcpu.ts';
+import { HvmVcpuApic } from './hvm-vcpu-apic.ts';
+import type { IoreqServer } from './ioreq.ts';
+import type { Xen } from './xen.ts';
+
+const IOAPIC = 0xfec0_0000;
+/** pirqs of GSIs that are emulated begin behind the ISA interrupts (get_free_pirq) */
+const FIRST_PIRQ = 16;
+
+export class HvmDomain implements Part {
+  readonly id: string;
+  readonly chips: HvmChips;
+  readonly irq: HvmIrq;
+  /** what Xen emulates */
+  readonly own = new IoBus();
+  /** what the device model does */
+  readonly model = new IoBus();
+  /** undefined: it has none (PVH) */
+  ioreq: IoreqServer | undefined;
+  readonly vcpus: readonly HvmVcpu[];
+  /** by pirq: its GSI (domain_pirq_to_emuirq); -1: none */
+  private emuirq: number[] = [];
+  /** by GSI: its pirq; -1: none */
+  private pirqOf: number[] = [];
+  private readonly timerSource: SourceId;
+  private readonly points: ReadonlyMap<HvmHop, Tracepoint>;
+
+  constructor(
+    private readonly xen: Xen,
+    readonly domain: Domain,
+  ) {
+    const { id, shared } = domain;
+    const name = `dom${id}`;
+    this.id = `${name}.hvm`;
+    this.timerSource = xen.books.sourceOf(`${name} timer`);
+    this.vcpus = domain.vcpus as readonly HvmVcpu[];
+    const names = Object.entries(HVM_HOPS) as [HvmHop, readonly string[]][];
+    this.points = new Map(names.map(([hop, args]) => [hop, xen.trace.point(hop, 'dom', ...args)]));
+    this.chips = new HvmChips(
+      name,
+      {
+        kick: (vcpu) => xen.kickHvm(this.vcpus[vcpu]!),
+        hop: (hop, a, b) => this.hop(hop, a, b),
+      },
+      HVM_OPTIONS[xen.profile],
+    );
+    this.irq = new HvmIrq(name, this.chips);
+    this.irq.pirqs = {
+      bound: (gsi) => {
+        const pirq = this.pirqOf[gsi] ?? -1;
+        return pirq >= 0 && xen.channels.pirqBound(id, pirq);
+      },
+      send: (gsi) => xen.channels.guestPirq(id, this.pirqOf[gsi]!),
+    };
+    for (const v of this.vcpus) {
+      v.hvm = this;
+      new HvmVcpuApic({
+        name,
+        vcpu: v.vcpu,
+        chips: this.chips,
+        clock: xen.clock,
+        tscKhz: TSC_KHZ,
+        output: {
+          upcallPending: () => shared.vcpus[v.vcpu]!.upcallPending !== 0,
+          tasklet: () => this.chips.vcpus[v.vcpu]!.runInitSipi(),
+          accepted: (vector) => this.accepted(v, vector),
+        },
+      });
+    }
+    this.own.addMemory(IOAPIC, 4096, this.chips.ioapic.registers);
+    for (const port of [0x20, 0xa0, 0x4d0]) this.own.addPorts(port, 2, this.chips.pic.ports(port));
+  }
+
+  private hop(hop: HvmHop, a: number, b: number): void {
+    const { trace, now, books, wiring } = this.xen;
+    const { here } = wiring;
+    const time = here ? here.time : now;
+    trace.emit(this.points.get(hop)!, time, books.journey, here ? here.cpu : -1, this.domain.id, a, b);
+  }
+
+  /** The present raise waits for a vector. That of event channels stands for ports, which are accounted for themselves. */
+  private accepted(v: HvmVcpu, vector: number): void {
+    v.journey = this.xen.books.journey;
+    if (vector !== this.chips.vcpus[v.vcpu]!.upcallVector)
+      this.xen.books.pend(v.slot(vector), v.destination(vector));
+  }
+
+  /** A timer of the local APIC that has expired makes its request (pt_update_irq). */
+  updateTimers(v: HvmVcpu): void {
+    const { apic } = this.chips.vcpus[v.vcpu]!;
+    if (!apic.timerPending) return;
+    this.xen.books.begin(this.timerSource);
+    apic.injectPendingTimer();
+  }
+
+  // pirqs
+
+  /** physdev_hvm_map_pirq: the lowest one that is free, for a GSI that is emulated. */
+  mapPirq(gsi: number): number {
+    const known = this.pirqOf[gsi] ?? -1;
+    if (known >= 0) return known;
+    let pirq = FIRST_PIRQ;
+    while ((this.emuirq[pirq] ?? -1) >= 0) pirq++;
+    this.emuirq[pirq] = gsi;
+    this.pirqOf[gsi] = pirq;
+    return pirq;
+  }
+
+  unmapPirq(pirq: number): void {
+    const gsi = this.emuirq[pirq] ?? -1;
+    if (gsi < 0) return;
+    this.emuirq[pirq] = -1;
+    this.pirqOf[gsi] = -1;
+  }
+
+  /** PHYSDEVOP_eoi: a level line that is still held is told again. */
+  pirqEoi(pirq: number): void {
+    const gsi = this.emuirq[pirq] ?? -1;
+    if (gsi < FIRST_PIRQ || this.irq.gsiCount[gsi] === 0) return;
+    this.xen.beginOwn();
+    this.xen.channels.guestPirq(this.domain.id, pirq);
+  }
+
+  save(): Plain {
+    return {
+      chips: this.chips.save(),
+      irq: this.irq.save(),
+      apics: this.chips.vcpus.map((v) => v.save()),
+      emuirq: Array.from(this.emuirq, (gsi) => gsi ?? -1),
+      pirqOf: Array.from(this.pirqOf, (pirq) => pirq ?? -1),
+    };
+  }
+
+  restore(state: Plain): void {
+    const s = state as unknown as {
+      chips: Plain;
+      irq: Plain;
+      apics: Plain[];
+      emuirq: number[];
+      pirqOf: number[];
+    };
+    this.chips.restore(s.chips);
+    this.irq.restore(s.irq);
+    this.chips.vcpus.forEach((v, i) => {
+      v.restore(s.apics[i]!);
+    });
+    this.emuirq = [...s.emuirq];
+    this.pirqOf = [...s.pirqOf];
+  }
+}

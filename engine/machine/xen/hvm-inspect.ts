@@ -1,0 +1,53 @@
+/** What an HVM guest tells beside what every domain does: its exits, its interrupt controllers, its virtual CPUs' VMCS. */
+import type { HvmVcpu } from '../../hv/xen/x86/hvm-vcpu.ts';
+import type { ExitsSnapshot, LapicSnapshot, X86Snapshot } from '../inspect.ts';
+import { ioapicSnapshot, lapicSnapshot, picSnapshot, vmcsSnapshot } from '../x86-inspect.ts';
+import type { XenHost } from './host.ts';
+import type { HvmGuest } from './hvm-guest.ts';
+
+export function hvmSnapshot(
+  { xen }: XenHost,
+  { hvm, kernel }: HvmGuest,
+): { readonly exits: ExitsSnapshot; readonly x86: X86Snapshot } {
+  const { chips, vcpus } = hvm;
+  const lapics = vcpus.map(
+    (v): LapicSnapshot => ({
+      ...lapicSnapshot(chips.vcpus[v.vcpu]!.apic, v.vcpu),
+      interruptFlag: v.vmx.interruptFlag,
+      posted: null,
+      vmcs: vmcsSnapshot(v, placeOf(v)),
+    }),
+  );
+  return {
+    exits: { rows: xen.exits.totals(vcpus.map((v) => v.index)), stats: [] },
+    x86: {
+      lapics,
+      ioapic: ioapicSnapshot(chips.ioapic),
+      pic: [picSnapshot(chips.pic.master), picSnapshot(chips.pic.slave)],
+      vectors: kernel.cpus.map((c) => kernel.controllers.names(c.cpu)),
+    },
+  };
+}
+
+function placeOf(v: HvmVcpu): string {
+  const cpu = `CPU${v.cpu.cpu}`;
+  if (v.blockedInXen) return `waits for the device model, last on ${cpu}`;
+  if (v.state === 'blocked') return `halted, last on ${cpu}`;
+  if (v.state === 'running') return `running on ${cpu}, ${v.exited ? 'root' : 'guest'} mode`;
+  return `waits for ${cpu}`;
+}
+
+/** Vectors of which the books say otherwise than the chips and the VMCS; those of event channels stand for their ports. */
+export function hvmMismatch(
+  { hvm }: HvmGuest,
+  compare: (what: string, chip: boolean, slot: number) => void,
+): void {
+  for (const v of hvm.vcpus) {
+    const { apic, upcallVector } = hvm.chips.vcpus[v.vcpu]!;
+    for (let vector = 16; vector < 256; vector++) {
+      if (vector === upcallVector) continue;
+      const chip = apic.irr.has(vector) || v.inDelivery(vector);
+      compare(`${v.name} vec ${vector.toString(16)}`, chip, v.slot(vector));
+    }
+  }
+}
