@@ -11,7 +11,7 @@ import { type Hop, hopOf } from './hops.ts';
 import type { ChannelSnapshot, CpuSnapshot, DomainSnapshot, IrqState, VcpuSnapshot } from './inspect.ts';
 import { type Fireable, Machine, type Platform, Workshop } from './machine.ts';
 import { boot } from './xen/boot.ts';
-import { XEN_PV_HOPS, XenHopNames, type XenNames, xenWaiting } from './xen/hops.ts';
+import { XEN_HOPS, XenHopNames, type XenNames, xenWaiting } from './xen/hops.ts';
 import { type DomainParts, XenHost } from './xen/host.ts';
 import { hvmMismatch, hvmSnapshot } from './xen/hvm-inspect.ts';
 import { startWorkloads } from './xen/workloads.ts';
@@ -71,7 +71,7 @@ class XenPvPlatform implements Platform {
   }
 
   hop(record: TraceRecord): Hop {
-    return hopOf(XEN_PV_HOPS, this.names, record);
+    return hopOf(XEN_HOPS, this.names, record);
   }
 
   waiting(records: readonly TraceRecord[]): string {

@@ -125,17 +125,17 @@ describe('keys and kinds', () => {
     [good('guests: 3'), '4: guests: expected a list of at most 500, got 3'],
     [
       good('guests: [3]'),
-      '4: guests[0]: expected keys and values: kernel, fifo, type, vcpus, cpus, rings, disk, queues, channels, max-event-channels, got 3',
+      '4: guests[0]: expected keys and values: kernel, fifo, type, vcpus, cpus, rings, disk, queues, devices, channels, max-event-channels, got 3',
     ],
     [
       good('guests:\n  - rings: 0\n  - kernel: windows'),
-      '6: guests[1].kernel: expected one of linux-6.1, linux-6.18, linux-2026, linux-3.10, linux-2.6.18-xen, linux-2.6.3x-xen, got "windows"',
+      '6: guests[1].kernel: expected one of linux-6.1, linux-6.18, linux-2026, linux-3.10, linux-2.6.18-xen, linux-2.6.3x-xen, linux-2.6.36, got "windows"',
     ],
     [
       good('guests: [{rings: 0, cpus: []}]'),
       '4: guests[0].cpus: expected a list of CPUs, 1 to 256 of them, got an empty list',
     ],
-    [good('guests: [{rings: 0, type: hvm}]'), '4: guests[0].type: expected one of pv, pvh, got "hvm"'],
+    [good('guests: [{rings: 0, type: svm}]'), '4: guests[0].type: expected one of pv, pvh, hvm, got "svm"'],
     [good('guests: [{rings: -1}]'), '4: guests[0].rings: expected a whole number from 0 to 16, got -1'],
     [good('guests: [{rings: 0, fifo: maybe}]'), '4: guests[0].fifo: expected true or false, got "maybe"'],
     [
@@ -174,7 +174,7 @@ describe('keys and kinds', () => {
     [good('keys: [kbd]'), '4: keys[0]: expected keys and values: device, title, got "kbd"'],
     [
       good('workloads: [{what: knit}]'),
-      '4: workloads[0].what: expected one of device, packets, disk, xenstore, console, compute, calls, locks, got "knit"',
+      '4: workloads[0].what: expected one of device, packets, disk, xenstore, console, compute, calls, locks, faults, nmi, got "knit"',
     ],
     [
       good('workloads: [{what: calls, domain: -1, rate: 1}]'),
@@ -243,6 +243,50 @@ describe('what the parts must have in common', () => {
     [
       good('guests: [{rings: 0, type: pvh, kernel: linux-3.10}]'),
       '4: guests[0].kernel: linux-3.10 as a PVH guest, expected one of linux-6.1, linux-6.18, linux-2026',
+    ],
+    [
+      good('guests: [{rings: 0, type: hvm, kernel: linux-3.10}]'),
+      '4: guests[0].kernel: linux-3.10 as an HVM guest of Xen 4.17, expected one of linux-6.1, linux-6.18, linux-2026, linux-2.6.36',
+    ],
+    [
+      good('guests: [{rings: 0, kernel: linux-2.6.36}]'),
+      '4: guests[0].kernel: linux-2.6.36 as a guest of type pv, expected type hvm',
+    ],
+    [
+      good('guests: [{rings: 0, devices: [{driver: rtc}]}]'),
+      '4: guests[0].devices: devices of a guest of type pv, expected type hvm, or none',
+    ],
+    [
+      good('guests: [{rings: 0, type: hvm, devices: [{driver: rtc}, {driver: rtc}]}]'),
+      '4: guests[0].devices[1].driver: a second rtc, expected one at most',
+    ],
+    [
+      good('guests: [{type: hvm, kernel: linux-2.6.36, devices: [{driver: vkbd}]}]'),
+      '4: guests[0].devices[0].driver: vkbd and linux-2.6.36, which knows nothing of Xen, expected another device',
+    ],
+    [
+      good('guests: [{rings: 0, type: hvm, devices: [{driver: ata}]}]'),
+      '4: guests[0].devices[0]: dom0 has no disk, expected one among its devices',
+    ],
+    [
+      good('guests: [{rings: 0}]\nworkloads: [{what: faults, domain: 1, rate: 1}]'),
+      '5: workloads[0].domain: domain 1 is no HVM guest, expected one',
+    ],
+    [
+      good('guests: [{rings: 0}]\nworkloads: [{what: nmi, domain: 1, rate: 1}]'),
+      "5: workloads[0].domain: domain 1 is no HVM guest, expected one, or 0: the host's processors",
+    ],
+    [
+      good('guests: [{rings: 0, type: hvm}]\nworkloads: [{what: locks, domain: 1, rate: 1}]'),
+      '5: workloads[0].domain: domain 1 is an HVM guest, expected a paravirtual one',
+    ],
+    [
+      good('guests: [{type: hvm, kernel: linux-2.6.36}]\nworkloads: [{what: console, domain: 1, rate: 1}]'),
+      '5: workloads[0].domain: domain 1 knows nothing of Xen, expected one that does',
+    ],
+    [
+      good('guests: [{type: hvm, kernel: linux-2.6.36}]\nkeys: [{device: dom1.kbd}]'),
+      '5: keys[0].device: there is no device "dom1.kbd", expected uart',
     ],
     [
       devices(line('a', 24, false)),

@@ -11,6 +11,7 @@ import { timing } from '../../timing.ts';
 import type { EndGrade, HopRow, HopTable } from '../hops.ts';
 import { hex, type Kernels, LINUX_HOPS } from '../hops-linux.ts';
 import type { HopMode } from '../inspect.ts';
+import { XEN_HVM_HOPS } from './hvm-hops.ts';
 
 const VIRQ_NAMES = ['TIMER', 'DEBUG', 'CONSOLE', 'DOM_EXC', 'TBUF', 'DEBUGGER', 'XENOPROF', 'CON_RING'];
 
@@ -34,7 +35,7 @@ export interface XenNames extends Kernels {
   readonly xen: Xen;
 }
 
-/** The names of a host whose guests all are paravirtual: Xen is ring 0 to them. */
+/** The names of a host. Xen is ring 0 to paravirtual guests. */
 export class XenHopNames implements XenNames {
   constructor(
     readonly xen: Xen,
@@ -238,8 +239,14 @@ const EVENTS: Record<string, Row> = {
   },
 };
 
-/** Xen x86 with paravirtual guests. */
-export const XEN_PV_HOPS: HopTable<XenNames> = { ...RAISES, ...DO_IRQ, ...EVENTS, ...LINUX_HOPS };
+/** Xen x86. */
+export const XEN_HOPS: HopTable<XenNames> = {
+  ...RAISES,
+  ...DO_IRQ,
+  ...EVENTS,
+  ...XEN_HVM_HOPS,
+  ...LINUX_HOPS,
+};
 
 /** What waits for the destination of a journey: the local APIC's bits, the pin, the event channel, the upcall. */
 export function xenWaiting({ xen }: XenNames, records: readonly TraceRecord[]): string {
@@ -256,6 +263,15 @@ export function xenWaiting({ xen }: XenNames, records: readonly TraceRecord[]): 
       const state = Rte.remoteIrr.has(low) ? 'remote IRR' : Rte.masked.has(low) ? 'masked' : '-';
       out.push(`pin ${irq} ${state}`);
     }
+  }
+  const virtual = last('vlapic_set_irq');
+  if (virtual) {
+    const [domain, n, vector] = virtual as [number, number, number];
+    const { irr, isr } = xen.hvm[domain]!.chips.vcpus[n]!.apic;
+    const { entryInfo } = xen.hvm[domain]!.vcpus[n]!.vmcs;
+    const bits = `${irr.has(vector) ? 'IRR' : ''}${isr.has(vector) ? ' ISR' : ''}`.trim();
+    out.push(`dom${domain}.${n} ${hex(vector)} ${bits || '-'}`);
+    if (entryInfo >>> 0 >= 0x8000_0000) out.push(`entry-info ${hex(entryInfo, 8)}`);
   }
   const event = last('evtchn_set_pending') ?? last('evtchn_already_pending');
   if (event) {

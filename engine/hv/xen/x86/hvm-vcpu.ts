@@ -97,6 +97,8 @@ export class HvmVcpu extends Vcpu {
   // from its physical CPU
 
   stretchOver(): void {
+    // no longer in a handler: what it does now is about nothing that came before
+    if (this.vmx.interruptFlag) this.journey = 0;
     this.guest.done();
   }
 
