@@ -99,6 +99,10 @@ export abstract class Vcpu implements Part {
   nonMaskable(): void {
     this.cpu.charge(timing.irqEntry);
   }
+  /** It is switched away from. */
+  leaves(): void {}
+  /** It is switched to. */
+  resumes(): void {}
   /** Its state is loaded; the time that takes beside what every switch does. */
   load(): Ns {
     return 0;
@@ -241,6 +245,7 @@ export class Pcpu implements Part {
     if (prev) {
       prev.runNs += now - prev.since;
       prev.state = prev.blocked ? 'blocked' : 'runnable';
+      prev.leaves();
     }
     this.current = next;
     const anew = next !== null && !this.holds(next);
@@ -254,7 +259,9 @@ export class Pcpu implements Part {
     const journey = next ? this.hypervisor.wokenBy(next) : 0;
     this.wiring.trace.emit(this.switched, this.time, journey, this.cpu, from, to);
     this.charge(prev && next ? timing.contextSwitch : timing.idleSwitch);
-    if (next && anew) this.charge(next.load());
+    if (!next) return;
+    if (anew) this.charge(next.load());
+    next.resumes();
   }
 
   /** Does the CPU hold the registers of this one? Not any more when it has run elsewhere (vcpu_cpu_dirty). */

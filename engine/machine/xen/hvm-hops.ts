@@ -226,4 +226,27 @@ const WIRES: Record<string, Row> = {
   },
 };
 
-export const XEN_HVM_HOPS: HopTable<XenNames> = { ...EXITS, ...WIRES };
+const TICKS: Record<string, Row> = {
+  pt_timer_fn: {
+    mode: XEN,
+    name: 'pt_timer_fn',
+    detail: inDomain,
+    about: "a timer of the guest has expired in Xen's timer softirq: a tick is due",
+  },
+  pt_update_irq: {
+    mode: XEN,
+    name: 'pt_update_irq',
+    detail: inDomain,
+    about: 'on the way into the guest the tick that lags most becomes an interrupt',
+    nested: true,
+  },
+  pt_intr_post: {
+    mode: XEN,
+    name: 'pt_intr_post',
+    detail: domainVector,
+    about: 'the tick was injected: the timer is set for the next one',
+    nested: true,
+  },
+};
+
+export const XEN_HVM_HOPS: HopTable<XenNames> = { ...EXITS, ...WIRES, ...TICKS };

@@ -15,6 +15,7 @@ import { HVM_OPTIONS } from './hvm-options.ts';
 import { HvmVcpu } from './hvm-vcpu.ts';
 import { HvmVcpuApic } from './hvm-vcpu-apic.ts';
 import type { IoreqServer } from './ioreq.ts';
+import { Vpt, type VptHost } from './vpt.ts';
 import type { Xen } from './xen.ts';
 
 const IOAPIC = 0xfec0_0000;
@@ -25,6 +26,7 @@ export class HvmDomain implements Part {
   readonly id: string;
   readonly chips: HvmChips;
   readonly irq: HvmIrq;
+  readonly vpt: Vpt;
   /** what Xen emulates */
   readonly own = new IoBus();
   /** what the device model does */
@@ -36,6 +38,8 @@ export class HvmDomain implements Part {
   private emuirq: number[] = [];
   /** by GSI: its pirq; -1: none */
   private pirqOf: number[] = [];
+  /** a tick is being raised */
+  private ticking = false;
   private readonly timerSource: SourceId;
   private readonly points: ReadonlyMap<HvmHop, Tracepoint>;
 
@@ -66,18 +70,20 @@ export class HvmDomain implements Part {
       },
       send: (gsi) => xen.channels.guestPirq(id, this.pirqOf[gsi]!),
     };
+    this.vpt = new Vpt({ name, irq: this.irq, chips: this.chips, host: this.timers() });
     for (const v of this.vcpus) {
       v.hvm = this;
       new HvmVcpuApic({
         name,
         vcpu: v.vcpu,
         chips: this.chips,
+        vpt: this.vpt,
         clock: xen.clock,
         tscKhz: TSC_KHZ,
         output: {
           upcallPending: () => shared.vcpus[v.vcpu]!.upcallPending !== 0,
           tasklet: () => this.chips.vcpus[v.vcpu]!.runInitSipi(),
-          accepted: (vector) => this.accepted(v, vector),
+          accepted: (vector, fresh) => this.accepted(v, vector, fresh),
         },
       });
     }
@@ -85,10 +91,30 @@ export class HvmDomain implements Part {
     for (const port of [0x20, 0xa0, 0x4d0]) this.own.addPorts(port, 2, this.chips.pic.ports(port));
   }
 
+  /** The guest's timers are Xen's, each on the processor where its virtual CPU runs. */
+  private timers(): VptHost {
+    const { xen, vcpus } = this;
+    return {
+      now: () => xen.clock.now,
+      timer: (_, expired) => {
+        const timer = xen.timers.timer(expired);
+        return {
+          at: (when, vcpu) => timer.set(vcpus[vcpu]!.cpu, when),
+          cancel: () => timer.stop(),
+          migrate: (vcpu) => {
+            if (timer.expires !== undefined) timer.set(vcpus[vcpu]!.cpu, timer.expires);
+          },
+        };
+      },
+    };
+  }
+
   /** In a step of the guest its own time has gone on; what others do to it is seen at the time of their event. */
   private hop(hop: HvmHop, a: number, b: number): void {
     const { trace, now, books, wiring } = this.xen;
     const { here } = wiring;
+    // a tick begins where its timer expires; it is raised on the way into the guest
+    if (hop === 'pt_timer_fn') this.vcpus[a]!.tick = books.begin(this.timerSource);
     const time = here?.current instanceof HvmVcpu ? here.time : now;
     // of a pirq the trace has its number
     const what = hop === 'send_guest_pirq' ? this.pirqOf[a]! : a;
@@ -96,18 +122,27 @@ export class HvmDomain implements Part {
   }
 
   /** The present raise waits for a vector. That of event channels stands for ports, which are accounted for themselves. */
-  private accepted(v: HvmVcpu, vector: number): void {
+  private accepted(v: HvmVcpu, vector: number, fresh: boolean): void {
+    if (this.ticking && !fresh) return;
     v.journey = this.xen.books.journey;
     if (vector !== this.chips.vcpus[v.vcpu]!.upcallVector)
       this.xen.books.pend(v.slot(vector), v.destination(vector));
   }
 
-  /** A timer of the local APIC that has expired makes its request (pt_update_irq). */
-  updateTimers(v: HvmVcpu): void {
-    const { apic } = this.chips.vcpus[v.vcpu]!;
-    if (!apic.timerPending) return;
-    this.xen.books.begin(this.timerSource);
-    apic.injectPendingTimer();
+  /** pt_update_irq. A tick that was raised already and waits for its injection is raised again, and is the same. */
+  updateTimers(vcpu: number): void {
+    if (!this.vpt.hasTick(vcpu)) return;
+    const { books } = this.xen;
+    const v = this.vcpus[vcpu]!;
+    if (v.tick === 0) books.begin(this.timerSource);
+    else {
+      books.source = this.timerSource;
+      books.journey = v.tick;
+      v.tick = 0;
+    }
+    this.ticking = true;
+    this.vpt.updateIrq(vcpu);
+    this.ticking = false;
   }
 
   // pirqs
@@ -142,6 +177,7 @@ export class HvmDomain implements Part {
     return {
       chips: this.chips.save(),
       irq: this.irq.save(),
+      vpt: this.vpt.save(),
       apics: this.chips.vcpus.map((v) => v.save()),
       emuirq: Array.from(this.emuirq, (gsi) => gsi ?? -1),
       pirqOf: Array.from(this.pirqOf, (pirq) => pirq ?? -1),
@@ -152,12 +188,14 @@ export class HvmDomain implements Part {
     const s = state as unknown as {
       chips: Plain;
       irq: Plain;
+      vpt: Plain;
       apics: Plain[];
       emuirq: number[];
       pirqOf: number[];
     };
     this.chips.restore(s.chips);
     this.irq.restore(s.irq);
+    this.vpt.restore(s.vpt);
     this.chips.vcpus.forEach((v, i) => {
       v.restore(s.apics[i]!);
     });

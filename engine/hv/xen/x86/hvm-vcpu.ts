@@ -41,7 +41,9 @@ export class HvmVcpu extends Vcpu {
   ioreqs = 0;
   /** the raise that it was kicked for last, or that is being handled */
   journey = 0;
-  private slots: SlotId = 0;
+  /** the journey of a tick of its timers that has not been raised yet; 0: none */
+  tick = 0;
+  private readonly slots: SlotId;
   private readonly destinations: DestinationId[] = [];
 
   constructor(
@@ -129,6 +131,15 @@ export class HvmVcpu extends Vcpu {
     return true;
   }
 
+  override leaves(): void {
+    this.hvm.vpt.saveTimer(this.vcpu, this.blocked && !this.blockedInXen);
+  }
+
+  /** hvm_do_resume */
+  override resumes(): void {
+    this.hvm.vpt.restoreTimer(this.vcpu);
+  }
+
   /** vmx_ctxt_switch_to; on 3.4 the FPU comes when it is first used */
   override load(): Ns {
     if (this.exits.xen.profile === '3.4') this.vmcs.exceptionBitmap |= NO_DEVICE;
@@ -143,7 +154,7 @@ export class HvmVcpu extends Vcpu {
       vmx: this.vmx.save(),
       flags: [exited, unfinished, halting, coldStack].map(Number),
       ioreqs: this.ioreqs,
-      journey: this.journey,
+      journeys: [this.journey, this.tick],
     };
   }
 
@@ -154,7 +165,7 @@ export class HvmVcpu extends Vcpu {
       vmx: [number, number];
       flags: number[];
       ioreqs: number;
-      journey: number;
+      journeys: [number, number];
     };
     super.restore(s.common);
     this.vmcs.restore(s.vmcs);
@@ -164,6 +175,6 @@ export class HvmVcpu extends Vcpu {
     this.halting = s.flags[2] === 1;
     this.coldStack = s.flags[3] === 1;
     this.ioreqs = s.ioreqs;
-    this.journey = s.journey;
+    [this.journey, this.tick] = s.journeys;
   }
 }

@@ -27,7 +27,7 @@ export function interruptBlocked(v: HvmVcpu, intack: IntAck): IntBlock {
 export function intrAssist(v: HvmVcpu, xen: HvmHost): void {
   const { irq } = v.hvm;
   const { vmcs } = v;
-  v.hvm.updateTimers(v);
+  v.hvm.updateTimers(v.vcpu);
   let threshold = 0;
   for (;;) {
     const waits = irq.hasPendingIrq(v.vcpu);
@@ -45,6 +45,7 @@ export function intrAssist(v: HvmVcpu, xen: HvmHost): void {
     // it was gone, or the guest's chip answered with none
     if (taken.source === 'none') continue;
     inject(v, taken, xen);
+    v.hvm.vpt.intrPost(v.vcpu, taken);
     const another = irq.hasPendingIrq(v.vcpu);
     if (another.source !== 'none') openWindow(v, another, xen);
     break;

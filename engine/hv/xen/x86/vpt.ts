@@ -199,6 +199,11 @@ export class Vpt implements Part {
     pt.scheduled += missed * pt.period;
   }
 
+  /** Does a tick of this virtual CPU wait to be injected? */
+  hasTick(vcpu: number): boolean {
+    return this.list(vcpu).some((pt) => pt.pending > 0);
+  }
+
   /**
    * On the way into the guest: of all ticks that wait, that of the timer that lags most is raised (pt_update_irq).
    * @returns its vector, if it is requested at the local APIC; else -1

@@ -186,7 +186,10 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
       }),
     );
     const { timers, eventCheck } = this;
-    const moved = (v: Vcpu) => this.channels.movePirqs(v.domain, v.vcpu);
+    const moved = (v: Vcpu) => {
+      this.channels.movePirqs(v.domain, v.vcpu);
+      this.hvm[v.domain]?.vpt.migrate(v.vcpu);
+    };
     this.sched = new Schedule({ clock, cpus, vcpus, profile, timers, eventCheck, weights, moved });
     shop.parts.add(this.sched.scheduler);
     this.singleshot = vcpus.map((v) => this.timers.timer((on) => this.timerEvent(v, on)));
