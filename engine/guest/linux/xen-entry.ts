@@ -65,11 +65,7 @@ export class XenCpu extends LinuxCpu implements GuestEntry {
   }
 
   protected traceFlow(desc: IrqDesc): void {
-    const { xen } = this;
-    if (!xen.trace.enabled) return;
-    const { port } = xen.events.infoOf(desc, this.cpu);
-    const slot = xen.slot(port);
-    xen.traceFlow(this, desc, port, xen.books.holds(slot) ? xen.books.journeyIn(slot) : 0);
+    this.xen.xen.traceFlow(this, desc);
   }
 
   protected interruptsOn(): void {

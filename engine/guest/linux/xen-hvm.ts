@@ -96,6 +96,11 @@ export class XenHvmCpu extends NativeLinuxCpu {
     this.nextEvent();
   }
 
+  protected override traceFlow(desc: IrqDesc): void {
+    if (this.top.kind === UPCALL) this.hvm.xen.traceFlow(this, desc);
+    else super.traceFlow(desc);
+  }
+
   /** The upcall's loop, or the end of another interrupt. */
   protected override nextEvent(): void {
     if (this.top.kind !== UPCALL) {

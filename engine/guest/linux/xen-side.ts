@@ -10,7 +10,7 @@ import { Events2l } from './events-2l.ts';
 import type { EventAbi } from './events-abi.ts';
 import { EventsFifo } from './events-fifo.ts';
 import { EventIrqs } from './evtchn.ts';
-import type { IrqTable } from './irq-core.ts';
+import type { IrqDesc, IrqTable } from './irq-core.ts';
 import type { EventsHost } from './irq-info.ts';
 import type { LinuxKernel } from './kernel.ts';
 import type { KernelProfile } from './profiles.ts';
@@ -77,6 +77,15 @@ export class XenSide implements EventsHost {
   sendIpi(kind: string, cpu: number, from: LinuxCpu): void {
     const port = this.events.ipi(kind, cpu);
     if (port !== 0) this.hypercalls(from.cpu).send(port);
+  }
+
+  /** The upcall has found the port of an interrupt. */
+  traceFlow(cpu: LinuxCpu, desc: IrqDesc): void {
+    const { kernel, books } = this;
+    if (!kernel.trace.enabled) return;
+    const { port } = this.events.infoOf(desc, cpu.cpu);
+    const slot = this.slot(port);
+    kernel.traceFlow(cpu, desc, port, books.holds(slot) ? books.journeyIn(slot) : 0);
   }
 
   // EventsHost
