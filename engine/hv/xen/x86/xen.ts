@@ -526,9 +526,9 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
     this.unblock(v);
   }
 
-  /** vcpu_unblock. */
+  /** vcpu_unblock; one that waits for an answer goes on waiting. */
   private unblock(v: Vcpu): void {
-    if (!v.blocked) return;
+    if (!v.blocked || v.blockedInXen) return;
     const { journey } = this.books;
     this.woken[v.index] = journey;
     this.trace.emit(this.tpWake, this.now, journey, this.hereCpu, v.domain, v.vcpu);
