@@ -132,7 +132,12 @@ function messagesOf(d: DeviceSpec): number {
 }
 
 function checkPins(s: XenScenario, wrong: Wrong): void {
-  const used = new Map<number, boolean>();
+  const { levels } = s.firmware;
+  levels.forEach((pin, i) => {
+    const owner = XENS_PINS.get(pin);
+    if (owner !== undefined) wrong(['firmware', 'levels', i], `GSI ${pin} is ${owner}, expected another one`);
+  });
+  const used = new Map(levels.map((pin) => [pin, true]));
   let interrupts = 0;
   s.dom0.devices.forEach((d, i) => {
     for (const [key, pin] of pinsOf(d)) {

@@ -118,6 +118,13 @@ export const xenSchema = z
     xen: z.enum(['3.4', '4.17']).default('4.17'),
     cpus: cpuCount.default(4),
     'ioapic-pins': z.int().min(16).max(240).default(24),
+    /** what the board's firmware says of its interrupt lines: ISA ones that are levels, and what a high level means */
+    firmware: z
+      .strictObject({
+        levels: z.array(z.int().min(0).max(15)).max(16).default([]),
+        'active-high': z.boolean().default(false),
+      })
+      .prefault({}),
     dom0,
     guests: z.array(guest).max(500).default([]),
     /** what the digits fire, by device name */

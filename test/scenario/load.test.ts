@@ -22,7 +22,7 @@ const devices = (...list: string[]) =>
   `name: x\ntitle: t\ndom0:\n  vcpus: 1\n  devices:\n${list.map((d) => `    - ${d}\n`).join('')}`;
 const DISK = '{driver: nvme, name: nvme0, queues: 2, as: disk}';
 const NIC = '{driver: msi-nic, name: eth0, as: nic}';
-const KEYS = 'name, title, xen, cpus, ioapic-pins, dom0, guests, keys, workloads';
+const KEYS = 'name, title, xen, cpus, ioapic-pins, firmware, dom0, guests, keys, workloads';
 const NAME = 'a name of 1 to 40 letters, digits and . _ : [ ] -';
 const RATE = 'a number from 0.000001 to 1000000';
 const nested = (open: string, times: number) => open.repeat(times);
@@ -304,6 +304,14 @@ describe('what the parts must have in common', () => {
     [
       `name: x\ntitle: t\ndom0:\n  vcpus: 1\n  kernel: linux-2.6.18-xen\n  devices:\n    - ${NIC}\n`,
       '7: dom0.devices[0].driver: a device with messages and linux-2.6.18-xen, expected one with a GSI, or another kernel',
+    ],
+    [
+      `${devices(line('a', 9, false))}firmware: {levels: [9]}\n`,
+      '6: dom0.devices[0].gsi: a device of kind edge on GSI 9, which is level, expected all of one kind',
+    ],
+    [
+      `${devices(line('a', 9, true))}firmware: {levels: [5, 4]}\n`,
+      "7: firmware.levels[1]: GSI 4 is Xen's serial line, expected another one",
     ],
     [
       devices(line('a', 16, true), line('b', 16, false)),

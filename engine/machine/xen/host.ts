@@ -76,6 +76,7 @@ export class XenHost {
       })),
       gsis: scenario['ioapic-pins'],
       irqs: scenario['ioapic-pins'] + messages(scenario),
+      firmware: { levels: scenario.firmware.levels, activeHigh: scenario.firmware['active-high'] },
     });
     this.devices.set('uart', {
       name: 'uart',

@@ -16,7 +16,7 @@ import type { Pcpu } from '../../pcpu.ts';
 import { GUEST_PART, type GuestIrqHost, GuestIrqs } from './guest-irqs.ts';
 import type { IoApics } from './io-apic.ts';
 import { IrqControllers } from './irq-controllers.ts';
-import { type IrqDesc, IrqDescs } from './irq-desc.ts';
+import { type Firmware, type IrqDesc, IrqDescs, PLAIN_FIRMWARE } from './irq-desc.ts';
 import { IrqLines } from './irq-lines.ts';
 import { type IrqAction, OwnIrqs } from './own-irqs.ts';
 import { RateLimit } from './storm.ts';
@@ -63,13 +63,14 @@ export class PhysicalIrqs implements Part {
     readonly gsis: number,
     capacity: number,
     options: IrqOptions = IRQ_DEFAULTS,
+    firmware: Firmware = PLAIN_FIRMWARE,
   ) {
     const { books, trace, clock, wiring, profile, timers } = host;
     const { cpus } = wiring;
     const descs: (IrqDesc | undefined)[] = [];
     this.descs = descs;
     this.lines = new IrqLines(host, gsis, capacity, descs, (desc) => this.table.destination(desc));
-    this.table = new IrqDescs(profile, books, this.lines.ioapics, descs, capacity);
+    this.table = new IrqDescs(profile, books, this.lines.ioapics, descs, capacity, firmware);
     const { lines, table } = this;
     const controllers = new IrqControllers(lines, table, options.ioapicAck === 'new');
     this.controllers = controllers;

@@ -68,9 +68,9 @@ export class IoApics implements Part {
     };
   }
 
-  /** A vector and how the pin is triggered, masked; the destination stays. PCI's level lines are active low. */
-  setup(gsi: number, vector: number, level: boolean): void {
-    const trigger = level ? Rte.level.mask | Rte.activeLow.mask : 0;
+  /** A vector and how the pin is triggered, masked; the destination stays. PCI's level lines are active low by rights. */
+  setup(gsi: number, vector: number, level: boolean, activeHigh = false): void {
+    const trigger = level ? Rte.level.mask | (activeHigh ? 0 : Rte.activeLow.mask) : 0;
     const whom = this.flat ? Rte.logical.mask | Rte.mode.set(0, Mode.LOWEST) : 0;
     this.write(gsi, 0, vector | trigger | whom | Rte.masked.mask);
   }

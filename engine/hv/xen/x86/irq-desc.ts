@@ -77,6 +77,16 @@ export interface IrqDesc {
   rlStart: number;
 }
 
+/** What the firmware tells of the board's interrupt lines (MADT). */
+export interface Firmware {
+  /** ISA interrupts that are levels */
+  readonly levels: readonly number[];
+  /** a level line is high when it asks; on most boards low */
+  readonly activeHigh: boolean;
+}
+
+export const PLAIN_FIRMWARE: Firmware = { levels: [], activeHigh: false };
+
 /** GSIs of the 8259s: their vectors are given at boot, when only CPU 0 is up (setup_IO_APIC_irqs). */
 const LEGACY_IRQS = 16;
 /** those of them that no domain gets: platform timer and cascade */
@@ -104,6 +114,7 @@ export class IrqDescs {
     private readonly ioapics: IoApics,
     readonly descs: (IrqDesc | undefined)[],
     private readonly capacity: number,
+    private readonly firmware: Firmware = PLAIN_FIRMWARE,
   ) {
     this.vectors = new Vectors(profile);
     for (let gsi = 0; gsi < Math.min(LEGACY_IRQS, ioapics.gsis); gsi++) {
@@ -114,13 +125,14 @@ export class IrqDescs {
     }
   }
 
-  /** setup_IO_APIC_irqs: a pin of the 8259s' is let through from the beginning. */
+  /** setup_IO_APIC_irqs: an edge of the 8259s' is let through from the beginning. */
   private addLegacy(gsi: number, vector: number, cpu0Only: boolean): void {
-    const desc = this.add(gsi, 'IO-APIC-edge', vector, cpu0Only);
+    const level = this.firmware.levels.includes(gsi);
+    const desc = this.add(gsi, level ? 'IO-APIC-level' : 'IO-APIC-edge', vector, cpu0Only);
     if (this.profile === '3.4') desc.affinity = [0];
-    this.ioapics.setup(gsi, vector, false);
+    this.ioapics.setup(gsi, vector, level, this.firmware.activeHigh);
     this.ioapics.aim(gsi, desc.affinity, vector);
-    this.ioapics.setMask(gsi, false);
+    this.ioapics.setMask(gsi, level);
   }
 
   /**
@@ -133,7 +145,7 @@ export class IrqDescs {
     if (desc.own || this.irqOf(domain, pirq) >= 0) return 0;
     if (desc.pirqs.length === 0 && (level || gsi >= LEGACY_IRQS)) {
       desc.type = level ? 'IO-APIC-level' : 'IO-APIC-edge';
-      this.ioapics.setup(gsi, desc.vector, level);
+      this.ioapics.setup(gsi, desc.vector, level, this.firmware.activeHigh);
     }
     this.map(desc, domain, pirq);
     return 0;

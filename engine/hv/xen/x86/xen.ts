@@ -38,7 +38,7 @@ import { HvmVcpu } from './hvm-vcpu.ts';
 import { interruptBlocked } from './intr-assist.ts';
 import type { IoreqHost } from './ioreq.ts';
 import { XenCounts, type XenView } from './irq-counts.ts';
-import { SERIAL_IRQ, TIMER_IRQ } from './irq-desc.ts';
+import { type Firmware, SERIAL_IRQ, TIMER_IRQ } from './irq-desc.ts';
 import { type PvHost, PvVcpu } from './pv-vcpu.ts';
 import { type HvmHost, HvmPoints, VmExits, xenExitName } from './vmexit.ts';
 
@@ -64,6 +64,7 @@ export interface XenOptions {
   /** how many physical interrupt numbers the machine needs at most */
   readonly irqs: number;
   readonly irqOptions?: Partial<IrqOptions>;
+  readonly firmware?: Firmware;
 }
 
 export interface XenShop {
@@ -195,7 +196,9 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
     this.singleshot = vcpus.map((v) => this.timers.timer((on) => this.timerEvent(v, on)));
     this.channels = shop.parts.add(new EventChannels(this, { profile }));
     const irqOptions = { ...IRQ_DEFAULTS, ...options.irqOptions };
-    this.irqs = shop.parts.add(new PhysicalIrqs(this, options.gsis, options.irqs, irqOptions));
+    this.irqs = shop.parts.add(
+      new PhysicalIrqs(this, options.gsis, options.irqs, irqOptions, options.firmware),
+    );
     // the 8254 ticks only while Xen boots: the action is there, and nothing comes
     this.irqs.setup(TIMER_IRQ, { name: 'timer_interrupt', handler: () => {} });
     const handler = (cpu: Pcpu) => this.serialInterrupt(cpu);
