@@ -35,6 +35,12 @@ export const timing = {
   evtchnSetPending: 100,
   /** the timer softirq takes one timer off its heap and calls it [est] */
   xenTimer: 400,
+  /** printk of a piece of a line: formatted, to the ring and the buffer of the serial line [est] */
+  printk: 700,
+  /** CPUs meet to read the platform timer, on each of them [est] */
+  calibrationRendezvous: 2_000,
+  /** local_time_calibration: the CPU's clock is corrected [est] */
+  localCalibration: 500,
   /** a hypercall that does nothing, there and back [dall], Hypercall, Xen x86 */
   hypercall: cycles(1_228),
   /**

@@ -46,6 +46,7 @@ class XenPvPlatform implements Platform {
       const fired = host.devices.get(device)!;
       return { key: `${(i + 1) % 10}`, name: device, title: title ?? fired.title, fire: () => fired.fire() };
     });
+    host.xen.console.keyHandler = (key) => this.dump(key);
     this.names = new XenHopNames(host.xen, (domain) => host.domains[domain]?.kernel);
     host.xen.start();
   }

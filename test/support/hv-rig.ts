@@ -23,6 +23,7 @@ export interface RigOptions {
   readonly irqOptions?: Partial<IrqOptions>;
   /** pins of the IOAPICs */
   readonly gsis?: number;
+  readonly clocksource?: 'pit' | undefined;
 }
 
 /** Time of an upcall's handler. */
@@ -94,6 +95,7 @@ export class HvRig {
     domains = [{ vcpus: [[0, 1]] }],
     irqOptions = {},
     gsis = 24,
+    clocksource,
   }: RigOptions = {}) {
     const { shop } = this;
     this.xen = new Xen(shop, {
@@ -103,6 +105,7 @@ export class HvRig {
       gsis,
       irqs: gsis + 40,
       irqOptions,
+      clocksource,
     });
     this.shared = domains.map((d, id) => shop.parts.add(new SharedInfo(id, d.vcpus.length)));
     for (const id of domains.keys()) this.addDomain(id);

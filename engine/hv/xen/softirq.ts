@@ -39,7 +39,10 @@ export const SOFTIRQS = {
 export type XenProfile = keyof typeof SOFTIRQS;
 
 /** Number of a softirq that both profiles have. */
-export function softirqNumber(profile: XenProfile, name: 'TIMER' | 'SCHEDULE' | 'VCPU_KICK'): number {
+export function softirqNumber(
+  profile: XenProfile,
+  name: 'TIMER' | 'SCHEDULE' | 'TASKLET' | 'TIME_CALIBRATE' | 'VCPU_KICK',
+): number {
   return (SOFTIRQS[profile] as readonly string[]).indexOf(name);
 }
 

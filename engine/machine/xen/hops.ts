@@ -2,9 +2,11 @@
  * Hops through Xen on x86: what each tracepoint of hv/xen and hv/xen/x86 means, in the names of xen/arch/x86/irq.c,
  * traps.c, domain.c and xen/common/{event_channel,event_2l,event_fifo,schedule}.c. Names differ by version of Xen.
  */
+import { DOMID_IDLE } from '../../abi/xen.ts';
 import type { TraceRecord } from '../../core/trace.ts';
 import type { LinuxKernel } from '../../guest/linux/kernel.ts';
 import { BY_IPI, BY_ITSELF, BY_MWAIT, EVENT_CHECK_VECTOR, SOFTIRQS } from '../../hv/xen/softirq.ts';
+import { HOOK_POINTS } from '../../hv/xen/x86/hook.ts';
 import { KICK_ASLEEP, KICK_ELSEWHERE, KICK_HERE, KICK_QUEUED, type Xen } from '../../hv/xen/x86/xen.ts';
 import { Rte } from '../../hw/x86/ioapic-regs.ts';
 import { timing } from '../../timing.ts';
@@ -128,6 +130,23 @@ const DO_IRQ: Record<string, Row> = {
     detail: (_, [virq]) => `VIRQ_${VIRQ_NAMES[virq!] ?? virq}`,
     brief: (_, [virq]) => `virq ${virq}`,
     about: 'Xen tells the domain that handles this virtual interrupt',
+    nested: true,
+  },
+  hook: {
+    mode: XEN,
+    name: 'hook',
+    detail: (_, [point, vector, domain, n]) =>
+      `${HOOK_POINTS[point!]} vector ${hex(vector!)}, ${domain === DOMID_IDLE ? `idle on CPU${n}` : `dom${domain}.${n}`}`,
+    brief: (_, [, vector]) => `hook ${hex(vector!)}`,
+    about: 'the interrupt hook writes its record, before anything else is done',
+    charged: timing.hookRecord,
+  },
+  handle_keypress: {
+    mode: XEN,
+    name: 'handle_keypress',
+    detail: (_, [key]) => `key ${hex(key!)}`,
+    brief: (_, [key]) => `debug key ${hex(key!)}`,
+    about: "input is Xen's: a debug key, handled in a tasklet",
     nested: true,
   },
   irq_guest_eoi_pending: {

@@ -55,7 +55,7 @@ export interface GuestIrqHost {
    */
   hvmDoIrqDpci(domain: number, pirq: number, slot: SlotId): boolean;
   /** on_selected_cpus: has `setEoiReady` called on that CPU */
-  callSetEoiReady(cpu: Pcpu): void;
+  callFunction(cpu: Pcpu): void;
 }
 
 export class GuestIrqs {
@@ -272,7 +272,7 @@ export class GuestIrqs {
     for (const cpu of [...cpus]) {
       this.eoiCalls[cpu]!.push(irq);
       if (here?.cpu === cpu) this.setEoiReady(here);
-      else this.host.callSetEoiReady(all[cpu]!);
+      else this.host.callFunction(all[cpu]!);
     }
   }
 

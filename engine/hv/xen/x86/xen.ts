@@ -4,7 +4,7 @@
  * virtual CPU that is notified, and into the guest.
  */
 
-import { VIRQ_CONSOLE, VIRQ_TIMER } from '../../../abi/xen.ts';
+import { VIRQ_TIMER } from '../../../abi/xen.ts';
 import type { Books, SlotId, SourceId } from '../../../core/books.ts';
 import type { Clock, Ns, Task } from '../../../core/clock.ts';
 import { Priority } from '../../../core/event-queue.ts';
@@ -16,6 +16,7 @@ import { timing } from '../../../timing.ts';
 import { ExitTable } from '../../exits.ts';
 import { type Hypervisor, Pcpu, type PcpuWiring, type Vcpu } from '../../pcpu.ts';
 import type { Scheduler } from '../../scheduler.ts';
+import { XenConsole } from '../console.ts';
 import { Domain, type DomainInit } from '../domain.ts';
 import { EventChannels } from '../evtchn.ts';
 import type { EvtchnDomainInit, EvtchnOutput, PendOutcome } from '../evtchn-types.ts';
@@ -29,6 +30,7 @@ import {
   softirqNumber,
   type XenProfile,
 } from '../softirq.ts';
+import { Tasklets } from '../tasklet.ts';
 import { type XenTimer, XenTimers } from '../timer.ts';
 import { apicHandler } from './apic-vectors.ts';
 import { IRQ_DEFAULTS, type IrqHost, type IrqOptions, PhysicalIrqs } from './do-irq.ts';
@@ -40,6 +42,7 @@ import type { IoreqHost } from './ioreq.ts';
 import { XenCounts, type XenView } from './irq-counts.ts';
 import { type Firmware, SERIAL_IRQ, TIMER_IRQ } from './irq-desc.ts';
 import { type PvHost, PvVcpu } from './pv-vcpu.ts';
+import { XenTime } from './time.ts';
 import { type HvmHost, HvmPoints, VmExits, xenExitName } from './vmexit.ts';
 
 /** What vcpu_kick found: the virtual CPU asleep, waiting for a CPU, running on this one, running on another. */
@@ -65,6 +68,8 @@ export interface XenOptions {
   readonly irqs: number;
   readonly irqOptions?: Partial<IrqOptions>;
   readonly firmware?: Firmware;
+  /** the platform timer, if it interrupts */
+  readonly clocksource?: 'pit' | undefined;
 }
 
 export interface XenShop {
@@ -92,6 +97,9 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
   readonly vmexits: VmExits;
   /** event-check IPIs */
   readonly eventCheck: EventCheck;
+  readonly tasklets: Tasklets;
+  readonly console: XenConsole;
+  readonly time: XenTime;
   readonly hook: InterruptHook;
   private readonly counts: XenCounts;
   /** non-maskable interrupts, per CPU */
@@ -103,12 +111,13 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
   private readonly domains: Domain[] = [];
   /** by domain: what is more of those that run on VMX */
   readonly hvm: (HvmDomain | undefined)[] = [];
-  private readonly callFunction: Task[];
+  private readonly callFlights: Task[];
   /** per virtual CPU */
   private readonly singleshot: XenTimer[];
   private readonly apicTimerVector: number;
   private readonly timerSoftirq: number;
   private readonly kickSoftirq: number;
+  private readonly taskletSoftirq: number;
   /** the physical interrupt that is being handed to a guest; -1 for none */
   private handing: SlotId = -1;
   /** the time of its event is over already */
@@ -125,10 +134,6 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
   private telling = false;
   private readonly fromXen: SourceId;
   private readonly fromTimer: SourceId;
-  private readonly fromConsole: SourceId;
-  private readonly fromSerial: SourceId;
-  private readonly tpSerial: Tracepoint;
-  private readonly tpVirq: Tracepoint;
   private readonly tpPending: Tracepoint;
   private readonly tpCoalesced: Tracepoint;
   private readonly tpNmi: Tracepoint;
@@ -149,6 +154,7 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
     this.apicTimerVector = APIC_TIMER_VECTOR[profile];
     this.timerSoftirq = softirqNumber(profile, 'TIMER');
     this.kickSoftirq = softirqNumber(profile, 'VCPU_KICK');
+    this.taskletSoftirq = softirqNumber(profile, 'TASKLET');
     const cpus: Pcpu[] = [];
     const vcpus: Vcpu[] = [];
     this.cpus = cpus;
@@ -181,7 +187,7 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
     );
     const raiseTimer = (cpu: Pcpu) => this.eventCheck.raiseSoftirq(cpu, this.timerSoftirq);
     this.timers = shop.parts.add(new XenTimers(clock, cpus, profile, raiseTimer));
-    this.callFunction = cpus.map((cpu) =>
+    this.callFlights = cpus.map((cpu) =>
       clock.task(`cpu${cpu.cpu}.call_function`, Priority.hardware, () => {
         cpu.lapic.request(CALL_FUNCTION_VECTOR);
       }),
@@ -199,10 +205,15 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
     this.irqs = shop.parts.add(
       new PhysicalIrqs(this, options.gsis, options.irqs, irqOptions, options.firmware),
     );
-    // the 8254 ticks only while Xen boots: the action is there, and nothing comes
-    this.irqs.setup(TIMER_IRQ, { name: 'timer_interrupt', handler: () => {} });
-    const handler = (cpu: Pcpu) => this.serialInterrupt(cpu);
-    this.irqs.setup(SERIAL_IRQ, { name: 'ns16550_interrupt', handler });
+    this.tasklets = shop.parts.add(
+      new Tasklets(profile, cpus.length, shop.books, (cpu, nr) => this.eventCheck.raiseSoftirq(cpu, nr)),
+    );
+    this.console = shop.parts.add(new XenConsole(this));
+    this.time = shop.parts.add(new XenTime(this, options.clocksource === 'pit'));
+    const line = (irq: number, name: string, handler: (cpu: Pcpu) => void) =>
+      this.irqs.setup(irq, { name, handler });
+    line(TIMER_IRQ, 'timer_interrupt', (cpu) => this.time.interrupt(cpu));
+    line(SERIAL_IRQ, 'ns16550_interrupt', (cpu) => this.console.interrupt(cpu));
     this.hook = shop.parts.add(new InterruptHook(trace, cpus.length));
     this.counts = shop.parts.add(new XenCounts(profile, cpus));
     this.kicked = vcpus.map(() => 0);
@@ -211,10 +222,6 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
     this.nmis = cpus.map(() => 0);
     this.fromXen = this.books.sourceOf('xen');
     this.fromTimer = this.books.sourceOf('xen timer');
-    this.fromConsole = this.books.sourceOf('xen console');
-    this.fromSerial = this.books.sourceOf('uart');
-    this.tpSerial = trace.point('ns16550_interrupt');
-    this.tpVirq = trace.point('send_guest_global_virq', 'virq');
     this.tpPending = trace.point('evtchn_set_pending', 'dom', 'port');
     this.tpCoalesced = trace.point('evtchn_already_pending', 'dom', 'port');
     this.tpNmi = trace.point('do_nmi');
@@ -258,6 +265,7 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
   /** The guests may run: every virtual CPU is woken once. */
   start(): void {
     this.running = true;
+    this.time.start();
     for (const v of this.vcpus) if (v.state === 'offline') this.sched.start(v);
   }
 
@@ -267,16 +275,8 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
   }
 
   /** A character arrives on the serial line; the answer is the journey of its interrupt. */
-  serialInput(): number {
-    return this.irqs.pulse(SERIAL_IRQ, this.fromSerial);
-  }
-
-  /** ns16550_interrupt: the character is for dom0's console, told by VIRQ in the same journey. */
-  serialInterrupt(cpu: Pcpu): void {
-    this.books.source = this.fromConsole;
-    this.trace.emit(this.tpSerial, this.now, this.books.journey, cpu.cpu);
-    this.trace.emit(this.tpVirq, this.now, this.books.journey, cpu.cpu, VIRQ_CONSOLE);
-    this.channels.globalVirq(VIRQ_CONSOLE);
+  serialInput(character = '\r'): number {
+    return this.console.input(character.charCodeAt(0));
   }
 
   // into Xen: interrupts and softirqs
@@ -305,6 +305,7 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
       case CALL_FUNCTION_VECTOR:
         cpu.lapic.eoi();
         this.irqs.guests.setEoiReady(cpu);
+        this.time.called(cpu);
         return;
       default:
         if (apicHandler(this.profile, vector) === undefined) this.irqs.doIrq(cpu, vector);
@@ -341,11 +342,13 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
     this.trace.emit(this.tpNmi, this.now, this.books.journey, cpu.cpu);
   }
 
-  /** The handlers of the others have nothing to do that is modelled; VCPU_KICK's never has. */
+  /** Those not named have nothing to do that is modelled; VCPU_KICK's never has. */
   softirq(cpu: Pcpu, nr: number): void {
     this.counts.ran(cpu, nr);
     if (nr === this.timerSoftirq) this.timers.softirq(cpu);
-    else if (nr === this.sched.softirq) this.sched.schedule(cpu);
+    else if (nr === this.taskletSoftirq) this.tasklets.softirq(cpu);
+    else if (nr === this.time.softirqNr) this.time.softirq(cpu);
+    else if (nr === this.sched.softirq && !this.tasklets.doTasklet(cpu)) this.sched.schedule(cpu);
   }
 
   /** send_guest_pirq. */
@@ -364,8 +367,25 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
     return false;
   }
 
-  callSetEoiReady(cpu: Pcpu): void {
-    const flight = this.callFunction[cpu.cpu]!;
+  interruptLine(source: SourceId): number {
+    return this.irqs.pulse(SERIAL_IRQ, source);
+  }
+
+  timerLine(source: SourceId): void {
+    this.irqs.pulse(TIMER_IRQ, source);
+  }
+
+  inIrq(cpu: Pcpu): boolean {
+    return this.irqs.inIrq(cpu);
+  }
+
+  globalVirq(virq: number): void {
+    this.channels.globalVirq(virq);
+  }
+
+  /** on_selected_cpus: the IPI to one of them. What it is called for is with those who asked. */
+  callFunction(cpu: Pcpu): void {
+    const flight = this.callFlights[cpu.cpu]!;
     const { here } = this.wiring;
     if (!flight.queued) flight.at((here ? here.time : this.now) + timing.ipiFlight);
   }
@@ -511,7 +531,9 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
     return vector === upcallVector ? this.kicked[v.index]! : this.books.journeyIn(v.slot(vector));
   }
 
-  exceptionExit(_v: HvmVcpu, _vector: number): void {}
+  exceptionExit(v: HvmVcpu, vector: number): void {
+    this.hook.record(v.cpu, 'exception exit', vector);
+  }
 
   /** HLT: vcpu_block, unless an interrupt came meanwhile (hvm_local_events_need_delivery). */
   halt(v: HvmVcpu): void {
