@@ -3,35 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { buildMachine, builtinScenario, type Machine, takeSnapshot } from '../../engine/index.ts';
 import { parseScenario } from '../../engine/scenario/load.ts';
 import { capture } from '../support/captures.ts';
-import { channelTable, domain, shape, shapeOfCapture } from '../support/xen-tables.ts';
-
-/** The pc machine of the captures. Its guest was domain 2; here it is the first. */
-const PC = `
-name: pc
-title: a pc with an HVM guest
-dom0:
-  vcpus: 4
-  devices:
-    - {driver: line, name: acpi, gsi: 9, level: true}
-    - {driver: i8042}
-    - {driver: line, name: rtc0, gsi: 8}
-    - {driver: ata, name: ata_piix, gsi: 14}
-    - {driver: ata, name: ata_piix, gsi: 15, as: ata2}
-    - {driver: virtio-scsi, name: virtio1, queues: 4}
-    - {driver: line, name: parport0, gsi: 7}
-    - {driver: line, name: floppy, gsi: 6}
-    - {driver: line, name: 'uhci_hcd:usb1', gsi: 11, level: true}
-    - {driver: virtio-net, name: virtio0}
-    - {driver: e1000, name: eth0, gsi: 11}
-guests:
-  - type: hvm
-    vcpus: 2
-    rings: 0
-    queues: 2
-    devices: [{driver: acpi}, {driver: i8042}, {driver: vkbd}, {driver: rtc}]
-workloads:
-  - {what: packets, domain: 1, pattern: {kind: poisson, rate: 100}}
-`;
+import { channelTable, domain, PC, shape, shapeOfCapture } from '../support/xen-tables.ts';
 
 const asDomain1 = (lines: readonly string[]) => lines.map((line) => line.replace(' d=2 ', ' d=1 '));
 

@@ -39,6 +39,16 @@ export class IoBus {
     }
   }
 
+  /** Ports that somebody answers at, from first to last, ascending; neighbours are one. */
+  portRanges(): [first: number, last: number][] {
+    return together(this.ports);
+  }
+
+  /** The same of memory. */
+  memoryRanges(): [first: number, last: number][] {
+    return together([...this.pages.values()].sort((a, b) => a.base - b.base));
+  }
+
   /** Is there a device at this port, at this address? */
   hasPort(port: number): boolean {
     return this.ports[port] !== undefined;
@@ -79,4 +89,16 @@ export class IoBus {
     this.nobody++;
     return width >= 4 ? 0xffff_ffff : (1 << (width * 8)) - 1;
   }
+}
+
+/** @param ranges ascending, each as often as one likes; holes do not matter */
+function together(ranges: readonly (Range | undefined)[]): [first: number, last: number][] {
+  const out: [first: number, last: number][] = [];
+  for (const range of ranges) {
+    if (!range) continue;
+    const before = out.at(-1);
+    if (before && range.base <= before[1] + 1) before[1] = Math.max(before[1], range.end - 1);
+    else out.push([range.base, range.end - 1]);
+  }
+  return out;
 }

@@ -20,6 +20,11 @@ export interface DumpedDomain {
   readonly irqs: readonly number[];
   /** device models it runs for other domains; each holds a reference to it */
   readonly deviceModels: number;
+  /** arch_dump_domain_info, arch_dump_vcpu_info */
+  readonly archDomain: readonly string[];
+  readonly archVcpu: readonly string[];
+  /** rangesets of a domain of this kind, beside its interrupts */
+  readonly rangesets: readonly string[];
   /** vcpu_event_delivery_is_enabled */
   takesEvents(v: Vcpu): boolean;
 }
@@ -46,9 +51,10 @@ function dirtyCpus({ domain }: DumpedDomain): string {
   return `{${ranges(dirty.sort((a, b) => a - b))}}`;
 }
 
-/** _VPF_blocked, _VPF_down */
+/** _VPF_blocked, _VPF_down, _VPF_blocked_in_xen */
 function pauseFlags(v: Vcpu): number {
-  return Number(v.blocked) | (v.state === 'offline' ? 2 : 0);
+  const waits = v.blockedInXen ? 4 : Number(v.blocked);
+  return waits | (v.state === 'offline' ? 2 : 0);
 }
 
 function interrupts({ irqs }: DumpedDomain): string {
@@ -72,7 +78,9 @@ function lines417({ now, cpus, domains }: DumpedHost): string[] {
       `General information for domain ${id}:`,
       `    refcnt=${references(dumped)} dying=${bit(channels.isDying)} pause_count=0`,
       `    dirty_cpus=${dirtyCpus(dumped)}`,
+      ...dumped.archDomain,
       `Rangesets belonging to domain ${id}:`,
+      ...dumped.rangesets,
       interrupts(dumped),
       `NODE affinity for domain ${id}: [0]`,
       `VCPU information and callbacks for domain ${id}:`,
@@ -80,6 +88,7 @@ function lines417({ now, cpus, domains }: DumpedHost): string[] {
         `  UNIT${v.vcpu} affinities: hard={${ranges(v.affinity)}} soft={${all}}`,
         `${place(v)} ${events417(v, dumped)} ${v.cpu.holds(v) ? `dirty_cpu=${v.processor}` : ''}`,
         `    pause_count=0 pause_flags=${hex(pauseFlags(v), 1)}`,
+        ...dumped.archVcpu,
         'No periodic timer',
       ]),
     );
@@ -110,11 +119,13 @@ function lines34({ now, domains }: DumpedHost): string[] {
     lines.push(
       `General information for domain ${domain.id}:`,
       `    refcnt=${references(dumped)} dying=${bit(channels.isDying)} dirty_cpus=${dirtyCpus(dumped)}`,
+      ...dumped.archDomain,
       `Rangesets belonging to domain ${domain.id}:`,
       interrupts(dumped),
       `VCPU information and callbacks for domain ${domain.id}:`,
       ...domain.vcpus.flatMap((v) => [
         vcpu34(v, channels),
+        ...dumped.archVcpu,
         '    No periodic timer',
         `    Notifying guest (${debugVirq34(v, channels)})`,
       ]),

@@ -3,13 +3,17 @@ import { describe, expect, test } from 'vitest';
 import { VIRQ_DEBUG } from '../../../../engine/abi/xen.ts';
 import { ms, us } from '../../../../engine/core/clock.ts';
 import { debugKey } from '../../../../engine/hv/xen/x86/debug-keys/keys.ts';
+import { buildMachine, builtinScenario } from '../../../../engine/index.ts';
+import { parseScenario } from '../../../../engine/scenario/load.ts';
 import { form, linesOf, q35, type Rules, realLines } from '../../../support/debug-keys.ts';
 import { HvRig, type RigOptions } from '../../../support/hv-rig.ts';
+import { PC } from '../../../support/xen-tables.ts';
 
 /** Lines and fields of the original that are left out. */
 const LEFT_OUT: Rules = [
   [/ +nr_pages=\d+ xenheap_pages=\d+ (dirty_cpus=\{\S*\}) max_pages=\d+$/, '    $1'],
-  [/^ +(handle=|I\/O Memory|I\/O Ports|log-dirty|DomPage|XenPage).*/, ''],
+  [/^ +(handle=|I\/O Memory|I\/O Ports|log-dirty|DomPage|XenPage|ExtraPage|PoD entries).*/, ''],
+  [/^ +ioreq_server 0 pci .*/, ''],
   [/^(Memory pages belonging|Shared frames).*/, ''],
 ];
 
@@ -22,11 +26,55 @@ const MOMENT: Rules = [
   [/pause_flags=[01]$/, 'pause_flags='],
 ];
 
+const without = (lines: readonly string[]) => form(lines, LEFT_OUT).filter((line) => line !== '');
+
 test('the q35 machine: the same lines but for the moment', () => {
   const machine = q35();
   machine.runUntil(ms(3_000));
-  const real = form(realLines('xen-q35.debug-key-q'), LEFT_OUT).filter((line) => line !== '');
+  const real = without(realLines('xen-q35.debug-key-q'));
   expect(form(linesOf(machine.platform.dump('q')!), MOMENT)).toEqual(form(real, MOMENT));
+});
+
+/** Of an HVM guest: what its device model answers at is that of the devices it was given; its number; IF. */
+const GUEST: Rules = [
+  [/^( {4}ioreq_server 0 (?:memory|port)) \{( [0-9a-f]+(-[0-9a-f]+)?,?)+ \}$/, '$1 { }'],
+  [/(domain|guest) 2:/, '$1 1:'],
+  [/pause_flags=4$/, 'pause_flags='],
+];
+
+test('the pc machine with its HVM guest: the same lines but for the moment', () => {
+  const machine = buildMachine(parseScenario(PC, 'pc.yaml'), 1);
+  machine.runUntil(ms(2_000));
+  const rules = [...MOMENT, ...GUEST];
+  const real = without(realLines('hvm-pc.debug-key-q'));
+  expect(real.filter((line) => line.includes('ioreq_server'))).toHaveLength(2);
+  expect(form(linesOf(machine.platform.dump('q')!), rules)).toEqual(form(real, rules));
+});
+
+describe('an HVM guest', () => {
+  const machine = buildMachine(builtinScenario('xen-hvm')!, 42);
+  const lines = () => linesOf(machine.platform.dump('q')!);
+
+  test('has the ports and the memory of its own devices, and takes events while its IF is set', () => {
+    const seen = new Set<string>();
+    machine.runUntil(ms(500));
+    for (let i = 0; i < 4_000 && seen.size < 4; i++) {
+      machine.step();
+      const text = lines();
+      const guests = text.slice(text.indexOf('General information for domain 1:'));
+      for (const line of guests) {
+        const [field] = /pause_flags=4|upcall_mask=01|pause_flags=1|upcall_mask=00/.exec(line) ?? [];
+        if (field !== undefined) seen.add(field);
+      }
+    }
+    expect([...seen].sort()).toEqual(['pause_flags=1', 'pause_flags=4', 'upcall_mask=00', 'upcall_mask=01']);
+    expect(lines()).toContain('    ioreq_server 0 port { 60, 64, cf8-cff }');
+    expect(lines()).toContain('    ioreq_server 0 memory { }');
+    expect(lines()).toContainEqual(
+      expect.stringMatching(/ioreq_server 0 port \{ 60, 64, 170-177, 1f0-1f7, .*, 3f8-3ff, /),
+    );
+    expect(lines()).toContain('    refcnt=5 dying=0 pause_count=0');
+  });
 });
 
 /** Two vCPUs and a second domain; all sleep unless told otherwise. */

@@ -63,7 +63,7 @@ function whose({ action, own }: IrqDesc, host: DumpedIrqs): string {
 /** Is the event channel pending and masked, and is the guest to say EOI? */
 function guest417(pirq: Pirq, host: DumpedIrqs): string {
   const channels = host.channels(pirq.domain);
-  const chn = channels.ports[channels.pirqToEvtchn[pirq.pirq]!]!;
+  const chn = channels.ports[channels.pirqToEvtchn[pirq.pirq] ?? 0]!;
   const flags =
     flag('P', channels.isPending(chn)) + flag('M', channels.isMasked(chn)) + flag('M', pirq.masked);
   return `d${pirq.domain}:${number(pirq.pirq, 3)}(${flags})`;
@@ -107,7 +107,7 @@ function guests34({ action }: IrqDesc, host: DumpedIrqs): string {
 /** The bits of the port that the domain shares with Xen, the selector's for its word, and the pirq's own. */
 function guest34({ domain, pirq, masked }: Pirq, host: DumpedIrqs): string {
   const { shared, pirqToEvtchn, vcpus } = host.channels(domain);
-  const port = pirqToEvtchn[pirq]!;
+  const port = pirqToEvtchn[pirq] ?? 0;
   const word = Math.floor(port / shared.wordBits);
   const flags = [
     flag('P', shared.evtchnPending.has(port)),

@@ -1,10 +1,14 @@
 /** Debug key I: byte for byte what a real Xen 4.17 printed of an idle guest, and each of its fields when they are set. */
 import { expect, test } from 'vitest';
+import { ms } from '../../../../../engine/core/clock.ts';
 import { debugKeyI } from '../../../../../engine/hv/xen/x86/debug-keys/hvm-irq.ts';
 import { XEN_HVM } from '../../../../../engine/hv/xen/x86/hvm-options.ts';
+import { buildMachine } from '../../../../../engine/index.ts';
+import { parseScenario } from '../../../../../engine/scenario/load.ts';
 import { capture } from '../../../../support/captures.ts';
 import { linesOf } from '../../../../support/debug-keys.ts';
 import { HvmRig } from '../../../../support/hvm-rig.ts';
+import { PC } from '../../../../support/xen-tables.ts';
 
 /** HVM_PARAM_CALLBACK_IRQ of type GSI, and of type PCI INTx: device 5's INTB, device in bits 15-11 */
 const viaGsi = (rig: HvmRig, gsi: number) => rig.irq.setCallbackVia(gsi, 0);
@@ -17,6 +21,13 @@ test('a guest whose wires are all low, as in the capture', () => {
   const rig = new HvmRig(2);
   viaGsi(rig, 1);
   expect(debugKeyI([{ id: 2, irq: rig.irq }])).toBe(capture('xen-x86/hvm-pc.debug-key-I.txt'));
+});
+
+test('the pc machine, as in the capture: its guest holds no wire between two interrupts', () => {
+  const machine = buildMachine(parseScenario(PC, 'pc.yaml'), 1);
+  machine.runUntil(ms(2_000));
+  const real = capture('xen-x86/hvm-pc.debug-key-I.txt');
+  expect(machine.platform.dump('I')).toBe(real.replace('Domain 2:', 'Domain 1:'));
 });
 
 test('a host without HVM guests has the heading alone', () => {
