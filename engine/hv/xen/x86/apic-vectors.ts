@@ -5,6 +5,8 @@
  */
 import { APIC_TIMER_VECTOR, CALL_FUNCTION_VECTOR, EVENT_CHECK_VECTOR, type XenProfile } from '../softirq.ts';
 
+/** 4.17, among those of the 8259s' lines; the lowest of all */
+export const IRQ_MOVE_CLEANUP_VECTOR = 0x22;
 const SPURIOUS_APIC_VECTOR = 0xff;
 const ERROR_APIC_VECTOR = 0xfe;
 const INVALIDATE_TLB_VECTOR = 0xfd;
@@ -25,7 +27,7 @@ export const APIC_VECTORS: Readonly<
     [SPURIOUS_APIC_VECTOR, 'smp_spurious_interrupt'],
   ],
   '4.17': [
-    [0x22, 'irq_move_cleanup_interrupt'],
+    [IRQ_MOVE_CLEANUP_VECTOR, 'irq_move_cleanup_interrupt'],
     [0xf9, 'pmu_apic_interrupt'],
     [APIC_TIMER_VECTOR['4.17'], 'apic_timer_interrupt'],
     [CALL_FUNCTION_VECTOR, 'call_function_interrupt'],

@@ -4,8 +4,6 @@
  * (guest-irqs.ts) or to an action of Xen's own (own-irqs.ts), unless there are too many of it (storm.ts).
  *
  * 4.17 does irq_enter first of all and irq_exit last; 3.4 around the guests' part, and around each run of an action.
- *
- * Not modelled here: the IPI that cleans up an old vector.
  */
 import type { SlotId, SourceId } from '../../../core/books.ts';
 import type { Ns } from '../../../core/clock.ts';
@@ -18,12 +16,16 @@ import type { IoApics } from './io-apic.ts';
 import { IrqControllers } from './irq-controllers.ts';
 import { type Firmware, type IrqDesc, IrqDescs, PLAIN_FIRMWARE } from './irq-desc.ts';
 import { IrqLines } from './irq-lines.ts';
+import { MoveCleanup } from './move-cleanup.ts';
 import { type IrqAction, OwnIrqs } from './own-irqs.ts';
 import { RateLimit } from './storm.ts';
 
 export type { IrqDesc, IrqType } from './irq-desc.ts';
 
-export type IrqHost = GuestIrqHost;
+export interface IrqHost extends GuestIrqHost {
+  /** 4.17: direct_apic_vector. False: Xen has no function for this vector. */
+  directApicVector(cpu: Pcpu, vector: number): boolean;
+}
 
 /** Options of Xen's command line. */
 export interface IrqOptions {
@@ -45,6 +47,7 @@ export class PhysicalIrqs implements Part {
   readonly controllers: IrqControllers;
   readonly guests: GuestIrqs;
   readonly rateLimit: RateLimit;
+  readonly cleanup: MoveCleanup;
   private readonly own: OwnIrqs;
   /** per CPU: what it has acknowledged and not handled yet */
   private readonly taken: SlotId[];
@@ -53,6 +56,7 @@ export class PhysicalIrqs implements Part {
   private readonly tpDoIrq: Tracepoint;
   private readonly tpBrake: Tracepoint;
   private readonly tpUnmapped: Tracepoint;
+  private readonly tpHandled: Tracepoint;
 
   /**
    * @param gsis pins of the IOAPIC; interrupt numbers of messages follow them
@@ -72,7 +76,10 @@ export class PhysicalIrqs implements Part {
     this.lines = new IrqLines(host, gsis, capacity, descs, (desc) => this.table.destination(desc));
     this.table = new IrqDescs(profile, books, this.lines.ioapics, descs, capacity, firmware);
     const { lines, table } = this;
-    const controllers = new IrqControllers(lines, table, options.ioapicAck === 'new');
+    const controllers = new IrqControllers(lines, table, options.ioapicAck === 'new', () =>
+      this.cleanup.send(),
+    );
+    this.cleanup = new MoveCleanup(clock, wiring, table);
     this.controllers = controllers;
     const storm = { clock, timers, cpus, descs, controllers };
     this.guests = new GuestIrqs(host, table, lines, controllers, storm, capacity, options.irqMaxGuests);
@@ -87,6 +94,7 @@ export class PhysicalIrqs implements Part {
     this.tpDoIrq = trace.point('do_IRQ', 'irq', 'vector');
     this.tpBrake = trace.point('irq_ratelimit', 'irq', 'vector');
     this.tpUnmapped = trace.point('irq_unmapped_vector', 'vector');
+    this.tpHandled = trace.point('irq_handled', 'irq', 'tsc_in', 'tsc_out');
   }
 
   get ioapics(): IoApics {
@@ -164,7 +172,7 @@ export class PhysicalIrqs implements Part {
     if (profile !== '3.4') this.irqEnter(cpu);
     const desc = this.descs[this.table.vectors.irqOf(vector)];
     if (!desc) {
-      this.unmapped(cpu, vector);
+      this.noIrq(cpu, vector);
       return;
     }
     const slot = this.taken[cpu.cpu]!;
@@ -185,15 +193,22 @@ export class PhysicalIrqs implements Part {
     } else {
       if (profile === '3.4') this.irqEnter(cpu);
       this.guests.doIrqGuest(cpu, desc, vector, slot);
+      // TRC_HW_IRQ_HANDLED, on the time that do_IRQ_guest took; 3.4 has no such record
+      if (profile !== '3.4')
+        trace.emit(this.tpHandled, cpu.time, 0, cpu.cpu, desc.irq, clock.now - GUEST_PART, cpu.time);
     }
     this.irqExit(cpu);
   }
 
-  /** No interrupt has this vector: it is ended, and that is all. */
-  private unmapped(cpu: Pcpu, vector: number): void {
-    this.lines.eoi(cpu);
-    this.host.trace.emit(this.tpUnmapped, this.host.clock.now, 0, cpu.cpu, vector);
-    if (this.host.profile !== '3.4') this.irqExit(cpu);
+  /** No interrupt has this vector. On 4.17 it may be the local APIC's own; else it is ended, and that is all. */
+  private noIrq(cpu: Pcpu, vector: number): void {
+    const { host } = this;
+    const direct = host.profile !== '3.4' && host.directApicVector(cpu, vector);
+    if (!direct) {
+      this.lines.eoi(cpu);
+      host.trace.emit(this.tpUnmapped, host.clock.now, 0, cpu.cpu, vector);
+    }
+    if (host.profile !== '3.4') this.irqExit(cpu);
   }
 
   private irqEnter(cpu: Pcpu): void {

@@ -17,6 +17,8 @@ export class IrqControllers {
     private readonly table: IrqDescs,
     /** ioapic_ack_new */
     private readonly ackNew: boolean,
+    /** send_cleanup_vector */
+    private readonly sendCleanup: () => void,
   ) {}
 
   /** irq_acktype (3.4: pirq_acktype) */
@@ -33,7 +35,7 @@ export class IrqControllers {
   }
 
   ack(cpu: Pcpu, desc: IrqDesc, vector: number): void {
-    this.table.completeMove(desc, vector);
+    if (this.table.completeMove(desc, vector)) this.sendCleanup();
     switch (desc.type) {
       case 'IO-APIC-edge':
         this.moveNative(desc);

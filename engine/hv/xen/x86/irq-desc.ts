@@ -69,6 +69,8 @@ export interface IrqDesc {
   moveTo: number;
   /** still in use until the first interrupt by the new one; -1 for none */
   oldVector: number;
+  /** that has come: CPU 0 is told to free the old one (move_cleanup_count) */
+  moveCleanup: boolean;
   /** a message: its mask bit, and its pending bit, set by the device when it asks while masked */
   msiMasked: boolean;
   msiPending: boolean;
@@ -184,6 +186,7 @@ export class IrqDescs {
       cpu0Only,
       moveTo: -1,
       oldVector: -1,
+      moveCleanup: false,
       msiMasked: type === 'PCI-MSI/-X',
       msiPending: false,
       rlCount: 0,
@@ -250,14 +253,18 @@ export class IrqDescs {
     if (desc.irq < this.ioapics.gsis) this.ioapics.aim(desc.irq, desc.affinity, desc.vector);
   }
 
-  /** irq_complete_move: at the first interrupt by the new vector the old one is free. */
-  completeMove(desc: IrqDesc, vector: number): void {
-    if (vector === desc.vector) this.releaseOld(desc);
+  /** irq_complete_move: the first interrupt by the new vector. True: the CPU of the old one must be told. */
+  completeMove(desc: IrqDesc, vector: number): boolean {
+    if (desc.oldVector < 0 || desc.moveCleanup || vector !== desc.vector) return false;
+    desc.moveCleanup = true;
+    return true;
   }
 
-  private releaseOld(desc: IrqDesc): void {
+  /** release_old_vec */
+  releaseOld(desc: IrqDesc): void {
     if (desc.oldVector >= 0) this.vectors.release(desc.oldVector);
     desc.oldVector = -1;
+    desc.moveCleanup = false;
   }
 
   save(): Plain {

@@ -32,7 +32,7 @@ import {
 } from '../softirq.ts';
 import { Tasklets } from '../tasklet.ts';
 import { type XenTimer, XenTimers } from '../timer.ts';
-import { apicHandler } from './apic-vectors.ts';
+import { apicHandler, IRQ_MOVE_CLEANUP_VECTOR } from './apic-vectors.ts';
 import { IRQ_DEFAULTS, type IrqHost, type IrqOptions, PhysicalIrqs } from './do-irq.ts';
 import { InterruptHook } from './hook.ts';
 import { HvmDomain } from './hvm-domain.ts';
@@ -292,25 +292,31 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
     return cost;
   }
 
+  /** On 4.17 all go through do_IRQ; on 3.4 those of the local APIC have gates of their own. */
   interrupt(cpu: Pcpu, vector: number): void {
+    if (this.profile === '3.4' && this.directApicVector(cpu, vector)) return;
+    this.irqs.doIrq(cpu, vector);
+  }
+
+  /** Functions of the local APIC's vectors. Those that are not named end it, and have nothing to do here. */
+  directApicVector(cpu: Pcpu, vector: number): boolean {
+    if (apicHandler(this.profile, vector) === undefined) return false;
+    cpu.lapic.eoi();
     switch (vector) {
       case this.apicTimerVector:
-        cpu.lapic.eoi();
         cpu.raiseSoftirq(this.timerSoftirq);
-        return;
+        break;
       case EVENT_CHECK_VECTOR:
-        cpu.lapic.eoi();
         this.eventChecked(cpu);
-        return;
+        break;
       case CALL_FUNCTION_VECTOR:
-        cpu.lapic.eoi();
         this.irqs.guests.setEoiReady(cpu);
         this.time.called(cpu);
-        return;
-      default:
-        if (apicHandler(this.profile, vector) === undefined) this.irqs.doIrq(cpu, vector);
-        else cpu.lapic.eoi();
+        break;
+      case IRQ_MOVE_CLEANUP_VECTOR:
+        this.irqs.cleanup.interrupt(cpu);
     }
+    return true;
   }
 
   /** event_check_interrupt: what it is about is looked at on the way out. */

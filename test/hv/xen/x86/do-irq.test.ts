@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { VIRQ_CONSOLE } from '../../../../engine/abi/xen.ts';
 import { ms, us } from '../../../../engine/core/clock.ts';
+import { IRQ_MOVE_CLEANUP_VECTOR } from '../../../../engine/hv/xen/x86/apic-vectors.ts';
 import { IRQ_MOVE_PENDING } from '../../../../engine/hv/xen/x86/irq-status.ts';
 import { timing } from '../../../../engine/timing.ts';
 import { HvRig, MSI, MSIX } from '../../../support/hv-rig.ts';
@@ -481,6 +482,30 @@ describe('where an interrupt goes', () => {
     expect(h.irqs.table.vectors.irqOf(after)).toBe(irq);
   });
 
+  test('CPU 0 frees it when it is told by IPI, and not while a request by it waits there', () => {
+    const h = host();
+    h.start();
+    const irq = h.rig.bindPirq(-1, EDGE_PIN);
+    const old = h.irqs.descs[irq]!.vector;
+    const fire = () => {
+      h.irqs.pulse(irq, h.source);
+      h.rig.run(us(50));
+    };
+    h.irqs.setAffinity(0, pirqOf(h, irq), 1);
+    fire();
+    expect([h.irqs.descs[irq]!.oldVector, h.irqs.descs[irq]!.moveCleanup]).toEqual([old, false]);
+    h.irqs.pulse(irq, h.source);
+    while (!h.cpus[0]!.lapic.isr.has(IRQ_MOVE_CLEANUP_VECTOR)) h.rig.clock.step();
+    expect(h.irqs.descs[irq]!.moveCleanup).toBe(true);
+    h.cpus[0]!.lapic.request(old);
+    while (h.cpus[0]!.lapic.isr.has(IRQ_MOVE_CLEANUP_VECTOR)) h.rig.clock.step();
+    expect([h.irqs.descs[irq]!.oldVector, h.irqs.table.vectors.irqOf(old)]).toEqual([old, irq]);
+    h.rig.run(us(50));
+    expect(h.irqs.descs[irq]).toMatchObject({ oldVector: -1, moveCleanup: false });
+    const cleanups = h.xen.inspect().cpus[0]!.vectors.find((v) => v.vector === IRQ_MOVE_CLEANUP_VECTOR);
+    expect(cleanups).toEqual({ vector: 0x22, name: 'irq_move_cleanup_interrupt', count: 2 });
+  });
+
   test('on 3.4 the vector stays whichever CPU it is aimed at', () => {
     const h = host('3.4');
     const irq = h.rig.bindPirq(-1, EDGE_PIN);
@@ -544,6 +569,45 @@ test('the hops of an interrupt are at the times at which they happen', () => {
   expect(at.get('send_guest_pirq')).toBe(doIrqAt + doIrqGuest);
   expect(at.get('evtchn_set_pending')).toBe(doIrqAt + doIrqGuest);
   expect(at.get('vcpu_kick')).toBe(doIrqAt + doIrqGuest + evtchnSetPending);
+});
+
+describe('4.17’s record of an interrupt that guests have got', () => {
+  const handled = (profile: '3.4' | '4.17') => {
+    const h = host(profile);
+    const irq = h.rig.bindPirq(MSIX);
+    h.start();
+    h.irqs.pulse(irq, h.source);
+    h.rig.run(us(50));
+    const records = [...h.rig.shop.trace.records()];
+    const at = (name: string) => records.find((r) => r.point.name === name);
+    return { irq, record: at('irq_handled'), doIrq: at('do_IRQ')!, sent: at('evtchn_set_pending')! };
+  };
+
+  test('has its number and the times before and after do_IRQ_guest (TRC_HW_IRQ_HANDLED)', () => {
+    const { irq, record, doIrq, sent } = handled('4.17');
+    expect(record!.args.slice(0, 2)).toEqual([irq, doIrq.time]);
+    expect(record!.args[2]).toBeGreaterThanOrEqual(sent.time + timing.evtchnSetPending);
+  });
+
+  test('is missing on 3.4', () => {
+    expect(handled('3.4').record).toBeUndefined();
+  });
+});
+
+test('on 4.17 the local APIC’s own vectors come through do_IRQ, on 3.4 they do not', () => {
+  for (const profile of ['3.4', '4.17'] as const) {
+    const h = host(profile);
+    h.start();
+    const inIrq: boolean[] = [];
+    const original = h.xen.directApicVector.bind(h.xen);
+    h.xen.directApicVector = (cpu, vector) => {
+      inIrq.push(h.irqs.inIrq(cpu));
+      return original(cpu, vector);
+    };
+    h.cpus[0]!.lapic.request(0xfc);
+    h.rig.run(us(20));
+    expect([inIrq, h.irqs.inIrq(h.cpus[0]!)]).toEqual([[profile === '4.17'], false]);
+  }
 });
 
 test('mapping more messages than there are vectors is refused', () => {
