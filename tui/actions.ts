@@ -2,10 +2,14 @@
 import { duration, speed } from './format.ts';
 import { helpOverflow } from './help-text.ts';
 import type { Action } from './keymap.ts';
+import { followFired, leavePath, neighbourPath, openPath, stepPath } from './path.ts';
 import type { Session } from './session.ts';
 import { type SortColumn, sortable, type TableModel, type TableState } from './table-model.ts';
 import { THEMES } from './theme.ts';
 import { TABLES, VIEWS, viewsOf } from './views.ts';
+
+/** hops that a page up or down goes */
+const HOPS_A_PAGE = 10;
 
 /** times that `burst` fires */
 export const BURST = 10;
@@ -18,7 +22,7 @@ export const ACTIONS: Readonly<Record<Action, (session: Session, key: string) =>
     else fire(session, last, BURST);
   },
   pause: (session) => session.driver.togglePause(),
-  step: (session) => session.driver.step(),
+  step: (session) => (session.view.name === 'path' ? stepPath(session) : session.driver.step()),
   seek: (session) => session.driver.seek(),
   slower(session) {
     session.driver.faster(-1);
@@ -38,6 +42,8 @@ export const ACTIONS: Readonly<Record<Action, (session: Session, key: string) =>
     if (view.has(domain)) session.update({ view: view.name });
     else session.update({ notice: `${domain.name} has no view ${view.title}` });
   },
+  details: (session) => openPath(session),
+  earlier: (session, key) => neighbour(session, key === ';' ? 1 : -1),
   up: (session) => move(session, -1),
   down: (session) => move(session, 1),
   pageUp: (session) => move(session, -page(session)),
@@ -59,6 +65,7 @@ export const ACTIONS: Readonly<Record<Action, (session: Session, key: string) =>
     ),
   clear(session) {
     if (session.ui.overlay) session.update({ overlay: null });
+    else if (session.view.name === 'path') leavePath(session);
     else session.updateTable({ filter: '' });
   },
   totals: (session) => session.update({ totals: !session.ui.totals }),
@@ -84,6 +91,12 @@ function fire(session: Session, device: string, times: number): void {
   const known = session.frame.snapshot.devices.some((d) => d.key === device || d.name === device);
   if (!known) session.update({ notice: `no device has the key ${device}` });
   else if (!session.driver.fire(device, times)) session.update({ notice: 'it raised no interrupt' });
+  else followFired(session);
+}
+
+function neighbour(session: Session, direction: 1 | -1): void {
+  if (session.view.name === 'path') neighbourPath(session, direction);
+  else session.update({ notice: `${session.view.title} shows no single interrupt: that is Path` });
 }
 
 function switchDomain(session: Session, direction: 1 | -1): void {
@@ -120,6 +133,7 @@ function move(session: Session, by: number): void {
 }
 
 function page(session: Session): number {
+  if (session.view.name === 'path') return HOPS_A_PAGE;
   return Math.max(1, (session.table?.height ?? 2) - 1);
 }
 

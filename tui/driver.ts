@@ -5,7 +5,14 @@
  * therefore always take effect between two events. A frame is published once per delay, at once after a
  * command, and more often while the interrupt that was fired last is still under way.
  */
-import { type Machine, type Snapshot, takeSnapshot } from '../engine/index.ts';
+import {
+  type HandlerRow,
+  type JourneySnapshot,
+  type Machine,
+  pastJourneys,
+  type Snapshot,
+  takeSnapshot,
+} from '../engine/index.ts';
 import { exitKey } from './exits-table.ts';
 import {
   DELAYS,
@@ -55,6 +62,8 @@ export class Driver {
   /** the snapshot that the history was fed with last */
   private sampled: Snapshot;
   private state: RunState = 'paused';
+  /** seeking: is it there? */
+  private found: () => boolean = () => true;
   private speed: number;
   private delay: number;
   private achieved = Number.NaN;
@@ -129,9 +138,30 @@ export class Driver {
     this.sample();
   }
 
+  /** To the next hop of an interrupt that is followed, then pause; one event where none is under way. */
+  stepHop(): void {
+    const { journey } = this;
+    journey.settle(Infinity);
+    if (!journey.active) {
+      this.step();
+      return;
+    }
+    this.halt();
+    journey.changed();
+    this.found = () => {
+      journey.settle(Infinity);
+      return journey.changed() || !journey.active;
+    };
+    this.state = 'seeking';
+    this.slice();
+  }
+
   /** As fast as possible until an interrupt was taken, then pause. */
   seek(): void {
     this.halt();
+    const { platform } = this.machine;
+    const before = platform.totals().interrupts;
+    this.found = () => platform.totals().interrupts !== before;
     this.state = 'seeking';
     this.schedule(0);
     this.publish();
@@ -176,6 +206,11 @@ export class Driver {
     return this.machine.lastFired?.journey !== before;
   }
 
+  /** Interrupts that a row's handler has run for, as far as the trace goes back, oldest first. */
+  past(row: HandlerRow, name: string): JourneySnapshot[] {
+    return pastJourneys(this.machine, row, name);
+  }
+
   /** Rates and sparklines begin anew. */
   resetRates(): void {
     this.history.reset();
@@ -210,14 +245,13 @@ export class Driver {
     return kept;
   }
 
-  /** @returns whether the next interrupt was found */
+  /** @returns whether it was found */
   private seekSlice(): boolean {
     const { machine, host } = this;
-    const before = machine.platform.totals().interrupts;
     const deadline = host.now() + BUDGET;
     for (let n = 1; n % STRIDE !== 0 || host.now() < deadline; n++) {
       const more = this.fireDue(machine.clock.next) || this.event();
-      if (!more || machine.platform.totals().interrupts !== before) {
+      if (!more || this.found()) {
         this.pause();
         return true;
       }
@@ -312,7 +346,8 @@ export class Driver {
   private makeFrame(snapshot: Snapshot, base: Snapshot, number = this.frame.number + 1): Frame {
     const { history, state, speed, achieved, delay } = this;
     const ended = this.fires.length === 0 && this.machine.clock.next === Number.POSITIVE_INFINITY;
-    return { number, snapshot, base, history, state, speed, achieved, delay, ended };
+    const { journeys } = this.journey;
+    return { number, snapshot, journeys, base, history, state, speed, achieved, delay, ended };
   }
 
   private emit(frame: Frame): void {

@@ -1,5 +1,5 @@
 /** What the driver publishes, and the steps of its two knobs. */
-import type { Snapshot } from '../engine/index.ts';
+import type { JourneySnapshot, Snapshot } from '../engine/index.ts';
 import type { History } from './history.ts';
 
 /** Fired by the scenario's command line: a device at a simulated moment. */
@@ -17,6 +17,8 @@ export type RunState = 'running' | 'paused' | 'seeking';
 export interface Frame {
   readonly number: number;
   readonly snapshot: Snapshot;
+  /** the ways of what was fired lately, oldest first */
+  readonly journeys: readonly JourneySnapshot[];
   /** one sample earlier: what differs has just changed */
   readonly base: Snapshot;
   readonly history: History;

@@ -22,10 +22,14 @@ export function geometryOf({ rows }: Size): Geometry {
   };
 }
 
-/** Lines between the domains' line and the journey. */
-export function roomOf({ cpus, devices }: Snapshot, size: Size, prompting: boolean): number {
+/**
+ * Lines between the domains' line and the journey.
+ * @param journey false: in a view that leaves it out, and takes its place
+ */
+export function roomOf({ cpus, devices }: Snapshot, size: Size, prompting: boolean, journey = true): number {
   const geometry = geometryOf(size);
   const above = 1 + cpuGrid(cpus.length, size.columns, geometry.cpuLines).lines + 1;
-  const below = geometry.journeyLines + (prompting ? 1 : 0) + footerHeight(devices, size.columns);
+  const below =
+    (journey ? geometry.journeyLines : 0) + (prompting ? 1 : 0) + footerHeight(devices, size.columns);
   return size.rows - above - below;
 }

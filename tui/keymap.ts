@@ -16,6 +16,8 @@ export type Action =
   | 'nextView'
   | 'previousView'
   | 'view'
+  | 'details'
+  | 'earlier'
   | 'up'
   | 'down'
   | 'pageUp'
@@ -83,7 +85,7 @@ export const KEYMAP: readonly Binding[] = [
     label: '.',
     group: 'Time',
     action: 'step',
-    about: 'one event, then pause',
+    about: 'one event or hop, then pause',
     footer: { key: '.', word: 'step', keep: 7 },
   },
   {
@@ -122,14 +124,30 @@ export const KEYMAP: readonly Binding[] = [
   },
   { keys: ['shift-tab'], label: 'S-Tab', group: 'Look', action: 'previousView', about: 'view before' },
   {
-    keys: ['f2', 'f3', 'f4'],
-    label: 'F2 to F4',
+    keys: ['f2', 'f3', 'f4', 'f5'],
+    label: 'F2 to F5',
     group: 'Look',
     action: 'view',
-    about: 'interrupts, pending, exits',
+    about: 'the views, left to right',
   },
-  { keys: ['up', 'k'], label: 'up k', group: 'Look', action: 'up', about: 'one row, or vCPU, up' },
-  { keys: ['down', 'j'], label: 'down j', group: 'Look', action: 'down', about: 'one row, or vCPU, down' },
+  {
+    keys: ['enter'],
+    label: 'Enter',
+    group: 'Look',
+    action: 'details',
+    about: 'path of its last interrupt',
+    footer: { key: 'Enter', word: 'path', keep: 3 },
+  },
+  {
+    keys: [',', ';'],
+    label: ', ;',
+    group: 'Look',
+    action: 'earlier',
+    about: 'the interrupt before, after',
+    footer: { key: ', ;', word: 'before after', keep: 5 },
+  },
+  { keys: ['up', 'k'], label: 'up k', group: 'Look', action: 'up', about: 'row, vCPU or hop up' },
+  { keys: ['down', 'j'], label: 'down j', group: 'Look', action: 'down', about: 'row, vCPU or hop down' },
   { keys: ['pageup'], label: 'PgUp', group: 'Look', action: 'pageUp', about: 'one page up' },
   { keys: ['pagedown'], label: 'PgDn', group: 'Look', action: 'pageDown', about: 'one page down' },
   { keys: ['home', 'g'], label: 'Home g', group: 'Look', action: 'first', about: 'first row' },
@@ -153,7 +171,7 @@ export const KEYMAP: readonly Binding[] = [
     about: 'filter (regular expression)',
     footer: { key: '/', word: 'filter', keep: 2 },
   },
-  { keys: ['esc'], label: 'Esc', group: 'Table', action: 'clear', about: 'clear filter, close help' },
+  { keys: ['esc'], label: 'Esc', group: 'Table', action: 'clear', about: 'clear filter, close, back' },
   { keys: ['t'], label: 't', group: 'Table', action: 'totals', about: 'totals, or each CPU' },
   { keys: ['z'], label: 'z', group: 'Table', action: 'hideIdle', about: 'hide rows idle for 30 s' },
   { keys: ['r'], label: 'r', group: 'Table', action: 'resetRates', about: 'rates begin anew' },

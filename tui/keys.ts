@@ -40,10 +40,12 @@ const SEQUENCES: Readonly<Record<string, string>> = {
   '12~': 'f2',
   '13~': 'f3',
   '14~': 'f4',
+  '15~': 'f5',
   '[A': 'f1',
   '[B': 'f2',
   '[C': 'f3',
   '[D': 'f4',
+  '[E': 'f5',
 };
 
 /** A whole sequence: linux console function key, SS3, or CSI with parameters and a final byte. */

@@ -7,18 +7,29 @@ import { promptLine } from './components/prompt.ts';
 import { truncate } from './format.ts';
 import { geometryOf } from './geometry.ts';
 import { helpHeight } from './help-text.ts';
+import type { Action } from './keymap.ts';
 import { type Session, type Size, SMALLEST } from './session.ts';
 import { exitsLines } from './views/exits.ts';
 import { helpView } from './views/help.ts';
 import { countersLines } from './views/interrupts.ts';
+import { pathLines } from './views/path.ts';
 import { pendingLines } from './views/pending.ts';
-import { type ViewName, viewsOf } from './views.ts';
+import type { ViewName } from './views.ts';
 
 /** What stands between the domains' line and the journey. */
 const BODIES: Readonly<Record<ViewName, (session: Session) => string[]>> = {
   interrupts: countersLines,
   pending: pendingLines,
   exits: exitsLines,
+  path: pathLines,
+};
+
+/** Keys that have no effect in a view are not worth their place in its footer. */
+const WITHOUT: Readonly<Record<ViewName, readonly Action[]>> = {
+  interrupts: ['earlier'],
+  pending: ['earlier', 'details', 'sort', 'filter'],
+  exits: ['earlier', 'details'],
+  path: ['details', 'sort', 'filter'],
 };
 
 export function screenLines(session: Session): string[] {
@@ -30,8 +41,7 @@ export function screenLines(session: Session): string[] {
     ui.overlay === 'help'
       ? [titleLine(shared), ...helpView({ ...shared, height: helpHeight(devices, size), top: ui.helpTop })]
       : viewLines(session);
-  const choice = frame.snapshot.domains.some((domain) => viewsOf(domain).length > 1);
-  return [...middle, ...footerLines({ ...shared, devices, without: choice ? [] : ['nextView'] })];
+  return [...middle, ...footerLines({ ...shared, devices, without: WITHOUT[session.view.name] })];
 }
 
 /** From the top to the footer: the view with what is always around it. */
@@ -43,7 +53,7 @@ function viewLines(session: Session): string[] {
     ...headerLines({ ...shared, cpuLines }),
     domainLine(session),
     ...BODIES[session.view.name](session),
-    ...journeyLines({ ...shared, height, tall }),
+    ...(session.view.name === 'path' ? [] : journeyLines({ ...shared, height, tall })),
     ...(ui.prompt ? [promptLine({ ...shared, prompt: ui.prompt, error: table?.error })] : []),
   ];
 }

@@ -9,6 +9,7 @@ import type { Frame } from './frame.ts';
 import type { Glyphs } from './glyphs.ts';
 import { bindingOf } from './keymap.ts';
 import { isText } from './keys.ts';
+import { FIRST_PATH, moveHop, type PathUi } from './path.ts';
 import { type TableModel, type TableState, tableModel } from './table-model.ts';
 import { type Depth, type Paint, painter, THEMES } from './theme.ts';
 import { FIRST_TABLES, TABLES, type TableName, VIEWS, type View, type ViewName } from './views.ts';
@@ -32,6 +33,8 @@ export interface Ui {
   /** the view asked for; where the domain lacks it, the first is shown */
   readonly view: ViewName;
   readonly tables: Readonly<Record<TableName, TableState>>;
+  /** what the path view follows */
+  readonly path: PathUi;
   /** index of the virtual CPU that the pending view shows in full */
   readonly vcpu: number;
   readonly totals: boolean;
@@ -87,6 +90,7 @@ export class Session {
         domain: options.domain,
         view: VIEWS[0]!.name,
         tables: FIRST_TABLES,
+        path: FIRST_PATH,
         vcpu: 0,
         totals: false,
         hideIdle: options.hideIdle ?? false,
@@ -153,7 +157,7 @@ export class Session {
   /** Which table is shown; undefined in a view that is none. */
   get tableName(): TableName | undefined {
     const { name } = this.view;
-    return name === 'pending' ? undefined : name;
+    return name === 'interrupts' || name === 'exits' ? name : undefined;
   }
 
   /** What the table shows, worked out once per state; undefined where there is none. */
@@ -192,12 +196,14 @@ export class Session {
     this.set({ size });
   }
 
-  /** Selects the row, or the virtual CPU, so many away. */
+  /** Selects the row, the virtual CPU or the hop so many away. */
   move(by: number): void {
     const { table } = this;
     if (table) {
       const index = within(table.selected + by, table.rows.length);
       if (table.rows.length > 0) this.updateTable({ selected: table.rows[index]!.key });
+    } else if (this.view.name === 'path') {
+      moveHop(this, by);
     } else {
       this.update({ vcpu: within(this.vcpu + by, this.domain.x86!.lapics.length) });
     }

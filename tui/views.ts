@@ -4,7 +4,7 @@ import { EXITS } from './exits-table.ts';
 import { INTERRUPTS } from './interrupts-table.ts';
 import type { TableKind, TableState } from './table-model.ts';
 
-export type ViewName = 'interrupts' | 'pending' | 'exits';
+export type ViewName = 'interrupts' | 'pending' | 'exits' | 'path';
 export type TableName = 'interrupts' | 'exits';
 
 export interface View {
@@ -27,6 +27,7 @@ export const VIEWS: readonly View[] = [
     has: ({ x86 }) => x86 !== undefined && x86.lapics.length > 0,
   },
   { name: 'exits', title: 'Exits', key: 'f4', has: ({ exits }) => exits !== undefined },
+  { name: 'path', title: 'Path', key: 'f5', has: () => true },
 ];
 
 export function viewsOf(domain: DomainSnapshot): readonly View[] {

@@ -130,7 +130,7 @@ export const LINUX_HOPS: HopTable<Kernels> = {
     mode: inDomain,
     name: (host, [domain]) => upcallOf(host.kernelOf(domain!)),
     detail: (host, [domain, vcpu]) => `${host.domainName(domain!)}.${vcpu}`,
-    about: 'the guest is entered at its callback: the upcall flag is cleared, then the ports are looked at',
+    about: "the guest's callback: the upcall flag is cleared, then ports are looked at",
     charged: timing.upcallEntry,
   },
   generic_handle_irq: flowRow(),

@@ -123,17 +123,19 @@ export function lineUp(passed: readonly Passed[], start: Ns): HopSnapshot[] {
   });
 }
 
-/** The journeys whose handler ran for a row of /proc/interrupts, as far as the trace goes back, oldest first. */
+/** The last journeys whose handler ran for a row of /proc/interrupts, as far as the trace goes back, oldest first. */
 export function journeysTo(
   platform: { hop(record: TraceRecord): Hop },
   trace: Trace,
   { domain, irq }: HandlerRow,
+  most: number,
 ): number[] {
-  const out: number[] = [];
-  for (const record of trace.records()) {
+  const out = new Set<number>();
+  for (let seq = trace.written; seq >= trace.oldest && out.size < most; seq--) {
+    const record = trace.record(seq);
     if (record.journey === 0 || record.point.name !== 'irq_handler_entry') continue;
     const { row } = platform.hop(record);
-    if (row?.domain === domain && row.irq === irq) out.push(record.journey);
+    if (row?.domain === domain && row.irq === irq) out.add(record.journey);
   }
-  return out;
+  return [...out].reverse();
 }

@@ -15,6 +15,9 @@ const HANDED_ON: Ns = 100e6;
 /** An interrupt that nobody handles is waited for so long. */
 const LOST: Ns = 10e9;
 
+/** Journeys of a row that are looked up at most. */
+const MOST = 20;
+
 /** Whose way it is. */
 export interface Followed {
   /** the device that was fired, or the row whose handler ran */
@@ -93,8 +96,13 @@ export function lastFired(machine: Machine): JourneySnapshot | null {
   return last ? new JourneyLog(machine, last).snapshot : null;
 }
 
-/** Journeys that the trace still knows whose handler ran for a row of /proc/interrupts, oldest first. */
-export function pastJourneys(machine: Machine, row: HandlerRow, device: string): JourneySnapshot[] {
-  const ids = journeysTo(machine.platform, machine.shop.trace, row);
+/** The last journeys that the trace still knows whose handler ran for a row of /proc/interrupts, oldest first. */
+export function pastJourneys(
+  machine: Machine,
+  row: HandlerRow,
+  device: string,
+  most = MOST,
+): JourneySnapshot[] {
+  const ids = journeysTo(machine.platform, machine.shop.trace, row, most);
   return ids.map((journey) => new JourneyLog(machine, { device, journey }, false).snapshot);
 }

@@ -30,6 +30,8 @@ describe('the key table', () => {
       ['\x1bOQ', 'f2'],
       ['\x1bOR', 'f3'],
       ['\x1bOS', 'f4'],
+      ['\x1b[15~', 'f5'],
+      ['\r', 'enter'],
       ['\t', 'tab'],
       ['\x1b[Z', 'shift-tab'],
       [' ', 'space'],
@@ -92,6 +94,7 @@ describe('the decoder', () => {
     expect(decode('\x1bOQ\x1b[12~\x1b[[B')).toEqual(['f2', 'f2', 'f2']);
     expect(decode('\x1bOR\x1b[13~\x1b[[C')).toEqual(['f3', 'f3', 'f3']);
     expect(decode('\x1bOS\x1b[14~\x1b[[D')).toEqual(['f4', 'f4', 'f4']);
+    expect(decode('\x1b[15~\x1b[[E')).toEqual(['f5', 'f5']);
     expect(decode('\r\n\t\x7f\b')).toEqual(['enter', 'enter', 'tab', 'backspace', 'backspace']);
   });
 

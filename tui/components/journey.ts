@@ -20,7 +20,8 @@ export interface JourneyProps {
 export function journeyLines(props: JourneyProps): string[] {
   const { frame, height } = props;
   const journey = frame.snapshot.lastFired;
-  const body = journey ? (props.tall ? column(journey, props) : row(journey, props)) : [hint(props)];
+  const briefly = journey && { ...journey, hops: journey.hops.filter((hop) => hop.text !== '') };
+  const body = briefly ? (props.tall ? column(briefly, props) : row(briefly, props)) : [hint(props)];
   const lines = [rule(journey, props), ...body.slice(0, height - 1)];
   while (lines.length < height) lines.push('');
   return lines;

@@ -96,7 +96,7 @@ const RAISES: Record<string, Row> = {
     name: 'kvm_set_msi',
     detail: (names, args) => `${vm(names, args)} address ${hex(args[1]!, 8)}, data ${hex(args[2]!, 4)}`,
     brief: (names, args) => `kvm_set_msi ${vm(names, args)} vec ${bare(args[2]! & 0xff)}`,
-    about: 'the message of a device of the guest: address and data name processor and vector',
+    about: 'the message of a device: address and data name processor and vector',
     charged: timing.setIrq,
   },
   kvm_ioapic_set_irq: {
@@ -130,7 +130,7 @@ const RAISES: Record<string, Row> = {
     name: '__apic_accept_irq',
     detail: vcpuVector,
     brief: (names, args) => `${vcpu(names, args)} vec ${bare(args[1]!)}`,
-    about: 'the virtual local APIC takes the vector, to its IRR or posted to the descriptor',
+    about: 'the virtual local APIC takes the vector: IRR, or the descriptor if posted',
     nested: true,
   },
   posted_interrupt: {
@@ -138,7 +138,7 @@ const RAISES: Record<string, Row> = {
     name: (_, __, cpu) => (cpu < 0 ? 'VT-d posting' : 'vmx_deliver_posted_interrupt'),
     detail: (names, args) => `${vcpuVector(names, args)}: PIR, ON, notification`,
     brief: (names, args) => `post ${vcpu(names, args)} vec ${bare(args[1]!)}`,
-    about: 'the request is in the posted-interrupt descriptor, and its notification vector is sent',
+    about: 'PIR has the vector, ON is set, and the notification vector is sent',
     nested: true,
   },
   kvm_vcpu_wakeup: {
@@ -146,7 +146,7 @@ const RAISES: Record<string, Row> = {
     name: 'kvm_vcpu_wake_up',
     detail: (names, args) => `${vcpu(names, args)} from HLT`,
     brief: (names, args) => `wake ${vcpu(names, args)}`,
-    about: 'the thread of the virtual CPU slept in kvm_vcpu_block: the scheduler finds it a processor',
+    about: "the virtual CPU's thread slept in kvm_vcpu_block and gets a processor",
     nested: true,
   },
   kvm_vcpu_kick: {
@@ -195,7 +195,7 @@ const RUN: Record<string, Row> = {
     mode: 'guest',
     name: 'posted-interrupt processing',
     detail: (_, [, vector]) => `PIR to virtual IRR, RVI ${hex(vector!)}`,
-    about: 'the notification is taken in guest mode: the processor empties the descriptor, no exit',
+    about: 'the notification comes in guest mode: the descriptor is emptied, no exit',
   },
   kvm_entry: {
     mode: 'entry',
@@ -227,7 +227,7 @@ const RUN: Record<string, Row> = {
     name: 'virtual-interrupt delivery',
     detail: (_, [, vector]) => `RVI ${hex(vector!)} to SVI, no exit`,
     brief: (names, args) => `virtual delivery ${vcpu(names, args)} vec ${bare(args[1]!)}`,
-    about: 'the processor itself takes the vector from the virtual IRR to the virtual ISR and the gate',
+    about: 'the processor itself moves the vector from IRR to ISR and enters the gate',
   },
   kvm_eoi: {
     mode: 'root',
@@ -268,7 +268,7 @@ function virtualState(names: KvmNames, index: number, vector: number): string {
   const pin = ioapic.low.findIndex((low) => Rte.vector.get(low) === vector && !Rte.masked.has(low));
   if (pin >= 0) {
     const line = (ioapic.irr & (1 << pin)) !== 0 ? 'up' : 'down';
-    out.push(`pin ${pin} ${line}${Rte.remoteIrr.has(ioapic.low[pin]!) ? ' remote IRR' : ''}`);
+    out.push(`pin ${pin} ${line}${Rte.remoteIrr.has(ioapic.low[pin]!) ? ' rirr' : ''}`);
   }
   const { entryInfo } = v.vmcs;
   const window = v.vmx.interruptWindow ? ' window' : '';

@@ -154,7 +154,7 @@ const DO_IRQ: Record<string, Row> = {
     name: 'IRQ_GUEST_EOI_PENDING',
     detail: (_, [irq, vector]) => `irq ${irq} vector ${hex(vector!)}`,
     brief: (_, [irq]) => `irq ${irq} disabled, pending everywhere`,
-    about: 'every guest has it pending already: the line is disabled until one says EOI, or for 1 ms',
+    about: 'pending in every guest: the line is disabled until one says EOI, or for 1 ms',
   },
   irq_ratelimit: {
     mode: XEN,
@@ -167,7 +167,7 @@ const DO_IRQ: Record<string, Row> = {
     mode: XEN,
     name: 'flush_ready_eoi',
     detail: (_, [irq, vector]) => `irq ${irq} vector ${hex(vector!)}`,
-    about: 'the guest is done: the CPU that took the interrupt writes EOI to its local APIC',
+    about: 'the guest is done: the CPU that took it writes EOI to its local APIC',
   },
   do_nmi: {
     mode: XEN,
@@ -213,7 +213,7 @@ const EVENTS: Record<string, Row> = {
     name: 'vcpu_kick',
     detail: (host, args) => `${vcpu(host, args)} ${KICKED[args[3]!]!(args[2]!)}`,
     brief: (host, args) => (args[3] === KICK_ELSEWHERE ? `kick ${vcpu(host, args)} on CPU${args[2]}` : ''),
-    about: 'vcpu_mark_events_pending has set the upcall flag: the virtual CPU is to look at it',
+    about: 'vcpu_mark_events_pending has set the upcall flag: its virtual CPU is told',
     nested: true,
   },
   vcpu_wake: {
@@ -253,7 +253,7 @@ const EVENTS: Record<string, Row> = {
     name: 'test_all_events',
     detail: (host, args) => `${vcpu(host, args)}, bounce frame`,
     brief: (host, args) => `upcall ${vcpu(host, args)}`,
-    about: 'on the way out: an upcall is pending and not masked, so the guest is entered at its callback',
+    about: 'on the way out: an upcall is pending and not masked, a frame for it is made',
     charged: timing.bounceFrame,
   },
 };
@@ -279,7 +279,7 @@ export function xenWaiting({ xen }: XenNames, records: readonly TraceRecord[]): 
     out.push(`CPU${cpu} ${hex(vector)} ${bits || '-'}`);
     if (irq < xen.irqs.gsis) {
       const low = xen.irqs.ioapics.peek(irq);
-      const state = Rte.remoteIrr.has(low) ? 'remote IRR' : Rte.masked.has(low) ? 'masked' : '-';
+      const state = Rte.remoteIrr.has(low) ? 'rirr' : Rte.masked.has(low) ? 'masked' : '-';
       out.push(`pin ${irq} ${state}`);
     }
   }

@@ -103,10 +103,6 @@ describe('a virtual CPU', () => {
     ]);
   });
 
-  test('that has not been started is down', () => {
-    expect(dump(rigOf()).filter((line) => line.includes('pause_flags=2'))).toHaveLength(3);
-  });
-
   test("leaves its registers in an idle CPU until somebody else's come in", () => {
     const rig = rigOf();
     rig.start().run(ms(1));

@@ -1,0 +1,160 @@
+/**
+ * Which interrupt the path view follows, how much of its way it shows, and which hop is looked at. While paused a way
+ * is revealed hop by hop, as several may happen in one event.
+ */
+import type { HandlerRow, HopSnapshot, JourneySnapshot } from '../engine/index.ts';
+import type { Session } from './session.ts';
+import type { ViewName } from './views.ts';
+
+/** What was chosen; without a choice it is what was fired last. */
+export type PathChoice =
+  | { readonly kind: 'fired'; readonly journey: number }
+  | {
+      readonly kind: 'row';
+      readonly row: HandlerRow;
+      /** as the title calls it */
+      readonly name: string;
+      /** the last interrupts of the row when they were looked up */
+      readonly list: readonly JourneySnapshot[];
+      readonly at: number;
+    };
+
+export interface PathUi {
+  readonly choice: PathChoice | null;
+  /** index of the hop that is looked at; null: the last one */
+  readonly hop: number | null;
+  /** hops that are revealed while paused; null: all */
+  readonly shown: number | null;
+  /** the view to go back to */
+  readonly from: ViewName;
+}
+
+export const FIRST_PATH: PathUi = { choice: null, hop: null, shown: null, from: 'interrupts' };
+
+/** The journey on the screen, as far as it is revealed. */
+export interface PathModel {
+  readonly journey: JourneySnapshot;
+  readonly hops: readonly HopSnapshot[];
+  /** its handler has run, and is revealed */
+  readonly over: boolean;
+  /** the hop that is looked at */
+  readonly selected: number;
+  /** it was chosen by the user */
+  readonly pinned: boolean;
+}
+
+export function pathModel({ frame, ui }: Session): PathModel | null {
+  const { path } = ui;
+  const journey = chosen(path.choice, frame.journeys) ?? frame.snapshot.lastFired;
+  if (!journey) return null;
+  const shown = frame.state === 'running' || path.shown === null ? journey.hops.length : path.shown;
+  const hops = journey.hops.slice(0, Math.max(1, shown));
+  const last = hops.length - 1;
+  return {
+    journey,
+    hops,
+    over: hops.some((hop) => hop.end),
+    selected: path.hop === null ? last : Math.max(0, Math.min(last, path.hop)),
+    pinned: path.hop !== null,
+  };
+}
+
+function chosen(choice: PathChoice | null, fired: readonly JourneySnapshot[]): JourneySnapshot | undefined {
+  if (choice?.kind === 'row') return choice.list[choice.at];
+  return fired.find((j) => j.journey === choice?.journey);
+}
+
+/** Something was fired: it is followed, from its first hop on if time stands still. */
+export function followFired(session: Session): void {
+  const shown = session.frame.state === 'paused' ? 1 : null;
+  updatePath(session, { choice: null, hop: null, shown });
+}
+
+/** One hop on: one that has happened and is not revealed yet, or the next to happen. */
+export function stepPath(session: Session): void {
+  const { driver, frame, ui } = session;
+  const { choice } = ui.path;
+  const model = pathModel(session);
+  const under = model && model.journey.journey === frame.snapshot.lastFired?.journey;
+  if (!model || choice?.kind === 'row' || !under) {
+    driver.step();
+    return;
+  }
+  const next = model.hops.length + 1;
+  const revealed = frame.state === 'paused' && next <= model.journey.hops.length;
+  updatePath(session, { hop: null, shown: next });
+  if (!revealed) driver.stepHop();
+}
+
+/** The interrupt of the same source before or after. */
+export function neighbourPath(session: Session, direction: 1 | -1): void {
+  const { frame, ui } = session;
+  const { choice } = ui.path;
+  if (choice?.kind === 'row') neighbourOfRow(session, choice, direction);
+  else {
+    const now = pathModel(session)?.journey;
+    const same = frame.journeys.filter((j) => j.device === now?.device);
+    const next = same[same.findIndex((j) => j.journey === now?.journey) + direction];
+    if (!next) session.update({ notice: direction > 0 ? 'that is the last one' : 'that is the first one' });
+    else {
+      const newest = next.journey === frame.snapshot.lastFired?.journey;
+      const fired: PathChoice | null = newest ? null : { kind: 'fired', journey: next.journey };
+      updatePath(session, { choice: fired, hop: null, shown: null });
+    }
+  }
+}
+
+function neighbourOfRow(
+  session: Session,
+  choice: Extract<PathChoice, { kind: 'row' }>,
+  direction: 1 | -1,
+): void {
+  const at = choice.at + direction;
+  if (choice.list[at]) {
+    updatePath(session, { choice: { ...choice, at }, hop: null });
+    return;
+  }
+  // later ones may have come since
+  const { journey } = choice.list[choice.at]!;
+  const list = direction > 0 ? session.driver.past(choice.row, choice.name) : [];
+  const later = list.findIndex((j) => j.journey > journey);
+  if (later >= 0) updatePath(session, { choice: { ...choice, list, at: later }, hop: null });
+  else session.update({ notice: direction > 0 ? 'that is the last one' : 'none before it is known' });
+}
+
+/** The path of the selected row's last interrupt. */
+export function openPath(session: Session): void {
+  const { domain, table, view } = session;
+  const irq = view.name === 'interrupts' ? Number(table?.rows[table.selected]?.label) : Number.NaN;
+  if (!Number.isInteger(irq)) {
+    session.update({ notice: 'Enter follows an interrupt: choose its row first' });
+    return;
+  }
+  const row = { domain: domain.id, irq };
+  const name = `${domain.name}:${irq}`;
+  const list = session.driver.past(row, name);
+  if (list.length === 0) {
+    session.update({ notice: `no interrupt ${irq} of ${domain.name} lately` });
+    return;
+  }
+  const choice: PathChoice = { kind: 'row', row, name, list, at: list.length - 1 };
+  session.update({ view: 'path', path: { choice, hop: null, shown: null, from: view.name } });
+}
+
+/** Back to where Enter was pressed. */
+export function leavePath(session: Session): void {
+  session.update({ view: session.ui.path.from });
+}
+
+/** Looks at another hop; the last one is followed again. */
+export function moveHop(session: Session, by: number): void {
+  const model = pathModel(session);
+  if (!model) return;
+  const last = model.hops.length - 1;
+  const hop = Math.max(0, Math.min(last, model.selected + by));
+  updatePath(session, { hop: hop === last ? null : hop });
+}
+
+function updatePath(session: Session, change: Partial<PathUi>): void {
+  session.update({ path: { ...session.ui.path, ...change } });
+}
