@@ -27,9 +27,13 @@ const LEGACY_PINS = 16;
 const MOST_VCPUS = 4096;
 const MOST_CHANNELS = 131_072;
 
+/** What can be fired on every Xen host. */
+const XENS_DEVICES = ['uart', 'xen-key'];
+
 export function checkXenScenario(s: XenScenario, wrong: Wrong): void {
   checkCpus(s, wrong);
   checkKernels(s, wrong);
+  checkCommandLine(s, wrong);
   checkPins(s, wrong);
   checkNames(s, wrong);
   checkGuests(s, wrong);
@@ -48,6 +52,17 @@ function checkCpus(s: XenScenario, wrong: Wrong): void {
   });
   const vcpus = s.dom0.vcpus + s.guests.reduce((n, g) => n + g.vcpus, 0);
   if (vcpus > MOST_VCPUS) wrong(['guests'], `${vcpus} virtual CPUs, expected at most ${MOST_VCPUS} in all`);
+}
+
+/** Options that Xen 3.4 does not know. */
+const NEW_OPTIONS = ['irq_ratelimit', 'irq-max-guests'] as const;
+
+function checkCommandLine(s: XenScenario, wrong: Wrong): void {
+  if (s.xen !== '3.4') return;
+  for (const option of NEW_OPTIONS) {
+    if (s['command-line'][option] === undefined) continue;
+    wrong(['command-line', option], 'Xen 3.4 has no such option, expected none, or xen: 4.17');
+  }
 }
 
 /** Kernels of the time of Xen 3.4, and those that a PVH guest can be. */
@@ -90,7 +105,7 @@ export function guestDeviceNames(devices: readonly GuestDeviceSpec[]): string[][
       case 'i8042':
         return ['kbd', 'mouse'];
       case 'serial':
-        return ['uart'];
+        return XENS_DEVICES;
       case 'ata':
         return ['disk'];
       case 'e1000':
@@ -170,7 +185,7 @@ function checkPins(s: XenScenario, wrong: Wrong): void {
 }
 
 function checkNames(s: XenScenario, wrong: Wrong): void {
-  const named = new Set(['uart']);
+  const named = new Set(XENS_DEVICES);
   s.dom0.devices.forEach((d, i) => {
     for (const name of deviceNames(d)) {
       if (named.has(name)) {

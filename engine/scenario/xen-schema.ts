@@ -111,6 +111,14 @@ const workload = z.discriminatedUnion('what', [
   z.strictObject({ what: z.literal('nmi'), domain: z.int().min(0), rate: callRate }),
 ]);
 
+/** options of Xen's command line, by their names there; Xen's own defaults without */
+const commandLine = z.strictObject({
+  ioapic_ack: z.enum(['new', 'old']).optional(),
+  irq_ratelimit: z.int().min(0).max(0xffff_ffff).optional(),
+  'irq-max-guests': z.int().min(1).max(255).optional(),
+  clocksource: z.literal('pit').optional(),
+});
+
 export const xenSchema = z
   .strictObject({
     name,
@@ -125,6 +133,7 @@ export const xenSchema = z
         'active-high': z.boolean().default(false),
       })
       .prefault({}),
+    'command-line': commandLine.default({}),
     dom0,
     guests: z.array(guest).max(500).default([]),
     /** what the digits fire, by device name */

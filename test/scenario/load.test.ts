@@ -22,7 +22,7 @@ const devices = (...list: string[]) =>
   `name: x\ntitle: t\ndom0:\n  vcpus: 1\n  devices:\n${list.map((d) => `    - ${d}\n`).join('')}`;
 const DISK = '{driver: nvme, name: nvme0, queues: 2, as: disk}';
 const NIC = '{driver: msi-nic, name: eth0, as: nic}';
-const KEYS = 'name, title, xen, cpus, ioapic-pins, firmware, dom0, guests, keys, workloads';
+const KEYS = 'name, title, xen, cpus, ioapic-pins, firmware, command-line, dom0, guests, keys, workloads';
 const NAME = 'a name of 1 to 40 letters, digits and . _ : [ ] -';
 const RATE = 'a number from 0.000001 to 1000000';
 const nested = (open: string, times: number) => open.repeat(times);
@@ -286,7 +286,7 @@ describe('what the parts must have in common', () => {
     ],
     [
       good('guests: [{type: hvm, kernel: linux-2.6.36}]\nkeys: [{device: dom1.kbd}]'),
-      '5: keys[0].device: there is no device "dom1.kbd", expected uart',
+      '5: keys[0].device: there is no device "dom1.kbd", expected one of uart, xen-key',
     ],
     [
       devices(line('a', 24, false)),
@@ -304,6 +304,14 @@ describe('what the parts must have in common', () => {
     [
       `name: x\ntitle: t\ndom0:\n  vcpus: 1\n  kernel: linux-2.6.18-xen\n  devices:\n    - ${NIC}\n`,
       '7: dom0.devices[0].driver: a device with messages and linux-2.6.18-xen, expected one with a GSI, or another kernel',
+    ],
+    [
+      "name: x\ntitle: t\nxen: '3.4'\ncommand-line: {irq_ratelimit: 5}\ndom0: {vcpus: 1, kernel: linux-2.6.18-xen}\n",
+      '4: command-line.irq_ratelimit: Xen 3.4 has no such option, expected none, or xen: 4.17',
+    ],
+    [
+      good('command-line: {ioapic_ack: older}'),
+      '4: command-line.ioapic_ack: expected one of new, old, got "older"',
     ],
     [
       `${devices(line('a', 9, false))}firmware: {levels: [9]}\n`,
@@ -339,7 +347,7 @@ describe('what the parts must have in common', () => {
     ],
     [
       `${devices(NIC)}keys:\n  - {device: toaster}\n`,
-      '8: keys[0].device: there is no device "toaster", expected one of uart, nic',
+      '8: keys[0].device: there is no device "toaster", expected one of uart, xen-key, nic',
     ],
     [
       `${devices(NIC)}keys:\n${'  - {device: nic}\n'.repeat(11)}`,
@@ -347,7 +355,7 @@ describe('what the parts must have in common', () => {
     ],
     [
       good('workloads: [{what: device, device: kbd, pattern: {kind: poisson, rate: 1}}]'),
-      '4: workloads[0].device: there is no device "kbd", expected uart',
+      '4: workloads[0].device: there is no device "kbd", expected one of uart, xen-key',
     ],
     [
       good('guests: [{rings: 0, fifo: false, channels: 5000}]'),

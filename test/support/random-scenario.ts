@@ -101,6 +101,9 @@ const workload = fc.record({
 const draw = fc.record({
   old: fc.boolean(),
   fifo: fc.boolean(),
+  ackOld: fc.boolean(),
+  ratelimit: fc.constantFrom(0, 3, 50, 10_000),
+  pit: fc.boolean(),
   cpus: fc.integer({ min: 1, max: 8 }),
   kernel: number,
   vcpus: fc.integer({ min: 1, max: 8 }),
@@ -115,7 +118,7 @@ type Draw = typeof draw extends fc.Arbitrary<infer T> ? T : never;
 /** The devices, each under a name of its own, and the names that are disks. */
 function devicesOf(draws: readonly DeviceDraw[]): { list: object[]; disks: string[]; names: string[] } {
   const disks: string[] = [];
-  const names: string[] = ['uart'];
+  const names: string[] = ['uart', 'xen-key'];
   let i8042 = false;
   const list = draws.flatMap((d, n): object[] => {
     const name = `${d.driver}${n}`;
@@ -175,6 +178,11 @@ function scenarioOf(d: Draw): object {
     title: 'a machine at random',
     xen: d.old ? '3.4' : '4.17',
     cpus: d.cpus,
+    'command-line': {
+      ...(d.ackOld && { ioapic_ack: 'old' }),
+      ...(!d.old && { irq_ratelimit: d.ratelimit }),
+      ...(d.pit && { clocksource: 'pit' }),
+    },
     dom0: {
       kernel,
       fifo: d.fifo,

@@ -48,8 +48,8 @@ export class XenConsole implements Part {
   keyHandler: (key: string) => string | undefined = () => undefined;
   /** the last lines printed */
   readonly lines: string[] = [];
-  /** FALSE: input is for dom0 (xen_rx) */
-  private xenRx = false;
+  /** input is Xen's, not dom0's (xen_rx) */
+  xenRx = false;
   private switchCount = 0;
   /** characters in the UART, not read yet */
   private received: number[] = [];
@@ -78,9 +78,9 @@ export class XenConsole implements Part {
     this.tpKey = trace.point('handle_keypress', 'key');
   }
 
-  /** A character arrives on the line; the answer is the journey of its interrupt. */
-  input(character: number): number {
-    if (this.received.length < FIFO) this.received.push(character);
+  /** Something arrives on the line, at once; the answer is the journey of its interrupt. */
+  input(text: string): number {
+    for (const c of text) if (this.received.length < FIFO) this.received.push(c.charCodeAt(0));
     return this.host.interruptLine(this.fromUart);
   }
 

@@ -11,6 +11,7 @@ import { FOR_DEVICE_MODEL, type NetBack, packetOf } from '../../guest/linux/xen-
 import { XenKernel } from '../../guest/linux/xen-kernel.ts';
 import type { XenGuest } from '../../guest/linux/xen-side.ts';
 import type { Domain } from '../../hv/xen/domain.ts';
+import type { IrqOptions } from '../../hv/xen/x86/do-irq.ts';
 import { PvHypercalls } from '../../hv/xen/x86/pv.ts';
 import type { PvVcpu } from '../../hv/xen/x86/pv-vcpu.ts';
 import { Xen } from '../../hv/xen/x86/xen.ts';
@@ -39,6 +40,10 @@ export interface DomainParts {
 const EXTRA_DOMU_IRQS = 32;
 /** Vectors that Xen may give to device interrupts (LAST_DYNAMIC_VECTOR - FIRST_DYNAMIC_VECTOR + 1). */
 const NR_DYNAMIC_VECTORS = 0xef - 0x20 + 1;
+
+/** CTRL-a three times gives the input to Xen, and again back to dom0. */
+const SWITCH = '\x01'.repeat(3);
+const XEN_KEY = 'q';
 
 export class XenHost {
   readonly xen: Xen;
@@ -76,12 +81,19 @@ export class XenHost {
       })),
       gsis: scenario['ioapic-pins'],
       irqs: scenario['ioapic-pins'] + messages(scenario),
+      irqOptions: irqOptions(scenario),
+      clocksource: scenario['command-line'].clocksource,
       firmware: { levels: scenario.firmware.levels, activeHigh: scenario.firmware['active-high'] },
     });
     this.devices.set('uart', {
       name: 'uart',
       title: 'serial line of Xen',
-      fire: () => this.xen.serialInput(),
+      fire: () => this.type('\r', false),
+    });
+    this.devices.set('xen-key', {
+      name: 'xen-key',
+      title: `debug key ${XEN_KEY} on the serial line`,
+      fire: () => this.type(XEN_KEY, true),
     });
     specs.forEach((s, id) => {
       this.addDomain(id, s.vcpus, profileOf(s), scenario.guests[id - 1]);
@@ -135,6 +147,12 @@ export class XenHost {
   toDeviceModel(cpu: LinuxCpu, domain: number): void {
     const next = this.console[domain]?.shift();
     if (next) this.domains[domain]!.hvm!.model.loop.post(next[0], 0, 0, cpu, next[1]);
+  }
+
+  /** Who sits at the serial line types this, for Xen or for dom0. */
+  private type(text: string, forXen: boolean): number {
+    const { xen } = this;
+    return xen.serialInput(xen.console.xenRx === forXen ? text : `${SWITCH}${text}`);
   }
 
   source(name: string): SourceId {
@@ -229,4 +247,13 @@ function messages(scenario: XenScenario): number {
     else if (d.driver === 'ahci' || d.driver === 'msi-nic') n += 1;
   }
   return n;
+}
+
+function irqOptions({ 'command-line': options }: XenScenario): Partial<IrqOptions> {
+  const { ioapic_ack: ioapicAck, irq_ratelimit: irqRatelimit, 'irq-max-guests': irqMaxGuests } = options;
+  return {
+    ...(ioapicAck && { ioapicAck }),
+    ...(irqRatelimit !== undefined && { irqRatelimit }),
+    ...(irqMaxGuests !== undefined && { irqMaxGuests }),
+  };
 }

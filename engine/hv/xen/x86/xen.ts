@@ -274,9 +274,9 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
     this.books.begin(this.fromXen);
   }
 
-  /** A character arrives on the serial line; the answer is the journey of its interrupt. */
-  serialInput(character = '\r'): number {
-    return this.console.input(character.charCodeAt(0));
+  /** Something is typed on the serial line; the answer is the journey of the interrupt. */
+  serialInput(text = '\r'): number {
+    return this.console.input(text);
   }
 
   // into Xen: interrupts and softirqs
