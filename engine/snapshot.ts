@@ -20,6 +20,7 @@ export function takeSnapshot(machine: Machine, fired?: JourneySnapshot | null): 
     events: shop.clock.events,
     cpus: platform.cpus(),
     domains: platform.domains(),
+    ...(platform.xen && { xen: platform.xen() }),
     devices: machine.devices(),
     lastFired: fired === undefined ? lastFired(machine) : fired,
     books: shop.books.accounts(),

@@ -9,6 +9,7 @@ import { Bitmap } from '../core/bits.ts';
 import type { Part, Plain } from '../core/state.ts';
 
 export const DOMID_SELF = 0x7ff0;
+export const DOMID_XEN = 0x7ff2;
 export const DOMID_IDLE = 0x7fff;
 
 /** VIRQ_*: V per vCPU, G global. */

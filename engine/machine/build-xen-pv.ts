@@ -8,13 +8,21 @@ import { DEBUG_KEYS, debugKey } from '../hv/xen/x86/debug-keys/keys.ts';
 import { statOf } from '../proc/stat-of.ts';
 import type { XenScenario } from '../scenario/xen-schema.ts';
 import { type Hop, hopOf } from './hops.ts';
-import type { ChannelSnapshot, CpuSnapshot, DomainSnapshot, IrqState, VcpuSnapshot } from './inspect.ts';
-import { type Fireable, Machine, type Platform, Workshop } from './machine.ts';
+import type {
+  ChannelSnapshot,
+  CpuSnapshot,
+  DomainSnapshot,
+  IrqState,
+  VcpuSnapshot,
+  XenSnapshot,
+} from './inspect.ts';
+import { type Fireable, type HookSwitch, Machine, type Platform, Workshop } from './machine.ts';
 import { boot } from './xen/boot.ts';
 import { XEN_HOPS, XenHopNames, type XenNames, xenWaiting } from './xen/hops.ts';
 import { type DomainParts, XenHost } from './xen/host.ts';
 import { hvmMismatch, hvmSnapshot } from './xen/hvm-inspect.ts';
 import { startWorkloads } from './xen/workloads.ts';
+import { hookSwitch, xenSnapshot } from './xen/xen-inspect.ts';
 
 /** @throws UserError if the machine that the scenario asks for cannot boot */
 export function buildXenPv(scenario: XenScenario, seed: number): Machine {
@@ -37,6 +45,7 @@ class XenPvPlatform implements Platform {
   readonly system: string;
   readonly fireables: readonly Fireable[];
   readonly dumps: readonly string[];
+  readonly hook: HookSwitch;
   private readonly names: XenNames;
 
   constructor(private readonly host: XenHost) {
@@ -48,6 +57,7 @@ class XenPvPlatform implements Platform {
     });
     host.xen.console.keyHandler = (key) => this.dump(key);
     this.names = new XenHopNames(host.xen, (domain) => host.domains[domain]?.kernel);
+    this.hook = hookSwitch(host.xen);
     host.xen.start();
   }
 
@@ -69,6 +79,25 @@ class XenPvPlatform implements Platform {
 
   domains(): DomainSnapshot[] {
     return this.host.domains.map((parts) => this.domain(parts));
+  }
+
+  xen(): XenSnapshot {
+    const drivers = new Map<number, ReadonlyMap<number, string>>();
+    return xenSnapshot(this.host.xen, (domain, pirq) => {
+      const known = drivers.get(domain) ?? this.drivers(domain);
+      drivers.set(domain, known);
+      return known.get(pirq) ?? '';
+    });
+  }
+
+  /** By pirq: the drivers of a domain's kernel behind it. */
+  private drivers(domain: number): Map<number, string> {
+    const { xen, domains } = this.host;
+    const pirqs = new Map(
+      xen.channels.channels(domain).map((c) => [c.port, c.kind === 'pirq' ? c.pirq : -1]),
+    );
+    const descs = domains[domain]!.kernel.shownDescs();
+    return new Map(descs.map((d) => [pirqs.get(d.port) ?? -1, d.actions.map((a) => a.name).join(', ')]));
   }
 
   hop(record: TraceRecord): Hop {

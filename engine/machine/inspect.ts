@@ -17,6 +17,8 @@ export interface Snapshot {
   readonly events: number;
   readonly cpus: readonly CpuSnapshot[];
   readonly domains: readonly DomainSnapshot[];
+  /** the hypervisor, where it is Xen */
+  readonly xen?: XenSnapshot;
   readonly devices: readonly DeviceSnapshot[];
   /** the interrupt fired last by the user, hop by hop; null before the first */
   readonly lastFired: JourneySnapshot | null;
@@ -156,6 +158,76 @@ export interface HopSnapshot {
   readonly end: boolean;
   /** what waited for it in chips and event channels once its event was over; empty where nobody knows */
   readonly pending: string;
+}
+
+/** Xen as a domain of its own. Counts are since boot; lists without a word about it are by physical CPU. */
+export interface XenSnapshot {
+  /** DOMID_XEN */
+  readonly id: number;
+  readonly name: 'Xen';
+  /** e.g. `hypervisor 4.17` */
+  readonly kind: string;
+  /** vectors that have come, in ascending order */
+  readonly vectors: readonly XenVectorSnapshot[];
+  /** all there are, in the order they run */
+  readonly softirqs: readonly XenSoftirqSnapshot[];
+  readonly nmis: readonly number[];
+  /** interrupts of guests that wait for their EOI, from the bottom up */
+  readonly pendingEoi: readonly (readonly PendingEoiSnapshot[])[];
+  /** event-check IPIs sent, and those saved as the CPU monitored its softirq word in MWAIT */
+  readonly eventChecks: { readonly sent: number; readonly skipped: number };
+  readonly hook: HookSnapshot;
+}
+
+/** A row of interrupts: one vector. */
+export interface XenVectorSnapshot {
+  readonly vector: number;
+  /** Xen's function, or an interrupt and its type: `irq 16 IO-APIC-level` */
+  readonly what: string;
+  /** `Xen` with the function that handles it, or the domains that have it, each with its pirq: `dom0:16` */
+  readonly owner: string;
+  readonly counts: readonly number[];
+}
+
+export interface XenSoftirqSnapshot {
+  readonly name: string;
+  readonly counts: readonly number[];
+  readonly pending: readonly boolean[];
+}
+
+export interface PendingEoiSnapshot {
+  readonly irq: number;
+  readonly vector: number;
+  /** its guest is done with it: it goes once all above it have */
+  readonly ready: boolean;
+}
+
+/** The interrupt hook. */
+export interface HookSnapshot {
+  readonly on: boolean;
+  /** records of each CPU, and the time with interrupts off that they have added, in ns */
+  readonly cpus: readonly { readonly records: number; readonly added: number }[];
+  /** what was recorded last, oldest first */
+  readonly last: readonly HookRecordSnapshot[];
+}
+
+/** A vector that has come to Xen. */
+export interface HookRecordSnapshot {
+  /** virtual ns, of the CPU */
+  readonly time: number;
+  readonly cpu: number;
+  /** the virtual CPU that it found; DOMID_IDLE and the CPU's number where that idles */
+  readonly domain: number;
+  readonly vcpu: number;
+  /** as that version of Xen prints it: `d1v0`, `d[IDLE]v2` */
+  readonly who: string;
+  /** where it was seen: e.g. `do_IRQ` */
+  readonly point: string;
+  readonly vector: number;
+  /** what the vector stands for: as in the rows, or the exception */
+  readonly what: string;
+  /** the raise that it stands for; 0: none */
+  readonly journey: number;
 }
 
 /** VM exits of one machine since boot. */

@@ -10,7 +10,14 @@ import { Rng } from '../core/rng.ts';
 import { Parts, type Plain } from '../core/state.ts';
 import { Trace, type TraceRecord } from '../core/trace.ts';
 import type { Hop } from './hops.ts';
-import type { CpuSnapshot, DeviceSnapshot, DomainSnapshot, RunTotals } from './inspect.ts';
+import type {
+  CpuSnapshot,
+  DeviceSnapshot,
+  DomainSnapshot,
+  HookRecordSnapshot,
+  RunTotals,
+  XenSnapshot,
+} from './inspect.ts';
 
 /** What every part of a machine is built from. */
 export class Workshop {
@@ -36,6 +43,13 @@ export interface Fireable {
   fire(): number;
 }
 
+/** Xen's interrupt hook, as the user has it. */
+export interface HookSwitch {
+  on: boolean;
+  /** Tells of each record from now on, as it is written; undefined: nobody. Who listens is not saved. */
+  listen(heard: ((record: HookRecordSnapshot) => void) | undefined): void;
+}
+
 /** What a builder hands over. Inspecting changes nothing. */
 export interface Platform {
   /** e.g. `Xen 4.17 x86_64` */
@@ -43,6 +57,9 @@ export interface Platform {
   readonly fireables: readonly Fireable[];
   cpus(): CpuSnapshot[];
   domains(): DomainSnapshot[];
+  /** Xen itself; absent where there is none */
+  xen?(): XenSnapshot;
+  readonly hook?: HookSwitch;
   /** a trace record of a journey in the platform's words */
   hop(record: TraceRecord): Hop;
   /** what now waits, where, for the interrupt that has passed these records */

@@ -13,6 +13,7 @@ const SNAPSHOT_FIELDS = {
   events: 'number',
   cpus: 'object',
   domains: 'object',
+  xen: 'object',
   devices: 'object',
   lastFired: 'object',
   books: 'object',

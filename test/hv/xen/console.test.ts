@@ -34,7 +34,8 @@ function host(profile: XenProfile) {
     }
   };
   const uart = () =>
-    rig.xen.inspect().cpus[0]!.vectors.find((v) => v.name.includes('ns16550_interrupt'))?.count ?? 0;
+    rig.xen.inspect().cpus[0]!.vectors.find((v) => rig.xen.vectorName(v.vector).own === 'ns16550_interrupt')
+      ?.count ?? 0;
   const softirqs = (name: string) => rig.xen.inspect().cpus[0]!.softirqs.find((s) => s.name === name)!.count;
   return { rig, console: rig.xen.console, pressed, virqs, type, uart, softirqs };
 }

@@ -18,6 +18,22 @@ export const HOOK_POINTS = ['exception exit', 'do_IRQ', 'direct_apic_vector', 's
 
 export type HookPoint = (typeof HOOK_POINTS)[number];
 
+/** One vector, as it has come. */
+export interface HookRecord {
+  readonly time: Ns;
+  readonly cpu: number;
+  /** the virtual CPU that it found; DOMID_IDLE and the CPU's number: none */
+  readonly domain: number;
+  readonly vcpu: number;
+  readonly point: HookPoint;
+  readonly vector: number;
+  /** the raise that it stands for; 0: none */
+  readonly journey: number;
+}
+
+/** records that are kept to be looked at */
+const KEPT = 64;
+
 /** Of one CPU, since the machine was made. */
 export interface HookView {
   readonly records: number;
@@ -28,6 +44,9 @@ export interface HookView {
 export class InterruptHook implements Part {
   readonly id = 'xen.hook';
   on = false;
+  /** told of each record as it is written; who listens is no part of the machine */
+  heard: ((record: HookRecord) => void) | undefined;
+  private readonly kept: HookRecord[] = [];
   private readonly records: number[];
   private readonly added: Ns[];
   private readonly tp: Tracepoint;
@@ -47,10 +66,19 @@ export class InterruptHook implements Part {
     const { current } = cpu;
     const [domain, vcpu] = current ? [current.domain, current.vcpu] : [DOMID_IDLE, cpu.cpu];
     const at = HOOK_POINTS.indexOf(point);
+    const record = { time: cpu.time, cpu: cpu.cpu, domain, vcpu, point, vector, journey };
     this.trace.emit(this.tp, cpu.time, journey, cpu.cpu, at, vector, domain, vcpu);
     cpu.charge(timing.hookRecord);
     this.records[cpu.cpu]!++;
     this.added[cpu.cpu]! += timing.hookRecord;
+    this.kept.push(record);
+    if (this.kept.length > KEPT) this.kept.shift();
+    this.heard?.(record);
+  }
+
+  /** The records written last, oldest first. */
+  get last(): readonly HookRecord[] {
+    return this.kept;
   }
 
   inspect(cpu: number): HookView {
@@ -58,12 +86,18 @@ export class InterruptHook implements Part {
   }
 
   save(): Plain {
-    return { on: this.on, records: [...this.records], added: [...this.added] };
+    return {
+      on: this.on,
+      records: [...this.records],
+      added: [...this.added],
+      kept: this.kept.map((record) => ({ ...record })),
+    };
   }
 
   restore(state: Plain): void {
-    const s = state as { on: boolean; records: number[]; added: number[] };
+    const s = state as unknown as { on: boolean; records: number[]; added: number[]; kept: HookRecord[] };
     this.on = s.on;
+    this.kept.splice(0, Infinity, ...s.kept);
     for (const cpu of this.records.keys()) {
       this.records[cpu] = s.records[cpu]!;
       this.added[cpu] = s.added[cpu]!;

@@ -39,7 +39,7 @@ import { HvmDomain } from './hvm-domain.ts';
 import { HvmVcpu } from './hvm-vcpu.ts';
 import { interruptBlocked } from './intr-assist.ts';
 import type { IoreqHost } from './ioreq.ts';
-import { XenCounts, type XenView } from './irq-counts.ts';
+import { type VectorName, XenCounts, type XenView } from './irq-counts.ts';
 import { type Firmware, SERIAL_IRQ, TIMER_IRQ } from './irq-desc.ts';
 import { type PvHost, PvVcpu } from './pv-vcpu.ts';
 import { XenTime } from './time.ts';
@@ -282,7 +282,7 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
   // into Xen: interrupts and softirqs
 
   acknowledged(cpu: Pcpu, vector: number): Ns {
-    this.counts.took(cpu, vector);
+    this.counts.took(cpu, vector, this.irqs.table.vectors.irqOf(vector));
     if (apicHandler(this.profile, vector) !== undefined) {
       this.hook.record(cpu, this.profile === '3.4' ? 'smp' : 'direct_apic_vector', vector);
       return timing.apicVector;
@@ -537,8 +537,9 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
     return vector === upcallVector ? this.kicked[v.index]! : this.books.journeyIn(v.slot(vector));
   }
 
+  /** vmx_vmexit_handler's branch of exceptions: the hook records them, with interrupts off still. */
   exceptionExit(v: HvmVcpu, vector: number): void {
-    this.hook.record(v.cpu, 'exception exit', vector);
+    this.hook.record(v.cpu, 'exception exit', vector, v.journey);
   }
 
   /** HLT: vcpu_block, unless an interrupt came meanwhile (hvm_local_events_need_delivery). */
@@ -571,8 +572,14 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
   /** Xen as a domain of its own, to look at. */
   inspect(): XenView {
     const { sent, skipped } = this.eventCheck;
-    const cpus = this.counts.inspect(this.irqs, this.hook);
-    return { cpus, eventChecks: { sent, skipped }, hook: this.hook.on };
+    const cpus = this.counts.inspect(this.irqs, this.nmis, this.hook);
+    const { on, last } = this.hook;
+    return { cpus, eventChecks: { sent, skipped }, hook: on, records: [...last] };
+  }
+
+  /** What a vector stands for now. */
+  vectorName(vector: number): VectorName {
+    return this.counts.nameOf(this.irqs, vector);
   }
 
   private get hereCpu(): number {

@@ -10,7 +10,13 @@ function host(profile: XenProfile, clocksource?: 'pit') {
   const view = () => rig.xen.inspect().cpus;
   const softirqs = (name: string) => view().map((c) => c.softirqs.find((s) => s.name === name)!.count);
   const vectors = (name: string) =>
-    view().map((c) => c.vectors.find((v) => v.name.includes(name))?.count ?? 0);
+    view().map(
+      (c) =>
+        c.vectors.find(({ vector }) => {
+          const { what, own } = rig.xen.vectorName(vector);
+          return `${what} ${own}`.includes(name);
+        })?.count ?? 0,
+    );
   return { rig, softirqs, vectors };
 }
 

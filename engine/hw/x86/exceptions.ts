@@ -1,0 +1,21 @@
+/** The processor's own vectors by their mnemonic and name (SDM volume 3, "Exception and Interrupt Vectors"). */
+export const EXCEPTIONS: { readonly [vector: number]: string } = {
+  0: '#DE divide error',
+  1: '#DB debug',
+  2: 'NMI',
+  3: '#BP breakpoint',
+  4: '#OF overflow',
+  5: '#BR bound range',
+  6: '#UD undefined opcode',
+  7: '#NM no device',
+  8: '#DF double fault',
+  10: '#TS invalid TSS',
+  11: '#NP segment not present',
+  12: '#SS stack fault',
+  13: '#GP general protection',
+  14: '#PF page fault',
+  16: '#MF FPU error',
+  17: '#AC alignment check',
+  18: '#MC machine check',
+  19: '#XM SIMD exception',
+};
