@@ -2,7 +2,9 @@
 import type { IrqDesc } from '../guest/linux/irq-core.ts';
 import type { LinuxKernel } from '../guest/linux/kernel.ts';
 import { NativeKernel } from '../guest/linux/native.ts';
+import { XenHvmKernel } from '../guest/linux/xen-hvm.ts';
 import { XenKernel } from '../guest/linux/xen-kernel.ts';
+import type { XenGuest } from '../guest/linux/xen-side.ts';
 import { timing } from '../timing.ts';
 import type { EndGrade, HopRow, HopTable } from './hops.ts';
 import type { HopMode } from './inspect.ts';
@@ -80,18 +82,22 @@ function finderOf(kernel: LinuxKernel, irq: number): string {
   if (kernel instanceof XenKernel) {
     if (isAncient(kernel)) return 'do_IRQ';
     if (kernel.profile.numbering === 'bindcount') return 'handle_irq';
-    return kernel.events.abi.name === 'evtchn-fifo' ? 'evtchn_fifo_handle_events' : 'evtchn_2l_handle_events';
+    return scanOf(kernel);
   }
+  if (kernel instanceof XenHvmKernel && descOf(kernel, irq)!.ports.length > 0) return scanOf(kernel);
   const old = kernel instanceof NativeKernel && kernel.old;
   const names = systemOf(kernel, irq);
   if (names) return names[old ? 1 : 0];
   return old ? 'do_IRQ' : 'common_interrupt';
 }
 
+function scanOf({ events }: XenGuest): string {
+  return events.abi.name === 'evtchn-fifo' ? 'evtchn_fifo_handle_events' : 'evtchn_2l_handle_events';
+}
+
 /** xen_hypervisor_callback's C function. */
 function upcallOf(kernel: LinuxKernel | undefined): string {
   if (!(kernel instanceof XenKernel) || kernel.profile.numbering === 'bindcount') return 'evtchn_do_upcall';
-  if (kernel.init.callbackVector) return 'sysvec_xen_hvm_callback';
   return kernel.profile.lateEoi ? 'xen_pv_evtchn_do_upcall' : 'xen_evtchn_do_upcall';
 }
 
@@ -117,8 +123,9 @@ function flowRow(): HopRow<Kernels> {
     detail: (host, [domain, irq, , source]) => {
       const kernel = host.kernelOf(domain!);
       if (!kernel || irq! < 0) return `vector ${hex(source!)}`;
-      const from = kernel instanceof XenKernel ? `port ${source}` : `vector ${hex(source!)}`;
-      return `${from} is irq ${irq}, ${flowOf(kernel, descOf(kernel, irq!))}`;
+      const desc = descOf(kernel, irq!);
+      const from = desc && desc.ports.length > 0 ? `port ${source}` : `vector ${hex(source!)}`;
+      return `${from} is irq ${irq}, ${flowOf(kernel, desc)}`;
     },
     about: 'the kernel finds which interrupt it is and acknowledges it',
     charged: timing.eventScan,

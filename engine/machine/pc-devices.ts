@@ -5,6 +5,7 @@
  */
 import type { DmaMemory } from '../abi/dma.ts';
 import { Line, type LineDriver } from '../core/line.ts';
+import type { TickService } from '../core/ticks.ts';
 import { AtaChannel } from '../devices/pc/ata.ts';
 import type { BlockBackend, BlockDevice } from '../devices/pc/backend.ts';
 import { E1000Card } from '../devices/pc/e1000.ts';
@@ -30,6 +31,8 @@ import type { Worker } from './worker.ts';
 const BARS = 0xfe00_0000;
 const BAR_STRIDE = 0x1_0000;
 const FIRST_SLOT = 3;
+/** the clock's time when the machine starts: 2023-01-01 */
+const RTC_START = 1_672_531_200;
 
 export interface PcPlace {
   readonly shop: Workshop;
@@ -45,6 +48,11 @@ export interface PcPlace {
   readonly bus: IoBus;
   /** what answers at the clock's ports */
   readonly clockBus: IoBus;
+  /** who makes the clock's ticks, if not itself; the rest of its interrupts are raised by `direct` */
+  readonly clockTicks?: {
+    service(taken: () => void): TickService;
+    direct(source: string): LineDriver;
+  };
   /** the wire of a GSI changes, in the name of the books' source */
   drive(gsi: number, high: boolean): void;
   /** GSI of a PCI function's first interrupt line, and that line's wire */
@@ -118,8 +126,10 @@ export class PcDevices {
   }
 
   rtc(): void {
-    const { name, shop, clockBus, kernel } = this.place;
-    const device = shop.parts.add(new Rtc(`${name}.rtc`, shop.clock, this.line(8, 'rtc')));
+    const { name, shop, clockBus, clockTicks, kernel } = this.place;
+    const line = clockTicks ? clockTicks.direct('rtc') : this.line(8, 'rtc');
+    const ticks = clockTicks?.service(() => device.taken());
+    const device: Rtc = shop.parts.add(new Rtc(`${name}.rtc`, shop.clock, line, RTC_START, ticks));
     clockBus.addPorts(0x70, 2, device);
     const driver = new RtcCmos(kernel);
     driver.probe(kernel.cpus[0]!.hardware);

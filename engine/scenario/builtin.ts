@@ -5,14 +5,27 @@ import kvmApicv from './builtin/kvm-apicv.yaml';
 import kvmNoack from './builtin/kvm-noack.yaml';
 import kvmPosted from './builtin/kvm-posted.yaml';
 import xenHvm from './builtin/xen-hvm.yaml';
+import xenHvm34 from './builtin/xen-hvm-3.4.yaml';
+import xenMixed from './builtin/xen-mixed.yaml';
 import xenPv from './builtin/xen-pv.yaml';
 import xenPv2618 from './builtin/xen-pv-2.6.18.yaml';
 import type { Scenario } from './schema.ts';
 
-const ALL: readonly Scenario[] = [xenPv, xenPv2618, xenHvm, kvm, kvmNoack, kvmApicv, kvmPosted, kvm2636];
+const ALL: readonly Scenario[] = [
+  xenMixed,
+  xenPv,
+  xenPv2618,
+  xenHvm,
+  xenHvm34,
+  kvm,
+  kvmNoack,
+  kvmApicv,
+  kvmPosted,
+  kvm2636,
+];
 
 /** The default scenario. */
-export const DEFAULT_SCENARIO = 'xen-pv';
+export const DEFAULT_SCENARIO = 'xen-mixed';
 
 export function builtinScenarios(): readonly Scenario[] {
   return ALL;

@@ -299,8 +299,8 @@ function checkWorkloads(s: XenScenario, wrong: Wrong): void {
       wrong(path, 'dom0 has no console of this kind, expected a guest, 1 or more');
     } else if ((w.what === 'console' || w.what === 'xenstore') && guest?.kernel === NATIVE) {
       wrong(path, `domain ${w.domain} knows nothing of Xen, expected one that does`);
-    } else if (w.what === 'locks' && guest?.type === 'hvm') {
-      wrong(path, `domain ${w.domain} is an HVM guest, expected a paravirtual one`);
+    } else if (w.what === 'locks' && guest?.kernel === NATIVE) {
+      wrong(path, `domain ${w.domain} knows nothing of Xen, expected one that does`);
     } else if (w.what === 'faults' && guest?.type !== 'hvm') {
       wrong(path, `domain ${w.domain} is no HVM guest, expected one`);
     } else if (w.what === 'nmi' && guest && guest.type !== 'hvm') {

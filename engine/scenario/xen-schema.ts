@@ -53,6 +53,8 @@ const guest = z.strictObject({
   disk: name.optional(),
   /** paravirtual network card: queues of it; 0: none */
   queues: z.int().min(0).max(16).default(1),
+  /** what linux-2.6.36 makes ticks of */
+  timer: z.enum(['lapic', 'pit']).default('lapic'),
   /** of an HVM guest */
   devices: z.array(guestDevice).max(64).default([]),
   /** further event channels without traffic, for full tables */

@@ -38,8 +38,8 @@ describe('the pc machine of the captures', () => {
     const sum = (cpu: number) => events.reduce((n, r) => n + r.counts[cpu]!, 0);
     for (const cpu of [0, 1]) {
       expect(hyp[cpu]).toBeGreaterThan(100);
-      // now and then one finds that the loop before it has seen to its event
-      expect(hyp[cpu]).toBeLessThanOrEqual(sum(cpu) * 1.02);
+      // setting the upcall's vector interrupts once
+      expect(hyp[cpu]).toBeLessThanOrEqual(sum(cpu) + 1);
     }
   });
 });

@@ -134,7 +134,8 @@ workloads:
   const hyp = guest.interrupts.arch.find((r) => r.label === 'HYP')!.counts;
   const rows = guest.interrupts.rows.reduce((n, r) => n + r.counts.reduce((a, b) => a + b, 0), 0);
   expect(hyp[0]! + hyp[1]!).toBeGreaterThan(0);
-  expect(hyp[0]! + hyp[1]!).toBeLessThanOrEqual(rows);
+  // setting the upcall's vector interrupts once on each CPU
+  expect(hyp[0]! + hyp[1]!).toBeLessThanOrEqual(rows + 2);
 });
 
 describe('xen-pv-2.6.18, two listings of the time', () => {

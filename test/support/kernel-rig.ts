@@ -106,7 +106,6 @@ export class KernelRig {
       nrIrqs: 512,
       slot: (port) => slots + port,
       destination: (port) => books.destinationOf(`port ${port}`),
-      callbackVector: false,
     });
     this.bindPercpu();
     for (const c of this.cpus) c.asleep = false;

@@ -51,6 +51,8 @@ export abstract class LinuxCpu implements Part {
   protected shareOver = false;
   /** when the running thread was switched to */
   private switchedAt: Ns = 0;
+  /** event channel that the running thread is about to wait for; 0: none */
+  private pollPort = 0;
   /** threads that are ready */
   runq: Thread[] = [];
 
@@ -172,9 +174,25 @@ export abstract class LinuxCpu implements Part {
     else this.resume();
   }
 
+  /** The running thread sleeps in Xen until the port is pending (xen_poll_irq); said from within its step. */
+  pollFor(port: number): void {
+    this.pollPort = port;
+  }
+
+  /** SCHEDOP_poll */
+  protected sleepFor(_port: number): void {
+    throw new Error(`${this.id} knows no event channels`);
+  }
+
   /** Did the thread's step end in something else than its end? */
-  protected leftThread(_frame: Frame): boolean {
-    return false;
+  private leftThread(frame: Frame): boolean {
+    if (this.pollPort === 0) return false;
+    const port = this.pollPort;
+    this.pollPort = 0;
+    frame.kind = POLLING;
+    frame.nth = 0;
+    this.sleepFor(port);
+    return true;
   }
 
   // softirqs: interrupts are let in while they run

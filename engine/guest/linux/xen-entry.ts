@@ -6,14 +6,13 @@ import type { Ns } from '../../core/clock.ts';
 import type { Plain } from '../../core/state.ts';
 import type { GuestEntry, VirtualCpu } from '../../hw/x86/cpu.ts';
 import { timing } from '../../timing.ts';
-import { EXIT, type Frame, LinuxCpu, POLLING, UPCALL } from './entry.ts';
+import { EXIT, LinuxCpu, UPCALL } from './entry.ts';
 import type { IrqDesc } from './irq-core.ts';
 import type { XenKernel } from './xen-kernel.ts';
 
 export class XenCpu extends LinuxCpu implements GuestEntry {
   /** an upcall came while another one was under way */
   private nested = false;
-  private pollPort = 0;
 
   constructor(
     readonly xen: XenKernel,
@@ -25,7 +24,6 @@ export class XenCpu extends LinuxCpu implements GuestEntry {
 
   /** xen_hypervisor_callback: what ran is kept, the events are looked at. */
   upcall(remaining: Ns): void {
-    if (this.xen.init.callbackVector) this.kernel.countArch('HYP', this.cpu);
     this.top.left = remaining;
     if (this.has(UPCALL)) this.nestedUpcall();
     else {
@@ -80,19 +78,8 @@ export class XenCpu extends LinuxCpu implements GuestEntry {
     this.virtual.block();
   }
 
-  /** The running thread sleeps in Xen until the port is pending (xen_poll_irq); said from within its step. */
-  pollFor(port: number): void {
-    this.pollPort = port;
-  }
-
-  protected override leftThread(frame: Frame): boolean {
-    if (this.pollPort === 0) return false;
-    const port = this.pollPort;
-    this.pollPort = 0;
-    frame.kind = POLLING;
-    frame.nth = 0;
+  protected override sleepFor(port: number): void {
     this.virtual.poll(port);
-    return true;
   }
 
   override save(): Plain {

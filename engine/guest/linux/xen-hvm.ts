@@ -19,6 +19,8 @@ export const HYPERVISOR_CALLBACK_VECTOR = 0xf3;
 
 export interface XenHvmInit extends NativeInit {
   readonly xen: XenSideInit;
+  /** SCHEDOP_poll on one port */
+  poll(cpu: number, port: number): void;
 }
 
 export class XenHvmKernel extends NativeKernel implements XenGuest {
@@ -90,6 +92,10 @@ export class XenHvmCpu extends NativeLinuxCpu {
     this.push(UPCALL, 0);
     this.hvm.events.beginUpcall(this);
     this.vcpu.run(timing.upcallEntry);
+  }
+
+  protected override sleepFor(port: number): void {
+    this.hvm.init.poll(this.cpu, port);
   }
 
   protected override entered(): void {

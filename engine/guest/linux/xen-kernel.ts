@@ -8,10 +8,7 @@ import { type KernelInit, LinuxKernel } from './kernel.ts';
 import { XenCpu } from './xen-entry.ts';
 import { type XenGuest, XenSide, type XenSideInit } from './xen-side.ts';
 
-export interface XenKernelInit extends KernelInit<VirtualCpu>, XenSideInit {
-  /** the callback comes as an interrupt of its own (PVH) */
-  readonly callbackVector: boolean;
-}
+export interface XenKernelInit extends KernelInit<VirtualCpu>, XenSideInit {}
 
 export class XenKernel extends LinuxKernel implements XenGuest {
   declare readonly init: XenKernelInit;

@@ -225,12 +225,12 @@ function bootGuest(host: XenHost, devices: Dom0Devices, daemons: Daemons, parts:
   const { channels } = host.xen;
   parts.storePort = channels.allocUnbound(0, domain.id, 0);
   parts.consolePort = channels.allocUnbound(0, domain.id, 0);
-  hvm?.createIoreqServer();
+  hvm?.pc?.createIoreqServer();
   daemons.introduce(parts);
-  hvm?.startModel();
-  hvm?.bootKernel();
+  hvm?.pc?.startModel();
+  hvm?.boot();
   if (!('events' in parts.kernel)) {
-    hvm?.probe(() => {});
+    hvm?.pc?.probe(() => {});
     return { parts, kernel: undefined, store: undefined, console: undefined, blkfronts: [], netfronts: [] };
   }
   const { kernel } = parts;
@@ -247,10 +247,10 @@ function bootGuest(host: XenHost, devices: Dom0Devices, daemons: Daemons, parts:
   const hvc = events.bindEvtchn(parts.consolePort, late);
   console.port = hvc.port;
   irqs.request(hvc, { name: profile.names.guestConsole, work: console.interrupt }, all);
-  hvm?.probe(() => {
+  hvm?.pc?.probe(() => {
     const vkbd = events.allocUnbound(0, false);
     irqs.request(vkbd, { name: 'vkbd', work: QUIET }, all);
-    hvm.model.bindFrontend(vkbd.port);
+    hvm.pc!.model.bindFrontend(vkbd.port);
   });
   const blkfronts = attachDisk(host, devices, parts, kernel, spec);
   const netfronts = attachNetwork(host, devices, parts, kernel, spec);

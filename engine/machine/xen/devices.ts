@@ -307,7 +307,7 @@ export class Dom0Devices {
     }
     const queues = this.host.netbacks[domain];
     if (queues && queues.length > 0) queues[flowOf(packet) % queues.length]!.xmit(cpu, packet);
-    else if (this.host.domains[domain]?.hvm?.receives(packet, cpu)) return;
+    else if (this.host.domains[domain]?.hvm?.pc?.receives(packet, cpu)) return;
     else if ((packet & WANTS_REPLY) !== 0) this.host.bridgeOut(packetOf(domain, flowOf(packet), FROM_GUEST));
   }
 

@@ -77,7 +77,7 @@ export class XenHost {
       domains: specs.map((s, id) => ({
         id,
         vcpus: Array.from({ length: s.vcpus }, () => s.cpus ?? all),
-        hvm: 'type' in s && s.type === 'hvm',
+        hvm: 'type' in s && s.type !== 'pv',
       })),
       gsis: scenario['ioapic-pins'],
       irqs: scenario['ioapic-pins'] + messages(scenario),
@@ -146,7 +146,7 @@ export class XenHost {
   /** A packet for a device model has arrived. */
   toDeviceModel(cpu: LinuxCpu, domain: number): void {
     const next = this.console[domain]?.shift();
-    if (next) this.domains[domain]!.hvm!.model.loop.post(next[0], 0, 0, cpu, next[1]);
+    if (next) this.domains[domain]!.hvm!.pc!.model.loop.post(next[0], 0, 0, cpu, next[1]);
   }
 
   /** Who sits at the serial line types this, for Xen or for dom0. */
@@ -185,13 +185,12 @@ export class XenHost {
     const store = parts.add(new MessageRing(`dom${id}.xenstore`));
     const console = parts.add(new MessageRing(`dom${id}.console`));
     const common = { domain, spec, store, console, storePort: 0, consolePort: 0 };
-    if (spec?.type === 'hvm') {
+    if (spec && spec.type !== 'pv') {
       const hvm = new HvmGuest(this, domain, spec, profile);
       this.domains.push({ ...common, kernel: hvm.kernel, hvm });
       return;
     }
     const pvcpus = mine as PvVcpu[];
-    const pvh = spec?.type === 'pvh';
     const kernel = new XenKernel({
       id: `dom${id}`,
       domain: id,
@@ -204,11 +203,10 @@ export class XenHost {
       books,
       trace,
       parts,
-      dynamicBase: dynamicBase(scenario, profile, privileged, pvh),
+      dynamicBase: dynamicBase(scenario, profile, privileged),
       nrIrqs: scenario['ioapic-pins'] * 17 + 16 + 8 * mine.length,
       slot: (port) => domain.slot(port),
       destination: (port) => domain.destination(port),
-      callbackVector: pvh,
     });
     pvcpus.forEach((v, i) => {
       v.entry = kernel.cpus[i]!;
@@ -231,10 +229,9 @@ function hardwarePirqs(scenario: XenScenario): number {
 }
 
 /** Where numbers of event channels begin: after the GSIs, after the legacy interrupts, or at 0. */
-function dynamicBase(scenario: XenScenario, profile: KernelProfile, dom0: boolean, pvh: boolean): number {
+function dynamicBase(scenario: XenScenario, profile: KernelProfile, dom0: boolean): number {
   if (profile.numbering === 'bindcount') return hardwarePirqs(scenario);
-  if (dom0) return scenario['ioapic-pins'];
-  return pvh ? 16 : 0;
+  return dom0 ? scenario['ioapic-pins'] : 0;
 }
 
 /** Message-signalled interrupts that the devices take at most at one time. */

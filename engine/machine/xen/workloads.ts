@@ -9,7 +9,6 @@ import type { NativeLinuxCpu } from '../../guest/linux/native-entry.ts';
 import type { Thread } from '../../guest/linux/threads.ts';
 import type { KernelTimer } from '../../guest/linux/time.ts';
 import { FLOWS, FROM_GUEST, packetOf, WANTS_REPLY } from '../../guest/linux/xen-drivers/net.ts';
-import type { XenCpu } from '../../guest/linux/xen-entry.ts';
 import type { XenGuest } from '../../guest/linux/xen-side.ts';
 import { DEBUG, DEVICE_NOT_AVAILABLE, type HvmCpu } from '../../hv/xen/x86/hvm-cpu.ts';
 import type { WorkloadSpec } from '../../scenario/xen-schema.ts';
@@ -206,7 +205,7 @@ function submitter(
   completed: (cpu: LinuxCpu, job: number) => void,
 ): (cpu: LinuxCpu, job: number) => void {
   const { blkfronts } = booted;
-  const emulated = booted.parts.hvm?.devices.disks[0];
+  const emulated = booted.parts.hvm?.pc?.disks[0];
   if (emulated && blkfronts.length === 0) {
     const owner = emulated.owner(completed);
     return (cpu, job) => emulated.submit(cpu, owner, job);
@@ -317,7 +316,7 @@ class LockWaiter implements Part {
     this.kernel.events.clearPolled(port);
     this.waiting = true;
     this.kernel.time.set(this.release, on.now + this.held(), on);
-    (on as XenCpu).pollFor(port);
+    on.pollFor(port);
     return true;
   }
 

@@ -78,6 +78,13 @@ export class HvmCpu implements NativeCpu {
     this.exit(Exit.VMCALL);
   }
 
+  /** SCHEDOP_poll: sleeps until the port is pending, whether it interrupts or not. */
+  poll(port: number): void {
+    this.v.left = 0;
+    this.vmcall();
+    this.exits.xen.poll(this.v, port);
+  }
+
   // I/O ports (handle_pio): what Xen emulates itself, or the device model
 
   out(port: number, value: number, width: Width = 1): void {

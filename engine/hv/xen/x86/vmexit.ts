@@ -46,6 +46,8 @@ export interface HvmHost {
   exceptionExit(v: HvmVcpu, vector: number): void;
   /** SCHEDOP_block, from HLT */
   halt(v: HvmVcpu): void;
+  /** SCHEDOP_poll */
+  poll(v: HvmVcpu, port: number): void;
 }
 
 /** Tracepoints of HVM virtual CPUs; the first number is the virtual CPU's. */

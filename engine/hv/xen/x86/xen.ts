@@ -522,7 +522,7 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
     if (info.upcallPending === 0) this.sched.block(v);
   }
 
-  poll(v: PvVcpu, port: number): void {
+  poll(v: Vcpu, port: number): void {
     if (this.channels.poll(v.domain, v.vcpu, [port]).blocks) this.sched.block(v);
   }
 
