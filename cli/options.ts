@@ -70,7 +70,7 @@ const GROUPS: readonly OptionGroup[] = [
     rows: [
       {
         flags: '--scenario <name|file>',
-        help: 'built-in scenario, or a YAML file (default: xen-pv)',
+        help: 'built-in scenario, or a YAML file (default: xen-mixed)',
         of: BOTH,
       },
       {

@@ -181,7 +181,7 @@ export class Pcpu implements Part {
     this.hypervisor = wiring.hypervisor;
     this.guestTask = this.clock.task(`cpu${cpu}.stretch`, Priority.guest, () => this.stretchOver());
     this.stepTask = this.clock.task(`cpu${cpu}.xen`, Priority.hypervisor, () => this.step());
-    this.switched = wiring.trace.point('sched_switch', 'prev', 'next');
+    this.switched = wiring.trace.point('sched_switch', 'prev', 'next', 'anew');
   }
 
   peer(cpu: number): Pcpu {
@@ -257,7 +257,7 @@ export class Pcpu implements Part {
     }
     const [from, to] = [prev ? prev.index : -1, next ? next.index : -1];
     const journey = next ? this.hypervisor.wokenBy(next) : 0;
-    this.wiring.trace.emit(this.switched, this.time, journey, this.cpu, from, to);
+    this.wiring.trace.emit(this.switched, this.time, journey, this.cpu, from, to, Number(anew));
     this.charge(prev && next ? timing.contextSwitch : timing.idleSwitch);
     if (!next) return;
     if (anew) this.charge(next.load());

@@ -34,8 +34,8 @@ test('the first line names scenario and seed; a block for each update', async ()
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   const heads = stdout.split('\n').filter((line) => line.startsWith('virqtop'));
   expect(heads).toEqual([
-    'virqtop - scenario xen-pv, seed 9, time 0.250 s',
-    'virqtop - scenario xen-pv, seed 9, time 0.500 s',
+    'virqtop - scenario xen-mixed, seed 9, time 0.250 s',
+    'virqtop - scenario xen-mixed, seed 9, time 0.500 s',
   ]);
   expect(stdout.startsWith(heads[0]!)).toBe(true);
   expect(stdout).toMatch(/^ IRQ +CPU0 .* NAME$/m);
@@ -112,7 +112,7 @@ test('JSON lines are snapshots, one for each update', async () => {
   expect(all.map((s) => s.time)).toEqual([1e9, 2e9, 3e9]);
   for (const s of all) {
     expect(Object.fromEntries(Object.entries(s).map(([k, v]) => [k, typeof v]))).toEqual(SNAPSHOT_FIELDS);
-    expect(s).toMatchObject({ scenario: 'xen-pv', seed: 42 });
+    expect(s).toMatchObject({ scenario: 'xen-mixed', seed: 42 });
     expect(s.domains.map((d) => d.name)).toContain('dom0');
     for (const d of s.domains) {
       expect(d.irqStates.length).toBe(d.interrupts.rows.length);
@@ -162,7 +162,7 @@ test('--books balance, alone and after a batch', async () => {
   ]) {
     const { code, stdout } = await virqtop(...args);
     expect(code).toBe(0);
-    expect(stdout).toContain('Books - scenario xen-pv, seed 42, time 2.000 s');
+    expect(stdout).toContain('Books - scenario xen-mixed, seed 42, time 2.000 s');
     expect(stdout).toMatch(/\nbalanced: [^\n]*\n$/);
   }
 });
@@ -209,8 +209,8 @@ test('scenario list names the scenarios, a line each', async () => {
 
 test('a scenario goes by its bare name, and with options before a command', async () => {
   const [a, b, c] = await Promise.all([
-    virqtop('proc', 'xen-pv', '--seed', '3'),
-    virqtop('--seed', '3', 'proc', '--scenario', 'xen-pv'),
+    virqtop('proc', 'xen-mixed', '--seed', '3'),
+    virqtop('--seed', '3', 'proc', '--scenario', 'xen-mixed'),
     virqtop('proc', '--seed=3'),
   ]);
   expect(a.code).toBe(0);

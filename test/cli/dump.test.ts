@@ -65,7 +65,7 @@ test('a machine without such chips has no such dumps', () => {
 test.each([
   [['--dump', 'e', '-g', 'dom1'], '--domain: does not go with --dump e'],
   [['--books', '-g', 'dom1'], '--domain: does not go with --books'],
-  [['--dump', 'lapic'], "--dump 'lapic': no such dump of xen-pv; there is e, i, I, M, q, r, z"],
+  [['xen-pv', '--dump', 'lapic'], "--dump 'lapic': no such dump of xen-pv; there is e, i, I, M, q, r, z"],
   [['xen-pv-2.6.18', '--dump', 'M'], "--dump 'M': no such dump of xen-pv-2.6.18; there is e, i, q, r, z"],
 ])('virqtop %j', async (args, line) => {
   expect(await virqtop(...args)).toEqual({ code: 2, signal: null, stdout: '', stderr: `virqtop: ${line}\n` });

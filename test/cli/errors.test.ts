@@ -103,12 +103,12 @@ test.each<[args: string[], line: string]>([
   [['-b', '--import', '/dev/zero'], '/dev/zero: too large, at most 32 MiB'],
   [['-b', './a\x1b]0;evil\x07'], './a\\x1b]0;evil\\x07: no such file'],
   // what the machine lacks
-  [['-b', '-g', 'dom9'], "--domain 'dom9': no such domain in xen-pv; did you mean 'dom0'?"],
-  [['-b', '--fire', 'kdb@1', '-n', '1'], "--fire 'kdb': no such device in xen-pv; did you mean 'kbd'?"],
+  [['-b', '-g', 'dom9'], "--domain 'dom9': no such domain in xen-mixed; did you mean 'dom0'?"],
+  [['-b', '--fire', 'kdb@1', '-n', '1'], "--fire 'kdb': no such device in xen-mixed; did you mean 'kbd'?"],
   [['-b', '--fire', 'kbd@5', '-n', '2'], '--fire kbd@5: the run ends at 2 s'],
   [
     ['proc', '-g', 'nobody', '--at', '0'],
-    "--domain 'nobody': no such domain in xen-pv; there is dom0, dom1, dom2, dom3",
+    "--domain 'nobody': no such domain in xen-mixed; there is dom0, dom1, dom2, dom3",
   ],
   [['-d', '10ms'], '--delay: the monitor draws every 0.05 s to 3600 s, not every 0.01 s'],
   [['--theme', 'lihgt'], "--theme 'lihgt': unknown; did you mean 'light'?"],
@@ -128,7 +128,7 @@ test('an unknown scenario without a near name lists what there is', async () => 
 test('an unknown dump lists what there is', async () => {
   const { code, stdout, stderr } = await virqtop('--dump', 'nonsense');
   expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
-  expect(stderr).toMatch(/^virqtop: --dump 'nonsense': no such dump of xen-pv; there is e\b.*\n$/);
+  expect(stderr).toMatch(/^virqtop: --dump 'nonsense': no such dump of xen-mixed; there is e\b.*\n$/);
 });
 
 test.each([

@@ -43,7 +43,7 @@ test('npm pack, npm install --global, run', async () => {
   const help = await run(bin, ['--help'], { cwd: DIR, env });
   expect(help.stdout).toMatch(/^Usage: virqtop /);
   const batch = await run(bin, ['-b', '-n', '1'], { cwd: DIR, env });
-  expect(batch.stdout).toMatch(/^virqtop - scenario xen-pv, seed 42, time 1\.000 s\n/);
+  expect(batch.stdout).toMatch(/^virqtop - scenario xen-mixed, seed 42, time 1\.000 s\n/);
   // nothing but Node is needed to run; npm may have brought one, if it had it in its cache
   expect(readdirSync(join(prefix, 'lib/node_modules'))).toEqual(['virqtop']);
   const inside = join(prefix, 'lib/node_modules/virqtop/node_modules');

@@ -56,8 +56,9 @@ export class XenHopNames implements XenNames {
     return 'guest';
   }
 
-  endOf(): EndGrade {
-    return 2;
+  /** dom0's handler is the last only of what no other domain waits for. */
+  endOf(domain: number): EndGrade {
+    return domain === 0 ? 1 : 2;
   }
 }
 
@@ -246,7 +247,10 @@ const EVENTS: Record<string, Row> = {
       return `${name(prev!)} to ${name(next!)}`;
     },
     about: "the schedule softirq has chosen: the virtual CPU's state is loaded",
-    charged: (_, [prev, next]) => (prev! >= 0 && next! >= 0 ? timing.contextSwitch : timing.idleSwitch),
+    charged: ({ xen }, [prev, next, anew]) => {
+      const load = anew && xen.vcpus[next!] instanceof HvmVcpu ? timing.hvmSwitch : 0;
+      return load + (prev! >= 0 && next! >= 0 ? timing.contextSwitch : timing.idleSwitch);
+    },
   },
   upcall: {
     mode: XEN,

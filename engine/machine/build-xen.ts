@@ -1,4 +1,4 @@
-/** A Xen host of paravirtual domains, from a scenario. */
+/** A Xen host, from a scenario: dom0, and guests of every kind. */
 
 import { UserError } from '../core/errors.ts';
 import type { TraceRecord } from '../core/trace.ts';
@@ -25,13 +25,13 @@ import { startWorkloads } from './xen/workloads.ts';
 import { hookSwitch, xenSnapshot } from './xen/xen-inspect.ts';
 
 /** @throws UserError if the machine that the scenario asks for cannot boot */
-export function buildXenPv(scenario: XenScenario, seed: number): Machine {
+export function buildXen(scenario: XenScenario, seed: number): Machine {
   const shop = new Workshop(seed);
-  let platform: XenPvPlatform;
+  let platform: XenPlatform;
   try {
     const host = new XenHost(shop, scenario);
     startWorkloads(host, boot(host));
-    platform = new XenPvPlatform(host);
+    platform = new XenPlatform(host);
   } catch (error) {
     if (error instanceof NoSpace) {
       throw new UserError(`${scenario.name}: ${error.message}`);
@@ -41,7 +41,7 @@ export function buildXenPv(scenario: XenScenario, seed: number): Machine {
   return new Machine(scenario, shop, platform);
 }
 
-class XenPvPlatform implements Platform {
+class XenPlatform implements Platform {
   readonly system: string;
   readonly fireables: readonly Fireable[];
   readonly dumps: readonly string[];
