@@ -114,12 +114,16 @@ class Watch {
   }
 }
 
-/** The hops of each journey, as far as they are still kept, in the order they were written. */
-function hopsBackInTime(machine: Machine): string[] {
-  const last = new Map<number, { time: number; name: string }>();
+/**
+ * The hops of each journey, as far as they are still kept, in the order they were written. A guest on VMX may leave more
+ * than once within an event, which then tells the times of its own CPU: only hops on one CPU are in order.
+ */
+function hopsBackInTime(machine: Machine, onVmx: boolean): string[] {
+  const last = new Map<string, { time: number; name: string }>();
   const wrong: string[] = [];
-  for (const { journey, time, point } of machine.shop.trace.records()) {
-    if (journey === 0) continue;
+  for (const { journey: number, time, cpu, point } of machine.shop.trace.records()) {
+    if (number === 0) continue;
+    const journey = onVmx ? `${number} on CPU${cpu}` : `${number}`;
     const before = last.get(journey);
     if (before && time < before.time) {
       wrong.push(`journey ${journey}: ${before.name} at ${before.time}, then ${point.name} at ${time}`);
@@ -127,6 +131,10 @@ function hopsBackInTime(machine: Machine): string[] {
     last.set(journey, { time, name: point.name });
   }
   return wrong;
+}
+
+function onVmx(scenario: Scenario): boolean {
+  return 'xen' in scenario && scenario.guests.some((g) => g.type !== 'pv');
 }
 
 const xenScenarios = builtinScenarios().filter((s) => 'xen' in s);
@@ -151,7 +159,7 @@ describe.each([...xenScenarios, ...overcommitted])('$name', (scenario) => {
         machine.fire(machine.platform.fireables[i % machine.platform.fireables.length]!.name);
     }
     expect(watch.wrong).toEqual([]);
-    expect(hopsBackInTime(machine)).toEqual([]);
+    expect(hopsBackInTime(machine, onVmx(scenario))).toEqual([]);
   });
 
   test('the path of a fired interrupt goes forward in time, hop by hop', () => {
@@ -161,9 +169,12 @@ describe.each([...xenScenarios, ...overcommitted])('$name', (scenario) => {
       machine.fire(name);
       const { journey } = machine.lastFired!;
       machine.runUntil(machine.clock.now + 5e6);
-      const at = machine.shop.trace.journey(journey).map((r) => r.time);
-      expect(at.length, name).toBeGreaterThan(1);
-      expect(at, name).toEqual([...at].sort((a, b) => a - b));
+      const records = machine.shop.trace.journey(journey);
+      expect(records.length, name).toBeGreaterThan(1);
+      for (const cpu of onVmx(scenario) ? new Set(records.map((r) => r.cpu)) : [undefined]) {
+        const at = records.filter((r) => cpu === undefined || r.cpu === cpu).map((r) => r.time);
+        expect(at, name).toEqual([...at].sort((a, b) => a - b));
+      }
     }
   });
 });

@@ -7,6 +7,7 @@ import type { TraceRecord } from '../../core/trace.ts';
 import type { LinuxKernel } from '../../guest/linux/kernel.ts';
 import { BY_IPI, BY_ITSELF, BY_MWAIT, EVENT_CHECK_VECTOR, SOFTIRQS } from '../../hv/xen/softirq.ts';
 import { HOOK_POINTS } from '../../hv/xen/x86/hook.ts';
+import { HvmVcpu } from '../../hv/xen/x86/hvm-vcpu.ts';
 import { KICK_ASLEEP, KICK_ELSEWHERE, KICK_HERE, KICK_QUEUED, type Xen } from '../../hv/xen/x86/xen.ts';
 import { Rte } from '../../hw/x86/ioapic-regs.ts';
 import { timing } from '../../timing.ts';

@@ -12,7 +12,7 @@ import { HvmChips } from './hvm-chips.ts';
 import { HVM_HOPS, type HvmHop } from './hvm-hops.ts';
 import { HvmIrq } from './hvm-irq.ts';
 import { HVM_OPTIONS } from './hvm-options.ts';
-import { HvmVcpu } from './hvm-vcpu.ts';
+import type { HvmVcpu } from './hvm-vcpu.ts';
 import { HvmVcpuApic } from './hvm-vcpu-apic.ts';
 import type { IoreqServer } from './ioreq.ts';
 import { Vpt, type VptHost } from './vpt.ts';
@@ -109,16 +109,14 @@ export class HvmDomain implements Part {
     };
   }
 
-  /** In a step of the guest its own time has gone on; what others do to it is seen at the time of their event. */
   private hop(hop: HvmHop, a: number, b: number): void {
-    const { trace, now, books, wiring } = this.xen;
+    const { trace, stamp, books, wiring } = this.xen;
     const { here } = wiring;
     // a tick begins where its timer expires; it is raised on the way into the guest
     if (hop === 'pt_timer_fn') this.vcpus[a]!.tick = books.begin(this.timerSource);
-    const time = here?.current instanceof HvmVcpu ? here.time : now;
     // of a pirq the trace has its number
     const what = hop === 'send_guest_pirq' ? this.pirqOf[a]! : a;
-    trace.emit(this.points.get(hop)!, time, books.journey, here ? here.cpu : -1, this.domain.id, what, b);
+    trace.emit(this.points.get(hop)!, stamp, books.journey, here ? here.cpu : -1, this.domain.id, what, b);
   }
 
   /** The present raise waits for a vector. That of event channels stands for ports, which are accounted for themselves. */

@@ -101,6 +101,7 @@ export class HvmVcpu extends Vcpu {
   stretchOver(): void {
     // no longer in a handler: what it does now is about nothing that came before
     if (this.vmx.interruptFlag) this.journey = 0;
+    this.exits.xen.books.journey = this.journey;
     this.guest.done();
   }
 

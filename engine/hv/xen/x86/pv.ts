@@ -67,7 +67,7 @@ export class PvHypercalls implements Hypercalls {
     this.enter();
     const { xen, domain } = this;
     const journey = xen.books.begin(domain.source(port));
-    xen.trace.emit(this.tpSend, xen.now, journey, this.v.processor, domain.id, port);
+    xen.trace.emit(this.tpSend, xen.stamp, journey, this.v.processor, domain.id, port);
     return xen.channels.send(domain.id, port);
   }
 

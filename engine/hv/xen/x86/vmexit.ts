@@ -210,6 +210,7 @@ export class VmExits {
     v.vmx.delivered();
     const left = v.halting ? 0 : v.left;
     v.halting = false;
+    this.xen.books.journey = v.journey;
     if (nmi) v.guest.nmi(left);
     else v.guest.interrupt(vector, left);
   }

@@ -258,6 +258,15 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
     return this.clock.now;
   }
 
+  /**
+   * What the trace says of the time: that of the event, or where a guest on VMX has the CPU, which may have left it more
+   * than once within the event, the CPU's own.
+   */
+  get stamp(): Ns {
+    const { here } = this.wiring;
+    return here?.current instanceof HvmVcpu ? here.time : this.clock.now;
+  }
+
   get scheduler(): Scheduler {
     return this.sched.scheduler;
   }
@@ -333,7 +342,7 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
     if (!this.telling) return;
     const { journey } = this.books;
     if (how === BY_IPI) this.checked[cpu.cpu] = journey;
-    this.trace.emit(this.tpRaiseSoftirq, this.now, journey, this.hereCpu, cpu.cpu, nr, how);
+    this.trace.emit(this.tpRaiseSoftirq, this.stamp, journey, this.hereCpu, cpu.cpu, nr, how);
   }
 
   wokenBy(next: Vcpu): number {
@@ -403,7 +412,7 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
     const { books, handing } = this;
     this.outcome = outcome;
     // do_IRQ has paid for it already; what others do costs them time after it can be seen
-    const at = this.paid ? this.now - timing.evtchnSetPending : this.now;
+    const at = this.paid ? this.stamp - timing.evtchnSetPending : this.stamp;
     if (!this.paid) this.wiring.here?.charge(timing.evtchnSetPending);
     if (outcome === 'dropped') {
       if (handing >= 0) books.discard(handing, 'no event channel');
@@ -443,7 +452,7 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
     const off = v.blocked ? KICK_ASLEEP : KICK_QUEUED;
     const how = onCpu ? (here ? KICK_HERE : KICK_ELSEWHERE) : off;
     const { journey } = this.books;
-    this.trace.emit(this.tpKick, this.now, journey, this.hereCpu, v.domain, v.vcpu, v.cpu.cpu, how);
+    this.trace.emit(this.tpKick, this.stamp, journey, this.hereCpu, v.domain, v.vcpu, v.cpu.cpu, how);
     this.unblock(v);
     if (how !== KICK_ELSEWHERE) return;
     this.telling = true;
@@ -496,7 +505,7 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
   /** vcpu_singleshot_timer_fn: send_timer_event. */
   private timerEvent(v: Vcpu, on: Pcpu): void {
     const journey = this.books.begin(this.fromTimer);
-    this.trace.emit(this.tpTimer, this.now, journey, on.cpu, v.domain, v.vcpu);
+    this.trace.emit(this.tpTimer, this.stamp, journey, on.cpu, v.domain, v.vcpu);
     this.channels.vcpuVirq(v.domain, v.vcpu, VIRQ_TIMER);
   }
 
@@ -563,7 +572,7 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
     if (!v.blocked || v.blockedInXen) return;
     const { journey } = this.books;
     this.woken[v.index] = journey;
-    this.trace.emit(this.tpWake, this.now, journey, this.hereCpu, v.domain, v.vcpu);
+    this.trace.emit(this.tpWake, this.stamp, journey, this.hereCpu, v.domain, v.vcpu);
     this.telling = true;
     this.sched.unblock(v);
     this.telling = false;
