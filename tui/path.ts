@@ -48,7 +48,7 @@ export function pathModel({ frame, ui }: Session): PathModel | null {
   const journey = chosen(path.choice, frame.journeys) ?? frame.snapshot.lastFired;
   if (!journey) return null;
   const shown = frame.state === 'running' || path.shown === null ? journey.hops.length : path.shown;
-  const hops = journey.hops.slice(0, Math.max(1, shown));
+  const hops = revealed(journey.hops, Math.max(1, shown));
   const last = hops.length - 1;
   return {
     journey,
@@ -57,6 +57,16 @@ export function pathModel({ frame, ui }: Session): PathModel | null {
     selected: path.hop === null ? last : Math.max(0, Math.min(last, path.hop)),
     pinned: path.hop !== null,
   };
+}
+
+/** The first hops; of the time to one that is not among them nothing is told. */
+function revealed(hops: readonly HopSnapshot[], shown: number): readonly HopSnapshot[] {
+  if (shown >= hops.length) return hops;
+  const seen = hops.slice(0, shown);
+  return seen.map((hop, i) => {
+    const known = seen.some((h, k) => k > i && (hop.cpu < 0 || h.cpu === hop.cpu));
+    return known ? hop : { ...hop, next: null };
+  });
 }
 
 function chosen(choice: PathChoice | null, fired: readonly JourneySnapshot[]): JourneySnapshot | undefined {

@@ -96,7 +96,7 @@ describe('PHYSDEVOP_eoi', () => {
     const since = machine.shop.trace.written + 1;
     machine.fire(device);
     machine.runUntil(machine.clock.now + 50_000);
-    const mine = /^(do_IRQ|pirq_guest_eoi|irq_handler_entry|irq_handler_exit)$/;
+    const mine = /^(do_IRQ|flush_ready_eoi|irq_handler_entry|irq_handler_exit)$/;
     return [...machine.shop.trace.records(since)]
       .filter((r) => mine.test(r.point.name))
       .filter((r) => (r.point.name.startsWith('irq_') ? r.args[1] : r.args[0]) === irq)
@@ -104,12 +104,12 @@ describe('PHYSDEVOP_eoi', () => {
   }
 
   test('of a level line comes after its handlers', () => {
-    expect(order('usb', 23)).toEqual(['do_IRQ', 'irq_handler_entry', 'irq_handler_exit', 'pirq_guest_eoi']);
+    expect(order('usb', 23)).toEqual(['do_IRQ', 'irq_handler_entry', 'irq_handler_exit', 'flush_ready_eoi']);
   });
 
   test('of a message that cannot be masked comes before them', () => {
     // dom0's interrupt 53 is Xen's 25
     const seen = [...order('ahci1', 25), ...order('ahci1', 53)];
-    expect(seen).toEqual(['do_IRQ', 'pirq_guest_eoi', 'irq_handler_entry', 'irq_handler_exit']);
+    expect(seen).toEqual(['do_IRQ', 'flush_ready_eoi', 'irq_handler_entry', 'irq_handler_exit']);
   });
 });

@@ -8,6 +8,7 @@ import type { LinuxKernel } from '../../guest/linux/kernel.ts';
 import { BY_IPI, BY_ITSELF, BY_MWAIT, EVENT_CHECK_VECTOR, SOFTIRQS } from '../../hv/xen/softirq.ts';
 import { HOOK_POINTS } from '../../hv/xen/x86/hook.ts';
 import { HvmVcpu } from '../../hv/xen/x86/hvm-vcpu.ts';
+import { ACK_TYPES } from '../../hv/xen/x86/irq-desc.ts';
 import { KICK_ASLEEP, KICK_ELSEWHERE, KICK_HERE, KICK_QUEUED, type Xen } from '../../hv/xen/x86/xen.ts';
 import { Rte } from '../../hw/x86/ioapic-regs.ts';
 import { timing } from '../../timing.ts';
@@ -111,6 +112,15 @@ const DO_IRQ: Record<string, Row> = {
     about: 'the vector is looked up, its descriptor locked and acknowledged',
     charged: timing.doIrq,
   },
+  do_IRQ_guest: {
+    mode: XEN,
+    name: (host) => (old(host) ? '__do_IRQ_guest' : 'do_IRQ_guest'),
+    detail: (_, [irq, guests, ack]) =>
+      `irq ${irq}, ${guests === 1 ? '1 guest' : `${guests} guests`}, ACKTYPE_${ACK_TYPES[ack!]}`,
+    about: 'the line is bound to guests: each of them is told',
+    charged: timing.doIrqGuest,
+    nested: true,
+  },
   send_guest_pirq: {
     mode: XEN,
     name: 'send_guest_pirq',
@@ -167,9 +177,17 @@ const DO_IRQ: Record<string, Row> = {
   },
   pirq_guest_eoi: {
     mode: XEN,
+    name: 'pirq_guest_eoi',
+    detail: (_, [domain, pirq]) => `PHYSDEVOP_eoi dom${domain} pirq ${pirq}`,
+    about: 'the guest is done with it; when all that share the line are, it may go',
+    charged: timing.hypercall,
+  },
+  flush_ready_eoi: {
+    mode: XEN,
     name: 'flush_ready_eoi',
     detail: (_, [irq, vector]) => `irq ${irq} vector ${hex(vector!)}`,
-    about: 'the guest is done: the CPU that took it writes EOI to its local APIC',
+    about: 'the CPU that took the interrupt writes EOI to its local APIC',
+    nested: true,
   },
   do_nmi: {
     mode: XEN,

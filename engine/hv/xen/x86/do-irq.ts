@@ -177,7 +177,8 @@ export class PhysicalIrqs implements Part {
     }
     const slot = this.taken[cpu.cpu]!;
     books.resume(slot);
-    trace.emit(this.tpDoIrq, desc.own ? now : now - GUEST_PART, books.journey, cpu.cpu, desc.irq, vector);
+    const began = now - timing.doIrq - (desc.own ? 0 : GUEST_PART);
+    trace.emit(this.tpDoIrq, began, books.journey, cpu.cpu, desc.irq, vector);
     this.controllers.ack(cpu, desc, vector);
     if (desc.action) this.forGuests(cpu, desc, vector, slot);
     else this.own.doIrq(cpu, desc, vector, slot);

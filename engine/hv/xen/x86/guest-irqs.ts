@@ -22,7 +22,7 @@ import type { Pcpu, PcpuWiring } from '../../pcpu.ts';
 import type { XenProfile } from '../softirq.ts';
 import type { XenTimer, XenTimers } from '../timer.ts';
 import type { IrqControllers } from './irq-controllers.ts';
-import { type GuestAction, type IrqDesc, type IrqDescs, type Pirq, pirqOf } from './irq-desc.ts';
+import { ACK_TYPES, type GuestAction, type IrqDesc, type IrqDescs, type Pirq, pirqOf } from './irq-desc.ts';
 import type { IrqLines } from './irq-lines.ts';
 import { IRQ_DISABLED, IRQ_GUEST, IRQ_INPROGRESS } from './irq-status.ts';
 import { PendingEoiStack } from './pending-eoi.ts';
@@ -69,7 +69,9 @@ export class GuestIrqs {
   private readonly brake: GuestEoiBrake | null;
   /** per CPU: what is being handed to one of several guests */
   private readonly shared: SlotId[];
+  private readonly tpDoIrqGuest: Tracepoint;
   private readonly tpGuest: Tracepoint;
+  private readonly tpGuestEoi: Tracepoint;
   private readonly tpEoi: Tracepoint;
   private readonly tpForced: Tracepoint;
   private readonly tpBrake: Tracepoint;
@@ -94,8 +96,10 @@ export class GuestIrqs {
     const each = Array.from({ length: irqs }, (_, irq) => irq);
     this.brake = profile === '3.4' ? new GuestEoiBrake(storm, irqs) : null;
     this.eoiTimers = this.brake ? [] : each.map((irq) => timers.timer((on) => this.eoiTimer(on, irq)));
+    this.tpDoIrqGuest = trace.point('do_IRQ_guest', 'irq', 'guests', 'ack');
     this.tpGuest = trace.point('send_guest_pirq', 'dom', 'pirq');
-    this.tpEoi = trace.point('pirq_guest_eoi', 'irq', 'vector');
+    this.tpGuestEoi = trace.point('pirq_guest_eoi', 'dom', 'pirq');
+    this.tpEoi = trace.point('flush_ready_eoi', 'irq', 'vector');
     this.tpForced = trace.point('irq_guest_eoi_timer', 'irq', 'guests');
     this.tpBrake = trace.point('irq_guest_eoi_pending', 'irq', 'vector');
   }
@@ -177,13 +181,24 @@ export class GuestIrqs {
   doIrqGuest(cpu: Pcpu, desc: IrqDesc, vector: number, slot: SlotId): void {
     const action = desc.action!;
     const { ackType, guests } = action;
+    const { books, trace, clock } = this.host;
+    const ack = ACK_TYPES.indexOf(ackType);
+    trace.emit(
+      this.tpDoIrqGuest,
+      clock.now - GUEST_PART,
+      books.journey,
+      cpu.cpu,
+      desc.irq,
+      guests.length,
+      ack,
+    );
     if (ackType !== 'NONE') this.eoiTimers[desc.irq]?.stop();
     if (ackType === 'EOI') {
-      this.pendingEoi[cpu.cpu]!.push(desc.irq, vector);
+      this.pendingEoi[cpu.cpu]!.push(desc.irq, vector, books.journey);
       action.eoiCpus.push(cpu.cpu);
     }
     const several = guests.length > 1;
-    if (several) this.host.books.deliver(slot);
+    if (several) books.deliver(slot);
     let alreadyPending = 0;
     guests.forEach((guest, n) => {
       if (ackType !== 'NONE' && !guest.masked) {
@@ -245,6 +260,9 @@ export class GuestIrqs {
     const guest = pirqOf(desc, domain)!;
     if (!guest.masked) return;
     guest.masked = false;
+    const { trace, clock, books, wiring } = this.host;
+    const { here } = wiring;
+    trace.emit(this.tpGuestEoi, here?.time ?? clock.now, books.journey, here?.cpu ?? -1, domain, pirq);
     if (--action.inFlight > 0) return;
     this.eoiTimers[desc.irq]?.stop();
     this.finish(desc, action);
@@ -293,7 +311,7 @@ export class GuestIrqs {
   flushReadyEoi(cpu: Pcpu): void {
     const stack = this.pendingEoi[cpu.cpu]!;
     for (let entry = stack.popReady(); entry; entry = stack.popReady()) {
-      this.host.trace.emit(this.tpEoi, cpu.time, 0, cpu.cpu, entry.irq, entry.vector);
+      this.host.trace.emit(this.tpEoi, cpu.time, entry.journey, cpu.cpu, entry.irq, entry.vector);
       const desc = this.table.descs[entry.irq];
       // its number may have been given up meanwhile, and even be another's
       if (desc && this.controllers.ackType(desc) === 'EOI') this.controllers.end(cpu, desc);

@@ -34,7 +34,7 @@ export interface XenCpuView {
   /** all there are, in the order they run */
   readonly softirqs: readonly { readonly name: string; readonly count: number; readonly pending: boolean }[];
   /** interrupts of guests that wait for their EOI, from the bottom up */
-  readonly pendingEoi: readonly Readonly<PendingEoi>[];
+  readonly pendingEoi: readonly Readonly<Omit<PendingEoi, 'journey'>>[];
   /** non-maskable interrupts */
   readonly nmis: number;
   readonly hook: HookView;

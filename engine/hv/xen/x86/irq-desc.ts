@@ -20,7 +20,8 @@ export type IrqType = 'IO-APIC-edge' | 'IO-APIC-level' | 'PCI-MSI' | 'PCI-MSI/-X
  * What is left to do when the guests are through (ACKTYPE_*): nothing; the pin is unmasked, by any CPU; EOI at the
  * local APIC of the CPU that was interrupted.
  */
-export type AckType = 'NONE' | 'UNMASK' | 'EOI';
+export const ACK_TYPES = ['NONE', 'UNMASK', 'EOI'] as const;
+export type AckType = (typeof ACK_TYPES)[number];
 
 /** A line or message as one domain knows it (struct pirq). */
 export interface Pirq {

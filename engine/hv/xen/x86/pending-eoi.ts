@@ -9,6 +9,8 @@ import type { Plain } from '../../../core/state.ts';
 export interface PendingEoi {
   readonly irq: number;
   readonly vector: number;
+  /** the raise that it was */
+  readonly journey: number;
   ready: boolean;
 }
 
@@ -19,12 +21,12 @@ export class PendingEoiStack {
     return this.entries.length;
   }
 
-  push(irq: number, vector: number): void {
+  push(irq: number, vector: number, journey: number): void {
     const top = this.entries.at(-1);
     if (top && top.vector >= vector) {
       throw new Error(`vector 0x${vector.toString(16)} came through 0x${top.vector.toString(16)} in service`);
     }
-    this.entries.push({ irq, vector, ready: false });
+    this.entries.push({ irq, vector, journey, ready: false });
   }
 
   /** The guest is done with the interrupt. */
@@ -38,8 +40,8 @@ export class PendingEoiStack {
   }
 
   /** From the bottom up, to look at. */
-  list(): readonly Readonly<PendingEoi>[] {
-    return this.entries;
+  list(): readonly Readonly<Omit<PendingEoi, 'journey'>>[] {
+    return this.entries.map(({ irq, vector, ready }) => ({ irq, vector, ready }));
   }
 
   save(): Plain {
