@@ -60,6 +60,8 @@ export const timing = {
   xenEmulate: cycles(1_734 - 1_228),
   /** a trapped EOI; [dall] Virtual IRQ completion, Xen x86 */
   xenEoi: cycles(1_464 - 1_228),
+  /** hvm_task_switch: segments read and written through the guest's tables [est] */
+  taskSwitch: 2_500,
   /** a request to the device model is put into its page [est] */
   ioreq: 150,
   /** restore_all_guest after an interrupt: registers, iret [est] */

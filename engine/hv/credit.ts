@@ -116,6 +116,18 @@ export class Credit implements Scheduler {
     this.tickle(v);
   }
 
+  /** csched_vcpu_sleep */
+  sleep(v: Vcpu): void {
+    if (v.cpu.current === v) {
+      this.host.tickle(v.cpu);
+      return;
+    }
+    for (const queue of this.runq) {
+      const at = queue.indexOf(v.index);
+      if (at >= 0) queue.splice(at, 1);
+    }
+  }
+
   /** csched_tick of one CPU, every 10 ms while it does not idle. */
   tick(cpu: Pcpu): void {
     if (cpu.current) this.pay(cpu.current);

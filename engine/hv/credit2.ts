@@ -89,6 +89,15 @@ export class Credit2 implements Scheduler {
     this.tickle(v);
   }
 
+  /** csched2_unit_sleep */
+  sleep(v: Vcpu): void {
+    if (v.cpu.current === v) this.host.tickle(v.cpu);
+    else if (this.runq.includes(v.index)) {
+      this.load.update(this.host.now, v.index, -1);
+      this.remove(v.index);
+    }
+  }
+
   /** csched2_schedule, and csched2_context_saved of whoever had to go. */
   schedule(cpu: Pcpu): void {
     const { now } = this.host;

@@ -11,6 +11,8 @@ export interface Scheduler extends Part {
   readonly name: string;
   /** vcpu_wake: the virtual CPU has become runnable; decides which CPU is told to look. */
   wake(v: Vcpu): void;
+  /** vcpu_sleep: it is paused, wherever it is, and is not to run until it is woken. */
+  sleep(v: Vcpu): void;
   /** The scheduling softirq of a CPU: switches to whoever should run. */
   schedule(cpu: Pcpu): void;
   /** Virtual CPUs that wait for a physical one, by index, in no particular order. */

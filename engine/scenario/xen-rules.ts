@@ -301,10 +301,10 @@ function checkWorkloads(s: XenScenario, wrong: Wrong): void {
       wrong(path, `domain ${w.domain} knows nothing of Xen, expected one that does`);
     } else if (w.what === 'locks' && guest?.kernel === NATIVE) {
       wrong(path, `domain ${w.domain} knows nothing of Xen, expected one that does`);
-    } else if (w.what === 'faults' && guest?.type !== 'hvm') {
-      wrong(path, `domain ${w.domain} is no HVM guest, expected one`);
-    } else if (w.what === 'nmi' && guest && guest.type !== 'hvm') {
-      wrong(path, `domain ${w.domain} is no HVM guest, expected one, or 0: the host's processors`);
+    } else if (w.what === 'faults' && (!guest || guest.type === 'pv')) {
+      wrong(path, `domain ${w.domain} is no HVM or PVH guest, expected one`);
+    } else if (w.what === 'nmi' && guest?.type === 'pv') {
+      wrong(path, `domain ${w.domain} is no HVM or PVH guest, expected one, or 0: the host's processors`);
     }
   });
 }

@@ -28,6 +28,20 @@ const guestDevice = z.discriminatedUnion('driver', [
   z.strictObject({ driver: z.literal('e1000') }),
 ]);
 
+export const FAULTS = [
+  'page',
+  'cpuid',
+  'debug',
+  'fpu',
+  'cr',
+  'cr3',
+  'dr',
+  'task',
+  'rdtsc',
+  'invlpg',
+  'triple',
+] as const;
+
 /** event channels of the FIFO kind where kernel and Xen have them; false: xen.fifo_events=0 */
 const fifo = z.boolean().default(true);
 
@@ -55,6 +69,10 @@ const guest = z.strictObject({
   queues: z.int().min(0).max(16).default(1),
   /** what linux-2.6.36 makes ticks of */
   timer: z.enum(['lapic', 'pit']).default('lapic'),
+  /** on VMX: nested paging; without it page faults and changes of CR3 leave the guest */
+  hap: z.boolean().default(true),
+  /** on VMX: RDTSC is emulated (tsc_mode=always_emulate) */
+  'emulate-tsc': z.boolean().default(false),
   /** of an HVM guest */
   devices: z.array(guestDevice).max(64).default([]),
   /** further event channels without traffic, for full tables */
@@ -102,11 +120,14 @@ const workload = z.discriminatedUnion('what', [
   z.strictObject({ what: z.literal('calls'), domain: z.int().min(0), rate: callRate }),
   /** contended spinlocks: one CPU polls for another's kick */
   z.strictObject({ what: z.literal('locks'), domain: z.int().min(0), rate: callRate }),
-  /** instructions of an HVM guest that leave it: page faults, CPUID, debug exceptions, first use of the FPU */
+  /**
+   * instructions of a guest on VMX that may leave it: page faults, CPUID, debug exceptions, first use of the FPU, accesses
+   * to control and debug registers, task switches, RDTSC, INVLPG; `triple` faults end it
+   */
   z.strictObject({
     what: z.literal('faults'),
     domain: z.int().min(0),
-    kind: z.enum(['page', 'cpuid', 'debug', 'fpu']).default('page'),
+    kind: z.enum(FAULTS).default('page'),
     rate: callRate,
   }),
   /** non-maskable interrupts: of the host's processors (domain 0), or sent to an HVM guest (xl trigger ... nmi) */

@@ -125,7 +125,7 @@ describe('keys and kinds', () => {
     [good('guests: 3'), '4: guests: expected a list of at most 500, got 3'],
     [
       good('guests: [3]'),
-      '4: guests[0]: expected keys and values: kernel, fifo, type, vcpus, cpus, rings, disk, queues, devices, channels, max-event-channels, got 3',
+      '4: guests[0]: expected keys and values: kernel, fifo, type, vcpus, cpus, rings, disk, queues, timer, hap, emulate-tsc, devices, channels, max-event-channels, got 3',
     ],
     [
       good('guests:\n  - rings: 0\n  - kernel: windows'),
@@ -270,15 +270,15 @@ describe('what the parts must have in common', () => {
     ],
     [
       good('guests: [{rings: 0}]\nworkloads: [{what: faults, domain: 1, rate: 1}]'),
-      '5: workloads[0].domain: domain 1 is no HVM guest, expected one',
+      '5: workloads[0].domain: domain 1 is no HVM or PVH guest, expected one',
     ],
     [
       good('guests: [{rings: 0}]\nworkloads: [{what: nmi, domain: 1, rate: 1}]'),
-      "5: workloads[0].domain: domain 1 is no HVM guest, expected one, or 0: the host's processors",
+      "5: workloads[0].domain: domain 1 is no HVM or PVH guest, expected one, or 0: the host's processors",
     ],
     [
-      good('guests: [{rings: 0, type: hvm}]\nworkloads: [{what: locks, domain: 1, rate: 1}]'),
-      '5: workloads[0].domain: domain 1 is an HVM guest, expected a paravirtual one',
+      good('guests: [{type: hvm, kernel: linux-2.6.36}]\nworkloads: [{what: locks, domain: 1, rate: 1}]'),
+      '5: workloads[0].domain: domain 1 knows nothing of Xen, expected one that does',
     ],
     [
       good('guests: [{type: hvm, kernel: linux-2.6.36}]\nworkloads: [{what: console, domain: 1, rate: 1}]'),

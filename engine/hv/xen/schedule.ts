@@ -114,6 +114,13 @@ export class Schedule implements SchedulerHost {
     v.cpu.raiseSoftirq(this.softirq);
   }
 
+  /** vcpu_pause_nosync: it stops wherever it is. */
+  pause(v: Vcpu): void {
+    v.blocked = true;
+    if (v.state === 'runnable') v.state = 'blocked';
+    this.scheduler.sleep(v);
+  }
+
   /** vcpu_unblock, vcpu_wake, of one that has blocked. */
   unblock(v: Vcpu): void {
     v.blocked = false;

@@ -86,8 +86,13 @@ export const Pin = {
 export const Proc = {
   interruptWindow: 1 << 2,
   hltExiting: 1 << 7,
+  invlpgExiting: 1 << 9,
+  rdtscExiting: 1 << 12,
+  cr3LoadExiting: 1 << 15,
+  cr3StoreExiting: 1 << 16,
   tprShadow: 1 << 21,
   nmiWindow: 1 << 22,
+  movDrExiting: 1 << 23,
   secondary: 0x8000_0000,
 } as const;
 

@@ -77,7 +77,7 @@ export class XenHost {
       domains: specs.map((s, id) => ({
         id,
         vcpus: Array.from({ length: s.vcpus }, () => s.cpus ?? all),
-        hvm: 'type' in s && s.type !== 'pv',
+        ...('type' in s && s.type !== 'pv' && { hvm: { hap: s.hap, emulateTsc: s['emulate-tsc'] } }),
       })),
       gsis: scenario['ioapic-pins'],
       irqs: scenario['ioapic-pins'] + messages(scenario),

@@ -31,6 +31,7 @@ export function hvmSnapshot(
 
 function placeOf(v: HvmVcpu): string {
   const cpu = `CPU${v.cpu.cpu}`;
+  if (v.hvm.shutDown) return 'shut down by a triple fault';
   if (v.blockedInXen) return `waits for the device model, last on ${cpu}`;
   if (v.state === 'blocked') return `halted, last on ${cpu}`;
   if (v.state === 'running') return `running on ${cpu}, ${v.exited ? 'root' : 'guest'} mode`;

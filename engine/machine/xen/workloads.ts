@@ -11,7 +11,7 @@ import type { KernelTimer } from '../../guest/linux/time.ts';
 import { FLOWS, FROM_GUEST, packetOf, WANTS_REPLY } from '../../guest/linux/xen-drivers/net.ts';
 import type { XenGuest } from '../../guest/linux/xen-side.ts';
 import { DEBUG, DEVICE_NOT_AVAILABLE, type HvmCpu } from '../../hv/xen/x86/hvm-cpu.ts';
-import type { WorkloadSpec } from '../../scenario/xen-schema.ts';
+import type { FAULTS, WorkloadSpec } from '../../scenario/xen-schema.ts';
 import type { Booted, Running } from './boot.ts';
 import type { XenHost } from './host.ts';
 
@@ -81,7 +81,7 @@ function start(host: XenHost, running: Running, spec: WorkloadSpec, name: string
   }
 }
 
-function faults(kind: 'page' | 'cpuid' | 'debug' | 'fpu'): (cpu: HvmCpu) => void {
+function faults(kind: (typeof FAULTS)[number]): (cpu: HvmCpu) => void {
   switch (kind) {
     case 'page':
       return (cpu) => cpu.touch();
@@ -89,8 +89,22 @@ function faults(kind: 'page' | 'cpuid' | 'debug' | 'fpu'): (cpu: HvmCpu) => void
       return (cpu) => cpu.cpuid();
     case 'debug':
       return (cpu) => cpu.fault(DEBUG);
-    default:
+    case 'fpu':
       return (cpu) => cpu.fault(DEVICE_NOT_AVAILABLE);
+    case 'cr':
+      return (cpu) => cpu.movCr(0);
+    case 'cr3':
+      return (cpu) => cpu.movCr(3);
+    case 'dr':
+      return (cpu) => cpu.movDr();
+    case 'task':
+      return (cpu) => cpu.taskSwitch();
+    case 'rdtsc':
+      return (cpu) => cpu.rdtsc();
+    case 'invlpg':
+      return (cpu) => cpu.invlpg();
+    case 'triple':
+      return (cpu) => cpu.tripleFault();
   }
 }
 

@@ -7,14 +7,18 @@ import type { Ns } from '../../../core/clock.ts';
 import { Reg } from '../../../hw/x86/apic-regs.ts';
 import type { NativeCpu, Width } from '../../../hw/x86/cpu.ts';
 import type { LocalApic } from '../../../hw/x86/lapic.ts';
-import { Exit } from '../../../hw/x86/vmcs-fields.ts';
+import { Exit, Proc } from '../../../hw/x86/vmcs-fields.ts';
 import { timing } from '../../../timing.ts';
 import type { HvmVcpu } from './hvm-vcpu.ts';
-import type { VmExits } from './vmexit.ts';
+import { PAGE_FAULT, type VmExits } from './vmexit.ts';
 
 const APIC_PAGE = 0xfee0_0000;
 const MSR_EOI = 0x80b;
 const MSR_TSC_DEADLINE = 0x6e0;
+
+/** exit qualifications of accesses to pages that are not mapped */
+const READ = 0x181;
+const WRITE = 0x182;
 
 /** Exceptions that a guest may raise; see `fault`. */
 export const DEBUG = 1;
@@ -111,7 +115,7 @@ export class HvmCpu implements NativeCpu {
       this.storeApic(address - APIC_PAGE, value, width);
       return;
     }
-    this.exit(Exit.EPT_VIOLATION, 0x182);
+    this.pageExit(WRITE);
     const { own, model } = v.hvm;
     const bus = own.hasMemory(address) ? own : model;
     this.handled(bus === own);
@@ -121,7 +125,7 @@ export class HvmCpu implements NativeCpu {
   load(address: number, width: Width = 4): number {
     const { v } = this;
     if (address >= APIC_PAGE && address < APIC_PAGE + 4096) return this.loadApic(address - APIC_PAGE, width);
-    this.exit(Exit.EPT_VIOLATION, 0x181);
+    this.pageExit(READ);
     const { own, model } = v.hvm;
     const bus = own.hasMemory(address) ? own : model;
     this.handled(bus === own);
@@ -186,10 +190,60 @@ export class HvmCpu implements NativeCpu {
     this.charge(timing.emulateShort);
   }
 
-  /** A page that the nested tables do not map yet. */
+  /** A page that the nested tables, or the shadow's, do not map yet. */
   touch(): void {
-    this.exit(Exit.EPT_VIOLATION, 0x182);
-    this.charge(timing.eptViolation);
+    this.pageExit(WRITE);
+  }
+
+  /** EPT_VIOLATION, or without nested paging #PF, which the shadow page tables may be to blame for (paging_fault). */
+  private pageExit(qualification: number): void {
+    if (this.v.options.hap) this.exit(Exit.EPT_VIOLATION, qualification);
+    else if (this.running) this.exits.exception(this.v, PAGE_FAULT);
+  }
+
+  /** INVLPG */
+  invlpg(): void {
+    this.intercepted(Proc.invlpgExiting, Exit.INVLPG);
+  }
+
+  /** RDTSC */
+  rdtsc(): void {
+    this.intercepted(Proc.rdtscExiting, Exit.RDTSC);
+  }
+
+  /** MOV to CR0 or CR4 of a bit that Xen owns; to CR3 only without nested paging. */
+  movCr(register: number): void {
+    if (register === 3) this.intercepted(Proc.cr3LoadExiting, Exit.CR_ACCESS, register);
+    else {
+      this.exit(Exit.CR_ACCESS, register);
+      this.charge(timing.emulateShort);
+    }
+  }
+
+  /** MOV DR: the first one loads the debug registers, which are the guest's until it is switched away from. */
+  movDr(): void {
+    const { vmcs } = this.v;
+    this.intercepted(Proc.movDrExiting, Exit.DR_ACCESS);
+    vmcs.procBased &= ~Proc.movDrExiting;
+  }
+
+  /** A jump to a task-state segment (hvm_task_switch). */
+  taskSwitch(): void {
+    this.exit(Exit.TASK_SWITCH);
+    this.charge(timing.taskSwitch);
+  }
+
+  /** An exception while a double fault is delivered: the end of the guest. */
+  tripleFault(): void {
+    this.exit(Exit.TRIPLE_FAULT);
+    this.exits.xen.tripleFault(this.v);
+  }
+
+  /** An instruction that leaves the guest if this control says so. */
+  private intercepted(control: number, reason: number, qualification = 0): void {
+    if (!(this.v.vmcs.procBased & control)) return;
+    this.exit(reason, qualification);
+    this.charge(timing.emulateShort);
   }
 
   /** An exception; it leaves the guest if the exception bitmap says so. False: the guest handles it by itself. */

@@ -34,6 +34,8 @@ export class HvmDomain implements Part {
   /** undefined: it has none (PVH) */
   ioreq: IoreqServer | undefined;
   readonly vcpus: readonly HvmVcpu[];
+  /** a triple fault has ended it (is_shut_down) */
+  shutDown = false;
   /** by pirq: its GSI (domain_pirq_to_emuirq); -1: none */
   private emuirq: number[] = [];
   /** by GSI: its pirq; -1: none */
@@ -177,6 +179,7 @@ export class HvmDomain implements Part {
       irq: this.irq.save(),
       vpt: this.vpt.save(),
       apics: this.chips.vcpus.map((v) => v.save()),
+      shutDown: this.shutDown,
       emuirq: Array.from(this.emuirq, (gsi) => gsi ?? -1),
       pirqOf: Array.from(this.pirqOf, (pirq) => pirq ?? -1),
     };
@@ -188,6 +191,7 @@ export class HvmDomain implements Part {
       irq: Plain;
       vpt: Plain;
       apics: Plain[];
+      shutDown: boolean;
       emuirq: number[];
       pirqOf: number[];
     };
@@ -197,6 +201,7 @@ export class HvmDomain implements Part {
     this.chips.vcpus.forEach((v, i) => {
       v.restore(s.apics[i]!);
     });
+    this.shutDown = s.shutDown;
     this.emuirq = [...s.emuirq];
     this.pirqOf = [...s.pirqOf];
   }

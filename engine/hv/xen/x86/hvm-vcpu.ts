@@ -17,11 +17,23 @@ import type { HvmDomain } from './hvm-domain.ts';
 import { intrAssist } from './intr-assist.ts';
 import type { VmExits } from './vmexit.ts';
 
-/** Exceptions that leave the guest (HVM_TRAP_MASK): #DB, #AC since 4.4, #MC; and #NM until the FPU is loaded. */
+/**
+ * Exceptions that leave the guest (HVM_TRAP_MASK): #DB, #AC since 4.4, #MC; #NM until the FPU is loaded; without nested
+ * paging #PF.
+ */
 const DEBUG = 1 << 1;
 const NO_DEVICE = 1 << 7;
+const PAGE_FAULT = 1 << 14;
 const ALIGNMENT_CHECK = 1 << 17;
 const MACHINE_CHECK = 1 << 18;
+
+/** What a scenario says of a guest on VMX. */
+export interface VmxOptions {
+  /** nested paging (hap=1) */
+  readonly hap: boolean;
+  /** RDTSC is emulated (tsc_mode=always_emulate) */
+  readonly emulateTsc: boolean;
+}
 
 export class HvmVcpu extends Vcpu {
   readonly vmcs = new Vmcs();
@@ -53,6 +65,7 @@ export class HvmVcpu extends Vcpu {
     vcpu: number,
     cpu: Pcpu,
     affinity: readonly number[],
+    readonly options: VmxOptions,
   ) {
     super(index, domain, vcpu, cpu, affinity);
     this.slots = exits.xen.books.addSlots(256);
@@ -64,10 +77,18 @@ export class HvmVcpu extends Vcpu {
     const { vmcs } = this;
     const modern = this.exits.xen.profile !== '3.4';
     vmcs.pinBased = Pin.externalInterruptExiting | Pin.nmiExiting | Pin.virtualNmis;
-    vmcs.procBased = Proc.hltExiting | Proc.tprShadow | Proc.secondary;
-    vmcs.procBased2 = Proc2.virtualizeApicAccesses | Proc2.ept;
+    const { hap, emulateTsc } = this.options;
+    vmcs.procBased =
+      Proc.hltExiting |
+      Proc.tprShadow |
+      Proc.secondary |
+      Proc.movDrExiting |
+      (hap ? 0 : Proc.invlpgExiting | Proc.cr3LoadExiting | Proc.cr3StoreExiting) |
+      (emulateTsc ? Proc.rdtscExiting : 0);
+    vmcs.procBased2 = Proc2.virtualizeApicAccesses | (hap ? Proc2.ept : 0);
     vmcs.exitControls = ExitControl.acknowledgeInterrupt;
-    vmcs.exceptionBitmap = DEBUG | MACHINE_CHECK | (modern ? ALIGNMENT_CHECK : NO_DEVICE);
+    vmcs.exceptionBitmap =
+      DEBUG | MACHINE_CHECK | (modern ? ALIGNMENT_CHECK : NO_DEVICE) | (hap ? 0 : PAGE_FAULT);
   }
 
   // the books
@@ -132,7 +153,9 @@ export class HvmVcpu extends Vcpu {
     return true;
   }
 
+  /** vmx_ctxt_switch_from; the debug registers go with it (vmx_save_dr) */
   override leaves(): void {
+    this.vmcs.procBased |= Proc.movDrExiting;
     this.hvm.vpt.saveTimer(this.vcpu, this.blocked && !this.blockedInXen);
   }
 

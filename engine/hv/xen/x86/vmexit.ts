@@ -19,6 +19,7 @@ import type { HvmVcpu } from './hvm-vcpu.ts';
 /** a write to a page that is not mapped, while an event is delivered */
 const WRITE_TO_ABSENT = 0x182;
 const NMI_VECTOR = 2;
+export const PAGE_FAULT = 14;
 const NAMES: { readonly [reason: number]: string } = {
   [Exit.INTERRUPT_WINDOW]: 'PENDING_VIRT_INTR',
   [Exit.NMI_WINDOW]: 'PENDING_VIRT_NMI',
@@ -48,6 +49,8 @@ export interface HvmHost {
   halt(v: HvmVcpu): void;
   /** SCHEDOP_poll */
   poll(v: HvmVcpu, port: number): void;
+  /** hvm_triple_fault: the domain is shut down */
+  tripleFault(v: HvmVcpu): void;
 }
 
 /** Tracepoints of HVM virtual CPUs; the first number is the virtual CPU's. */
@@ -128,6 +131,9 @@ export class VmExits {
         return;
       case Exit.EPT_VIOLATION:
         v.cpu.charge(timing.eptViolation);
+        return;
+      case Exit.EXCEPTION_NMI:
+        if ((v.vmcs.exitInfo & 0xff) === PAGE_FAULT) v.cpu.charge(timing.eptViolation);
     }
   }
 
@@ -159,10 +165,14 @@ export class VmExits {
   /** An exception that the exception bitmap names. */
   exception(v: HvmVcpu, vector: number): void {
     if (v.exited) this.leaveAgain(v);
+    this.exceptionBegins(v, vector);
+    this.finish(v);
+  }
+
+  private exceptionBegins(v: HvmVcpu, vector: number): void {
     v.vmx.exitForException(vector, 0);
     this.began(v);
     this.xen.exceptionExit(v, vector);
-    this.finish(v);
   }
 
   /** vmx_propagate_intr: the guest gets the exception that it left for, by the next VM entry. */
@@ -201,7 +211,8 @@ export class VmExits {
   /** While the processor pushes the frame it finds the page gone; the event is in the IDT-vectoring information. */
   private faultInDelivery(v: HvmVcpu): void {
     v.coldStack = false;
-    this.exit(v, Exit.EPT_VIOLATION, WRITE_TO_ABSENT);
+    if (v.options.hap) this.exit(v, Exit.EPT_VIOLATION, WRITE_TO_ABSENT);
+    else this.exceptionBegins(v, PAGE_FAULT);
   }
 
   /** The event goes through the guest's gate. */

@@ -36,7 +36,7 @@ import { apicHandler, IRQ_MOVE_CLEANUP_VECTOR } from './apic-vectors.ts';
 import { IRQ_DEFAULTS, type IrqHost, type IrqOptions, PhysicalIrqs } from './do-irq.ts';
 import { InterruptHook } from './hook.ts';
 import { HvmDomain } from './hvm-domain.ts';
-import { HvmVcpu } from './hvm-vcpu.ts';
+import { HvmVcpu, type VmxOptions } from './hvm-vcpu.ts';
 import { interruptBlocked } from './intr-assist.ts';
 import type { IoreqHost } from './ioreq.ts';
 import { type VectorName, XenCounts, type XenView } from './irq-counts.ts';
@@ -61,7 +61,7 @@ export interface XenOptions {
     /** share of the CPUs; 256 unless given */
     readonly weight?: number;
     /** runs on VMX; else it is paravirtual */
-    readonly hvm?: boolean;
+    readonly hvm?: VmxOptions;
   }[];
   readonly gsis: number;
   /** how many physical interrupt numbers the machine needs at most */
@@ -175,7 +175,7 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
       affinities.forEach((affinity, n) => {
         const first = cpus[affinity[vcpus.length % affinity.length]!]!;
         const v = hvm
-          ? new HvmVcpu(this.vmexits, vcpus.length, id, n, first, affinity)
+          ? new HvmVcpu(this.vmexits, vcpus.length, id, n, first, affinity, hvm)
           : new PvVcpu(this, vcpus.length, id, n, first, affinity);
         vcpus.push(shop.parts.add(v));
       });
@@ -555,6 +555,15 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
   halt(v: HvmVcpu): void {
     const waits = v.hvm.irq.hasPendingIrq(v.vcpu);
     if (waits.source === 'none' || interruptBlocked(v, waits) !== 'none') this.sched.block(v);
+  }
+
+  /** hvm_triple_fault, domain_shutdown: none of its virtual CPUs runs any more. */
+  tripleFault(v: HvmVcpu): void {
+    v.hvm.shutDown = true;
+    for (const other of this.domains[v.domain]!.vcpus) {
+      other.blockedInXen = true;
+      this.sched.pause(other);
+    }
   }
 
   pauseInXen(v: HvmVcpu): void {

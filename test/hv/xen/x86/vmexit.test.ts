@@ -159,6 +159,67 @@ describe('exceptions', () => {
   });
 });
 
+describe('instructions that leave the guest', () => {
+  const counts = (workload: string, guest = NATIVE) => {
+    const machine = machineOf('4.17', guest, `{what: faults, domain: 1, kind: ${workload}, rate: 300}`);
+    machine.runUntil(1e8);
+    const { rows } = machine.platform.domains()[1]!.exits!;
+    return Object.fromEntries(rows.map((r) => [r.name, r.counts[0]!]));
+  };
+  const SHADOW = NATIVE.replace('type: hvm', 'type: hvm, hap: false, emulate-tsc: true');
+
+  test.each([
+    ['page', 'EPT_VIOLATION'],
+    ['cpuid', 'CPUID'],
+    ['cr', 'CR_ACCESS'],
+    ['task', 'TASK_SWITCH'],
+  ])('%s always does', (kind, name) => {
+    expect(counts(kind)[name]).toBeGreaterThan(10);
+  });
+
+  test('the debug registers are loaded once in a turn', () => {
+    const { DR_ACCESS, HLT } = counts('dr');
+    expect(DR_ACCESS).toBeGreaterThan(0);
+    expect(DR_ACCESS).toBeLessThanOrEqual(HLT! + 1);
+  });
+
+  test.each([
+    ['cr3', 'CR_ACCESS'],
+    ['invlpg', 'INVLPG'],
+    ['rdtsc', 'RDTSC'],
+  ])('%s does without nested paging, or with an emulated TSC, alone', (kind, name) => {
+    expect(counts(kind)[name]).toBeUndefined();
+    expect(counts(kind, SHADOW)[name]).toBeGreaterThan(10);
+  });
+
+  test('without nested paging a page that is not there is a page fault, in delivery too', () => {
+    const { EPT_VIOLATION, EXCEPTION_NMI } = counts('page', SHADOW);
+    expect([EPT_VIOLATION, EXCEPTION_NMI! > 10]).toEqual([undefined, true]);
+    const machine = machineOf('4.17', SHADOW, BUSY);
+    const all = records(machine, 5e7, 'vmexit', 'vmx_idtv_reinject');
+    const again = all.findIndex((r) => r.name === 'vmx_idtv_reinject');
+    expect(all[again - 1]!.args.slice(1, 3).map((n) => n >>> 0)).toEqual([0, 0x8000_030e]);
+  });
+
+  test.each(['4.17', '3.4'])('a triple fault ends the guest, all of it, and nobody else (%s)', (xen) => {
+    const guest = NATIVE.replace('vcpus: 1', 'vcpus: 2');
+    const workloads = `{what: compute, domain: 1, share: 1}, {what: faults, domain: 1, kind: triple, rate: 30}`;
+    const machine = machineOf(xen, guest, workloads);
+    const exits = () => {
+      const { rows } = machine.platform.domains()[1]!.exits!;
+      return rows.reduce((n, r) => n + r.counts[0]! + r.counts[1]!, 0);
+    };
+    machine.runUntil(4e8);
+    const [before, dom0] = [exits(), machine.platform.domains()[0]!.vcpus[0]!.runNs];
+    machine.runUntil(8e8);
+    expect(exits()).toBe(before);
+    expect(machine.platform.domains()[0]!.vcpus[0]!.runNs).toBeGreaterThan(dom0);
+    const { lapics } = machine.platform.domains()[1]!.x86!;
+    expect(lapics.map((l) => l.vmcs!.place)).toEqual(Array(2).fill('shut down by a triple fault'));
+    expect(machine.platform.pendingMismatch()).toEqual([]);
+  });
+});
+
 describe('windows', () => {
   test('what the guest cannot take yet asks for the window; its exit closes it, and injects what still waits', () => {
     const guest = '{type: hvm, vcpus: 2, cpus: [1], rings: 0, devices: [{driver: i8042}]}';
