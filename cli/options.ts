@@ -70,7 +70,7 @@ const GROUPS: readonly OptionGroup[] = [
     rows: [
       {
         flags: '--scenario <name|file>',
-        help: 'built-in scenario, or a YAML file (default: xen-mixed)',
+        help: 'built-in, or a YAML file (default: xen-mixed)',
         of: BOTH,
       },
       {

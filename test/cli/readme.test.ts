@@ -2,14 +2,31 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { buildMachine, takeSnapshot } from '../../engine/index.ts';
+import { buildMachine, type Machine, takeSnapshot } from '../../engine/index.ts';
 import { parseScenario } from '../../engine/scenario/load.ts';
 
 const README = readFileSync(join(import.meta.dirname, '../../README.md'), 'utf8');
 
+/** Its scenario of that name. */
+function scenario(name: string): Machine {
+  const yaml = [...README.matchAll(/```yaml\n(.*?)```/gs)]
+    .map((m) => m[1]!)
+    .find((y) => y.startsWith(`name: ${name}\n`))!;
+  return buildMachine(parseScenario(yaml, 'README.md'), 42);
+}
+
+test('its HVM scenario boots, and both guests work on their disks', () => {
+  const machine = scenario('two-hvm');
+  machine.runUntil(10e9);
+  const [, emulated, split] = takeSnapshot(machine).domains;
+  const counts = (domain: typeof emulated, name: string) =>
+    Math.max(...domain!.interrupts.rows.filter((r) => r.actions[0] === name).flatMap((r) => r.counts));
+  expect(counts(emulated, 'ata_piix')).toBeGreaterThan(100);
+  expect(counts(split, 'blkif')).toBeGreaterThan(100);
+});
+
 test('its KVM scenario boots, and its machines are busy', () => {
-  const yaml = [...README.matchAll(/```yaml\n(.*?)```/gs)][1]![1]!;
-  const machine = buildMachine(parseScenario(yaml, 'README.md'), 42);
+  const machine = scenario('two');
   machine.runUntil(5e9);
   const [host, vm1, vm2] = takeSnapshot(machine).domains;
   const moved = (domain: typeof host, name: string) =>
@@ -21,8 +38,7 @@ test('its KVM scenario boots, and its machines are busy', () => {
 });
 
 test('its scenario boots, and its guest and devices are busy', () => {
-  const [, yaml = ''] = /```yaml\n(.*?)```/s.exec(README)!;
-  const machine = buildMachine(parseScenario(yaml, 'README.md'), 42);
+  const machine = scenario('lab');
   machine.runUntil(20e9);
   const guest = takeSnapshot(machine).domains[1]!.interrupts.rows;
   const counted = (name: string) =>

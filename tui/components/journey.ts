@@ -83,13 +83,15 @@ function itemsOf(hops: readonly HopSnapshot[], ascii: boolean): Item[] {
   });
 }
 
-/** Hops beside each other, wrapped; if they do not fit the middle is left out. */
+/** Hops beside each other, wrapped; if they do not fit some are left out. */
 function row(journey: JourneySnapshot, { width, height, paint, glyphs }: JourneyProps): string[] {
   const items = itemsOf(journey.hops, glyphs.ascii);
   const gap: Item = { time: '', text: glyphs.ellipsis, end: false, width: displayWidth(glyphs.ellipsis) };
   let lines = wrap(items, width - 1);
-  for (let left = 1; lines.length > height - 1 && left < items.length - 1; left++) {
-    lines = wrap([items[0]!, gap, ...items.slice(1 + left)], width - 1);
+  for (let less = 1; lines.length > height - 1 && less < items.length - 1; less++) {
+    const { from, to } = keptOf(journey.hops, less);
+    const kept = [items[0]!, ...(from > 1 ? [gap] : []), ...items.slice(from, to)];
+    lines = wrap(to < items.length ? [...kept, gap] : kept, width - 1);
   }
   return lines.map((line, n) => {
     const out = new LineBuilder().add(' ');
@@ -100,6 +102,16 @@ function row(journey: JourneySnapshot, { width, height, paint, glyphs }: Journey
     });
     return out.paint(paint, width, glyphs.ellipsis);
   });
+}
+
+/**
+ * Which hops are kept besides the first if so many must go: those after the handler go first, from the end, then those
+ * after the first.
+ */
+function keptOf(hops: readonly HopSnapshot[], less: number): { readonly from: number; readonly to: number } {
+  const handler = hops.findLastIndex((hop) => hop.end);
+  const after = handler < 0 ? 0 : Math.min(less, hops.length - 1 - handler);
+  return { from: 1 + less - after, to: hops.length - after };
 }
 
 function wrap(items: readonly Item[], width: number): Item[][] {
@@ -121,7 +133,12 @@ function wrap(items: readonly Item[], width: number): Item[][] {
 function column(journey: JourneySnapshot, { width, height, paint, glyphs }: JourneyProps): string[] {
   const { hops } = journey;
   const room = height - 2;
-  const skipped = Math.max(0, hops.length - room);
+  let from = 1;
+  let to = hops.length;
+  for (let less = 1; to - from + 1 + Number(from > 1) + Number(to < hops.length) > room; less++) {
+    ({ from, to } = keptOf(hops, less));
+  }
+  const more = (n: number) => lines.push(`          ${glyphs.ellipsis} ${n} more`);
   const head = '      at us     +us   CPU   hop';
   const lines = [new LineBuilder().add(head, 'heading').paint(paint, width, glyphs.ellipsis)];
   const costs = hops.map((hop, i) => hop.at - (hops[i - 1]?.at ?? 0));
@@ -129,8 +146,12 @@ function column(journey: JourneySnapshot, { width, height, paint, glyphs }: Jour
   const longest = Math.max(...hops.map((h) => displayWidth(sanitize(h.text, glyphs.ascii))));
   const bars = Math.min(40, width - 26 - longest - 4);
   hops.forEach((hop, i) => {
-    if (skipped > 0 && i > 0 && i <= skipped) {
-      if (i === skipped) lines.push(`          ${glyphs.ellipsis} ${skipped} more`);
+    if (i > 0 && i < from) {
+      if (i === 1) more(from - 1);
+      return;
+    }
+    if (i >= to) {
+      if (i === to) more(hops.length - to);
       return;
     }
     const cost = costs[i]!;
