@@ -1,5 +1,5 @@
 /** From the options to a machine, and from a machine to the domain that is shown. */
-import type { DomainSnapshot, Machine, Snapshot } from '../engine/index.ts';
+import type { DomainSnapshot, Machine, Snapshot, XenSnapshot } from '../engine/index.ts';
 import { readText } from './files.ts';
 import type { Options } from './options.ts';
 import { hint, quoted, UsageError } from './usage.ts';
@@ -17,6 +17,11 @@ export async function machineOf(options: Options): Promise<Machine> {
     throw new UsageError(
       `--fire ${quoted(device)}: no such device in ${machine.scenario.name}${hint(device, names)}`,
     );
+  }
+  if (options.hook) {
+    const { hook, system } = machine.platform;
+    if (!hook) throw new UsageError(`--hook: needs a Xen host, ${machine.scenario.name} is ${system}`);
+    hook.on = true;
   }
   return machine;
 }
@@ -53,17 +58,34 @@ function looksLikeFile(name: string): boolean {
   return name.includes('/') || /\.[^.]+$/.test(name);
 }
 
+/** A domain, or Xen itself. */
+export type Chosen = DomainSnapshot | XenSnapshot;
+
+export function isXen(chosen: Chosen): chosen is XenSnapshot {
+  return 'pendingEoi' in chosen;
+}
+
+/** What -g names, where Xen itself may be named too. */
+export function chosenOf(snapshot: Snapshot, wanted: string | undefined): Chosen {
+  const { xen } = snapshot;
+  return xen && wanted?.toLowerCase() === 'xen' ? xen : domainOf(snapshot, wanted, xen && ['Xen']);
+}
+
 /** The domain of -g, by name or number; without it dom0, or the only host there is. */
-export function domainOf(snapshot: Snapshot, wanted: string | undefined): DomainSnapshot {
+export function domainOf(
+  snapshot: Snapshot,
+  wanted: string | undefined,
+  others: readonly string[] = [],
+): DomainSnapshot {
   const { domains } = snapshot;
   if (wanted === undefined) return domains.find((d) => d.name === 'dom0') ?? domains[0]!;
   const name = wanted === 'Domain-0' ? 'dom0' : wanted;
   const found = domains.find((d) => d.name === name) ?? domains.find((d) => String(d.id) === name);
   if (found) return found;
   throw new UsageError(
-    `--domain ${quoted(wanted)}: no such domain in ${snapshot.scenario}${hint(
-      wanted,
-      domains.map((d) => d.name),
-    )}`,
+    `--domain ${quoted(wanted)}: no such domain in ${snapshot.scenario}${hint(wanted, [
+      ...domains.map((d) => d.name),
+      ...others,
+    ])}`,
   );
 }

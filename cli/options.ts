@@ -14,6 +14,7 @@ export interface Options {
   readonly delay?: number;
   readonly skipZero?: boolean;
   readonly speed?: number;
+  readonly hook?: boolean;
   readonly ascii?: boolean;
   readonly color?: ColorWhen;
   readonly theme?: string;
@@ -109,7 +110,12 @@ const GROUPS: readonly OptionGroup[] = [
   {
     title: 'What is shown:',
     rows: [
-      { flags: '-g, --domain <name>', help: 'domain, name or number (default: dom0, or the host)', of: BOTH },
+      {
+        flags: '-g, --domain <name>',
+        help: 'a domain, or Xen (default: dom0, or the host)',
+        of: MAIN,
+      },
+      { flags: '-g, --domain <name>', help: 'domain, name or number (default: dom0, or the host)', of: PROC },
       {
         flags: '-d, --delay <time>',
         help: 'between updates; simulated in batch (default: 1s)',
@@ -117,6 +123,7 @@ const GROUPS: readonly OptionGroup[] = [
         of: MAIN,
       },
       { flags: '-z, --skip-zero', help: 'hide rows that did not count lately', of: MAIN },
+      { flags: '--hook', help: 'record each vector that comes to Xen; -b: as lines', of: MAIN },
       {
         flags: '--file <file>',
         help: 'interrupts, softirqs or stat (default: interrupts)',

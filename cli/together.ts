@@ -10,7 +10,7 @@ const SCREEN = ['ascii', 'color', 'theme'] as const;
 
 /** The screen's options are habits kept in an alias: they go with everything, and change nothing in plain text. */
 const KNOWN: Readonly<Record<Mode, readonly (keyof Options)[]>> = {
-  monitor: [...MACHINE, ...SCREEN, 'domain', 'delay', 'skipZero', 'speed'],
+  monitor: [...MACHINE, ...SCREEN, 'domain', 'delay', 'skipZero', 'speed', 'hook'],
   batch: [
     ...MACHINE,
     ...SCREEN,
@@ -18,6 +18,7 @@ const KNOWN: Readonly<Record<Mode, readonly (keyof Options)[]>> = {
     'delay',
     'skipZero',
     'speed',
+    'hook',
     'batch',
     'json',
     'csv',
@@ -48,6 +49,10 @@ export function checkTogether(options: Options): Mode {
   if (options.json && options.csv) throw new UsageError('-J and --csv: must be one of them');
   if (options.books && (options.json || options.csv)) {
     throw new UsageError('--books: goes with -b or alone; JSON lines carry the books already');
+  }
+  if (options.hook && options.csv) throw new UsageError('--hook: goes with the monitor, -b or -J');
+  if (options.hook && mode === 'batch' && options.skipZero) {
+    throw new UsageError('--skip-zero: does not go with --hook in batch, which prints no rows');
   }
   if (options.speed !== undefined && mode === 'batch' && !options.realtime) {
     throw new UsageError('--speed: goes with the monitor or --realtime; batch does not wait');

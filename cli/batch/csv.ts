@@ -1,9 +1,10 @@
 /** --csv: a line for every interrupt of every update (RFC 4180, the first line names the fields). */
-import type { DomainSnapshot, Snapshot } from '../../engine/index.ts';
-import { domainOf } from '../machine.ts';
+import type { Snapshot } from '../../engine/index.ts';
+import { type Chosen, chosenOf, isXen } from '../machine.ts';
 import type { Options } from '../options.ts';
 import { printable } from '../usage.ts';
 import { asShown, Deltas, type Report, secondsText } from './report.ts';
+import { xenRows } from './xen-rows.ts';
 
 const FIELDS = [
   'scenario',
@@ -28,7 +29,7 @@ export class CsvReport implements Report {
   begin(before: Snapshot): string {
     this.deltas.begin(before);
     const shown = this.shown(before);
-    this.cpus = Math.max(...shown.map((d) => d.interrupts.cpus.length));
+    this.cpus = Math.max(...shown.map((d) => (isXen(d) ? d.nmis : d.interrupts.cpus).length));
     return line([...FIELDS, ...Array.from({ length: this.cpus }, (_, i) => `cpu${i}`)]);
   }
 
@@ -55,6 +56,10 @@ export class CsvReport implements Report {
           ),
         ]);
       };
+      if (isXen(domain)) {
+        for (const r of xenRows(domain)) row(r.key, r.counts, [r.what, '', r.owner]);
+        continue;
+      }
       for (const r of domain.interrupts.rows) {
         row(r.irq, r.counts, [r.chip, r.name ?? r.trigger ?? '', r.actions.join(' ')]);
       }
@@ -63,10 +68,11 @@ export class CsvReport implements Report {
     return text;
   }
 
-  /** One domain if -g names it, else all. */
-  private shown(snapshot: Snapshot): readonly DomainSnapshot[] {
+  /** One domain, or Xen, if -g names it, else all. */
+  private shown(snapshot: Snapshot): readonly Chosen[] {
     const { domain } = this.options;
-    return domain === undefined ? snapshot.domains : [domainOf(snapshot, domain)];
+    if (domain !== undefined) return [chosenOf(snapshot, domain)];
+    return snapshot.xen ? [...snapshot.domains, snapshot.xen] : snapshot.domains;
   }
 }
 

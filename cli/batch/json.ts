@@ -1,8 +1,9 @@
-/** -J: JSON lines, a snapshot each; `-g` keeps one domain, `-z` the rows that counted. */
-import type { DomainSnapshot, Snapshot } from '../../engine/index.ts';
-import { domainOf } from '../machine.ts';
+/** -J: JSON lines, a snapshot each; `-g` keeps one domain, or Xen, `-z` the rows that counted. */
+import type { DomainSnapshot, Snapshot, XenSnapshot } from '../../engine/index.ts';
+import { chosenOf, isXen } from '../machine.ts';
 import type { Options } from '../options.ts';
 import { type Changes, Deltas, type Report } from './report.ts';
+import { softirqKey, vectorLabel, xenRows } from './xen-rows.ts';
 
 export class JsonReport implements Report {
   private readonly deltas = new Deltas();
@@ -17,9 +18,17 @@ export class JsonReport implements Report {
   update(now: Snapshot): string {
     const { domain, skipZero } = this.options;
     const changes = this.deltas.update(now);
-    let domains = domain === undefined ? now.domains : [domainOf(now, domain)];
-    if (skipZero) domains = domains.map((d) => busy(d, changes));
-    return `${JSON.stringify({ ...now, domains })}\n`;
+    let { domains, xen } = now;
+    if (domain !== undefined) {
+      const chosen = chosenOf(now, domain);
+      domains = isXen(chosen) ? [] : [chosen];
+      xen = isXen(chosen) ? chosen : undefined;
+    }
+    if (skipZero) {
+      domains = domains.map((d) => busy(d, changes));
+      xen = xen && busyXen(xen, changes);
+    }
+    return `${JSON.stringify({ ...now, domains, xen })}\n`;
   }
 }
 
@@ -35,5 +44,14 @@ function busy(domain: DomainSnapshot, changes: Changes): DomainSnapshot {
       arch: interrupts.arch.filter((row) => changes.of(domain, row.label) > 0),
     },
     irqStates: irqStates.filter((_, i) => counted[i]),
+  };
+}
+
+function busyXen(xen: XenSnapshot, changes: Changes): XenSnapshot {
+  const counted = new Set(xenRows(xen).flatMap(({ key }) => (changes.of(xen, key) > 0 ? [key] : [])));
+  return {
+    ...xen,
+    vectors: xen.vectors.filter((v) => counted.has(vectorLabel(v.vector))),
+    softirqs: xen.softirqs.filter((s) => counted.has(softirqKey(s.name))),
   };
 }

@@ -1,11 +1,16 @@
 /** What the reports of the batch mode have in common: rates come from two snapshots. */
-import type { DomainSnapshot, Snapshot } from '../../engine/index.ts';
+import type { Snapshot } from '../../engine/index.ts';
+import { xenRows } from './xen-rows.ts';
 
 /** One format of the batch mode. */
 export interface Report {
   /** Before the first update; the machine has not run yet. */
   begin(before: Snapshot): string;
   update(now: Snapshot): string;
+  /** Before an update is due, at least once a simulated second: what must not wait for it. */
+  until?(time: number): string;
+  /** After the last update. */
+  end?(now: Snapshot): string;
 }
 
 /** How often the rows of a domain counted since the update before. */
@@ -35,14 +40,19 @@ export class Deltas {
   }
 }
 
+/** A domain, or Xen itself. */
+export interface Counting {
+  readonly id: number;
+}
+
 export interface Changes {
   /** simulated time between the two snapshots */
   readonly seconds: number;
   /** counts of a row (its number or label) on all CPUs together */
-  of(domain: DomainSnapshot, row: number | string): number;
+  of(domain: Counting, row: number | string): number;
 }
 
-function keyOf(domain: DomainSnapshot, row: number | string): string {
+function keyOf(domain: Counting, row: number | string): string {
   return `${domain.id} ${row}`;
 }
 
@@ -52,6 +62,8 @@ function counts(snapshot: Snapshot): Map<string, readonly number[]> {
     for (const row of domain.interrupts.rows) all.set(keyOf(domain, row.irq), row.counts);
     for (const row of domain.interrupts.arch) all.set(keyOf(domain, row.label), row.counts);
   }
+  const { xen } = snapshot;
+  if (xen) for (const row of xenRows(xen)) all.set(keyOf(xen, row.key), row.counts);
   return all;
 }
 
@@ -63,6 +75,15 @@ function grown(before: readonly number[], now: readonly number[]): number {
 /** A count as the kernel's unsigned int shows it. */
 export function asShown(count: number): number {
   return count % 4294967296;
+}
+
+/** Of what has changed in an update, in simulated time. */
+export function perSecond(delta: number, { seconds }: Changes): string {
+  return (seconds > 0 ? delta / seconds : 0).toFixed(1);
+}
+
+export function count(n: number, what: string): string {
+  return `${n} ${what}${n === 1 ? '' : 's'}`;
 }
 
 /** Simulated seconds: three digits after the point, more where there are more. */

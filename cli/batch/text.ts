@@ -1,10 +1,11 @@
 /** -b: a block of text for every update, as top prints them. */
 import type { DomainSnapshot, IrqRow, IrqState, Snapshot } from '../../engine/index.ts';
-import { domainOf } from '../machine.ts';
+import { type Chosen, chosenOf, isXen } from '../machine.ts';
 import type { Options } from '../options.ts';
 import { printable } from '../usage.ts';
-import { asShown, type Changes, Deltas, type Report, secondsText } from './report.ts';
+import { asShown, type Changes, count, Deltas, perSecond, type Report, secondsText } from './report.ts';
 import { type Column, table } from './table.ts';
+import { xenBlock } from './xen.ts';
 
 export class TextReport implements Report {
   private readonly deltas = new Deltas();
@@ -15,16 +16,17 @@ export class TextReport implements Report {
 
   begin(before: Snapshot): string {
     this.deltas.begin(before);
-    this.upcalls = upcallsOf(domainOf(before, this.options.domain));
+    this.upcalls = upcallsOf(chosenOf(before, this.options.domain));
     return '';
   }
 
   update(now: Snapshot): string {
-    const domain = domainOf(now, this.options.domain);
+    const chosen = chosenOf(now, this.options.domain);
     const changes = this.deltas.update(now);
     const text = this.first ? '' : '\n';
     this.first = false;
-    return text + this.header(now, domain, changes) + this.rows(domain, changes);
+    if (isXen(chosen)) return text + xenBlock(now, chosen, changes, this.options.skipZero ?? false);
+    return text + this.header(now, chosen, changes) + this.rows(chosen, changes);
   }
 
   private header(now: Snapshot, domain: DomainSnapshot, changes: Changes): string {
@@ -101,14 +103,6 @@ function flags(state: IrqState | undefined): string {
   return `${state.pending ? 'P' : '.'}${state.masked ? 'M' : '.'}${state.active ? 'A' : '.'}`;
 }
 
-function perSecond(delta: number, { seconds }: Changes): string {
-  return (seconds > 0 ? delta / seconds : 0).toFixed(1);
-}
-
-function upcallsOf(domain: DomainSnapshot): number {
-  return domain.vcpus.reduce((n, v) => n + v.upcalls, 0);
-}
-
-function count(n: number, what: string): string {
-  return `${n} ${what}${n === 1 ? '' : 's'}`;
+function upcallsOf(domain: Chosen): number {
+  return isXen(domain) ? 0 : domain.vcpus.reduce((n, v) => n + v.upcalls, 0);
 }

@@ -1,18 +1,20 @@
 /** -b, -J, --csv: an update every simulated delay, to whoever reads standard output. */
 import { setImmediate, setTimeout } from 'node:timers/promises';
-import { takeSnapshot } from '../../engine/index.ts';
+import { type Machine, takeSnapshot } from '../../engine/index.ts';
 import { booksTable } from '../batch/books.ts';
 import { CsvReport } from '../batch/csv.ts';
+import { HookReport } from '../batch/hook.ts';
 import { JsonReport } from '../batch/json.ts';
 import type { Report } from '../batch/report.ts';
 import { TextReport } from '../batch/text.ts';
-import { domainOf, machineOf } from '../machine.ts';
+import { chosenOf, machineOf } from '../machine.ts';
 import type { Options } from '../options.ts';
 import type { Output } from '../output.ts';
 import { Player } from '../player.ts';
 import { UsageError } from '../usage.ts';
 
 const DEFAULT_DELAY = 1e9;
+const LONGEST_WAIT = 1e9;
 
 export async function batch(options: Options, out: Output): Promise<number> {
   const delay = options.delay ?? DEFAULT_DELAY;
@@ -24,21 +26,34 @@ export async function batch(options: Options, out: Output): Promise<number> {
   player.checkEnd(start + delay * iterations);
 
   const before = takeSnapshot(machine);
-  domainOf(before, options.domain);
-  const report = reportOf(options);
+  chosenOf(before, options.domain);
+  const report = reportOf(machine, options);
   await out.write(report.begin(before));
   const pace = options.realtime ? new Pace(options.speed ?? 1) : undefined;
   for (let i = 1; i <= iterations && start + i * delay <= Number.MAX_SAFE_INTEGER; i++) {
+    await meanwhile(player, start + i * delay, report, out);
     await player.advance(start + i * delay);
     await pace?.reach((i * delay) / 1e6);
     await out.write(report.update(takeSnapshot(machine)));
     await setImmediate(); // a write to a pipe is done at once: let signals in
   }
+  if (report.end) await out.write(report.end(takeSnapshot(machine)));
   if (options.books) await out.write(`\n${booksTable(takeSnapshot(machine))}`);
   return 0;
 }
 
-function reportOf(options: Options): Report {
+/** Up to the last second before an update, for a report that cannot wait for it. */
+async function meanwhile(player: Player, due: number, report: Report, out: Output): Promise<void> {
+  if (!report.until) return;
+  const { clock } = player.machine;
+  while (due - clock.now > LONGEST_WAIT) {
+    await player.advance(clock.now + LONGEST_WAIT);
+    await out.write(report.until(clock.now));
+  }
+}
+
+function reportOf(machine: Machine, options: Options): Report {
+  if (options.hook) return new HookReport(machine, options);
   if (options.json) return new JsonReport(options);
   if (options.csv) return new CsvReport(options);
   return new TextReport(options);

@@ -1,7 +1,7 @@
 /** The monitor: checks what it is asked and that there is a terminal, then leaves everything to it. */
 import { takeSnapshot } from '../../engine/index.ts';
 import { keepOnInterrupt } from '../interrupt.ts';
-import { domainOf, machineOf } from '../machine.ts';
+import { chosenOf, machineOf } from '../machine.ts';
 import type { Options } from '../options.ts';
 import { UsageError } from '../usage.ts';
 
@@ -16,7 +16,7 @@ export async function monitor(options: Options): Promise<number> {
   }
   const machine = await machineOf(options);
   const domain =
-    options.domain === undefined ? undefined : domainOf(takeSnapshot(machine), options.domain).name;
+    options.domain === undefined ? undefined : chosenOf(takeSnapshot(machine), options.domain).name;
   if (!process.stdin.isTTY || !process.stdout.isTTY) {
     throw new UsageError('not a terminal: use -b for text or -J for JSON lines (see virqtop --help)');
   }

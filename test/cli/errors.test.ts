@@ -33,7 +33,7 @@ const TIME = 'must be a time as 5, 0.5s, 250ms or 10us';
 
 test.each<[args: string[], line: string]>([
   // options that are not
-  [['--foo'], "unknown option '--foo'"],
+  [['--foo'], "unknown option '--foo'; did you mean --hook?"],
   [['--sed', '4'], "unknown option '--sed'; did you mean --seed?"],
   [['--batch=1'], "unknown option '--batch=1'; did you mean --batch?"],
   [['-x'], "unknown option '-x'"],
@@ -45,6 +45,13 @@ test.each<[args: string[], line: string]>([
   [['vectors'], "missing required argument 'dir'"],
   [['scenario'], "scenario: must be 'scenario list'"],
   [['scenario', 'lsit'], "scenario 'lsit': must be 'scenario list'"],
+  // the hook
+  [['kvm', '--hook', '-b'], '--hook: needs a Xen host, kvm is KVM on Linux 6.1 x86_64'],
+  [['kvm', '--hook'], '--hook: needs a Xen host, kvm is KVM on Linux 6.1 x86_64'],
+  [['--hook', '--csv'], '--hook: goes with the monitor, -b or -J'],
+  [['--hook', '-b', '-z'], '--skip-zero: does not go with --hook in batch, which prints no rows'],
+  [['--hook', '--dump', 'i'], '--hook: does not go with --dump'],
+  [['-b', '-g', 'Xen', 'kvm'], "--domain 'Xen': no such domain in kvm; there is host, vm1, vm2"],
   // values
   [['-b', '-n', '0'], "--iterations '0': must be a whole number, 1 or more"],
   [['-b', '-n', '-3'], "--iterations '-3': must be a whole number, 1 or more"],

@@ -28,9 +28,9 @@ test.skipIf(!OLD)('an old Node hands over: same output, same exit code', async (
   const [old, own] = await Promise.all([finished(start(args, OLD)), finished(start(args))]);
   expect(old.code).toBe(0);
   expect(old).toEqual(own);
-  expect(await finished(start(['--foo'], OLD))).toMatchObject({
+  expect(await finished(start(['--nonsense'], OLD))).toMatchObject({
     code: 2,
-    stderr: "virqtop: unknown option '--foo'\n",
+    stderr: "virqtop: unknown option '--nonsense'\n",
   });
 });
 

@@ -12,7 +12,7 @@ const COMMANDS: readonly CommandName[] = ['virqtop', 'proc', 'scenario', 'vector
 /** The command line as promised; an option that is not in this list is one nobody asked for. */
 const OPTIONS = [
   '--scenario', '--seed', '--import', '--interval', '--uptime', '--fire',
-  '--domain', '--delay', '--skip-zero', '--speed', '--ascii', '--color', '--theme',
+  '--domain', '--delay', '--skip-zero', '--hook', '--speed', '--ascii', '--color', '--theme',
   '--batch', '--json', '--csv', '--iterations', '--realtime', '--dump', '--books', '--at', '--path',
   '--help', '--version',
 ]; // biome-ignore format: a list to read

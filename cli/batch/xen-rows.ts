@@ -1,0 +1,41 @@
+/** What Xen counts, as rows: vectors, NMIs and softirqs. */
+import type { XenSnapshot } from '../../engine/index.ts';
+
+export interface XenRow {
+  readonly kind: 'vector' | 'softirq';
+  /** `0x31`, `NMI`, or the name of the softirq */
+  readonly label: string;
+  /** what it is called among all rows: a softirq is named NMI too */
+  readonly key: string;
+  /** per physical CPU */
+  readonly counts: readonly number[];
+  readonly what: string;
+  readonly owner: string;
+}
+
+export function vectorLabel(vector: number): string {
+  return `0x${vector.toString(16).padStart(2, '0')}`;
+}
+
+export function softirqKey(name: string): string {
+  return `softirq ${name}`;
+}
+
+export function xenRows(xen: XenSnapshot): XenRow[] {
+  const vectors = xen.vectors.map(({ vector, counts, what, owner }): XenRow => {
+    const label = vectorLabel(vector);
+    return { kind: 'vector', label, key: label, counts, what, owner };
+  });
+  const nmi = { label: 'NMI', key: 'NMI', counts: xen.nmis, what: 'do_nmi', owner: 'Xen' };
+  const softirqs = xen.softirqs.map(
+    ({ name, counts }): XenRow => ({
+      kind: 'softirq',
+      label: name,
+      key: softirqKey(name),
+      counts,
+      what: 'softirq',
+      owner: 'Xen',
+    }),
+  );
+  return [...vectors, { kind: 'vector', ...nmi }, ...softirqs];
+}

@@ -1,0 +1,70 @@
+/** -b -g Xen: what Xen itself has taken and run on each CPU, and what it holds. */
+import type { PendingEoiSnapshot, Snapshot, XenSnapshot } from '../../engine/index.ts';
+import { printable } from '../usage.ts';
+import { asShown, type Changes, count, perSecond, secondsText } from './report.ts';
+import { type Column, table } from './table.ts';
+import { type XenRow, xenRows } from './xen-rows.ts';
+
+/** @param busy only rows that counted */
+export function xenBlock(now: Snapshot, xen: XenSnapshot, changes: Changes, busy: boolean): string {
+  const rows = xenRows(xen);
+  const of = (kind: XenRow['kind']) =>
+    rows.filter((row) => row.kind === kind && (!busy || changes.of(xen, row.key) > 0));
+  const parts = [
+    header(now, xen, changes, rows),
+    counters('VECTOR', of('vector'), xen, changes, [{ title: 'WHAT' }, { title: 'OWNER' }]),
+    counters('SOFTIRQ', of('softirq'), xen, changes, []),
+    stacks(xen),
+  ];
+  return parts.join('\n');
+}
+
+function header(now: Snapshot, xen: XenSnapshot, changes: Changes, rows: readonly XenRow[]): string {
+  const vectors = rows.filter((row) => row.kind === 'vector');
+  const rate = perSecond(
+    vectors.reduce((n, row) => n + changes.of(xen, row.key), 0),
+    changes,
+  );
+  const { sent, skipped } = xen.eventChecks;
+  const names = now.domains.map((d) => d.name);
+  const lines = [
+    `virqtop - scenario ${now.scenario}, seed ${now.seed}, time ${secondsText(now.time)} s`,
+    `Host: ${now.system}, ${count(now.cpus.length, 'CPU')}, ${count(names.length, 'domain')}: ${names.join(' ')}`,
+    `Xen: ${xen.kind}, ${rate} interrupts/s, event checks ${sent} sent, ${skipped} saved by mwait`,
+  ];
+  return `${lines.map(printable).join('\n')}\n`;
+}
+
+function counters(
+  title: string,
+  rows: readonly XenRow[],
+  xen: XenSnapshot,
+  changes: Changes,
+  more: readonly Column[],
+): string {
+  const columns: Column[] = [
+    { title, least: 7 },
+    ...xen.nmis.map((_, cpu) => ({ title: `CPU${cpu}`, right: true, least: 10 })),
+    { title: '/s', right: true, least: 8 },
+    ...more,
+  ];
+  return table(
+    columns,
+    rows.map(({ label, key, counts, what, owner }) => [
+      label,
+      ...counts.map((n) => String(asShown(n))),
+      perSecond(changes.of(xen, key), changes),
+      ...(more.length > 0 ? [what, owner] : []),
+    ]),
+  );
+}
+
+/** A line for each CPU, its stack from the bottom up. */
+function stacks(xen: XenSnapshot): string {
+  const rows = xen.pendingEoi.map((stack, cpu) => [`CPU${cpu}`, stack.map(entry).join(', ') || '-']);
+  return table([{ title: 'PENDING EOI' }, { title: 'FROM THE BOTTOM UP' }], rows);
+}
+
+function entry({ irq, vector, ready }: PendingEoiSnapshot): string {
+  return `0x${vector.toString(16)} irq ${irq}${ready ? ' ready' : ''}`;
+}
