@@ -62,6 +62,10 @@ export const timing = {
   xenEoi: cycles(1_464 - 1_228),
   /** hvm_task_switch: segments read and written through the guest's tables [est] */
   taskSwitch: 2_500,
+  /** hvm_dirq_assist for one interrupt of a passed-through device: locks, what it is bound to [est] */
+  dirqAssist: 200,
+  /** the way back of its EOI: hvm_dpci_eoi, pirq_guest_eoi [est] */
+  dpciEoi: 150,
   /** a request to the device model is put into its page [est] */
   ioreq: 150,
   /** restore_all_guest after an interrupt: registers, iret [est] */

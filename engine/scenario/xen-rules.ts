@@ -112,6 +112,8 @@ export function guestDeviceNames(devices: readonly GuestDeviceSpec[]): string[][
         return ['nic'];
       case 'vkbd':
         return [];
+      case 'passthrough':
+        return [d.name];
       default:
         return [d.driver];
     }
@@ -154,27 +156,34 @@ function checkPins(s: XenScenario, wrong: Wrong): void {
   });
   const used = new Map(levels.map((pin) => [pin, true]));
   let interrupts = 0;
-  s.dom0.devices.forEach((d, i) => {
-    for (const [key, pin] of pinsOf(d)) {
-      const path = ['dom0', 'devices', i, key];
-      const owner = XENS_PINS.get(pin);
-      if (pin >= s['ioapic-pins']) {
-        wrong(path, `there is no GSI ${pin}, expected 0 to ${s['ioapic-pins'] - 1} (ioapic-pins)`);
-      } else if (owner !== undefined) {
-        wrong(path, `GSI ${pin} is ${owner}, expected another one`);
-      } else if (used.has(pin) && used.get(pin) !== isLevel(d)) {
-        const [here, there] = isLevel(d) ? ['level', 'edge'] : ['edge', 'level'];
-        wrong(path, `a device of kind ${here} on GSI ${pin}, which is ${there}, expected all of one kind`);
-      }
-      if (!used.has(pin) && pin >= LEGACY_PINS) interrupts++;
-      used.set(pin, isLevel(d));
+  const take = (path: Path, pin: number, level: boolean) => {
+    const owner = XENS_PINS.get(pin);
+    if (pin >= s['ioapic-pins']) {
+      wrong(path, `there is no GSI ${pin}, expected 0 to ${s['ioapic-pins'] - 1} (ioapic-pins)`);
+    } else if (owner !== undefined) {
+      wrong(path, `GSI ${pin} is ${owner}, expected another one`);
+    } else if (used.has(pin) && used.get(pin) !== level) {
+      const [here, there] = level ? ['level', 'edge'] : ['edge', 'level'];
+      wrong(path, `a device of kind ${here} on GSI ${pin}, which is ${there}, expected all of one kind`);
     }
+    if (!used.has(pin) && pin >= LEGACY_PINS) interrupts++;
+    used.set(pin, level);
+  };
+  s.dom0.devices.forEach((d, i) => {
+    for (const [key, pin] of pinsOf(d)) take(['dom0', 'devices', i, key], pin, isLevel(d));
     const messages = messagesOf(d);
     interrupts += messages;
     if (messages > 0 && s.dom0.kernel === 'linux-2.6.18-xen') {
       const problem = `a device with messages and ${s.dom0.kernel}, expected one with a GSI, or another kernel`;
       wrong(['dom0', 'devices', i, 'driver'], problem);
     }
+  });
+  s.guests.forEach((g, i) => {
+    g.devices.forEach((d, n) => {
+      if (d.driver !== 'passthrough') return;
+      if (d.gsi !== undefined) take(['guests', i, 'devices', n, 'gsi'], d.gsi, true);
+      else interrupts += d.messages ?? 0;
+    });
   });
   if (interrupts > MOST_INTERRUPTS) {
     wrong(
@@ -199,7 +208,16 @@ function checkNames(s: XenScenario, wrong: Wrong): void {
     }
   });
   s.guests.forEach((g, i) => {
-    for (const device of guestDeviceNames(g.devices).flat()) named.add(`dom${i + 1}.${device}`);
+    guestDeviceNames(g.devices).forEach((names, n) => {
+      for (const device of names) {
+        const full = `dom${i + 1}.${device}`;
+        if (named.has(full) && g.devices[n]!.driver === 'passthrough') {
+          const problem = `there is a device ${quoted(full)} already, expected another name`;
+          wrong(['guests', i, 'devices', n, 'name'], problem);
+        }
+        named.add(full);
+      }
+    });
   });
   const known = [...named];
   const check = (path: Path, name: string) => {
@@ -262,8 +280,10 @@ function checkGuestDevices(
     }
     return;
   }
+  checkPassedThrough(g.devices, ['guests', i, 'devices'], wrong);
   const seen = new Set<string>();
   g.devices.forEach((d, n) => {
+    if (d.driver === 'passthrough') return;
     const path = ['guests', i, 'devices', n];
     if (seen.has(d.driver)) wrong([...path, 'driver'], `a second ${d.driver}, expected one at most`);
     seen.add(d.driver);
@@ -276,6 +296,29 @@ function checkGuestDevices(
       wrong([...path, 'disk'], `there is no disk ${quoted(d.disk)}, expected ${oneOf(disks)}`);
     }
   });
+}
+
+/** Places on the guest's PCI bus beside what the device model has there itself, and pirqs that a guest has for messages. */
+const MOST_PASSED = 24;
+const MOST_GUEST_MESSAGES = 32;
+
+function checkPassedThrough(devices: readonly GuestDeviceSpec[], path: Path, wrong: Wrong): void {
+  let count = 0;
+  let messages = 0;
+  devices.forEach((d, n) => {
+    if (d.driver !== 'passthrough') return;
+    count++;
+    messages += d.messages ?? 0;
+    if ((d.gsi === undefined) === (d.messages === undefined)) {
+      const has = d.gsi === undefined ? 'neither messages nor a gsi' : 'messages and a gsi';
+      wrong([...path, n], `a device with ${has}, expected one of both`);
+    }
+  });
+  if (count > MOST_PASSED) {
+    wrong(path, `${count} devices passed through, expected at most ${MOST_PASSED}`);
+  } else if (messages > MOST_GUEST_MESSAGES) {
+    wrong(path, `${messages} messages of devices passed through, expected at most ${MOST_GUEST_MESSAGES}`);
+  }
 }
 
 /** A workload that nothing can come of is a mistake. */

@@ -3,7 +3,7 @@
  * limits.
  */
 import * as z from 'zod';
-import { affinity, callRate, cpuCount, deviceSchema, name, pattern, printed } from './shapes.ts';
+import { affinity, callRate, cpuCount, deviceSchema, gsi, name, pattern, printed } from './shapes.ts';
 import { checkXenScenario } from './xen-rules.ts';
 
 const kernel = z.enum([
@@ -26,6 +26,15 @@ const guestDevice = z.discriminatedUnion('driver', [
   /** IDE channels of the PIIX3; `disk`: the device of dom0 behind it */
   z.strictObject({ driver: z.literal('ata'), disk: name.optional() }),
   z.strictObject({ driver: z.literal('e1000') }),
+  /** a device of the machine, passed through: messages of its own, or the line it is on */
+  z.strictObject({
+    driver: z.literal('passthrough'),
+    name,
+    messages: z.int().min(1).max(32).optional(),
+    gsi: gsi.optional(),
+    /** its driver's handler never returns, so that the guest never ends an interrupt of it */
+    stuck: z.boolean().default(false),
+  }),
 ]);
 
 export const FAULTS = [

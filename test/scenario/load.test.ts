@@ -257,6 +257,37 @@ describe('what the parts must have in common', () => {
       '4: guests[0].devices: devices of a guest of type pv, expected type hvm, or none',
     ],
     [
+      good('guests: [{rings: 0, type: hvm, devices: [{driver: passthrough, name: vf}]}]'),
+      '4: guests[0].devices[0]: a device with neither messages nor a gsi, expected one of both',
+    ],
+    [
+      good(
+        'guests: [{rings: 0, type: hvm, devices: [{driver: passthrough, name: vf, gsi: 23, messages: 1}]}]',
+      ),
+      '4: guests[0].devices[0]: a device with messages and a gsi, expected one of both',
+    ],
+    [
+      good('guests: [{rings: 0, type: hvm, devices: [{driver: passthrough, name: vf, gsi: 4}]}]'),
+      "4: guests[0].devices[0].gsi: GSI 4 is Xen's serial line, expected another one",
+    ],
+    [
+      good('guests: [{rings: 0, type: hvm, devices: [{driver: passthrough, name: vf, gsi: 24}]}]'),
+      '4: guests[0].devices[0].gsi: there is no GSI 24, expected 0 to 23 (ioapic-pins)',
+    ],
+    [
+      good(
+        'guests: [{rings: 0, type: hvm, devices: [{driver: i8042}, {driver: passthrough, name: kbd, messages: 1}]}]',
+      ),
+      '4: guests[0].devices[1].name: there is a device "dom1.kbd" already, expected another name',
+    ],
+    [
+      good(
+        `guests: [{rings: 0, type: hvm, devices: [{driver: passthrough, name: a, messages: 32},
+          {driver: passthrough, name: b, messages: 1}]}]`,
+      ),
+      '4: guests[0].devices: 33 messages of devices passed through, expected at most 32',
+    ],
+    [
       good('guests: [{rings: 0, type: hvm, devices: [{driver: rtc}, {driver: rtc}]}]'),
       '4: guests[0].devices[1].driver: a second rtc, expected one at most',
     ],

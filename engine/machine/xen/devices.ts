@@ -5,10 +5,9 @@
  */
 
 import { us } from '../../core/clock.ts';
-import { Line } from '../../core/line.ts';
 import { Disk } from '../../devices/disk.ts';
 import { Nic } from '../../devices/nic.ts';
-import { LevelDevice, PulseDevice, type Raise } from '../../devices/pulse.ts';
+import { type LevelDevice, PulseDevice, type Raise } from '../../devices/pulse.ts';
 import { DiskDriver } from '../../guest/linux/drivers/disk.ts';
 import { NicDriver } from '../../guest/linux/drivers/nic.ts';
 import type { LinuxCpu } from '../../guest/linux/entry.ts';
@@ -38,7 +37,6 @@ export class Dom0Devices {
   readonly disks = new Map<string, DiskDriver>();
   /** interfaces to bring up once everything is found, in order */
   private readonly up: (() => void)[] = [];
-  private readonly wires = new Map<number, Line>();
   private nextDevice = 1;
 
   constructor(private readonly host: XenHost) {}
@@ -129,36 +127,8 @@ export class Dom0Devices {
     );
   }
 
-  /** A device on a level pin, which others may share: the wire falls when the last one lets go. */
   private levelDevice(name: string, gsi: number): LevelDevice {
-    this.host.levelGsis.add(gsi);
-    const source = this.host.source(name);
-    const { irqs } = this.host.xen;
-    const wire = this.wire(gsi);
-    const end = wire.driver();
-    return new LevelDevice(
-      name,
-      () => {
-        const journey = irqs.request(gsi, source);
-        end.set(true);
-        return journey;
-      },
-      () => end.set(false),
-    );
-  }
-
-  private wire(gsi: number): Line {
-    let wire = this.wires.get(gsi);
-    if (!wire) {
-      const { xen, shop } = this.host;
-      wire = shop.parts.add(
-        new Line(`gsi${gsi}`, (high) => {
-          if (!high) xen.irqs.lower(gsi);
-        }),
-      );
-      this.wires.set(gsi, wire);
-    }
-    return wire;
+    return this.host.levels.device(name, gsi, this.host.source(name));
   }
 
   /** One vector for the admin queue first; then that is given back for all of them (nvme_setup_io_queues). */

@@ -20,6 +20,7 @@ import type { Workshop } from '../machine.ts';
 import type { DeviceModel } from './device-model.ts';
 import type { Fired } from './devices.ts';
 import { HvmGuest } from './hvm-guest.ts';
+import { LevelLines } from './level-lines.ts';
 
 /** What dom0's control tools give to a new domain, and what its frontends connect to. */
 export interface DomainParts {
@@ -61,9 +62,9 @@ export class XenHost {
   };
   /** what a packet from the wire or a guest does next */
   bridgeOut: (packet: number) => void = () => {};
-  /** pirqs with MSI-X, level GSIs: what the hardware says to PHYSDEVOP_map_pirq */
+  /** pirqs with MSI-X: what the hardware says to PHYSDEVOP_map_pirq */
   readonly msixDevices = new Set<number>();
-  readonly levelGsis = new Set<number>();
+  readonly levels: LevelLines;
 
   constructor(
     readonly shop: Workshop,
@@ -85,6 +86,7 @@ export class XenHost {
       clocksource: scenario['command-line'].clocksource,
       firmware: { levels: scenario.firmware.levels, activeHigh: scenario.firmware['active-high'] },
     });
+    this.levels = new LevelLines(this.xen.irqs, shop.parts);
     this.devices.set('uart', {
       name: 'uart',
       title: 'serial line of Xen',
@@ -180,7 +182,7 @@ export class XenHost {
     );
     const hardware = {
       msix: (device: number) => this.msixDevices.has(device),
-      level: (gsi: number) => this.levelGsis.has(gsi),
+      level: (gsi: number) => this.levels.has(gsi),
     };
     const store = parts.add(new MessageRing(`dom${id}.xenstore`));
     const console = parts.add(new MessageRing(`dom${id}.console`));
@@ -242,6 +244,9 @@ function messages(scenario: XenScenario): number {
     else if (d.driver === 'msix') n += d.messages;
     else if (d.driver === 'e1000e' || d.driver === 'virtio-net') n += 3;
     else if (d.driver === 'ahci' || d.driver === 'msi-nic') n += 1;
+  }
+  for (const d of scenario.guests.flatMap((g) => g.devices)) {
+    if (d.driver === 'passthrough') n += d.messages ?? 0;
   }
   return n;
 }

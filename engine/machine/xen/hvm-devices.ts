@@ -17,6 +17,7 @@ import type { GuestSpec } from '../../scenario/xen-schema.ts';
 import { PcDevices } from '../pc-devices.ts';
 import { DeviceModel } from './device-model.ts';
 import type { XenHost } from './host.ts';
+import { Passthrough } from './passthrough.ts';
 
 const ISA_IRQS = 16;
 const INTA = 0;
@@ -27,6 +28,7 @@ const PIT_HZ = 1_193_182;
 export class HvmDevices {
   readonly model: DeviceModel;
   private readonly devices: PcDevices;
+  private readonly passthrough: Passthrough;
   private readonly pci: PciBus;
   private readonly name: string;
 
@@ -64,6 +66,7 @@ export class HvmDevices {
       transmit: (packet) => host.bridgeOut(packet),
       post: (job, a, b) => this.model.post(job, a, b),
     });
+    this.passthrough = new Passthrough(host, hvm, kernel, this.devices, (fn) => this.addFunction(fn));
     this.addTimer();
   }
 
@@ -77,6 +80,7 @@ export class HvmDevices {
 
   startModel(): void {
     this.model.bind(this.hvm.ioreq!);
+    for (const d of this.spec.devices) if (d.driver === 'passthrough') this.passthrough.find(d);
   }
 
   /** The kernel finds the devices in the order of the scenario. */
@@ -93,6 +97,9 @@ export class HvmDevices {
           return;
         case 'vkbd':
           frontend();
+          return;
+        case 'passthrough':
+          this.passthrough.add(d);
           return;
         default:
           this.devices[d.driver]();

@@ -19,6 +19,7 @@ const XEN: HopMode = 'root';
 const vcpu: Names = ({ xen }, [index]) => xen.vcpus[index!]!.name;
 const vcpuVector: Names = (host, args) => `${vcpu(host, args)} vector ${hex(args[1]!)}`;
 const inDomain: Names = (_, [domain, n]) => `dom${domain}.${n}`;
+const pirq: Names = (_, [domain, n]) => `dom${domain} pirq ${n}`;
 const domainVector: Names = (_, [domain, n, vector]) => `dom${domain}.${n} vector ${hex(vector!)}`;
 
 const EXITS: Record<string, Row> = {
@@ -249,4 +250,52 @@ const TICKS: Record<string, Row> = {
   },
 };
 
-export const XEN_HVM_HOPS: HopTable<XenNames> = { ...EXITS, ...WIRES, ...TICKS };
+const PASSED: Record<string, Row> = {
+  hvm_do_IRQ_dpci: {
+    mode: XEN,
+    name: 'hvm_do_IRQ_dpci',
+    detail: pirq,
+    brief: (host, args) => `hvm_do_IRQ_dpci ${pirq(host, args)}`,
+    about: 'the pirq is that of a device passed through: it is noted, and its interrupt made later',
+    nested: true,
+  },
+  hvm_dirq_assist: {
+    mode: XEN,
+    name: 'hvm_dirq_assist',
+    detail: pirq,
+    about: 'on 4.17 in a softirq, on 3.4 on the way into virtual CPU 0: the pirq becomes a virtual interrupt',
+    charged: timing.dirqAssist,
+  },
+  vmsi_deliver_pirq: {
+    mode: XEN,
+    name: ({ xen }) => (xen.profile === '3.4' ? 'vmsi_deliver' : 'vmsi_deliver_pirq'),
+    detail: (host, args) => `${pirq(host, args)} vector ${hex(args[2]!)}`,
+    about: "the guest's own message, as its driver has written it to the device's table",
+    nested: true,
+  },
+  pt_irq_time_out: {
+    mode: XEN,
+    name: 'pt_irq_time_out',
+    detail: pirq,
+    brief: (host, args) => `pt_irq_time_out ${pirq(host, args)}`,
+    about: 'the guest has not ended it within 8 ms: the line is taken away, and the machine no longer waits',
+  },
+  hvm_dpci_eoi: {
+    mode: XEN,
+    name: 'hvm_dpci_eoi',
+    detail: (_, [domain, gsi]) => `dom${domain} GSI ${gsi}`,
+    about: "the guest has ended its interrupt: the line falls, and the machine's interrupt may end",
+    charged: timing.dpciEoi,
+    nested: true,
+  },
+  hvm_dpci_msi_eoi: {
+    mode: XEN,
+    name: 'hvm_dpci_msi_eoi',
+    detail: (host, args) => `${pirq(host, args)} vector ${hex(args[2]!)}`,
+    about: 'the vector that the guest has ended is a passed-through message',
+    charged: timing.dpciEoi,
+    nested: true,
+  },
+};
+
+export const XEN_HVM_HOPS: HopTable<XenNames> = { ...EXITS, ...WIRES, ...PASSED, ...TICKS };

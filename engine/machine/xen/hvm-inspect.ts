@@ -51,4 +51,5 @@ export function hvmMismatch(
       compare(`${v.name} vec ${vector.toString(16)}`, chip, v.slot(vector));
     }
   }
+  for (const { pirq, masked, slot } of hvm.dpci.waiting()) compare(`${hvm.id} pirq ${pirq}`, masked, slot);
 }

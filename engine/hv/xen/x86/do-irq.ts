@@ -131,6 +131,12 @@ export class PhysicalIrqs implements Part {
     return desc?.pirqs.find((p) => p.domain === domain)?.needsEoi ?? false;
   }
 
+  /** guest_mask_msi_irq */
+  guestMask(domain: number, pirq: number, masked: boolean): void {
+    const desc = this.table.of(domain, pirq);
+    if (desc) this.lines.guestMask(desc, masked);
+  }
+
   // raises
 
   /** A device pulses an edge line or writes its message. */

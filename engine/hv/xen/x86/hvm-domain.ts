@@ -2,12 +2,13 @@
  * An HVM guest as Xen keeps it (struct hvm_domain): its interrupt hardware, the registers that Xen emulates itself, the
  * device model for the rest, and GSIs that the guest takes as event channels (XENFEAT_hvm_pirqs).
  */
-import type { SourceId } from '../../../core/books.ts';
+import type { SlotId, SourceId } from '../../../core/books.ts';
 import type { Part, Plain } from '../../../core/state.ts';
 import type { Tracepoint } from '../../../core/trace.ts';
 import { IoBus } from '../../../hw/x86/io-bus.ts';
 import { TSC_KHZ } from '../../../hw/x86/physical-lapic.ts';
 import type { Domain } from '../domain.ts';
+import { Dpci } from './dpci.ts';
 import { HvmChips } from './hvm-chips.ts';
 import { HVM_HOPS, type HvmHop } from './hvm-hops.ts';
 import { HvmIrq } from './hvm-irq.ts';
@@ -27,6 +28,8 @@ export class HvmDomain implements Part {
   readonly chips: HvmChips;
   readonly irq: HvmIrq;
   readonly vpt: Vpt;
+  /** devices of the machine that are the guest's */
+  readonly dpci: Dpci;
   /** what Xen emulates */
   readonly own = new IoBus();
   /** what the device model does */
@@ -42,6 +45,8 @@ export class HvmDomain implements Part {
   private pirqOf: number[] = [];
   /** a tick is being raised */
   private ticking = false;
+  /** a raise that goes on to the vector that is requested next; -1: none */
+  private handing: SlotId = -1;
   private readonly timerSource: SourceId;
   private readonly points: ReadonlyMap<HvmHop, Tracepoint>;
 
@@ -54,12 +59,15 @@ export class HvmDomain implements Part {
     this.id = `${name}.hvm`;
     this.timerSource = xen.books.sourceOf(`${name} timer`);
     this.vcpus = domain.vcpus as readonly HvmVcpu[];
+    this.dpci = new Dpci(xen, this);
     const names = Object.entries(HVM_HOPS) as [HvmHop, readonly string[]][];
     this.points = new Map(names.map(([hop, args]) => [hop, xen.trace.point(hop, 'dom', ...args)]));
     this.chips = new HvmChips(
       name,
       {
         kick: (vcpu) => xen.kickHvm(this.vcpus[vcpu]!),
+        acked: (gsi) => this.dpci.eoi(gsi),
+        ended: (vcpu, vector) => this.dpci.msiEoi(vcpu, vector),
         hop: (hop, a, b) => this.hop(hop, a, b),
       },
       HVM_OPTIONS[xen.profile],
@@ -112,21 +120,35 @@ export class HvmDomain implements Part {
   }
 
   private hop(hop: HvmHop, a: number, b: number): void {
-    const { trace, stamp, books, wiring } = this.xen;
-    const { here } = wiring;
     // a tick begins where its timer expires; it is raised on the way into the guest
-    if (hop === 'pt_timer_fn') this.vcpus[a]!.tick = books.begin(this.timerSource);
+    if (hop === 'pt_timer_fn') this.vcpus[a]!.tick = this.xen.books.begin(this.timerSource);
+    const { books } = this.xen;
+    // the vector was requested by a raise of its own, whatever is raised now
+    const journey = hop === 'vlapic_ack_pending_irq' ? this.xen.journeyOf(this.vcpus[a]!, b) : books.journey;
     // of a pirq the trace has its number
-    const what = hop === 'send_guest_pirq' ? this.pirqOf[a]! : a;
-    trace.emit(this.points.get(hop)!, stamp, books.journey, here ? here.cpu : -1, this.domain.id, what, b);
+    this.emit(hop, hop === 'send_guest_pirq' ? this.pirqOf[a]! : a, b, journey);
+  }
+
+  emit(hop: HvmHop, a: number, b = 0, journey = this.xen.books.journey): void {
+    const { trace, stamp, wiring } = this.xen;
+    trace.emit(this.points.get(hop)!, stamp, journey, wiring.here?.cpu ?? -1, this.domain.id, a, b);
   }
 
   /** The present raise waits for a vector. That of event channels stands for ports, which are accounted for themselves. */
   private accepted(v: HvmVcpu, vector: number, fresh: boolean): void {
     if (this.ticking && !fresh) return;
-    v.journey = this.xen.books.journey;
-    if (vector !== this.chips.vcpus[v.vcpu]!.upcallVector)
-      this.xen.books.pend(v.slot(vector), v.destination(vector));
+    const { books } = this.xen;
+    v.journey = books.journey;
+    if (vector === this.chips.vcpus[v.vcpu]!.upcallVector) return;
+    if (this.handing >= 0 && books.holds(this.handing)) books.move(this.handing, v.slot(vector));
+    else books.pend(v.slot(vector), v.destination(vector));
+  }
+
+  /** What `act` requests is the raise in this slot; of several requests the first. */
+  handOn(slot: SlotId, act: () => void): void {
+    this.handing = slot;
+    act();
+    this.handing = -1;
   }
 
   /** pt_update_irq. A tick that was raised already and waits for its injection is raised again, and is the same. */
@@ -147,15 +169,20 @@ export class HvmDomain implements Part {
 
   // pirqs
 
-  /** physdev_hvm_map_pirq: the lowest one that is free, for a GSI that is emulated. */
+  /** physdev_hvm_map_pirq: that of a passed-through device, or the lowest one that is free for a GSI that is emulated. */
   mapPirq(gsi: number): number {
-    const known = this.pirqOf[gsi] ?? -1;
+    const known = this.dpci.pirqOfGsi(gsi) ?? this.pirqOf[gsi] ?? -1;
     if (known >= 0) return known;
     let pirq = FIRST_PIRQ;
-    while ((this.emuirq[pirq] ?? -1) >= 0) pirq++;
+    while (!this.isFree(pirq)) pirq++;
     this.emuirq[pirq] = gsi;
     this.pirqOf[gsi] = pirq;
     return pirq;
+  }
+
+  /** Is it neither an emulated GSI's nor one of the machine's? */
+  isFree(pirq: number): boolean {
+    return (this.emuirq[pirq] ?? -1) < 0 && this.xen.irqOf(this.domain.id, pirq) < 0;
   }
 
   unmapPirq(pirq: number): void {
@@ -165,8 +192,9 @@ export class HvmDomain implements Part {
     this.pirqOf[gsi] = -1;
   }
 
-  /** PHYSDEVOP_eoi: a level line that is still held is told again. */
+  /** PHYSDEVOP_eoi: of a device of the machine, or of an emulated level line, which is told again if it is still held. */
   pirqEoi(pirq: number): void {
+    if (this.xen.irqOf(this.domain.id, pirq) > 0) this.xen.irqs.guests.guestEoi(this.domain.id, pirq);
     const gsi = this.emuirq[pirq] ?? -1;
     if (gsi < FIRST_PIRQ || this.irq.gsiCount[gsi] === 0) return;
     this.xen.beginOwn();
@@ -178,6 +206,7 @@ export class HvmDomain implements Part {
       chips: this.chips.save(),
       irq: this.irq.save(),
       vpt: this.vpt.save(),
+      dpci: this.dpci.save(),
       apics: this.chips.vcpus.map((v) => v.save()),
       shutDown: this.shutDown,
       emuirq: Array.from(this.emuirq, (gsi) => gsi ?? -1),
@@ -190,6 +219,7 @@ export class HvmDomain implements Part {
       chips: Plain;
       irq: Plain;
       vpt: Plain;
+      dpci: Plain;
       apics: Plain[];
       shutDown: boolean;
       emuirq: number[];
@@ -198,6 +228,7 @@ export class HvmDomain implements Part {
     this.chips.restore(s.chips);
     this.irq.restore(s.irq);
     this.vpt.restore(s.vpt);
+    this.dpci.restore(s.dpci);
     this.chips.vcpus.forEach((v, i) => {
       v.restore(s.apics[i]!);
     });

@@ -28,6 +28,7 @@ export function intrAssist(v: HvmVcpu, xen: HvmHost): void {
   const { irq } = v.hvm;
   const { vmcs } = v;
   v.hvm.updateTimers(v.vcpu);
+  v.hvm.dpci.assistOn(v.vcpu);
   let threshold = 0;
   for (;;) {
     const waits = irq.hasPendingIrq(v.vcpu);

@@ -75,6 +75,8 @@ export interface IrqDesc {
   /** a message: its mask bit, and its pending bit, set by the device when it asks while masked */
   msiMasked: boolean;
   msiPending: boolean;
+  /** the mask bit that an HVM guest sees of a device passed through to it; the message is held by either */
+  guestMasked: boolean;
   /** irq_ratelimit: interrupts since `rlStart` (rl_cnt, rl_quantum_start) */
   rlCount: number;
   rlStart: number;
@@ -190,6 +192,7 @@ export class IrqDescs {
       moveCleanup: false,
       msiMasked: type === 'PCI-MSI/-X',
       msiPending: false,
+      guestMasked: false,
       rlCount: 0,
       rlStart: 0,
     };

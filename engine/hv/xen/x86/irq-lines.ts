@@ -71,7 +71,7 @@ export class IrqLines {
     }
     const desc = this.descs[irq];
     if (!desc?.action) books.ignore(NOWHERE, 'unbound');
-    else if (desc.msiMasked) this.hold(desc);
+    else if (desc.msiMasked || desc.guestMasked) this.hold(desc);
     else this.message(irq, desc.cpu, desc.vector);
     return journey;
   }
@@ -145,7 +145,17 @@ export class IrqLines {
       return;
     }
     desc.msiMasked = false;
-    if (desc.msiPending) this.sendHeld(desc);
+    this.release(desc);
+  }
+
+  /** The mask bit of a passed-through device's message as its guest writes it. */
+  guestMask(desc: IrqDesc, masked: boolean): void {
+    desc.guestMasked = masked;
+    this.release(desc);
+  }
+
+  private release(desc: IrqDesc): void {
+    if (desc.msiPending && !desc.msiMasked && !desc.guestMasked) this.sendHeld(desc);
   }
 
   private look(what: () => void): void {

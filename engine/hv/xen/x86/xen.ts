@@ -34,6 +34,7 @@ import { Tasklets } from '../tasklet.ts';
 import { type XenTimer, XenTimers } from '../timer.ts';
 import { apicHandler, IRQ_MOVE_CLEANUP_VECTOR } from './apic-vectors.ts';
 import { IRQ_DEFAULTS, type IrqHost, type IrqOptions, PhysicalIrqs } from './do-irq.ts';
+import { DpciSoftirq } from './dpci-softirq.ts';
 import { InterruptHook } from './hook.ts';
 import { HvmDomain } from './hvm-domain.ts';
 import { HvmVcpu, type VmxOptions } from './hvm-vcpu.ts';
@@ -98,6 +99,8 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
   /** event-check IPIs */
   readonly eventCheck: EventCheck;
   readonly tasklets: Tasklets;
+  /** interrupts of devices passed through, on their way into the guests (4.17) */
+  readonly dpci: DpciSoftirq;
   readonly console: XenConsole;
   readonly time: XenTime;
   readonly hook: InterruptHook;
@@ -118,6 +121,7 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
   private readonly timerSoftirq: number;
   private readonly kickSoftirq: number;
   private readonly taskletSoftirq: number;
+  private readonly dpciSoftirq: number;
   /** the physical interrupt that is being handed to a guest; -1 for none */
   private handing: SlotId = -1;
   /** the time of its event is over already */
@@ -155,6 +159,7 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
     this.timerSoftirq = softirqNumber(profile, 'TIMER');
     this.kickSoftirq = softirqNumber(profile, 'VCPU_KICK');
     this.taskletSoftirq = softirqNumber(profile, 'TASKLET');
+    this.dpciSoftirq = softirqNumber(profile, 'HVM_DPCI');
     const cpus: Pcpu[] = [];
     const vcpus: Vcpu[] = [];
     this.cpus = cpus;
@@ -196,6 +201,7 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
     const moved = (v: Vcpu) => {
       this.channels.movePirqs(v.domain, v.vcpu);
       this.hvm[v.domain]?.vpt.migrate(v.vcpu);
+      this.hvm[v.domain]?.dpci.migrate(v.vcpu);
     };
     this.sched = new Schedule({ clock, cpus, vcpus, profile, timers, eventCheck, weights, moved });
     shop.parts.add(this.sched.scheduler);
@@ -208,6 +214,8 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
     this.tasklets = shop.parts.add(
       new Tasklets(profile, cpus.length, shop.books, (cpu, nr) => this.eventCheck.raiseSoftirq(cpu, nr)),
     );
+    const raiseDpci = (cpu: Pcpu) => eventCheck.raiseSoftirq(cpu, this.dpciSoftirq);
+    this.dpci = shop.parts.add(new DpciSoftirq(cpus.length, raiseDpci, (domain) => this.hvm[domain]?.dpci));
     this.console = shop.parts.add(new XenConsole(this));
     this.time = shop.parts.add(new XenTime(this, options.clocksource === 'pit'));
     const line = (irq: number, name: string, handler: (cpu: Pcpu) => void) =>
@@ -362,6 +370,7 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
     this.counts.ran(cpu, nr);
     if (nr === this.timerSoftirq) this.timers.softirq(cpu);
     else if (nr === this.taskletSoftirq) this.tasklets.softirq(cpu);
+    else if (nr === this.dpciSoftirq) this.dpci.run(cpu);
     else if (nr === this.time.softirqNr) this.time.softirq(cpu);
     else if (nr === this.sched.softirq && !this.tasklets.doTasklet(cpu)) this.sched.schedule(cpu);
   }
@@ -378,8 +387,8 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
   }
 
   /** hvm_do_IRQ_dpci: paravirtual guests have no virtual interrupt controllers. */
-  hvmDoIrqDpci(_domain: number, _pirq: number, _slot: SlotId): boolean {
-    return false;
+  hvmDoIrqDpci(domain: number, pirq: number, slot: SlotId): boolean {
+    return this.hvm[domain]?.dpci.doIrq(this.wiring.here!, pirq, slot) ?? false;
   }
 
   interruptLine(source: SourceId): number {

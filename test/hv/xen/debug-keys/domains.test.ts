@@ -69,7 +69,7 @@ describe('an HVM guest', () => {
     }
     expect([...seen].sort()).toEqual(['pause_flags=1', 'pause_flags=4', 'upcall_mask=00', 'upcall_mask=01']);
     expect(lines()).toContain('    ioreq_server 0 port { 60, 64, cf8-cff }');
-    expect(lines()).toContain('    ioreq_server 0 memory { }');
+    expect(lines()).toContain('    ioreq_server 0 memory { fe180000-fe180fff }');
     expect(lines()).toContainEqual(
       expect.stringMatching(/ioreq_server 0 port \{ 60, 64, 170-177, 1f0-1f7, .*, 3f8-3ff, /),
     );
