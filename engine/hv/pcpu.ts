@@ -15,9 +15,15 @@ import type { Clock, Ns, Task } from '../core/clock.ts';
 import { Priority } from '../core/event-queue.ts';
 import type { Part, Plain } from '../core/state.ts';
 import type { Trace, Tracepoint } from '../core/trace.ts';
-import type { LocalApic } from '../hw/x86/lapic.ts';
-import type { InterruptSource } from '../hw/x86/processor.ts';
 import { timing } from '../timing.ts';
+
+/** What interrupts a CPU: its local APIC, or its interface of the GIC. */
+export interface InterruptLine {
+  /** what it would take now; -1 for nothing */
+  deliverable(): number;
+  /** It goes through its gate: the vector that the local APIC names, or the entry of the vector table. */
+  ack(): number;
+}
 
 /** What the hypervisor does on a CPU; one object for all CPUs. */
 export interface Hypervisor {
@@ -91,9 +97,9 @@ export abstract class Vcpu implements Part {
   /** The stretch is over; the guest's kernel says how it goes on. */
   abstract stretchOver(): void;
   /** The processor takes an interrupt while this virtual CPU has it: the way to the gate, and the vector. */
-  acknowledge(lapic: InterruptSource): number {
+  acknowledge(line: InterruptLine): number {
     this.cpu.charge(timing.irqEntry);
-    return lapic.ack();
+    return line.ack();
   }
   /** A non-maskable interrupt comes while this virtual CPU has the processor. */
   nonMaskable(): void {
@@ -149,7 +155,7 @@ export interface PcpuWiring {
 
 export class Pcpu implements Part {
   readonly id: string;
-  lapic!: LocalApic;
+  line!: InterruptLine;
   readonly hypervisor: Hypervisor;
   /** who has the CPU; null: the idle loop */
   current: Vcpu | null = null;
@@ -215,7 +221,7 @@ export class Pcpu implements Part {
 
   // from outside
 
-  /** The local APIC has something to take: now, or between two steps. */
+  /** There is something to take: now, or between two steps. */
   interruptRequest(): void {
     if (this.wiring.here !== this && !this.stepTask.queued) this.takeInterrupt();
   }
@@ -274,10 +280,10 @@ export class Pcpu implements Part {
   /** An interrupt stops the guest or the idle loop; the handler's step follows when the way there is paid. */
   private takeInterrupt(): void {
     this.stop();
-    if (this.current) this.vector = this.current.acknowledge(this.lapic);
+    if (this.current) this.vector = this.current.acknowledge(this.line);
     else {
       this.charge(timing.irqEntry);
-      this.vector = this.lapic.ack();
+      this.vector = this.line.ack();
     }
     this.charge(this.hypervisor.acknowledged(this, this.vector));
     this.stepTask.at(this.time);
@@ -350,7 +356,7 @@ export class Pcpu implements Part {
         this.takeNmi();
         break;
       }
-      if (this.lapic.deliverable() >= 0) {
+      if (this.line.deliverable() >= 0) {
         this.takeInterrupt();
         break;
       }

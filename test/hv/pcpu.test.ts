@@ -17,7 +17,7 @@ function busy() {
   const guest = rig.guest();
   guest.log.length = 0;
   const [cpu, other] = [rig.cpus[0]!, rig.cpus[1]!];
-  const accept = (vector: number) => cpu.lapic.request(vector);
+  const accept = (vector: number) => rig.lapics[0]!.request(vector);
   return { rig, guest, cpu, other, accept };
 }
 
@@ -46,7 +46,7 @@ describe('an interrupt', () => {
     b.rig.xen.interrupt = (cpu, vector) => {
       expect([cpu, vector]).toEqual([b.cpu, EVENT_CHECK]);
       handled = b.rig.clock.now;
-      cpu.lapic.eoi();
+      b.rig.lapics[cpu.cpu]!.eoi();
     };
     b.accept(EVENT_CHECK);
     b.rig.run(us(10));
@@ -59,7 +59,7 @@ describe('an interrupt', () => {
     const order: number[] = [];
     b.rig.xen.interrupt = (cpu, vector) => {
       order.push(vector);
-      cpu.lapic.eoi();
+      b.rig.lapics[cpu.cpu]!.eoi();
     };
     b.accept(0xf0);
     b.accept(0x31);
@@ -75,7 +75,7 @@ describe('an interrupt', () => {
     const at: number[] = [];
     b.rig.xen.interrupt = (cpu) => {
       at.push(b.rig.clock.now);
-      cpu.lapic.eoi();
+      b.rig.lapics[cpu.cpu]!.eoi();
     };
     b.accept(EVENT_CHECK);
     b.accept(0xfb);
@@ -102,10 +102,10 @@ describe('an interrupt', () => {
     rig.xen.interrupt = (cpu) => {
       if (cpu !== other) return;
       handled = rig.clock.now;
-      cpu.lapic.eoi();
+      rig.lapics[cpu.cpu]!.eoi();
     };
     expect(other.idle).toBe(true);
-    other.lapic.request(EVENT_CHECK);
+    rig.lapics[1]!.request(EVENT_CHECK);
     expect(other.idle).toBe(false);
     rig.run(us(10));
     expect(handled - from).toBe(timing.idleWake + timing.irqEntry + timing.apicVector);
@@ -119,7 +119,7 @@ describe('time', () => {
     for (let i = 0; i < 3_000; i++) {
       rig.run(337 + (i % 911));
       if (i % 3 === 0) accept(EVENT_CHECK);
-      if (i % 7 === 0) rig.cpus[1]!.lapic.request(EVENT_CHECK);
+      if (i % 7 === 0) rig.lapics[1]!.request(EVENT_CHECK);
       for (const cpu of rig.cpus) {
         expect(cpu.guestTime() + cpu.xenTime() + cpu.idleTime()).toBe(rig.clock.now);
       }

@@ -139,6 +139,10 @@ export class HvRig {
     return this.xen.cpus;
   }
 
+  get lapics(): Xen['lapics'] {
+    return this.xen.lapics;
+  }
+
   guest(domain = 0, vcpu = 0): RigGuest {
     return this.guests[domain]![vcpu]!;
   }

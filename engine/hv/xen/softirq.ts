@@ -65,18 +65,20 @@ export class EventCheck {
 
   /**
    * @param mwait idle CPUs monitor their pending softirqs (arch_skip_send_event_check, since 4.0)
+   * @param interrupt the IPI arrives at a CPU
    * @param told a CPU is told of a softirq, by IPI, by the store that it monitors, or not at all as it is this one
    */
   constructor(
     private readonly clock: Clock,
     private readonly wiring: PcpuWiring,
     private readonly mwait: boolean,
+    private readonly interrupt: (cpu: Pcpu) => void,
     private readonly told: (cpu: Pcpu, nr: number, how: number) => void = () => {},
   ) {
     this.flights = wiring.cpus.map((cpu) =>
       clock.task(`cpu${cpu.cpu}.event_check`, Priority.hardware, (how) => {
         if (how === BY_MWAIT) cpu.mwaitWakeup();
-        else cpu.lapic.request(EVENT_CHECK_VECTOR);
+        else this.interrupt(cpu);
       }),
     );
   }

@@ -1,7 +1,7 @@
 /**
- * Xen's timers (xen/common/timer.c): each sits on one physical CPU, whose local APIC timer is set to the
- * earliest. Its interrupt only raises the timer softirq, which runs what is due and sets the next deadline;
- * so does setting or stopping a timer that is the earliest of its CPU.
+ * Xen's timers (xen/common/timer.c): each sits on one physical CPU, whose hardware timer, that of
+ * the local APIC or CNTHP, is set to the earliest. Its interrupt only raises the timer softirq, which runs what
+ * is due and sets the next deadline; so does setting or stopping a timer that is the earliest of its CPU.
  *
  * To save interrupts deadlines are late by up to `timer_slop`. 4.17 sets none nearer than that; 3.4 takes
  * the latest timer that may still wait for the first one.
@@ -11,7 +11,7 @@ import { Priority } from '../../core/event-queue.ts';
 import type { Part, Plain } from '../../core/state.ts';
 import { timing } from '../../timing.ts';
 import type { Pcpu } from '../pcpu.ts';
-import { APIC_TIMER_VECTOR, type XenProfile } from './softirq.ts';
+import type { XenProfile } from './softirq.ts';
 
 const TIMER_SLOP: Ns = us(50);
 
@@ -47,21 +47,23 @@ export class XenTimers implements Part {
   private readonly all: XenTimer[] = [];
   /** per CPU: timers that are set, the earliest first */
   private readonly queues: XenTimer[][];
-  /** per CPU: the local APIC's timer */
+  /** per CPU: the hardware's timer */
   private readonly deadlines: Task[];
-  private readonly vector: number;
 
-  /** @param raise raises the timer softirq of a CPU (cpu_raise_softirq) */
+  /**
+   * @param interrupt the hardware's timer of a CPU is due
+   * @param raise raises the timer softirq of a CPU (cpu_raise_softirq)
+   */
   constructor(
     private readonly clock: Clock,
     private readonly cpus: readonly Pcpu[],
     private readonly profile: XenProfile,
+    interrupt: (cpu: Pcpu) => void,
     private readonly raise: (cpu: Pcpu) => void,
   ) {
     this.queues = cpus.map(() => []);
-    this.vector = APIC_TIMER_VECTOR[profile];
     this.deadlines = cpus.map((cpu) =>
-      clock.task(`cpu${cpu.cpu}.apic_timer`, Priority.hypervisor, () => cpu.lapic.request(this.vector)),
+      clock.task(`cpu${cpu.cpu}.xen_timer`, Priority.hypervisor, () => interrupt(cpu)),
     );
   }
 
@@ -71,12 +73,12 @@ export class XenTimers implements Part {
     return timer;
   }
 
-  /** When the CPU's local APIC timer will interrupt; undefined while it is off. */
+  /** When the CPU's hardware timer will interrupt; undefined while it is off. */
   deadlineOf(cpu: Pcpu): Ns | undefined {
     return this.deadlines[cpu.cpu]!.when;
   }
 
-  /** timer_softirq_action: runs what is due, then reprograms the local APIC's timer. */
+  /** timer_softirq_action: runs what is due, then reprograms the hardware's timer (reprogram_timer). */
   softirq(cpu: Pcpu): void {
     const queue = this.queues[cpu.cpu]!;
     const { now } = this.clock;

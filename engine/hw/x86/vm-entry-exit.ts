@@ -120,7 +120,7 @@ export class VmxGuest {
    * (IRR to ISR) and tells it; without, the field is invalid and the request stays in IRR.
    * @returns the vector acknowledged; -1: none was
    */
-  exitForInterrupt(lapic: InterruptSource): number {
+  exitForInterrupt(lapic: Pick<InterruptSource, 'ack'>): number {
     this.exit(Exit.EXTERNAL_INTERRUPT);
     if (!(this.vmcs.exitControls & ExitControl.acknowledgeInterrupt)) return -1;
     const vector = lapic.ack();

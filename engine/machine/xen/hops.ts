@@ -5,11 +5,12 @@
 import { DOMID_IDLE } from '../../abi/xen.ts';
 import type { TraceRecord } from '../../core/trace.ts';
 import type { LinuxKernel } from '../../guest/linux/kernel.ts';
+import { KICK_ASLEEP, KICK_ELSEWHERE, KICK_HERE, KICK_QUEUED } from '../../hv/xen/kicks.ts';
 import { BY_IPI, BY_ITSELF, BY_MWAIT, EVENT_CHECK_VECTOR, SOFTIRQS } from '../../hv/xen/softirq.ts';
 import { HOOK_POINTS } from '../../hv/xen/x86/hook.ts';
 import { HvmVcpu } from '../../hv/xen/x86/hvm-vcpu.ts';
 import { ACK_TYPES } from '../../hv/xen/x86/irq-desc.ts';
-import { KICK_ASLEEP, KICK_ELSEWHERE, KICK_HERE, KICK_QUEUED, type Xen } from '../../hv/xen/x86/xen.ts';
+import type { Xen } from '../../hv/xen/x86/xen.ts';
 import { Rte } from '../../hw/x86/ioapic-regs.ts';
 import { timing } from '../../timing.ts';
 import type { EndGrade, HopRow, HopTable } from '../hops.ts';
@@ -297,7 +298,7 @@ export function xenWaiting({ xen }: XenNames, records: readonly TraceRecord[]): 
   const accepted = last('apic_accept');
   if (accepted) {
     const [irq, vector, cpu] = accepted as [number, number, number];
-    const { irr, isr } = xen.cpus[cpu]!.lapic;
+    const { irr, isr } = xen.lapics[cpu]!;
     const bits = `${irr.has(vector) ? 'IRR' : ''}${isr.has(vector) ? ' ISR' : ''}`.trim();
     out.push(`CPU${cpu} ${hex(vector)} ${bits || '-'}`);
     if (irq < xen.irqs.gsis) {

@@ -79,7 +79,7 @@ export class PhysicalIrqs implements Part {
     const controllers = new IrqControllers(lines, table, options.ioapicAck === 'new', () =>
       this.cleanup.send(),
     );
-    this.cleanup = new MoveCleanup(clock, wiring, table);
+    this.cleanup = new MoveCleanup(clock, wiring, host.lapics, table);
     this.controllers = controllers;
     const storm = { clock, timers, cpus, descs, controllers };
     this.guests = new GuestIrqs(host, table, lines, controllers, storm, capacity, options.irqMaxGuests);

@@ -12,11 +12,13 @@
  *
  * Not modelled: Xen's spinning while another CPU takes its call; a line is free as soon as its last domain is unbound.
  */
+
 import { EBUSY, EINVAL } from '../../../abi/xen.ts';
 import type { Books, SlotId, SourceId } from '../../../core/books.ts';
 import { type Clock, ms, type Ns } from '../../../core/clock.ts';
 import type { Plain } from '../../../core/state.ts';
 import type { Trace, Tracepoint } from '../../../core/trace.ts';
+import type { LocalApic } from '../../../hw/x86/lapic.ts';
 import { timing } from '../../../timing.ts';
 import type { Pcpu, PcpuWiring } from '../../pcpu.ts';
 import type { XenProfile } from '../softirq.ts';
@@ -41,6 +43,8 @@ export interface GuestIrqHost {
   readonly trace: Trace;
   readonly clock: Clock;
   readonly wiring: PcpuWiring;
+  /** by CPU */
+  readonly lapics: readonly LocalApic[];
   readonly profile: XenProfile;
   readonly timers: XenTimers;
   /**

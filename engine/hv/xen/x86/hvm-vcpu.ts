@@ -7,12 +7,11 @@ import type { DestinationId, SlotId } from '../../../core/books.ts';
 import type { Ns } from '../../../core/clock.ts';
 import type { Plain } from '../../../core/state.ts';
 import type { NativeEntry } from '../../../hw/x86/cpu.ts';
-import type { InterruptSource } from '../../../hw/x86/processor.ts';
 import { VmxGuest } from '../../../hw/x86/vm-entry-exit.ts';
 import { Vmcs } from '../../../hw/x86/vmcs.ts';
 import { ExitControl, INFO_VALID, Pin, Proc, Proc2 } from '../../../hw/x86/vmcs-fields.ts';
 import { timing } from '../../../timing.ts';
-import { type Pcpu, Vcpu } from '../../pcpu.ts';
+import { type InterruptLine, type Pcpu, Vcpu } from '../../pcpu.ts';
 import type { HvmDomain } from './hvm-domain.ts';
 import { intrAssist } from './intr-assist.ts';
 import type { VmExits } from './vmexit.ts';
@@ -126,7 +125,7 @@ export class HvmVcpu extends Vcpu {
     this.guest.done();
   }
 
-  override acknowledge(lapic: InterruptSource): number {
+  override acknowledge(lapic: InterruptLine): number {
     if (this.exited) return super.acknowledge(lapic);
     return this.exits.externalInterrupt(this, lapic);
   }

@@ -3,10 +3,12 @@
  * (xen/arch/x86/io_apic.c, msi.c). What becomes of a raise is told to the books here: which line asks whom, what was
  * lost at a mask, what became one with the request before.
  */
+
 import { type Books, NOWHERE, type SlotId, type SourceId } from '../../../core/books.ts';
 import type { Clock, Task } from '../../../core/clock.ts';
 import { Priority } from '../../../core/event-queue.ts';
 import type { Trace, Tracepoint } from '../../../core/trace.ts';
+import type { LocalApic } from '../../../hw/x86/lapic.ts';
 import { timing } from '../../../timing.ts';
 import type { Pcpu, PcpuWiring } from '../../pcpu.ts';
 import { IoApics } from './io-apic.ts';
@@ -18,6 +20,8 @@ export interface LineHost {
   readonly trace: Trace;
   readonly clock: Clock;
   readonly wiring: PcpuWiring;
+  /** by CPU */
+  readonly lapics: readonly LocalApic[];
 }
 
 export class IrqLines {
@@ -125,9 +129,9 @@ export class IrqLines {
   }
 
   private arrive(irq: number, journey: number, cpu: number, vector: number): void {
-    const { trace, clock, wiring } = this.host;
+    const { trace, clock, lapics } = this.host;
     trace.emit(this.tpMessage, clock.now, journey, cpu, irq, vector, cpu);
-    wiring.cpus[cpu]!.lapic.request(vector, this.descs[irq]!.type === 'IO-APIC-level');
+    lapics[cpu]!.request(vector, this.descs[irq]!.type === 'IO-APIC-level');
   }
 
   // masks
@@ -203,8 +207,9 @@ export class IrqLines {
 
   /** EOI at the local APIC, and of a level vector at the IOAPIC; a line still high is served again. */
   eoi(cpu: Pcpu): number {
-    const vector = cpu.lapic.eoi();
-    if (vector >= 0 && cpu.lapic.tmr.has(vector)) this.look(() => this.ioapics.eoi(vector));
+    const lapic = this.host.lapics[cpu.cpu]!;
+    const vector = lapic.eoi();
+    if (vector >= 0 && lapic.tmr.has(vector)) this.look(() => this.ioapics.eoi(vector));
     return vector;
   }
 
@@ -215,9 +220,8 @@ export class IrqLines {
     const desc = this.descs[irq];
     if (!desc) return false;
     const { vector, oldVector } = desc;
-    const requested = ({ lapic }: Pcpu) =>
-      lapic.irr.has(vector) || (oldVector >= 0 && lapic.irr.has(oldVector));
-    return this.flights[irq]!.queued || this.host.wiring.cpus.some(requested);
+    const requested = ({ irr }: LocalApic) => irr.has(vector) || (oldVector >= 0 && irr.has(oldVector));
+    return this.flights[irq]!.queued || this.host.lapics.some(requested);
   }
 
   slotOf(irq: number): SlotId {

@@ -7,6 +7,7 @@
  */
 import type { Clock, Task } from '../../../core/clock.ts';
 import { Priority } from '../../../core/event-queue.ts';
+import type { LocalApic } from '../../../hw/x86/lapic.ts';
 import { timing } from '../../../timing.ts';
 import type { Pcpu, PcpuWiring } from '../../pcpu.ts';
 import { IRQ_MOVE_CLEANUP_VECTOR } from './apic-vectors.ts';
@@ -18,10 +19,11 @@ export class MoveCleanup {
   constructor(
     private readonly clock: Clock,
     private readonly wiring: PcpuWiring,
+    private readonly lapics: readonly LocalApic[],
     private readonly table: IrqDescs,
   ) {
     this.flight = clock.task('cpu0.move_cleanup', Priority.hardware, () => {
-      wiring.cpus[0]!.lapic.request(IRQ_MOVE_CLEANUP_VECTOR);
+      lapics[0]!.request(IRQ_MOVE_CLEANUP_VECTOR);
     });
   }
 
@@ -34,7 +36,7 @@ export class MoveCleanup {
   interrupt(cpu: Pcpu): void {
     for (const desc of this.table.descs) {
       if (!desc?.moveCleanup) continue;
-      if (cpu.lapic.irr.has(desc.oldVector)) this.send();
+      if (this.lapics[cpu.cpu]!.irr.has(desc.oldVector)) this.send();
       else this.table.releaseOld(desc);
     }
   }

@@ -8,11 +8,11 @@
 import type { Books } from '../../../core/books.ts';
 import type { Clock } from '../../../core/clock.ts';
 import type { Trace, Tracepoint } from '../../../core/trace.ts';
-import type { InterruptSource } from '../../../hw/x86/processor.ts';
 import { FAILED } from '../../../hw/x86/vm-entry-exit.ts';
 import { Blocking, Exit, exitName, INFO_VALID, Info, Type } from '../../../hw/x86/vmcs-fields.ts';
 import { timing } from '../../../timing.ts';
 import type { ExitTable } from '../../exits.ts';
+import type { InterruptLine } from '../../pcpu.ts';
 import type { XenProfile } from '../softirq.ts';
 import type { HvmVcpu } from './hvm-vcpu.ts';
 
@@ -98,7 +98,7 @@ export class VmExits {
   // the interrupt that we missed, before any more are let in
 
   /** EXTERNAL_INTERRUPT: the exit has acknowledged it; vmx_do_extint hands its vector to do_IRQ. */
-  externalInterrupt(v: HvmVcpu, lapic: InterruptSource): number {
+  externalInterrupt(v: HvmVcpu, lapic: InterruptLine): number {
     v.journey = 0;
     const vector = v.vmx.exitForInterrupt(lapic);
     this.began(v);

@@ -11,6 +11,7 @@ import { Priority } from '../../../core/event-queue.ts';
 import type { Part, Plain } from '../../../core/state.ts';
 import type { Trace, Tracepoint } from '../../../core/trace.ts';
 import { ApicBus } from '../../../hw/x86/apic-bus.ts';
+import type { LocalApic } from '../../../hw/x86/lapic.ts';
 import { physicalLapic } from '../../../hw/x86/physical-lapic.ts';
 import { timing } from '../../../timing.ts';
 import { ExitTable } from '../../exits.ts';
@@ -18,12 +19,13 @@ import { type Hypervisor, Pcpu, type PcpuWiring, type Vcpu } from '../../pcpu.ts
 import type { Scheduler } from '../../scheduler.ts';
 import { XenConsole } from '../console.ts';
 import { Domain, type DomainInit } from '../domain.ts';
+import { EventBooks } from '../event-books.ts';
 import { EventChannels } from '../evtchn.ts';
 import type { EvtchnDomainInit, EvtchnOutput, PendOutcome } from '../evtchn-types.ts';
+import { Kicks } from '../kicks.ts';
 import { Schedule } from '../schedule.ts';
 import {
   APIC_TIMER_VECTOR,
-  BY_IPI,
   CALL_FUNCTION_VECTOR,
   EVENT_CHECK_VECTOR,
   EventCheck,
@@ -45,12 +47,6 @@ import { type Firmware, SERIAL_IRQ, TIMER_IRQ } from './irq-desc.ts';
 import { type PvHost, PvVcpu } from './pv-vcpu.ts';
 import { XenTime } from './time.ts';
 import { type HvmHost, HvmPoints, VmExits, xenExitName } from './vmexit.ts';
-
-/** What vcpu_kick found: the virtual CPU asleep, waiting for a CPU, running on this one, running on another. */
-export const KICK_ASLEEP = 0;
-export const KICK_QUEUED = 1;
-export const KICK_HERE = 2;
-export const KICK_ELSEWHERE = 3;
 
 export interface XenOptions {
   readonly profile: XenProfile;
@@ -88,10 +84,14 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
   readonly profile: XenProfile;
   readonly cpus: readonly Pcpu[];
   readonly vcpus: readonly Vcpu[];
+  /** by CPU */
+  readonly lapics: readonly LocalApic[];
   readonly wiring: PcpuWiring;
   readonly sched: Schedule;
   readonly timers: XenTimers;
   readonly channels: EventChannels;
+  readonly kicks: Kicks;
+  private readonly events: EventBooks;
   readonly irqs: PhysicalIrqs;
   readonly exits: ExitTable;
   readonly points: HvmPoints;
@@ -109,8 +109,6 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
   readonly nmis: number[];
   /** upcalls made into guests */
   upcalls = 0;
-  /** kicks of running virtual CPUs and wake-ups make no IPIs before the guests run */
-  private running = false;
   private readonly domains: Domain[] = [];
   /** by domain: what is more of those that run on VMX */
   readonly hvm: (HvmDomain | undefined)[] = [];
@@ -122,31 +120,11 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
   private readonly kickSoftirq: number;
   private readonly taskletSoftirq: number;
   private readonly dpciSoftirq: number;
-  /** the physical interrupt that is being handed to a guest; -1 for none */
-  private handing: SlotId = -1;
-  /** the time of its event is over already */
-  private paid = false;
-  /** what became of it */
-  private outcome: PendOutcome = 'dropped';
-  /** by virtual CPU: the journey whose event asks for its next upcall */
-  private kicked: number[];
-  /** by virtual CPU: the journey that it was woken for; 0 once it runs */
-  private woken: number[];
-  /** by CPU: the journey that its event-check IPI was sent for; 0: for none */
-  private checked: number[];
-  /** softirqs are raised on behalf of the raise that is carried on */
-  private telling = false;
   private readonly fromXen: SourceId;
   private readonly fromTimer: SourceId;
-  private readonly tpPending: Tracepoint;
-  private readonly tpCoalesced: Tracepoint;
   private readonly tpNmi: Tracepoint;
-  private readonly tpKick: Tracepoint;
-  private readonly tpWake: Tracepoint;
   private readonly tpUpcall: Tracepoint;
   private readonly tpEntered: Tracepoint;
-  private readonly tpRaiseSoftirq: Tracepoint;
-  private readonly tpEventCheck: Tracepoint;
   private readonly tpTimer: Tracepoint;
 
   constructor(shop: XenShop, options: XenOptions) {
@@ -155,7 +133,8 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
     this.trace = shop.trace;
     this.books = shop.books;
     this.profile = profile;
-    this.apicTimerVector = APIC_TIMER_VECTOR[profile];
+    const apicTimer = APIC_TIMER_VECTOR[profile];
+    this.apicTimerVector = apicTimer;
     this.timerSoftirq = softirqNumber(profile, 'TIMER');
     this.kickSoftirq = softirqNumber(profile, 'VCPU_KICK');
     this.taskletSoftirq = softirqNumber(profile, 'TASKLET');
@@ -167,11 +146,13 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
     const { clock, trace } = shop;
     this.wiring = { clock, trace, hypervisor: this, cpus, vcpus, here: null };
     const bus = new ApicBus();
-    for (let i = 0; i < options.cpus; i++) {
-      const cpu = shop.parts.add(new Pcpu(i, this.wiring));
-      cpu.lapic = shop.parts.add(physicalLapic(clock, bus, i, () => cpu.interruptRequest()));
-      cpus.push(cpu);
-    }
+    for (let i = 0; i < options.cpus; i++) cpus.push(shop.parts.add(new Pcpu(i, this.wiring)));
+    const lapics = cpus.map((cpu) => {
+      const lapic = shop.parts.add(physicalLapic(clock, bus, cpu.cpu, () => cpu.interruptRequest()));
+      cpu.line = lapic;
+      return lapic;
+    });
+    this.lapics = lapics;
     const weights: (number | undefined)[] = [];
     this.points = new HvmPoints(trace);
     this.vmexits = new VmExits(this);
@@ -187,14 +168,21 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
     }
     const owners = vcpus.map((v) => v.domain);
     this.exits = shop.parts.add(new ExitTable('xen.exits', owners, xenExitName));
-    this.eventCheck = new EventCheck(clock, this.wiring, profile !== '3.4', (cpu, nr, how) =>
-      this.told(cpu, nr, how),
+    this.kicks = shop.parts.add(new Kicks(this, cpus.length, vcpus.length));
+    this.events = new EventBooks(this);
+    this.eventCheck = new EventCheck(
+      clock,
+      this.wiring,
+      profile !== '3.4',
+      (cpu) => lapics[cpu.cpu]!.request(EVENT_CHECK_VECTOR),
+      (cpu, nr, how) => this.kicks.told(cpu, nr, how),
     );
+    const apicTimerDue = (cpu: Pcpu) => lapics[cpu.cpu]!.request(apicTimer);
     const raiseTimer = (cpu: Pcpu) => this.eventCheck.raiseSoftirq(cpu, this.timerSoftirq);
-    this.timers = shop.parts.add(new XenTimers(clock, cpus, profile, raiseTimer));
+    this.timers = shop.parts.add(new XenTimers(clock, cpus, profile, apicTimerDue, raiseTimer));
     this.callFlights = cpus.map((cpu) =>
       clock.task(`cpu${cpu.cpu}.call_function`, Priority.hardware, () => {
-        cpu.lapic.request(CALL_FUNCTION_VECTOR);
+        lapics[cpu.cpu]!.request(CALL_FUNCTION_VECTOR);
       }),
     );
     const { timers, eventCheck } = this;
@@ -224,21 +212,12 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
     line(SERIAL_IRQ, 'ns16550_interrupt', (cpu) => this.console.interrupt(cpu));
     this.hook = shop.parts.add(new InterruptHook(trace, cpus.length));
     this.counts = shop.parts.add(new XenCounts(profile, cpus));
-    this.kicked = vcpus.map(() => 0);
-    this.woken = vcpus.map(() => 0);
-    this.checked = cpus.map(() => 0);
     this.nmis = cpus.map(() => 0);
     this.fromXen = this.books.sourceOf('xen');
     this.fromTimer = this.books.sourceOf('xen timer');
-    this.tpPending = trace.point('evtchn_set_pending', 'dom', 'port');
-    this.tpCoalesced = trace.point('evtchn_already_pending', 'dom', 'port');
     this.tpNmi = trace.point('do_nmi');
-    this.tpKick = trace.point('vcpu_kick', 'dom', 'vcpu', 'cpu', 'how');
-    this.tpWake = trace.point('vcpu_wake', 'dom', 'vcpu');
     this.tpUpcall = trace.point('upcall', 'dom', 'vcpu');
     this.tpEntered = trace.point('xen_evtchn_do_upcall', 'dom', 'vcpu');
-    this.tpRaiseSoftirq = trace.point('cpu_raise_softirq', 'cpu', 'nr', 'how');
-    this.tpEventCheck = trace.point('event_check_interrupt');
     this.tpTimer = trace.point('send_timer_event', 'dom', 'vcpu');
     shop.parts.add(this);
   }
@@ -281,7 +260,7 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
 
   /** The guests may run: every virtual CPU is woken once. */
   start(): void {
-    this.running = true;
+    this.kicks.start();
     this.time.start();
     for (const v of this.vcpus) if (v.state === 'offline') this.sched.start(v);
   }
@@ -318,13 +297,13 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
   /** Functions of the local APIC's vectors. Those that are not named end it, and have nothing to do here. */
   directApicVector(cpu: Pcpu, vector: number): boolean {
     if (apicHandler(this.profile, vector) === undefined) return false;
-    cpu.lapic.eoi();
+    this.lapics[cpu.cpu]!.eoi();
     switch (vector) {
       case this.apicTimerVector:
         cpu.raiseSoftirq(this.timerSoftirq);
         break;
       case EVENT_CHECK_VECTOR:
-        this.eventChecked(cpu);
+        this.kicks.eventChecked(cpu);
         break;
       case CALL_FUNCTION_VECTOR:
         this.irqs.guests.setEoiReady(cpu);
@@ -336,27 +315,8 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
     return true;
   }
 
-  /** event_check_interrupt: what it is about is looked at on the way out. */
-  private eventChecked(cpu: Pcpu): void {
-    const journey = this.checked[cpu.cpu]!;
-    this.checked[cpu.cpu] = 0;
-    // the virtual CPU may have looked up by itself meanwhile
-    if (journey === 0 || !this.kicked.includes(journey)) return;
-    this.trace.emit(this.tpEventCheck, cpu.time, journey, cpu.cpu);
-  }
-
-  /** cpu_raise_softirq has told a CPU. */
-  private told(cpu: Pcpu, nr: number, how: number): void {
-    if (!this.telling) return;
-    const { journey } = this.books;
-    if (how === BY_IPI) this.checked[cpu.cpu] = journey;
-    this.trace.emit(this.tpRaiseSoftirq, this.stamp, journey, this.hereCpu, cpu.cpu, nr, how);
-  }
-
   wokenBy(next: Vcpu): number {
-    const journey = this.woken[next.index]!;
-    this.woken[next.index] = 0;
-    return journey;
+    return this.kicks.wokenBy(next);
   }
 
   /** do_nmi: nobody has asked for it. */
@@ -377,13 +337,9 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
 
   /** send_guest_pirq. */
   sendGuestPirq(domain: number, pirq: number, slot: SlotId, paid: boolean): boolean {
-    this.handing = slot;
-    this.paid = paid;
+    this.events.handOver(slot, paid);
     this.channels.guestPirq(domain, pirq);
-    this.handing = -1;
-    this.paid = false;
-    this.books.discard(slot, 'unbound');
-    return this.outcome === 'coalesced';
+    return this.events.handedOver();
   }
 
   /** hvm_do_IRQ_dpci: paravirtual guests have no virtual interrupt controllers. */
@@ -417,61 +373,35 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
   // event channels, as they tell of themselves
 
   pended(dom: number, port: number, outcome: PendOutcome): void {
-    const domain = this.domains[dom]!;
-    const { books, handing } = this;
-    this.outcome = outcome;
-    // do_IRQ has paid for it already; what others do costs them time after it can be seen
-    const at = this.paid ? this.stamp - timing.evtchnSetPending : this.stamp;
-    if (!this.paid) this.wiring.here?.charge(timing.evtchnSetPending);
-    if (outcome === 'dropped') {
-      if (handing >= 0) books.discard(handing, 'no event channel');
-      else books.ignore(domain.destination(port), 'no event channel');
-      return;
-    }
-    const slot = domain.slot(port);
-    if (handing >= 0) books.move(handing, slot);
-    else books.pend(slot, domain.destination(port));
-    const point = outcome === 'pended' ? this.tpPending : this.tpCoalesced;
-    this.trace.emit(point, at, books.journey, this.hereCpu, dom, port);
+    this.events.pended(dom, port, outcome);
   }
 
   discarded(dom: number, port: number): void {
-    this.books.discard(this.domains[dom]!.slot(port), 'closed');
+    this.events.discarded(dom, port);
   }
 
   /** vcpu_mark_events_pending: an HVM guest has events by an interrupt of its own. */
   kick(dom: number, vcpu: number): void {
     const v = this.domains[dom]!.vcpus[vcpu]!;
-    this.kicked[v.index] = this.books.journey;
+    this.kicks.pending(v);
     const hvm = this.hvm[dom];
     if (hvm) hvm.irq.assertEvtchnIrq(vcpu);
-    else this.vcpuKick(v);
+    else this.kicks.kick(v);
   }
 
   /** A virtual CPU on VMX has something to look at. */
   kickHvm(v: HvmVcpu): void {
-    this.vcpuKick(v);
+    this.kicks.kick(v);
   }
 
-  /** vcpu_kick: asleep it is woken; on another CPU, even if it is about to leave it, that CPU is told. */
-  private vcpuKick(v: Vcpu): void {
-    if (!this.running) return;
-    const onCpu = v.state === 'running';
-    const here = v.cpu === this.wiring.here;
-    const off = v.blocked ? KICK_ASLEEP : KICK_QUEUED;
-    const how = onCpu ? (here ? KICK_HERE : KICK_ELSEWHERE) : off;
-    const { journey } = this.books;
-    this.trace.emit(this.tpKick, this.stamp, journey, this.hereCpu, v.domain, v.vcpu, v.cpu.cpu, how);
-    this.unblock(v);
-    if (how !== KICK_ELSEWHERE) return;
-    this.telling = true;
-    this.eventCheck.raiseSoftirq(v.cpu, this.kickSoftirq);
-    this.telling = false;
+  /** vcpu_kick: another CPU is told by softirq. */
+  tellElsewhere(cpu: Pcpu): void {
+    this.eventCheck.raiseSoftirq(cpu, this.kickSoftirq);
   }
 
   /** Xen ends a SCHEDOP_poll. */
   wake(dom: number, vcpu: number): void {
-    this.unblock(this.domains[dom]!.vcpus[vcpu]!);
+    this.kicks.unblock(this.domains[dom]!.vcpus[vcpu]!);
   }
 
   /** The device model has answered a virtual CPU. */
@@ -526,8 +456,7 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
     if (info.upcallPending === 0 || info.upcallMask !== 0) return false;
     info.upcallMask = 1;
     this.upcalls++;
-    const journey = this.kicked[v.index]!;
-    this.kicked[v.index] = 0;
+    const journey = this.kicks.takePending(v);
     this.trace.emit(this.tpUpcall, v.now, journey, v.processor, v.domain, v.vcpu);
     this.trace.emit(this.tpEntered, v.now + timing.bounceFrame, journey, v.processor, v.domain, v.vcpu);
     return true;
@@ -552,7 +481,7 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
 
   journeyOf(v: HvmVcpu, vector: number): number {
     const { upcallVector } = v.hvm.chips.vcpus[v.vcpu]!;
-    return vector === upcallVector ? this.kicked[v.index]! : this.books.journeyIn(v.slot(vector));
+    return vector === upcallVector ? this.kicks.pendingFor(v) : this.books.journeyIn(v.slot(vector));
   }
 
   /** vmx_vmexit_handler's branch of exceptions: the hook records them, with interrupts off still. */
@@ -582,18 +511,7 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
 
   resumeInXen(v: HvmVcpu): void {
     v.blockedInXen = false;
-    this.unblock(v);
-  }
-
-  /** vcpu_unblock; one that waits for an answer goes on waiting. */
-  private unblock(v: Vcpu): void {
-    if (!v.blocked || v.blockedInXen) return;
-    const { journey } = this.books;
-    this.woken[v.index] = journey;
-    this.trace.emit(this.tpWake, this.stamp, journey, this.hereCpu, v.domain, v.vcpu);
-    this.telling = true;
-    this.sched.unblock(v);
-    this.telling = false;
+    this.kicks.unblock(v);
   }
 
   /** Xen as a domain of its own, to look at. */
@@ -609,17 +527,9 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
     return this.counts.nameOf(this.irqs, vector);
   }
 
-  private get hereCpu(): number {
-    return this.wiring.here ? this.wiring.here.cpu : -1;
-  }
-
   save(): Plain {
     return {
-      running: this.running,
       upcalls: this.upcalls,
-      kicked: [...this.kicked],
-      woken: [...this.woken],
-      checked: [...this.checked],
       eventChecks: this.eventCheck.save(),
       nmis: [...this.nmis],
     };
@@ -627,19 +537,11 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
 
   restore(state: Plain): void {
     const s = state as {
-      running: boolean;
       upcalls: number;
-      kicked: number[];
-      woken: number[];
-      checked: number[];
       eventChecks: [number, number];
       nmis: number[];
     };
-    this.running = s.running;
     this.upcalls = s.upcalls;
-    this.kicked = [...s.kicked];
-    this.woken = [...s.woken];
-    this.checked = [...s.checked];
     this.eventCheck.restore(s.eventChecks);
     s.nmis.forEach((n, cpu) => {
       this.nmis[cpu] = n;

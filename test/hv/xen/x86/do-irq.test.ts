@@ -29,10 +29,10 @@ function host(profile: '3.4' | '4.17' = '4.17') {
     rig.start();
     rig.run(ms(1));
   };
-  return { rig, xen, irqs: xen.irqs, cpus, source, account, start };
+  return { rig, xen, irqs: xen.irqs, cpus, lapics: xen.lapics, source, account, start };
 }
 
-const isr = (h: ReturnType<typeof host>, cpu: number) => h.cpus[cpu]!.lapic.isr.members();
+const isr = (h: ReturnType<typeof host>, cpu: number) => h.lapics[cpu]!.isr.members();
 const depth = (h: ReturnType<typeof host>, cpu: number) => h.irqs.guests.pendingEoi[cpu]!.depth;
 const movePending = (h: ReturnType<typeof host>, irq: number) =>
   (h.irqs.descs[irq]!.status & IRQ_MOVE_PENDING) !== 0;
@@ -78,7 +78,7 @@ describe('acknowledgement', () => {
   test('what it does not know it acknowledges and drops', () => {
     const h = host();
     h.start();
-    h.cpus[0]!.lapic.request(0x3f);
+    h.lapics[0]!.request(0x3f);
     h.rig.run(us(20));
     expect(isr(h, 0)).toEqual([]);
   });
@@ -121,7 +121,7 @@ describe('the stack of pending EOIs', () => {
     h.rig.run(us(50));
     // the two lines are of one class: the one that came first is taken, the other waits at the local APIC
     expect(isr(h, 0)).toEqual([h.vectors[0], vector]);
-    expect(h.cpus[0]!.lapic.irr.members()).toEqual([h.vectors[1]]);
+    expect(h.lapics[0]!.irr.members()).toEqual([h.vectors[1]]);
     expect(h.irqs.guests.pendingEoi[0]!.list().map((e) => e.vector)).toEqual([h.vectors[0], vector]);
   });
 
@@ -348,7 +348,7 @@ describe('requests', () => {
       taken.push(vector);
       original(cpu, vector);
     };
-    h.cpus[0]!.lapic.request(0xfc);
+    h.lapics[0]!.request(0xfc);
     for (const irq of irqs) h.irqs.pulse(irq, h.source);
     h.rig.run(us(50));
     const vectors = irqs.map((irq) => h.irqs.descs[irq]!.vector);
@@ -389,8 +389,8 @@ describe('where an interrupt goes', () => {
     h.irqs.pulse(a, h.source);
     const desc = h.irqs.descs[a]!;
     h.irqs.table.aim(desc, 1);
-    while (!h.cpus[0]!.lapic.isr.has(desc.vector)) h.rig.clock.step();
-    expect(h.cpus[1]!.lapic.irr.members()).toEqual([]);
+    while (!h.lapics[0]!.isr.has(desc.vector)) h.rig.clock.step();
+    expect(h.lapics[1]!.irr.members()).toEqual([]);
     h.rig.run(us(50));
     h.irqs.pulse(b, h.source);
     expect(h.irqs.lines.isPending(b)).toBe(true);
@@ -443,7 +443,7 @@ describe('where an interrupt goes', () => {
       said = true;
       other.v.block();
     };
-    while (!h.cpus[1]!.lapic.isr.has(h.irqs.descs[irq]!.vector)) h.rig.clock.step();
+    while (!h.lapics[1]!.isr.has(h.irqs.descs[irq]!.vector)) h.rig.clock.step();
     h.rig.run(1_000);
     h.irqs.guests.guestEoi(0, pirq);
     h.rig.run(us(50));
@@ -495,10 +495,10 @@ describe('where an interrupt goes', () => {
     fire();
     expect([h.irqs.descs[irq]!.oldVector, h.irqs.descs[irq]!.moveCleanup]).toEqual([old, false]);
     h.irqs.pulse(irq, h.source);
-    while (!h.cpus[0]!.lapic.isr.has(IRQ_MOVE_CLEANUP_VECTOR)) h.rig.clock.step();
+    while (!h.lapics[0]!.isr.has(IRQ_MOVE_CLEANUP_VECTOR)) h.rig.clock.step();
     expect(h.irqs.descs[irq]!.moveCleanup).toBe(true);
-    h.cpus[0]!.lapic.request(old);
-    while (h.cpus[0]!.lapic.isr.has(IRQ_MOVE_CLEANUP_VECTOR)) h.rig.clock.step();
+    h.lapics[0]!.request(old);
+    while (h.lapics[0]!.isr.has(IRQ_MOVE_CLEANUP_VECTOR)) h.rig.clock.step();
     expect([h.irqs.descs[irq]!.oldVector, h.irqs.table.vectors.irqOf(old)]).toEqual([old, irq]);
     h.rig.run(us(50));
     expect(h.irqs.descs[irq]).toMatchObject({ oldVector: -1, moveCleanup: false });
@@ -611,7 +611,7 @@ test('on 4.17 the local APIC’s own vectors come through do_IRQ, on 3.4 they do
       inIrq.push(h.irqs.inIrq(cpu));
       return original(cpu, vector);
     };
-    h.cpus[0]!.lapic.request(0xfc);
+    h.lapics[0]!.request(0xfc);
     h.rig.run(us(20));
     expect([inIrq, h.irqs.inIrq(h.cpus[0]!)]).toEqual([[profile === '4.17'], false]);
   }

@@ -47,7 +47,7 @@ function host(profile: XenProfile, domains: number, irqOptions: Partial<IrqOptio
     }
   };
   const eoi = (domain: number, pirq = PIN) => irqs.guests.guestEoi(domain, pirq);
-  const isr = (cpu: number) => rig.cpus[cpu]!.lapic.isr.members();
+  const isr = (cpu: number) => rig.lapics[cpu]!.isr.members();
   const desc = (irq = PIN) => irqs.descs[irq]!;
   const upcalls = (d: number) => rig.guest(d).times('upcall').length;
   return { rig, irqs, source, account, start, answering, eoi, isr, desc, upcalls };

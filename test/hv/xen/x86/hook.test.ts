@@ -64,7 +64,7 @@ describe.each<XenProfile>(['3.4', '4.17'])('on %s', (profile) => {
   test('the local APIC’s own vectors are recorded where that version takes them', () => {
     const h = host(profile);
     h.rig.xen.eventCheck.raiseSoftirq(h.rig.cpus[0]!, softirqNumber(profile, 'VCPU_KICK'));
-    h.rig.cpus[0]!.lapic.request(APIC_TIMER_VECTOR[profile]);
+    h.rig.lapics[0]!.request(APIC_TIMER_VECTOR[profile]);
     h.rig.run(us(20));
     const point = profile === '3.4' ? 'smp' : 'direct_apic_vector';
     expect(h.records().map((r) => [r.point, r.vector])).toEqual([
@@ -75,14 +75,14 @@ describe.each<XenProfile>(['3.4', '4.17'])('on %s', (profile) => {
 
   test('a vector that no interrupt has comes by do_IRQ too', () => {
     const h = host(profile);
-    h.rig.cpus[0]!.lapic.request(0x3f);
+    h.rig.lapics[0]!.request(0x3f);
     h.rig.run(us(20));
     expect(h.records().map((r) => [r.point, r.vector])).toEqual([['do_IRQ', 0x3f]]);
   });
 
   test('an idle CPU is the idle domain’s', () => {
     const h = host(profile);
-    h.rig.cpus[1]!.lapic.request(EVENT_CHECK_VECTOR);
+    h.rig.lapics[1]!.request(EVENT_CHECK_VECTOR);
     h.rig.run(us(20));
     expect(h.records()).toMatchObject([{ dom: DOMID_IDLE, vcpu: 1, cpu: 1 }]);
   });
@@ -93,7 +93,7 @@ describe.each<XenProfile>(['3.4', '4.17'])('on %s', (profile) => {
       h.fire();
       h.rig.run(us(20));
     }
-    h.rig.cpus[1]!.lapic.request(EVENT_CHECK_VECTOR);
+    h.rig.lapics[1]!.request(EVENT_CHECK_VECTOR);
     h.rig.run(us(20));
     expect(h.hook.inspect(0)).toEqual({ records: 3, added: 3 * timing.hookRecord });
     expect(h.hook.inspect(1)).toEqual({ records: 1, added: timing.hookRecord });

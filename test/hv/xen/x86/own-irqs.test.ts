@@ -60,7 +60,7 @@ describe.each<XenProfile>(['3.4', '4.17'])('on %s', (profile) => {
     h.fire();
     h.rig.run(WAY);
     expect(irqStatusNames(h.desc.status)).toEqual(['IRQ_INPROGRESS', 'IRQ_PENDING']);
-    expect(h.rig.cpus[1]!.lapic.isr.members()).toEqual([]);
+    expect(h.rig.lapics[1]!.isr.members()).toEqual([]);
     expect(h.books()).toMatchObject({ raised: 2, delivered: 1, pending: 1 });
     h.rig.run(us(20));
     expect(h.ran.map((r) => r.cpu)).toEqual([0, 0]);

@@ -214,7 +214,7 @@ describe('4.17: irq_ratelimit', () => {
     h.rig.run(us(20));
     expect(h.rig.guest().times('upcall').length - before).toBe(5);
     expect(h.books()).toMatchObject({ 'rate limit': 1 });
-    expect(h.rig.cpus[0]!.lapic.isr.members()).toEqual([]);
+    expect(h.rig.lapics[0]!.isr.members()).toEqual([]);
     const enabledAt = h.until(() => !h.desc.msiMasked);
     expect(enabledAt - brakedAt).toBeGreaterThan(ms(10));
     expect(enabledAt - brakedAt).toBeLessThan(ms(10) + LATE);
@@ -249,7 +249,7 @@ describe('4.17: irq_ratelimit', () => {
     h.irqs.request(LEVEL_PIN, h.rig.source('card'));
     h.until(() => h.irqs.ioapics.entry(LEVEL_PIN).masked);
     h.rig.run(us(20));
-    expect([h.rig.cpus[0]!.lapic.isr.members(), h.irqs.guests.pendingEoi[0]!.depth]).toEqual([[], 0]);
+    expect([h.rig.lapics[0]!.isr.members(), h.irqs.guests.pendingEoi[0]!.depth]).toEqual([[], 0]);
     const upcalls = guest.times('upcall').length;
     h.rig.run(ms(9));
     expect(guest.times('upcall')).toHaveLength(upcalls);
