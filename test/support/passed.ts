@@ -16,13 +16,19 @@ export interface Passed {
   readonly vfStuck?: boolean;
   /** dom0 has a device on the line too */
   readonly shared?: boolean;
+  /** so has a second guest, whose device is never stuck */
+  readonly second?: boolean;
   /** further lines of the scenario */
   readonly more?: string;
 }
 
 export function passedScenario([xen, dom0, guest]: Host, options: Passed = {}): string {
-  const { stuck = false, vfStuck = false, shared = true, more = '' } = options;
+  const { stuck = false, vfStuck = false, shared = true, second = false, more = '' } = options;
   const usb = "    - {driver: line, name: 'uhci_hcd:usb3', gsi: 23, level: true, as: usb}\n";
+  const guest2 = `  - {type: hvm, kernel: ${guest}, cpus: [1], rings: 0, queues: 0, devices: [
+      {driver: passthrough, name: hba, gsi: 23}]}
+`;
+  const keys = ['dom1.vf', 'dom1.hba', 'rtc', ...(shared ? ['usb'] : []), ...(second ? ['dom2.hba'] : [])];
   return `
 name: quiet
 title: a guest with devices of its own
@@ -44,7 +50,7 @@ ${shared ? usb : ''}guests:
     devices:
       - {driver: passthrough, name: vf, messages: 2, stuck: ${vfStuck}}
       - {driver: passthrough, name: hba, gsi: 23, stuck: ${stuck}}
-keys: [{device: dom1.vf}, {device: dom1.hba}, {device: rtc}${shared ? ', {device: usb}' : ''}]
+${second ? guest2 : ''}keys: [${keys.map((device) => `{device: ${device}}`).join(', ')}]
 ${more}`;
 }
 

@@ -252,14 +252,12 @@ export class Dpci {
 
   private assertPins(entry: PirqDpci): void {
     const { pins, slot, timer } = entry;
-    let reached = 0;
     for (const { device, intx } of pins) {
-      this.d.handOn(slot, () => {
-        reached = this.d.irq.pciIntxAssert(device, intx);
-      });
+      this.d.handOn(slot, () => this.d.irq.pciIntxAssert(device, intx));
       entry.pending = (entry.pending + 1) >>> 0;
     }
-    this.xen.books.discard(slot, reached < 0 ? 'masked' : 'in service');
+    const masked = pins.every((p) => this.d.chips.isMasked(pciGsi(p.device, p.intx)));
+    this.xen.books.discard(slot, masked ? 'masked' : 'in service');
     timer?.set(this.xen.cpus[timer.cpu]!, this.xen.now + TIME_OUT);
   }
 
