@@ -8,7 +8,7 @@
  */
 import type { Ns } from '../../core/clock.ts';
 import type { Part, Plain } from '../../core/state.ts';
-import type { Processor } from '../../hw/x86/cpu.ts';
+import type { Processor } from '../../hw/cpu.ts';
 import { timing } from '../../timing.ts';
 import type { IrqDesc } from './irq-core.ts';
 import type { LinuxKernel } from './kernel.ts';

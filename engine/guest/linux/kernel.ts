@@ -6,7 +6,7 @@ import type { Books } from '../../core/books.ts';
 import type { Ns } from '../../core/clock.ts';
 import type { Part, Plain } from '../../core/state.ts';
 import type { Trace, Tracepoint } from '../../core/trace.ts';
-import type { Processor } from '../../hw/x86/cpu.ts';
+import type { Processor } from '../../hw/cpu.ts';
 import { archLayout, dialectOf } from '../../proc/arch-rows.ts';
 import { precisionFor } from '../../proc/dialects.ts';
 import { type Interrupts, SOFTIRQS, type Softirqs } from '../../proc/types.ts';

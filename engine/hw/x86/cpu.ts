@@ -9,19 +9,9 @@
  */
 import type { Ns } from '../../core/clock.ts';
 import type { Width } from '../../core/registers.ts';
+import type { Processor } from '../cpu.ts';
 
 export type { Width };
-
-export interface Processor {
-  /** number within its machine or domain */
-  readonly vcpu: number;
-  /** the processor's time: the clock, plus what this processor has spent within the current event */
-  readonly now: Ns;
-  /** the physical CPU it runs on, for traces */
-  readonly processor: number;
-  /** Executes code for `ns`; `done` of the kernel is called at its end, unless an interrupt comes between. */
-  run(ns: Ns): void;
-}
 
 /** The virtual CPU of a Xen domain as its kernel sees it. */
 export interface VirtualCpu extends Processor {
