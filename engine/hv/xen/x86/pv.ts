@@ -1,15 +1,14 @@
 /**
  * The hypercalls of a paravirtual guest (xen/arch/x86/hypercall.c and what it leads to), one object for each
- * virtual CPU. Each charges the trip into Xen; events sent on the way are done in the name of the channel
- * they were sent on.
+ * virtual CPU: those of event channels, its timer, and physical interrupts.
  */
 import type { Hypercalls } from '../../../abi/hypercalls.ts';
-import { DOMID_SELF, EINVAL, ENOSPC } from '../../../abi/xen.ts';
+import { EINVAL, ENOSPC } from '../../../abi/xen.ts';
 import type { Ns } from '../../../core/clock.ts';
-import type { Tracepoint } from '../../../core/trace.ts';
 import { timing } from '../../../timing.ts';
 import type { Vcpu } from '../../pcpu.ts';
 import type { Domain } from '../domain.ts';
+import { EvtchnCalls } from '../evtchn-calls.ts';
 import type { Xen } from './xen.ts';
 
 /** What a domain's hardware answers to PHYSDEVOP_map_pirq; only dom0 has any. */
@@ -20,82 +19,14 @@ export interface PirqSource {
   level(gsi: number): boolean;
 }
 
-export class PvHypercalls implements Hypercalls {
-  private readonly tpSend: Tracepoint;
-
+export class PvHypercalls extends EvtchnCalls implements Hypercalls {
   constructor(
     protected readonly xen: Xen,
-    protected readonly domain: Domain,
-    private readonly v: Vcpu,
+    domain: Domain,
+    v: Vcpu,
     private readonly pirqs: PirqSource,
   ) {
-    this.tpSend = xen.trace.point('evtchn_send', 'dom', 'port');
-  }
-
-  allocUnbound(remote: number): number {
-    this.enter();
-    return this.xen.channels.allocUnbound(this.domain.id, DOMID_SELF, remote);
-  }
-
-  bindInterdomain(remote: number, remotePort: number): number {
-    this.enter();
-    this.xen.beginOwn();
-    return this.xen.channels.bindInterdomain(this.domain.id, remote, remotePort);
-  }
-
-  bindVirq(virq: number, vcpu: number): number {
-    this.enter();
-    return this.xen.channels.bindVirq(this.domain.id, virq, vcpu);
-  }
-
-  bindIpi(vcpu: number): number {
-    this.enter();
-    return this.xen.channels.bindIpi(this.domain.id, vcpu);
-  }
-
-  bindPirq(pirq: number, willShare = false): number {
-    this.enter();
-    return this.xen.channels.bindPirq(this.domain.id, pirq, willShare);
-  }
-
-  close(port: number): number {
-    this.enter();
-    return this.xen.channels.close(this.domain.id, port);
-  }
-
-  send(port: number): number {
-    this.enter();
-    const { xen, domain } = this;
-    const journey = xen.books.begin(domain.source(port));
-    xen.trace.emit(this.tpSend, xen.stamp, journey, this.v.processor, domain.id, port);
-    return xen.channels.send(domain.id, port);
-  }
-
-  bindVcpu(port: number, vcpu: number): number {
-    this.enter();
-    return this.xen.channels.bindVcpu(this.domain.id, port, vcpu);
-  }
-
-  unmask(port: number): number {
-    this.enter();
-    this.xen.beginOwn();
-    return this.xen.channels.unmask(this.domain.id, port);
-  }
-
-  initControl(vcpu: number, gfn: number, offset: number): number {
-    this.enter();
-    return this.xen.channels.initControl(this.domain.id, vcpu, gfn, offset);
-  }
-
-  expandArray(gfn: number): number {
-    this.enter();
-    this.xen.beginOwn();
-    return this.xen.channels.expandArray(this.domain.id, gfn);
-  }
-
-  setPriority(port: number, priority: number): number {
-    this.enter();
-    return this.xen.channels.setPriority(this.domain.id, port, priority);
+    super(xen, domain, v);
   }
 
   setTimer(when: Ns | undefined): void {
