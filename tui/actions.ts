@@ -4,6 +4,7 @@ import { helpOverflow } from './help-text.ts';
 import type { Action } from './keymap.ts';
 import { followFired, leavePath, neighbourPath, openPath, stepPath } from './path.ts';
 import type { Session } from './session.ts';
+import { subjectsOf } from './subject.ts';
 import { type SortColumn, sortable, type TableModel, type TableState } from './table-model.ts';
 import { THEMES } from './theme.ts';
 import { TABLES, VIEWS, viewsOf } from './views.ts';
@@ -38,11 +39,12 @@ export const ACTIONS: Readonly<Record<Action, (session: Session, key: string) =>
   previousView: (session) => switchView(session, -1),
   view(session, key) {
     const view = VIEWS.find((v) => v.key === key)!;
-    const { domain } = session;
-    if (view.has(domain)) session.update({ view: view.name });
-    else session.update({ notice: `${domain.name} has no view ${view.title}` });
+    const { subject } = session;
+    if (view.has(subject)) session.update({ view: view.name });
+    else session.update({ notice: `${subject.name} has no view ${view.title}` });
   },
   details: (session) => openPath(session),
+  hook: toggleHook,
   earlier: (session, key) => neighbour(session, key === ';' ? 1 : -1),
   up: (session) => move(session, -1),
   down: (session) => move(session, 1),
@@ -99,16 +101,24 @@ function neighbour(session: Session, direction: 1 | -1): void {
   else session.update({ notice: `${session.view.title} shows no single interrupt: that is Path` });
 }
 
+function toggleHook(session: Session): void {
+  const on = session.driver.toggleHook();
+  const { system } = session.frame.snapshot;
+  if (on === undefined) session.update({ notice: `the hook is Xen's: this is ${system}` });
+  else if (!on) session.update({ notice: 'hook off' });
+  else session.update({ notice: `hook on${session.view.name === 'events' ? '' : ': see Events of Xen'}` });
+}
+
 function switchDomain(session: Session, direction: 1 | -1): void {
-  const { domains } = session.frame.snapshot;
-  const at = domains.indexOf(session.domain);
-  const next = domains[(at + direction + domains.length) % domains.length]!;
+  const subjects = subjectsOf(session.frame.snapshot);
+  const at = subjects.indexOf(session.subject);
+  const next = subjects[(at + direction + subjects.length) % subjects.length]!;
   session.update({ domain: next.name, vcpu: 0 });
   session.updateTable({ selected: null });
 }
 
 function switchView(session: Session, direction: 1 | -1): void {
-  const views = viewsOf(session.domain);
+  const views = viewsOf(session.subject);
   const next = views[(views.indexOf(session.view) + direction + views.length) % views.length]!;
   session.update({ view: next.name });
 }

@@ -32,8 +32,8 @@ interface Needs {
   readonly name: number;
 }
 
-function needsOf(rows: readonly TableRow[]): Needs {
-  let label = 3;
+function needsOf(rows: readonly TableRow[], title: number): Needs {
+  let label = title;
   let highest = 0;
   let chipName = 4;
   let flow = 0;
@@ -54,15 +54,19 @@ function needsOf(rows: readonly TableRow[]): Needs {
   return { label, cpu, chipName, chip, aligned: chipName + 1 + flow, name };
 }
 
-/** @param totals the user wants one count per row */
+/**
+ * @param totals the user wants one count per row
+ * @param least widths of the first column and of the chip's, if they are to be more than the usual ones
+ */
 export function columnsFor(
   rows: readonly TableRow[],
   cpus: readonly number[],
   width: number,
   totals: boolean,
+  least: { readonly label: number; readonly chip: number } = { label: 3, chip: 10 },
 ): Columns {
-  const needs = needsOf(rows);
-  const chipLeast = Math.min(needs.chipName, 10);
+  const needs = needsOf(rows, least.label);
+  const chipLeast = Math.min(needs.chipName, least.chip);
   const nameLeast = Math.min(needs.name, 12);
   // selection mark, gaps: 1 before counts and rate, 2 before what follows
   const fixed = 1 + needs.label + (1 + RATE) + (2 + FLAGS) + (2 + chipLeast) + (2 + nameLeast);

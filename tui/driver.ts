@@ -6,12 +6,14 @@
  * command, and more often while the interrupt that was fired last is still under way.
  */
 import {
-  type HandlerRow,
   type JourneySnapshot,
   type Machine,
+  type Passage,
+  pastJourney,
   pastJourneys,
   type Snapshot,
   takeSnapshot,
+  type XenSnapshot,
 } from '../engine/index.ts';
 import { exitKey } from './exits-table.ts';
 import {
@@ -26,6 +28,7 @@ import {
 import { History } from './history.ts';
 import { JourneyWatch } from './journey-watch.ts';
 import { sum } from './table-model.ts';
+import { xenCounts } from './xen-table.ts';
 
 /** Real time and timers; tests bring their own. */
 export interface Host {
@@ -206,9 +209,23 @@ export class Driver {
     return this.machine.lastFired?.journey !== before;
   }
 
-  /** Interrupts that a row's handler has run for, as far as the trace goes back, oldest first. */
-  past(row: HandlerRow, name: string): JourneySnapshot[] {
-    return pastJourneys(this.machine, row, name);
+  /** Switches Xen's hook. @returns whether it is on now; undefined where there is none */
+  toggleHook(): boolean | undefined {
+    const { hook } = this.machine.platform;
+    if (!hook) return undefined;
+    hook.on = !hook.on;
+    this.publish();
+    return hook.on;
+  }
+
+  /** Interrupts that came to a handler's row, or by a vector, as far as the trace goes back, oldest first. */
+  past(by: Passage, name: string): JourneySnapshot[] {
+    return pastJourneys(this.machine, by, name);
+  }
+
+  /** One interrupt; null if the trace has lost it. */
+  pastOne(journey: number, name: string): JourneySnapshot | null {
+    return pastJourney(this.machine, journey, name);
   }
 
   /** Rates and sparklines begin anew. */
@@ -368,6 +385,16 @@ export class Driver {
       for (const row of interrupts.arch) history.count(rowKey(name, row.label), sum(row.counts));
       for (const row of exits?.rows ?? []) history.count(exitKey(name, row.reason), sum(row.counts));
     }
+    if (snapshot.xen) this.feedXen(snapshot.xen);
+  }
+
+  private feedXen(xen: XenSnapshot): void {
+    const { history } = this;
+    for (const [key, counts] of xenCounts(xen)) history.count(key, sum(counts));
+    xen.hook.cpus.forEach(({ records, added }, cpu) => {
+      history.count(`hook ${cpu}`, records);
+      history.count(`hook added ${cpu}`, added);
+    });
   }
 
   /** An error of the machine ends the run. */

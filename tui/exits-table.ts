@@ -65,7 +65,7 @@ const TOTAL = 9;
 const SHARE = 5;
 const SPAN = 7;
 
-export const EXITS: TableKind<ExitTableRow> = {
+export const EXITS: TableKind<ExitTableRow, DomainSnapshot> = {
   sorts: SORTS,
   rows: exitRows,
   counts: ({ name, exits }) => new Map(exits?.rows.map((row) => [exitKey(name, row.reason), row.counts])),

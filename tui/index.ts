@@ -7,6 +7,7 @@ import type { ScriptedFire } from './frame.ts';
 import { ASCII, BLOCKS, wantsAscii } from './glyphs.ts';
 import type { InkScreen } from './ink-screen.tsx';
 import { Session, type Size } from './session.ts';
+import { subjectsOf } from './subject.ts';
 import { Terminal } from './terminal.ts';
 import { colourDepth, THEMES, themeNamed } from './theme.ts';
 
@@ -46,7 +47,7 @@ function findProblem(machine: Machine, { domain, theme, scriptedFires }: Monitor
   if (theme !== undefined && !themeNamed(theme)) {
     return `no theme ${sanitize(theme)}; there are ${THEMES.map((t) => t.name).join(', ')}`;
   }
-  const domains = takeSnapshot(machine).domains.map((d) => d.name);
+  const domains = subjectsOf(takeSnapshot(machine)).map((d) => d.name);
   if (domain !== undefined && !domains.includes(domain)) {
     return `no domain ${sanitize(domain)} in ${machine.scenario.name}; there are ${domains.join(', ')}`;
   }

@@ -1,5 +1,5 @@
 /** The rows of a domain's interrupts as the table shows them, joined with their state. */
-import type { DomainSnapshot, IrqState } from '../engine/index.ts';
+import type { DomainSnapshot } from '../engine/index.ts';
 import { sanitize } from './format.ts';
 import { rowKey } from './frame.ts';
 import type { History } from './history.ts';
@@ -20,8 +20,8 @@ export interface TableRow extends Row {
   /** name of the flow handler with its dash: `-virq` */
   readonly flow: string;
   readonly name: string;
-  /** undefined for the architecture's own */
-  readonly state: IrqState | undefined;
+  /** what its three letters say: pending, masked, being handled; null where nothing can be said */
+  readonly flags: readonly [boolean, boolean, boolean] | null;
 }
 
 /** What `s` steps through. */
@@ -29,7 +29,7 @@ export const SORTS: readonly SortColumn[] = ['irq', 'total', 'rate', 'chip', 'na
 
 /** The rows in the kernel's order. */
 export function rowsOf(domain: DomainSnapshot, ascii: boolean): TableRow[] {
-  const { interrupts, irqStates, name: owner } = domain;
+  const { interrupts, irqStates, name: owner, id } = domain;
   const numbered = interrupts.rows.map((row, i): TableRow => {
     const hwirq = row.hwirq === null ? '' : ` ${row.hwirq}`;
     const trigger = row.trigger === null ? '' : ` ${row.trigger}`;
@@ -43,8 +43,9 @@ export function rowsOf(domain: DomainSnapshot, ascii: boolean): TableRow[] {
       chip: sanitize(`${row.chip}${hwirq}${trigger}`, ascii),
       flow: row.name === null ? '' : sanitize(`-${row.name}`, ascii),
       name: sanitize(row.actions.join(', '), ascii),
-      state,
+      flags: state ? [state.pending, state.masked, state.active] : null,
       flagged: state !== undefined && (state.pending || state.active),
+      follow: { domain: id, irq: row.irq },
     };
   });
   const arch = interrupts.arch.map(
@@ -57,7 +58,7 @@ export function rowsOf(domain: DomainSnapshot, ascii: boolean): TableRow[] {
       chip: '',
       flow: '',
       name: sanitize(row.text, ascii),
-      state: undefined,
+      flags: null,
       flagged: false,
     }),
   );

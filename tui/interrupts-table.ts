@@ -1,23 +1,35 @@
 /** The interrupts of a domain as a table. */
+import type { DomainSnapshot } from '../engine/index.ts';
 import { columnsFor } from './columns.ts';
 import { countColumns, rateColumn, sparkColumn } from './components/cells.ts';
 import { pad, padLeft } from './format.ts';
 import { countsByKey, rowsOf, SORTS, sortRows, type TableRow, textOf } from './interrupt-rows.ts';
 import type { LineBuilder } from './line.ts';
-import type { TableColumn, TableKind } from './table-model.ts';
+import type { Subject } from './subject.ts';
+import type { Surroundings, TableColumn, TableKind } from './table-model.ts';
 import type { Role } from './theme.ts';
 
-export const INTERRUPTS: TableKind<TableRow> = {
-  sorts: SORTS,
-  rows: rowsOf,
-  counts: countsByKey,
-  sorted: sortRows,
-  textOf,
-  columns(rows, domain, { frame, width, totals, glyphs }) {
-    const at = columnsFor(rows, domain.interrupts.cpus, width, totals);
+/** What the columns are called; `flags` has a letter for each flag. */
+export interface Titles {
+  readonly label: string;
+  readonly flags: string;
+  readonly chip: string;
+  /** cells that the chip gets before all that can be left out */
+  readonly least: number;
+  readonly name: string;
+}
+
+/** The columns of a table of counters by CPU. @param cpusOf the CPUs that rows have counts of */
+export function countTable<S extends Subject>(titles: Titles, cpusOf: (subject: S) => readonly number[]) {
+  return (rows: readonly TableRow[], subject: S, around: Surroundings): TableColumn<TableRow>[] => {
+    const { frame, width, totals, glyphs } = around;
+    const at = columnsFor(rows, cpusOf(subject), width, totals, {
+      label: titles.label.length,
+      chip: titles.least,
+    });
     const columns: TableColumn<TableRow>[] = [
       {
-        title: 'IRQ',
+        title: titles.label,
         sort: 'irq',
         gap: 0,
         width: at.label,
@@ -29,20 +41,25 @@ export const INTERRUPTS: TableKind<TableRow> = {
     ];
     if (at.spark > 0) columns.push(sparkColumn(at.spark, frame, glyphs));
     columns.push(
-      { title: 'PMA', gap: 2, width: 3, cell: (line, row) => addFlags(line.add('  '), row.state) },
       {
-        title: 'CHIP',
+        title: titles.flags,
+        gap: 2,
+        width: titles.flags.length,
+        cell: (line, { flags }) => addFlags(line.add('  '), flags, titles.flags),
+      },
+      {
+        title: titles.chip,
         sort: 'chip',
         gap: 2,
         width: at.chip,
         cell(line, row) {
-          // the text of the architecture's own takes both columns
+          // the text of a row without a number takes both columns
           const text = row.irq === null ? row.name : pad(chipText(row, at.flow), at.chip, glyphs.ellipsis);
           line.add('  ').add(text);
         },
       },
       {
-        title: 'NAME',
+        title: titles.name,
         sort: 'name',
         gap: 2,
         width: at.name,
@@ -52,7 +69,19 @@ export const INTERRUPTS: TableKind<TableRow> = {
       },
     );
     return columns;
-  },
+  };
+}
+
+export const INTERRUPTS: TableKind<TableRow, DomainSnapshot> = {
+  sorts: SORTS,
+  rows: rowsOf,
+  counts: countsByKey,
+  sorted: sortRows,
+  textOf,
+  columns: countTable(
+    { label: 'IRQ', flags: 'PMA', chip: 'CHIP', least: 10, name: 'NAME' },
+    (d) => d.interrupts.cpus,
+  ),
 };
 
 /** The chip and, where there is room, the flow handler behind it. */
@@ -61,15 +90,11 @@ function chipText({ chip, flow }: TableRow, at: number): string {
   return at < 0 ? `${chip} ${flow}` : chip.padEnd(at) + flow;
 }
 
-/** Pending, masked, being handled. */
-function addFlags(line: LineBuilder, state: TableRow['state']): void {
-  if (!state) {
-    line.add('   ');
-    return;
+const FLAG_ROLES: readonly (Role | undefined)[] = ['warn', undefined, 'good'];
+
+function addFlags(line: LineBuilder, flags: TableRow['flags'], letters: string): void {
+  for (let i = 0; i < letters.length; i++) {
+    if (!flags) line.add(' ');
+    else line.add(flags[i] ? letters[i]! : '.', flags[i] ? FLAG_ROLES[i] : 'dim');
   }
-  const flag = (set: boolean, letter: string, role?: Role) =>
-    line.add(set ? letter : '.', set ? role : 'dim');
-  flag(state.pending, 'P', 'warn');
-  flag(state.masked, 'M');
-  flag(state.active, 'A', 'good');
 }

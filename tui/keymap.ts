@@ -18,6 +18,7 @@ export type Action =
   | 'view'
   | 'details'
   | 'earlier'
+  | 'hook'
   | 'up'
   | 'down'
   | 'pageUp'
@@ -124,8 +125,8 @@ export const KEYMAP: readonly Binding[] = [
   },
   { keys: ['shift-tab'], label: 'S-Tab', group: 'Look', action: 'previousView', about: 'view before' },
   {
-    keys: ['f2', 'f3', 'f4', 'f5'],
-    label: 'F2 to F5',
+    keys: ['f2', 'f3', 'f4', 'f5', 'f6'],
+    label: 'F2 to F6',
     group: 'Look',
     action: 'view',
     about: 'the views, left to right',
@@ -145,6 +146,14 @@ export const KEYMAP: readonly Binding[] = [
     action: 'earlier',
     about: 'the interrupt before, after',
     footer: { key: ', ;', word: 'before after', keep: 5 },
+  },
+  {
+    keys: ['H'],
+    label: 'H',
+    group: 'Look',
+    action: 'hook',
+    about: "log Xen's vectors: on, off",
+    footer: { key: 'H', word: 'hook', keep: 5 },
   },
   { keys: ['up', 'k'], label: 'up k', group: 'Look', action: 'up', about: 'row, vCPU or hop up' },
   { keys: ['down', 'j'], label: 'down j', group: 'Look', action: 'down', about: 'row, vCPU or hop down' },

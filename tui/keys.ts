@@ -41,6 +41,7 @@ const SEQUENCES: Readonly<Record<string, string>> = {
   '13~': 'f3',
   '14~': 'f4',
   '15~': 'f5',
+  '17~': 'f6',
   '[A': 'f1',
   '[B': 'f2',
   '[C': 'f3',

@@ -2,16 +2,18 @@
  * Which interrupt the path view follows, how much of its way it shows, and which hop is looked at. While paused a way
  * is revealed hop by hop, as several may happen in one event.
  */
-import type { HandlerRow, HopSnapshot, JourneySnapshot } from '../engine/index.ts';
+import type { HopSnapshot, JourneySnapshot, Passage } from '../engine/index.ts';
 import type { Session } from './session.ts';
 import type { ViewName } from './views.ts';
+import { vectorText } from './xen-table.ts';
 
 /** What was chosen; without a choice it is what was fired last. */
 export type PathChoice =
   | { readonly kind: 'fired'; readonly journey: number }
   | {
       readonly kind: 'row';
-      readonly row: HandlerRow;
+      /** a handler's row, or a vector of Xen's */
+      readonly by: Passage;
       /** as the title calls it */
       readonly name: string;
       /** the last interrupts of the row when they were looked up */
@@ -126,29 +128,44 @@ function neighbourOfRow(
   }
   // later ones may have come since
   const { journey } = choice.list[choice.at]!;
-  const list = direction > 0 ? session.driver.past(choice.row, choice.name) : [];
+  const list = direction > 0 ? session.driver.past(choice.by, choice.name) : [];
   const later = list.findIndex((j) => j.journey > journey);
   if (later >= 0) updatePath(session, { choice: { ...choice, list, at: later }, hop: null });
   else session.update({ notice: direction > 0 ? 'that is the last one' : 'none before it is known' });
 }
 
-/** The path of the selected row's last interrupt. */
+/** The path of the selected row's last interrupt, or of the one that a line of the event log tells of. */
 export function openPath(session: Session): void {
-  const { domain, table, view } = session;
-  const irq = view.name === 'interrupts' ? Number(table?.rows[table.selected]?.label) : Number.NaN;
-  if (!Number.isInteger(irq)) {
-    session.update({ notice: 'Enter follows an interrupt: choose its row first' });
-    return;
+  const found = selectedPath(session);
+  if (typeof found === 'string') session.update({ notice: found });
+  else {
+    const path = {
+      choice: { kind: 'row' as const, ...found },
+      hop: null,
+      shown: null,
+      from: session.view.name,
+    };
+    session.update({ view: 'path', path });
   }
-  const row = { domain: domain.id, irq };
-  const name = `${domain.name}:${irq}`;
-  const list = session.driver.past(row, name);
-  if (list.length === 0) {
-    session.update({ notice: `no interrupt ${irq} of ${domain.name} lately` });
-    return;
-  }
-  const choice: PathChoice = { kind: 'row', row, name, list, at: list.length - 1 };
-  session.update({ view: 'path', path: { choice, hop: null, shown: null, from: view.name } });
+}
+
+type Found = Omit<Extract<PathChoice, { kind: 'row' }>, 'kind'>;
+
+/** What Enter would follow; a text: why nothing. */
+function selectedPath({ driver, subject, table }: Session): Found | string {
+  const { follow: by, label, journey } = table?.rows[table.selected] ?? {};
+  if (!by) return 'Enter follows an interrupt: choose its row first';
+  const what = 'vector' in by ? vectorText(by.vector) : label;
+  const name = `${subject.name}:${what}`;
+  if (journey === 0) return 'no raise stands behind it: it has no path';
+  const list = driver.past(by, name);
+  const at = journey === undefined ? list.length - 1 : list.findIndex((j) => j.journey === journey);
+  if (at >= 0) return { by, name, list, at };
+  const one = journey === undefined ? null : driver.pastOne(journey, name);
+  if (one) return { by, name, list: [one], at: 0 };
+  return 'vector' in by
+    ? `no raise behind vector ${what} lately`
+    : `no interrupt ${what} of ${subject.name} lately`;
 }
 
 /** Back to where Enter was pressed. */

@@ -9,19 +9,22 @@ import { geometryOf } from './geometry.ts';
 import { helpHeight } from './help-text.ts';
 import type { Action } from './keymap.ts';
 import { type Session, type Size, SMALLEST } from './session.ts';
+import { isXen } from './subject.ts';
+import { eventsLines } from './views/events.ts';
 import { exitsLines } from './views/exits.ts';
 import { helpView } from './views/help.ts';
-import { countersLines } from './views/interrupts.ts';
+import { interruptsLines } from './views/interrupts.ts';
 import { pathLines } from './views/path.ts';
 import { pendingLines } from './views/pending.ts';
 import type { ViewName } from './views.ts';
 
 /** What stands between the domains' line and the journey. */
 const BODIES: Readonly<Record<ViewName, (session: Session) => string[]>> = {
-  interrupts: countersLines,
+  interrupts: interruptsLines,
   pending: pendingLines,
   exits: exitsLines,
   path: pathLines,
+  events: eventsLines,
 };
 
 /** Keys that have no effect in a view are not worth their place in its footer. */
@@ -30,7 +33,13 @@ const WITHOUT: Readonly<Record<ViewName, readonly Action[]>> = {
   pending: ['earlier', 'details', 'sort', 'filter'],
   exits: ['earlier', 'details'],
   path: ['details', 'sort', 'filter'],
+  events: ['earlier'],
 };
+
+/** Nor is the hook beside anybody but Xen. */
+function withoutOf({ view, subject }: Session): readonly Action[] {
+  return isXen(subject) ? WITHOUT[view.name] : [...WITHOUT[view.name], 'hook'];
+}
 
 export function screenLines(session: Session): string[] {
   const { frame, ui, size, paint, glyphs } = session;
@@ -41,7 +50,7 @@ export function screenLines(session: Session): string[] {
     ui.overlay === 'help'
       ? [titleLine(shared), ...helpView({ ...shared, height: helpHeight(devices, size), top: ui.helpTop })]
       : viewLines(session);
-  return [...middle, ...footerLines({ ...shared, devices, without: WITHOUT[session.view.name] })];
+  return [...middle, ...footerLines({ ...shared, devices, without: withoutOf(session) })];
 }
 
 /** From the top to the footer: the view with what is always around it. */

@@ -2,7 +2,6 @@
  * One watcher's view of the running machine: which domain, which rows, which theme, what is being typed.
  * The driver runs the machine for everybody; a session belongs to one terminal. React draws what it says.
  */
-import type { DomainSnapshot } from '../engine/index.ts';
 import { ACTIONS } from './actions.ts';
 import type { Driver } from './driver.ts';
 import type { Frame } from './frame.ts';
@@ -10,6 +9,7 @@ import type { Glyphs } from './glyphs.ts';
 import { bindingOf } from './keymap.ts';
 import { isText } from './keys.ts';
 import { FIRST_PATH, moveHop, type PathUi } from './path.ts';
+import { cpusOf, isXen, type Subject, subjectsOf } from './subject.ts';
 import { type TableModel, type TableState, tableModel } from './table-model.ts';
 import { type Depth, type Paint, painter, THEMES } from './theme.ts';
 import { FIRST_TABLES, TABLES, type TableName, VIEWS, type View, type ViewName } from './views.ts';
@@ -35,7 +35,7 @@ export interface Ui {
   readonly tables: Readonly<Record<TableName, TableState>>;
   /** what the path view follows */
   readonly path: PathUi;
-  /** index of the virtual CPU that the pending view shows in full */
+  /** index of the virtual CPU that the pending view shows in full; of Xen the first CPU shown */
   readonly vcpu: number;
   readonly totals: boolean;
   readonly hideIdle: boolean;
@@ -73,7 +73,7 @@ export class Session {
   private state: SessionState;
   private paintOf: { theme: string; paint: Paint } | undefined;
   private model: { state: SessionState; value: TableModel } | undefined;
-  private readonly scrolls = { interrupts: { top: 0, selected: 0 }, exits: { top: 0, selected: 0 } };
+  private readonly scrolls: Partial<Record<TableName, { top: number; selected: number }>> = {};
   private readonly listeners = new Set<() => void>();
   private readonly unsubscribe: () => void;
   private held = false;
@@ -143,21 +143,20 @@ export class Session {
     return this.paintOf.paint;
   }
 
-  /** The domain on the screen; if it is gone, the first. */
-  get domain(): DomainSnapshot {
-    const { domains } = this.frame.snapshot;
-    return domains.find((d) => d.name === this.ui.domain) ?? domains[0]!;
+  /** Who is on the screen: a domain, or Xen; if it is gone, the first. */
+  get subject(): Subject {
+    const subjects = subjectsOf(this.frame.snapshot);
+    return subjects.find((s) => s.name === this.ui.domain) ?? subjects[0]!;
   }
 
   get view(): View {
     const wanted = VIEWS.find((v) => v.name === this.ui.view)!;
-    return wanted.has(this.domain) ? wanted : VIEWS[0]!;
+    return wanted.has(this.subject) ? wanted : VIEWS[0]!;
   }
 
   /** Which table is shown; undefined in a view that is none. */
   get tableName(): TableName | undefined {
-    const { name } = this.view;
-    return name === 'interrupts' || name === 'exits' ? name : undefined;
+    return this.view.table?.(this.subject);
   }
 
   /** What the table shows, worked out once per state; undefined where there is none. */
@@ -166,8 +165,8 @@ export class Session {
     if (name === undefined) return undefined;
     if (this.model?.state !== this.state) {
       const table = this.ui.tables[name];
-      const scroll = this.scrolls[name];
-      const value = tableModel(TABLES[name], table, this.state, this.domain, scroll, this.glyphs);
+      const scroll = this.scrolls[name] ?? { top: 0, selected: 0 };
+      const value = tableModel(TABLES[name], table, this.state, this.subject, scroll, this.glyphs);
       this.model = { state: this.state, value };
       this.scrolls[name] = { top: value.top, selected: value.selected };
     }
@@ -205,13 +204,13 @@ export class Session {
     } else if (this.view.name === 'path') {
       moveHop(this, by);
     } else {
-      this.update({ vcpu: within(this.vcpu + by, this.domain.x86!.lapics.length) });
+      this.update({ vcpu: within(this.vcpu + by, processorsOf(this.subject)) });
     }
   }
 
-  /** The virtual CPU that the pending view shows in full, by its index. */
+  /** The CPU that the pending view is about, by its index. */
   get vcpu(): number {
-    return within(this.ui.vcpu, this.domain.x86?.lapics.length ?? 1);
+    return within(this.ui.vcpu, processorsOf(this.subject));
   }
 
   /** A key was pressed. */
@@ -270,6 +269,11 @@ export class Session {
   private emit(): void {
     for (const listener of [...this.listeners]) listener();
   }
+}
+
+/** How many processors the pending view can choose from. */
+function processorsOf(subject: Subject): number {
+  return isXen(subject) ? cpusOf(subject) : (subject.x86?.lapics.length ?? 1);
 }
 
 function within(index: number, length: number): number {

@@ -1,11 +1,12 @@
 /** A table of counters as a view shows it: which rows, filtered and sorted, from which on, in which columns. */
-import type { DomainSnapshot } from '../engine/index.ts';
+import type { Passage } from '../engine/index.ts';
 import type { Frame } from './frame.ts';
 import { roomOf } from './geometry.ts';
 import type { Glyphs } from './glyphs.ts';
 import type { History } from './history.ts';
 import type { LineBuilder } from './line.ts';
 import type { SessionState } from './session.ts';
+import type { Subject } from './subject.ts';
 
 /** What all rows of counters have. */
 export interface Row {
@@ -17,6 +18,10 @@ export interface Row {
   readonly total: number;
   /** something is going on in it, whatever its counters say */
   readonly flagged: boolean;
+  /** what Enter looks for the last interrupt of */
+  readonly follow?: Passage;
+  /** where a row is of a single interrupt: its journey, 0 if nothing was raised for it */
+  readonly journey?: number;
 }
 
 /** `cpu3` and the like sort by one CPU's counts. */
@@ -83,23 +88,25 @@ export interface Surroundings {
 }
 
 /** One kind of table: where its rows come from and how they look. */
-export interface TableKind<R extends Row = Row> {
+export interface TableKind<R extends Row = Row, S extends Subject = Subject> {
   /** what `s` steps through */
   readonly sorts: readonly SortColumn[];
-  rows(domain: DomainSnapshot, ascii: boolean): R[];
-  /** The counts of its rows by their keys; asked for a domain of the sample before. */
-  counts(domain: DomainSnapshot): ReadonlyMap<string, readonly number[]>;
+  /** lines that its view puts below the rows, whatever room there is */
+  readonly below?: number;
+  rows(subject: S, ascii: boolean): R[];
+  /** The counts of its rows by their keys; asked for a subject of the sample before. */
+  counts(subject: S): ReadonlyMap<string, readonly number[]>;
   sorted(rows: readonly R[], sort: Sort, history: History): R[];
   /** what a filter looks at */
   textOf(row: R): string;
-  columns(rows: readonly R[], domain: DomainSnapshot, around: Surroundings): TableColumn<R>[];
+  columns(rows: readonly R[], subject: S, around: Surroundings): TableColumn<R>[];
 }
 
 export interface TableModel<R extends Row = Row> {
   readonly columns: readonly TableColumn<R>[];
   /** filtered and sorted */
   readonly rows: readonly R[];
-  /** rows of the domain */
+  /** rows of the subject */
   readonly all: number;
   /** lines there are for rows */
   readonly height: number;
@@ -115,18 +122,20 @@ export function tableModel<R extends Row>(
   kind: TableKind<R>,
   table: TableState,
   { frame, ui, size }: SessionState,
-  domain: DomainSnapshot,
+  subject: Subject,
   scroll: { readonly top: number; readonly selected: number },
   glyphs: Glyphs,
 ): TableModel<R> {
   const { history } = frame;
-  const all = kind.rows(domain, glyphs.ascii);
+  const all = kind.rows(subject, glyphs.ascii);
   const filter = makeFilter(table.filter, (row: R) => kind.textOf(row));
-  const shown = all.filter((row) => filter.matches(row) && !(ui.hideIdle && history.idle(row.key)));
+  const shown = all.filter(
+    (row) => filter.matches(row) && (row.flagged || !(ui.hideIdle && history.idle(row.key))),
+  );
   const rows = kind.sorted(shown, table.sort, history);
-  const columns = kind.columns(all, domain, { frame, width: size.columns, totals: ui.totals, glyphs });
+  const columns = kind.columns(all, subject, { frame, width: size.columns, totals: ui.totals, glyphs });
   // the heading takes a line
-  const height = Math.max(1, roomOf(frame.snapshot, size, ui.prompt !== null) - 1);
+  const height = Math.max(1, roomOf(frame.snapshot, size, ui.prompt !== null) - 1 - (kind.below ?? 0));
 
   let selected = table.selected === null ? 0 : rows.findIndex((r) => r.key === table.selected);
   if (selected < 0) selected = Math.max(0, Math.min(scroll.selected, rows.length - 1));

@@ -1,11 +1,13 @@
-/** The views there are, and what each needs of a domain. */
-import type { DomainSnapshot } from '../engine/index.ts';
+/** The views there are, and of whom each shows anything. */
+import { EVENTS } from './events-table.ts';
 import { EXITS } from './exits-table.ts';
 import { INTERRUPTS } from './interrupts-table.ts';
+import { isXen, type Subject } from './subject.ts';
 import type { TableKind, TableState } from './table-model.ts';
+import { XEN } from './xen-table.ts';
 
-export type ViewName = 'interrupts' | 'pending' | 'exits' | 'path';
-export type TableName = 'interrupts' | 'exits';
+export type ViewName = 'interrupts' | 'pending' | 'exits' | 'path' | 'events';
+export type TableName = 'interrupts' | 'xen' | 'exits' | 'events';
 
 export interface View {
   readonly name: ViewName;
@@ -13,31 +15,53 @@ export interface View {
   readonly title: string;
   /** that shows it at once */
   readonly key: string;
-  /** Has the domain anything to show there? */
-  has(domain: DomainSnapshot): boolean;
+  /** Is there anything to show? */
+  has(subject: Subject): boolean;
+  /** the table that it shows; undefined: none */
+  table?(subject: Subject): TableName;
 }
 
 /** In the order in which Tab goes through them. */
 export const VIEWS: readonly View[] = [
-  { name: 'interrupts', title: 'Interrupts', key: 'f2', has: () => true },
+  {
+    name: 'interrupts',
+    title: 'Interrupts',
+    key: 'f2',
+    has: () => true,
+    table: (subject) => (isXen(subject) ? 'xen' : 'interrupts'),
+  },
   {
     name: 'pending',
     title: 'Pending',
     key: 'f3',
-    has: ({ x86 }) => x86 !== undefined && x86.lapics.length > 0,
+    has: (subject) => isXen(subject) || (subject.x86 !== undefined && subject.x86.lapics.length > 0),
   },
-  { name: 'exits', title: 'Exits', key: 'f4', has: ({ exits }) => exits !== undefined },
+  {
+    name: 'exits',
+    title: 'Exits',
+    key: 'f4',
+    has: (subject) => !isXen(subject) && subject.exits !== undefined,
+    table: () => 'exits',
+  },
   { name: 'path', title: 'Path', key: 'f5', has: () => true },
+  { name: 'events', title: 'Events', key: 'f6', has: isXen, table: () => 'events' },
 ];
 
-export function viewsOf(domain: DomainSnapshot): readonly View[] {
-  return VIEWS.filter((view) => view.has(domain));
+export function viewsOf(subject: Subject): readonly View[] {
+  return VIEWS.filter((view) => view.has(subject));
 }
 
-export const TABLES: Readonly<Record<TableName, TableKind>> = { interrupts: INTERRUPTS, exits: EXITS };
+export const TABLES: Readonly<Record<TableName, TableKind>> = {
+  interrupts: INTERRUPTS,
+  xen: XEN,
+  exits: EXITS,
+  events: EVENTS,
+};
 
 /** How the tables stand at the start. */
 export const FIRST_TABLES: Readonly<Record<TableName, TableState>> = {
   interrupts: { selected: null, sort: { column: 'irq', reverse: false }, filter: '' },
+  xen: { selected: null, sort: { column: 'irq', reverse: false }, filter: '' },
   exits: { selected: null, sort: { column: 'total', reverse: false }, filter: '' },
+  events: { selected: null, sort: { column: 'time', reverse: false }, filter: '' },
 };

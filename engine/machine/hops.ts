@@ -31,6 +31,8 @@ export interface HopRow<H> {
   readonly end?: (host: H, args: Args) => EndGrade;
   /** the row of /proc/interrupts whose handler runs here */
   readonly row?: (host: H, args: Args) => HandlerRow | null;
+  /** the vector that the hypervisor takes here */
+  readonly vector?: (host: H, args: Args) => number;
 }
 
 /** Rows by the name of their tracepoint. */
@@ -41,6 +43,14 @@ export interface HandlerRow {
   readonly domain: number;
   readonly irq: number;
 }
+
+/** A vector that Xen takes. */
+export interface TakenVector {
+  readonly vector: number;
+}
+
+/** What journeys are looked up by. */
+export type Passage = HandlerRow | TakenVector;
 
 /** What a platform says of one record. */
 export interface Hop {
@@ -53,6 +63,7 @@ export interface Hop {
   readonly nested: boolean;
   readonly end: EndGrade;
   readonly row: HandlerRow | null;
+  readonly vector: number | null;
 }
 
 /** A record in the words of a table; one that the table lacks is named by its tracepoint. */
@@ -70,6 +81,7 @@ export function hopOf<H>(table: HopTable<H>, host: H, { point, args, cpu }: Trac
     nested,
     end: row.end?.(host, args) ?? 0,
     row: row.row?.(host, args) ?? null,
+    vector: row.vector?.(host, args) ?? null,
   };
 }
 
@@ -83,6 +95,7 @@ const UNKNOWN: Hop = {
   nested: false,
   end: 0,
   row: null,
+  vector: null,
 };
 
 /** A record with its words, and what waited where once its event was over. */
@@ -111,7 +124,7 @@ export function lineUp(passed: readonly Passed[], start: Ns): HopSnapshot[] {
   return sorted.map(({ record, hop, pending }, i) => {
     const { cpu, time } = record;
     const next = sorted.find((p, k) => k > i && (cpu < 0 || p.record.cpu === cpu));
-    const { row: _, end, ...words } = hop;
+    const { row: _, vector: _vector, end, ...words } = hop;
     return {
       ...words,
       at: time - start,
@@ -123,19 +136,28 @@ export function lineUp(passed: readonly Passed[], start: Ns): HopSnapshot[] {
   });
 }
 
-/** The last journeys whose handler ran for a row of /proc/interrupts, as far as the trace goes back, oldest first. */
+/** Tracepoints where a handler runs, and where Xen takes a vector. */
+const HANDLED: ReadonlySet<string> = new Set(['irq_handler_entry']);
+const TAKEN: ReadonlySet<string> = new Set(['do_IRQ', 'event_check_interrupt']);
+
+/**
+ * The last journeys whose handler ran for a row of /proc/interrupts, or that Xen took by a vector, as far as the trace
+ * goes back, oldest first.
+ */
 export function journeysTo(
   platform: { hop(record: TraceRecord): Hop },
   trace: Trace,
-  { domain, irq }: HandlerRow,
+  by: Passage,
   most: number,
 ): number[] {
+  const points = 'vector' in by ? TAKEN : HANDLED;
   const out = new Set<number>();
   for (let seq = trace.written; seq >= trace.oldest && out.size < most; seq--) {
     const record = trace.record(seq);
-    if (record.journey === 0 || record.point.name !== 'irq_handler_entry') continue;
-    const { row } = platform.hop(record);
-    if (row?.domain === domain && row.irq === irq) out.add(record.journey);
+    if (record.journey === 0 || !points.has(record.point.name)) continue;
+    const { row, vector } = platform.hop(record);
+    const hit = 'vector' in by ? vector === by.vector : row?.domain === by.domain && row.irq === by.irq;
+    if (hit) out.add(record.journey);
   }
   return [...out].reverse();
 }

@@ -4,7 +4,7 @@
  */
 import type { Ns } from '../core/clock.ts';
 import type { TraceRecord } from '../core/trace.ts';
-import { type HandlerRow, journeysTo, lineUp, type Passed } from './hops.ts';
+import { journeysTo, lineUp, type Passage, type Passed } from './hops.ts';
 import type { JourneySnapshot } from './inspect.ts';
 import type { Machine } from './machine.ts';
 
@@ -96,13 +96,14 @@ export function lastFired(machine: Machine): JourneySnapshot | null {
   return last ? new JourneyLog(machine, last).snapshot : null;
 }
 
-/** The last journeys that the trace still knows whose handler ran for a row of /proc/interrupts, oldest first. */
-export function pastJourneys(
-  machine: Machine,
-  row: HandlerRow,
-  device: string,
-  most = MOST,
-): JourneySnapshot[] {
-  const ids = journeysTo(machine.platform, machine.shop.trace, row, most);
+/** The last journeys that the trace still knows to have come to a handler's row, or by a vector, oldest first. */
+export function pastJourneys(machine: Machine, by: Passage, device: string, most = MOST): JourneySnapshot[] {
+  const ids = journeysTo(machine.platform, machine.shop.trace, by, most);
   return ids.map((journey) => new JourneyLog(machine, { device, journey }, false).snapshot);
+}
+
+/** One of them; null if the trace does not know it any more. */
+export function pastJourney(machine: Machine, journey: number, device: string): JourneySnapshot | null {
+  const { snapshot } = new JourneyLog(machine, { device, journey }, false);
+  return snapshot.hops.length > 0 ? snapshot : null;
 }

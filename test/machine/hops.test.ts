@@ -6,6 +6,7 @@ import {
   builtinScenario,
   JourneyLog,
   type Machine,
+  pastJourney,
   pastJourneys,
   takeSnapshot,
 } from '../../engine/index.ts';
@@ -133,4 +134,18 @@ test('a row of /proc/interrupts has the journeys that ended in its handler', () 
   expect(past.at(-1)!.hops.map((h) => h.at)).toEqual(fired.hops.map((h) => h.at));
   expect(past.every((j) => j.latency !== null)).toBe(true);
   expect(pastJourneys(machine, { domain: 0, irq: 9999 }, 'none')).toEqual([]);
+});
+
+test.each(['xen-pv', 'xen-pv-2.6.18'])('a vector of %s has the journeys that it brought', (name) => {
+  const machine = built(name, 1e8);
+  const fired = follow(machine, machine.devices()[0]!.name).snapshot;
+  const taken = fired.hops.find((h) => h.name === 'do_IRQ')!;
+  const vector = Number(/^vector (0x[0-9a-f]+) /.exec(taken.detail)![1]);
+  expect(pastJourneys(machine, { vector }, 'usb').at(-1)!.journey).toBe(fired.journey);
+  const checked = pastJourneys(machine, { vector: 0xfc }, 'IPI');
+  expect(checked.length).toBeGreaterThan(0);
+  for (const { hops } of checked) expect(hops.map((h) => h.name).join()).toContain('event_check_interrupt');
+  expect(pastJourneys(machine, { vector: 0x80 }, 'none')).toEqual([]);
+  expect(pastJourney(machine, fired.journey, 'usb')!.hops.length).toBeGreaterThanOrEqual(fired.hops.length);
+  expect(pastJourney(machine, 1e9, 'none')).toBeNull();
 });

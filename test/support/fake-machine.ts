@@ -11,8 +11,15 @@ import type {
   HopMode,
   IrqState,
   VcpuSnapshot,
+  XenSnapshot,
 } from '../../engine/machine/inspect.ts';
-import { type Fireable, Machine, type Platform, Workshop } from '../../engine/machine/machine.ts';
+import {
+  type Fireable,
+  type HookSwitch,
+  Machine,
+  type Platform,
+  Workshop,
+} from '../../engine/machine/machine.ts';
 import type { ArchRow, IrqRow } from '../../engine/proc/types.ts';
 
 interface Row {
@@ -94,6 +101,8 @@ export interface FakeOptions {
   readonly everyRow?: number;
   /** the machine is quiet: nothing happens unless fired */
   readonly quiet?: boolean;
+  /** Xen as a domain of its own, after so many seconds */
+  readonly xen?: (seconds: number, hook: boolean) => XenSnapshot;
   /** put into a row's name, to see what the screen makes of it */
   readonly oddName?: string;
 }
@@ -101,6 +110,8 @@ export interface FakeOptions {
 export class FakePlatform implements Platform {
   readonly system = 'Xen 4.17 x86_64';
   readonly dumps = [];
+  readonly xen?: () => XenSnapshot;
+  readonly hook?: HookSwitch;
 
   pendingMismatch(): string[] {
     return [];
@@ -124,6 +135,12 @@ export class FakePlatform implements Platform {
     this.handled = shop.trace.point('irq_handler_entry', 'step', 'irq', 'cpu');
     this.all = [dom0(cpus, options.oddName), guest(1, 'dom1', 1), guest(2, 'dom2', 2)];
     this.busy = Array.from({ length: cpus }, () => ({ guest: 0, xen: 0, running: null, until: 0 }));
+    const { xen } = options;
+    if (xen) {
+      const hook = { on: false, listen: () => {} };
+      this.hook = hook;
+      this.xen = () => xen(shop.clock.now / 1e9, hook.on);
+    }
     if (!options.quiet) this.addLoad();
     if (options.failAt !== undefined) {
       shop.clock

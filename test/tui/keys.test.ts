@@ -31,6 +31,7 @@ describe('the key table', () => {
       ['\x1bOR', 'f3'],
       ['\x1bOS', 'f4'],
       ['\x1b[15~', 'f5'],
+      ['\x1b[17~', 'f6'],
       ['\r', 'enter'],
       ['\t', 'tab'],
       ['\x1b[Z', 'shift-tab'],

@@ -2,6 +2,7 @@
 import { displayWidth, sanitize } from '../format.ts';
 import { type Segment, spread } from '../line.ts';
 import type { Session } from '../session.ts';
+import { cpusOf, isXen, subjectsOf } from '../subject.ts';
 import { isDescending, sortable, type TableModel } from '../table-model.ts';
 import { viewsOf } from '../views.ts';
 
@@ -9,20 +10,22 @@ const TAB_GAP = 2;
 
 /** ` >dom0<  dom1   [Interrupts]  Exits ... sort IRQ  41 of 63 rows`, or what the last key has to say. */
 export function domainLine(session: Session): string {
-  const { frame, ui, size, paint, glyphs, domain } = session;
-  const { domains } = frame.snapshot;
+  const { frame, ui, size, paint, glyphs, subject } = session;
+  const subjects = subjectsOf(frame.snapshot);
   const text = (s: string) => sanitize(s, glyphs.ascii);
-  const vcpus = domain.vcpus.length;
+  const cpus = cpusOf(subject);
+  const unit = `${isXen(subject) ? '' : 'v'}CPU${cpus === 1 ? '' : 's'}`;
   const right: Segment[] =
     ui.notice !== ''
       ? [{ text: text(ui.notice), role: 'warn', keep: 9 }]
       : [
-          { text: `${text(domain.kind)}, ${vcpus} ${vcpus === 1 ? 'vCPU' : 'vCPUs'}`, keep: 3 },
+          { text: frame.snapshot.xen?.hook.on ? 'hook on' : '', role: 'warn', keep: 5 },
+          { text: `${text(subject.kind)}, ${cpus} ${unit}`, keep: 3 },
           ...tableSegments(session),
         ];
   const tabs = domainTabs(
-    domains.map((d) => text(d.name)),
-    domains.indexOf(domain),
+    subjects.map((s) => text(s.name)),
+    subjects.indexOf(subject),
     Math.floor(size.columns / 2),
   );
   return spread([...tabs, ...viewNames(session)], right, size.columns, TAB_GAP).paint(
@@ -32,9 +35,9 @@ export function domainLine(session: Session): string {
   );
 }
 
-/** The views of the domain, the one shown in brackets; nothing where there is no choice. */
-function viewNames({ domain, view }: Session): Segment[] {
-  const views = viewsOf(domain);
+/** The views there are, the one shown in brackets; nothing where there is no choice. */
+function viewNames({ subject, view }: Session): Segment[] {
+  const views = viewsOf(subject);
   if (views.length < 2) return [];
   return views.map((v, i): Segment => {
     const text = `${i === 0 ? '  ' : ''}${v === view ? `[${v.title}]` : ` ${v.title} `}`;

@@ -3,15 +3,21 @@ import { count, padLeft, sanitize } from '../format.ts';
 import type { Glyphs } from '../glyphs.ts';
 import { LineBuilder } from '../line.ts';
 import type { Session } from '../session.ts';
+import { isXen } from '../subject.ts';
 import { countersLines } from './interrupts.ts';
 
 type Counters = readonly (readonly [name: string, value: number])[];
 
 export function exitsLines(session: Session): string[] {
-  const { size, paint, glyphs, table, domain } = session;
+  const { size, paint, glyphs, table, subject } = session;
   const lines = countersLines(session);
   const used = 1 + Math.max(1, table?.rows.length ?? 0);
-  const block = counterLines(domain.exits?.stats ?? [], size.columns, lines.length - used - 1, glyphs);
+  const block = counterLines(
+    isXen(subject) ? [] : (subject.exits?.stats ?? []),
+    size.columns,
+    lines.length - used - 1,
+    glyphs,
+  );
   const texts = block.map((line) => line.paint(paint, size.columns, glyphs.ellipsis));
   return texts.length === 0 ? lines : [...lines.slice(0, lines.length - texts.length), ...texts];
 }

@@ -1,13 +1,21 @@
-/** The interrupts of one domain. */
+/** The interrupts of one domain, or Xen's. */
 import { tableLines } from '../components/table.ts';
 import type { Session } from '../session.ts';
+import { isXen, subjectsOf } from '../subject.ts';
 import { TABLES } from '../views.ts';
+import { stacksLine } from './xen.ts';
+
+export function interruptsLines(session: Session): string[] {
+  const { subject } = session;
+  const lines = countersLines(session);
+  return isXen(subject) ? [...lines, stacksLine(session, subject)] : lines;
+}
 
 /** The table that the session shows: its heading and rows. */
 export function countersLines(session: Session): string[] {
-  const { frame, size, paint, glyphs, table, tableName, tableState, domain } = session;
+  const { frame, size, paint, glyphs, table, tableName, tableState, subject } = session;
   if (!table || !tableName || !tableState) return [];
-  const before = frame.base.domains.find((d) => d.name === domain.name) ?? domain;
+  const before = subjectsOf(frame.base).find((s) => s.name === subject.name) ?? subject;
   const base = TABLES[tableName].counts(before);
   return tableLines({ table, frame, base, sort: tableState.sort, width: size.columns, paint, glyphs });
 }

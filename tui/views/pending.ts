@@ -18,6 +18,8 @@ import {
 import { roomOf } from '../geometry.ts';
 import { LineBuilder } from '../line.ts';
 import type { Session } from '../session.ts';
+import { isXen } from '../subject.ts';
+import { xenPendingLines } from './xen.ts';
 
 /** cells that the fields beside whole maps need */
 const SIDE = 45;
@@ -37,7 +39,8 @@ interface Area {
 }
 
 export function pendingLines(session: Session): string[] {
-  const { domain, frame, ui, size, paint, glyphs, vcpu } = session;
+  const { subject: domain, frame, ui, size, paint, glyphs, vcpu } = session;
+  if (isXen(domain)) return xenPendingLines(session, domain);
   const x86 = domain.x86!;
   const height = roomOf(frame.snapshot, size, ui.prompt !== null);
   const apic = x86.lapics[vcpu]!;

@@ -112,6 +112,7 @@ const DO_IRQ: Record<string, Row> = {
     brief: (_, [irq]) => `do_IRQ ${irq}`,
     about: 'the vector is looked up, its descriptor locked and acknowledged',
     charged: timing.doIrq,
+    vector: (_, [, vector]) => vector!,
   },
   do_IRQ_guest: {
     mode: XEN,
@@ -258,6 +259,7 @@ const EVENTS: Record<string, Row> = {
     detail: () => `vector ${hex(EVENT_CHECK_VECTOR)}`,
     about: 'the IPI has no work of its own: its CPU is in Xen now and looks on the way out',
     charged: timing.apicVector,
+    vector: () => EVENT_CHECK_VECTOR,
   },
   sched_switch: {
     mode: XEN,
