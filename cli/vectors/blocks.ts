@@ -111,3 +111,24 @@ export class BitBlock implements Block {
     return undefined;
   }
 }
+
+/** A list of numbers whose order counts; empty at the start. */
+export class ListBlock implements Block {
+  private want: readonly number[] = [];
+
+  constructor(
+    private readonly name: readonly (string | number)[],
+    private readonly live: () => readonly number[],
+  ) {}
+
+  set(values: readonly number[]): void {
+    this.want = values;
+  }
+
+  difference(): Difference | undefined {
+    const { want } = this;
+    const live = this.live();
+    const same = live.length === want.length && live.every((value, i) => value === want[i]);
+    return same ? undefined : { key: JSON.stringify(this.name), expected: want, got: live };
+  }
+}

@@ -3,10 +3,8 @@ import type { Difference } from './blocks.ts';
 import { EvtchnHost } from './evtchn-host.ts';
 import { OPS, type Op } from './evtchn-ops.ts';
 import { EvtchnState } from './evtchn-state.ts';
+import { compareResults } from './results.ts';
 import { BadVector, type Fields, isFields, type Mismatch, type Suite, type Vector } from './suite.ts';
-
-/** members of an operation that are neither arguments nor results */
-const OWN = new Set(['o', 's']);
 
 /** A case under way: the model, and what the vector expects of it. */
 export class EvtchnReplay {
@@ -26,7 +24,7 @@ export class EvtchnReplay {
     const { fields, spec } = parse(op);
     const results = spec.run(this.host, fields);
     this.expect(fields);
-    return compareResults(fields, spec, { ...results, ...this.host.takeNotes() }) ?? this.compareState();
+    return compareResults(fields, spec.args, { ...results, ...this.host.takeNotes() }) ?? this.compareState();
   }
 
   /** Takes over what the vector says of the state after an operation. @throws BadVector */
@@ -59,22 +57,6 @@ function parse(op: unknown): { fields: Fields; spec: Op } {
   const spec = typeof o === 'string' ? OPS.get(o) : undefined;
   if (!spec) throw new BadVector(`unknown operation ${JSON.stringify(o)}`);
   return { fields: op, spec };
-}
-
-/** A list that is empty and one that is absent mean the same, except for results of its own name. */
-function compareResults(op: Fields, spec: Op, results: Fields): Difference | undefined {
-  const expected = Object.keys(op).filter((name) => !OWN.has(name) && !spec.args.includes(name));
-  for (const name of new Set([...Object.keys(results), ...expected])) {
-    const want = JSON.stringify(op[name] ?? absent(results[name]));
-    const got = JSON.stringify(results[name] ?? null);
-    if (want !== got) return { key: name, expected: op[name] ?? null, got: results[name] ?? null };
-  }
-  return undefined;
-}
-
-/** What an absent member stands for beside the value it should equal. */
-function absent(got: unknown): unknown {
-  return Array.isArray(got) ? [] : null;
 }
 
 function replay(vector: Vector): Mismatch | undefined {

@@ -1,0 +1,146 @@
+/**
+ * Registers about interrupts by rank, which distributors of both versions and redistributors have in common
+ * (xen/arch/arm/vgic-v2.c, and __vgic_v3_distr_common_mmio_* of vgic-v3.c). Beyond the SPIs there are they read 0.
+ *
+ * Pending and active state is not told, and cannot be cleared.
+ */
+
+import { nameOf } from './gic-vgic.ts';
+import type { VgicRank } from './vgic-domain.ts';
+import { BYTE, type Effect, type MmioAccess, sized, WORD, words } from './vgic-mmio.ts';
+
+export const GICD = {
+  CTLR: 0x000,
+  TYPER: 0x004,
+  IIDR: 0x008,
+  STATUSR: 0x010,
+  IGROUPR: 0x080,
+  ISENABLER: 0x100,
+  ICENABLER: 0x180,
+  ISPENDR: 0x200,
+  ICPENDR: 0x280,
+  ISACTIVER: 0x300,
+  ICACTIVER: 0x380,
+  IPRIORITYR: 0x400,
+  ITARGETSR: 0x800,
+  ICFGR: 0xc00,
+  NSACR: 0xe00,
+  SGIR: 0xf00,
+  CPENDSGIR: 0xf10,
+  SPENDSGIR: 0xf20,
+  ICPIDR2: 0xfe8,
+  IROUTER: 0x6000,
+  PIDR2: 0xffe8,
+} as const;
+
+/** The rank of a register with `bits` bits for each interrupt (vgic_rank_offset). */
+export function rankAt(access: MmioAccess, from: number, bits: number): VgicRank | undefined {
+  const register = (access.offset - from) >> 2;
+  return access.v.domain.rank(access.v, Math.floor(register / bits));
+}
+
+/** An effect on a rank; without one, a load reads 0 and a store is ignored. */
+function onRank(from: number, bits: number, effect: (a: MmioAccess, rank: VgicRank) => boolean): Effect {
+  return (access) => {
+    const rank = rankAt(access, from, bits);
+    return rank ? effect(access, rank) : access.answer(0);
+  };
+}
+
+export function readEnabled(from: number): Effect {
+  return words(onRank(from, 1, (a, rank) => a.answer(rank.ienable)));
+}
+
+export const setEnabled: Effect = words(
+  onRank(GICD.ISENABLER, 1, (a, rank) => {
+    const old = rank.ienable;
+    rank.ienable = (old | a.low) >>> 0;
+    a.vgic.enableIrqs(a.here, a.v, rank.ienable & ~old, rank);
+    return true;
+  }),
+);
+
+export const clearEnabled: Effect = words(
+  onRank(GICD.ICENABLER, 1, (a, rank) => {
+    const old = rank.ienable;
+    rank.ienable = (old & ~a.low) >>> 0;
+    a.vgic.disableIrqs(a.here, a.v, old & ~rank.ienable, rank);
+    return true;
+  }),
+);
+
+export const setPending: Effect = words(
+  onRank(GICD.ISPENDR, 1, (a, rank) => {
+    a.vgic.setIrqsPending(a.here, a.v, a.low, rank);
+    return true;
+  }),
+);
+
+export const clearPending: Effect = words(
+  onRank(GICD.ICPENDR, 1, (a, rank) => {
+    a.vgic.checkInflightIrqsPending(a.v, a.low, rank);
+    return true;
+  }),
+);
+
+/** Xen says that it does not do it, whatever the access. */
+export function clearActive(unit: string): Effect {
+  return (a) => {
+    a.vgic.host.printk?.(
+      `${nameOf(a.v)}: ${unit}: unhandled word write ${written(a)} to ICACTIVER${a.offset - GICD.ICACTIVER}`,
+    );
+    return a.size === WORD;
+  };
+}
+
+/** And refuses this one. */
+export function setActive(unit: string): Effect {
+  return words((a) => {
+    a.vgic.host.printk?.(
+      `${nameOf(a.v)}: ${unit}: unhandled word write ${written(a)} to ISACTIVER${a.offset - GICD.ISACTIVER}`,
+    );
+    return false;
+  });
+}
+
+/** `%#016lx` */
+function written({ low, high }: MmioAccess): string {
+  if (high === 0 && low === 0) return '0'.repeat(16);
+  const digits = high === 0 ? low.toString(16) : high.toString(16) + low.toString(16).padStart(8, '0');
+  return `0x${digits.padStart(14, '0')}`;
+}
+
+export const readPriority: Effect = sized(
+  [BYTE, WORD],
+  onRank(GICD.IPRIORITYR, 8, (a, rank) => a.answer(bytesOf(rank.priority, a.offset))),
+);
+
+export const writePriority: Effect = sized(
+  [BYTE, WORD],
+  onRank(GICD.IPRIORITYR, 8, (a, rank) => {
+    const first = a.offset & 0x1c;
+    const value = a.merged(bytesOf(rank.priority, a.offset));
+    for (let i = 0; i < 4; i++) rank.priority[first + i] = value >>> (i * 8);
+    return true;
+  }),
+);
+
+/** The word at an offset of a row of bytes, one for each interrupt. */
+function bytesOf(bytes: Uint8Array, offset: number): number {
+  const first = offset & 0x1c;
+  return (
+    (bytes[first]! | (bytes[first + 1]! << 8) | (bytes[first + 2]! << 16) | (bytes[first + 3]! << 24)) >>> 0
+  );
+}
+
+export const readConfig: Effect = words(
+  onRank(GICD.ICFGR, 2, (a, rank) => a.answer(rank.icfg[(a.offset >> 2) & 1]!)),
+);
+
+export const writeConfig: Effect = words(
+  onRank(GICD.ICFGR, 2, (a, rank) => {
+    const n = (a.offset >> 2) & 1;
+    rank.icfg[n] = a.merged(rank.icfg[n]!);
+    return true;
+  }),
+);

@@ -1,0 +1,143 @@
+/**
+ * The distributor of a GICv2 that guests are given (xen/arch/arm/vgic-v2.c). Its CPU interface is the virtual one of the
+ * machine itself.
+ */
+import type { VgicRank } from './vgic-domain.ts';
+import {
+  abort,
+  BYTE,
+  type Effect,
+  fixed,
+  ignore,
+  ignoreWord,
+  type MmioAccess,
+  RegisterMap,
+  range,
+  sized,
+  WORD,
+  word,
+  words,
+  zero,
+  zeroWord,
+} from './vgic-mmio.ts';
+import {
+  clearActive,
+  clearEnabled,
+  clearPending,
+  GICD,
+  rankAt,
+  readConfig,
+  readEnabled,
+  readPriority,
+  setActive,
+  setEnabled,
+  setPending,
+  writeConfig,
+  writePriority,
+} from './vgic-ranks.ts';
+
+const CTLR_ENABLE = 1;
+/** as the machine's would be */
+const IIDR = 0x0000_043b;
+/** GICD_SGIR cannot be read; Xen says so */
+const UNKNOWN = 0xdead_beef;
+const CPUS_SHIFT = 5;
+
+const readCtlr = words((a) => a.answer(a.v.domain.ctlr));
+const writeCtlr = words((a) => {
+  a.v.domain.ctlr = a.low & CTLR_ENABLE;
+  return true;
+});
+
+const readTyper = words((a) => {
+  const { vcpus, nrSpis } = a.v.domain;
+  return a.answer(((vcpus.length - 1) << CPUS_SHIFT) | (nrSpis / 32));
+});
+
+/** Writing it is refused, but 0 means nothing. */
+const setActiveV2: Effect = (a) => (a.size === WORD && a.low === 0 ? true : setActive('vGICD')(a));
+
+/** ITARGETSR<n>: the virtual CPU of each of four interrupts, as a bit. */
+function targets(rank: VgicRank, offset: number): number {
+  const first = offset & 0x1c;
+  let value = 0;
+  for (let i = 0; i < 4; i++) value |= (1 << rank.vcpu[first + i]!) << (i * 8);
+  return value >>> 0;
+}
+
+const readTargets = sized([BYTE, WORD], (a) => {
+  const rank = rankAt(a, GICD.ITARGETSR, 8);
+  return a.answer(rank ? targets(rank, a.offset) : 0);
+});
+
+/** The lowest bit counts; none, or one of no virtual CPU, leaves the target as it is. */
+const writeTargets = sized([BYTE, WORD], (a) => {
+  const rank = rankAt(a, GICD.ITARGETSR, 8);
+  if (!rank) return true;
+  const value = a.merged(targets(rank, a.offset));
+  for (let i = 0; i < 4; i++) {
+    const mask = (value >>> (i * 8)) & 0xff;
+    if (mask !== 0) retarget(a, rank, (a.offset & 0x1c) + i, 31 - Math.clz32(mask & -mask));
+  }
+  return true;
+});
+
+function retarget(a: MmioAccess, rank: VgicRank, i: number, target: number): void {
+  const { vcpus } = a.v.domain;
+  const old = rank.vcpu[i]!;
+  const to = vcpus[target];
+  if (!to || target === old) return;
+  if (a.vgic.migrateIrq(a.here, vcpus[old]!, to, rank.index * 32 + i)) rank.vcpu[i] = target;
+}
+
+const writeSgir = words((a) => {
+  const irq = a.low & 0xf;
+  const d = a.v.domain;
+  switch ((a.low >>> 24) & 3) {
+    case 0:
+      a.vgic.sgiToList(a.here, d, irq, 0, (a.low >>> 16) & 0xff);
+      return true;
+    case 1:
+      a.vgic.sgiToOthers(a.here, d, irq);
+      return true;
+    case 2:
+      a.vgic.sgiToSelf(a.here, a.v, irq);
+      return true;
+    default:
+      return false;
+  }
+});
+
+/** The registers from the distributor's base on. */
+export const VGIC_V2_DISTRIBUTOR = new RegisterMap(
+  [
+    word('GICD_CTLR', GICD.CTLR, readCtlr, writeCtlr),
+    word('GICD_TYPER', GICD.TYPER, readTyper, ignoreWord),
+    word('GICD_IIDR', GICD.IIDR, fixed(IIDR), ignoreWord),
+    range('reserved', 0x00c, 0x07c, zero, ignore),
+    range('GICD_IGROUPR', GICD.IGROUPR, 0x0fc, zeroWord, ignoreWord),
+    range('GICD_ISENABLER', GICD.ISENABLER, 0x17c, readEnabled(GICD.ISENABLER), setEnabled),
+    range('GICD_ICENABLER', GICD.ICENABLER, 0x1fc, readEnabled(GICD.ICENABLER), clearEnabled),
+    range('GICD_ISPENDR', GICD.ISPENDR, 0x27c, zero, setPending),
+    range('GICD_ICPENDR', GICD.ICPENDR, 0x2fc, zero, clearPending),
+    range('GICD_ISACTIVER', GICD.ISACTIVER, 0x37c, zero, setActiveV2),
+    range('GICD_ICACTIVER', GICD.ICACTIVER, 0x3fc, zero, clearActive('vGICD')),
+    range('GICD_IPRIORITYR', GICD.IPRIORITYR, 0x7f8, readPriority, writePriority),
+    word('reserved', 0x7fc, zero, ignore),
+    range('GICD_ITARGETSR', GICD.ITARGETSR, 0x81c, readTargets, ignoreWord),
+    range('GICD_ITARGETSR', 0x820, 0xbf8, readTargets, writeTargets),
+    word('reserved', 0xbfc, zero, ignore),
+    range('GICD_ICFGR', GICD.ICFGR, 0xc04, readConfig, ignoreWord),
+    range('GICD_ICFGR', 0xc08, 0xcfc, readConfig, writeConfig),
+    range('implementation defined', 0xd00, 0xdfc, zero, ignore),
+    range('GICD_NSACR', GICD.NSACR, 0xefc, zeroWord, ignoreWord),
+    word('GICD_SGIR', GICD.SGIR, fixed(UNKNOWN), writeSgir),
+    range('reserved', 0xf04, 0xf0c, zero, ignore),
+    range('GICD_CPENDSGIR', GICD.CPENDSGIR, 0xf1c, zero, abort),
+    range('GICD_SPENDSGIR', GICD.SPENDSGIR, 0xf2c, zero, abort),
+    range('reserved', 0xf30, 0xfe4, zero, ignore),
+    word('GICD_ICPIDR2', GICD.ICPIDR2, abort, ignoreWord),
+    range('implementation defined', 0xfec, 0xffc, zero, abort),
+  ],
+  { name: 'none', first: 0, last: 0, read: abort, write: abort },
+);
