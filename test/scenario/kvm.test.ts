@@ -90,6 +90,10 @@ describe('mistakes', () => {
       'k.yaml:6: workloads[0].vm: there is no machine 2, expected 0 (the host) to 1',
     ],
     [
+      head('vms: [{}]\nworkloads: [{what: compute, vm: -1, share: 1}]\n'),
+      'k.yaml:6: workloads[0].vm: expected a whole number from 0 to 500, got -1',
+    ],
+    [
       head('vms: [{}]\nworkloads: [{what: disk, vm: 1}]\n'),
       'k.yaml:6: workloads[0].vm: machine 1 has no disk, expected one that has',
     ],
