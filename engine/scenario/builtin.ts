@@ -4,11 +4,14 @@ import kvm2636 from './builtin/kvm-2.6.36.yaml';
 import kvmApicv from './builtin/kvm-apicv.yaml';
 import kvmNoack from './builtin/kvm-noack.yaml';
 import kvmPosted from './builtin/kvm-posted.yaml';
+import xenEoiTimer from './builtin/xen-eoi-timer.yaml';
 import xenHvm from './builtin/xen-hvm.yaml';
 import xenHvm34 from './builtin/xen-hvm-3.4.yaml';
 import xenMixed from './builtin/xen-mixed.yaml';
 import xenPv from './builtin/xen-pv.yaml';
 import xenPv2618 from './builtin/xen-pv-2.6.18.yaml';
+import xenStorm from './builtin/xen-storm.yaml';
+import xenStorm34 from './builtin/xen-storm-3.4.yaml';
 import type { Scenario } from './schema.ts';
 
 const ALL: readonly Scenario[] = [
@@ -17,6 +20,9 @@ const ALL: readonly Scenario[] = [
   xenPv2618,
   xenHvm,
   xenHvm34,
+  xenStorm,
+  xenStorm34,
+  xenEoiTimer,
   kvm,
   kvmNoack,
   kvmApicv,

@@ -32,7 +32,7 @@ const guestDevice = z.discriminatedUnion('driver', [
     name,
     messages: z.int().min(1).max(32).optional(),
     gsi: gsi.optional(),
-    /** its driver's handler never returns, so that the guest never ends an interrupt of it */
+    /** its driver's handler never returns once it has asked, so that the guest never ends the interrupt */
     stuck: z.boolean().default(false),
   }),
 ]);

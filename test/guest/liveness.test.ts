@@ -49,9 +49,9 @@ function queues(machine: Machine): [string, number][] {
 
 /**
  * Runs it in intervals: rows that moved more than a little in the first move again and again. One interval may be
- * the quiet time between two bursts.
+ * the quiet time between two bursts. A domain that hangs by the scenario's intent is left out.
  */
-function expectAlive(machine: Machine, seconds: number, intervals: number, most: number): void {
+function expectAlive(machine: Machine, seconds: number, intervals: number, most: number, hangs = ''): void {
   let before = counts(machine);
   let moving: string[] = [];
   let still = new Set<string>();
@@ -62,7 +62,7 @@ function expectAlive(machine: Machine, seconds: number, intervals: number, most:
     }
     const now = counts(machine);
     const moved = (row: string) => now.get(row)! - before.get(row)!;
-    if (i === 1) moving = [...now.keys()].filter((row) => moved(row) > 12);
+    if (i === 1) moving = [...now.keys()].filter((row) => moved(row) > 12 && row.split(' ')[0] !== hangs);
     const stands = moving.filter((row) => moved(row) === 0);
     expect(stands.filter((row) => still.has(row))).toEqual([]);
     still = new Set(stands);
@@ -73,11 +73,14 @@ function expectAlive(machine: Machine, seconds: number, intervals: number, most:
   expect(upcalls).toBeLessThan(interrupts * 1.2);
 }
 
+/** By scenario: the domain whose interrupt handler never returns. */
+const HANGS: Readonly<Record<string, string>> = { 'xen-eoi-timer': 'dom2' };
+
 describe.each(builtinScenarios())('$name', (scenario) => {
   test.each([1, 2])(
     'with seed %i: for a minute, what moved keeps moving, and nothing waits for long',
     (seed) => {
-      expectAlive(build(scenario, seed), 15, 4, 64);
+      expectAlive(build(scenario, seed), 15, 4, 64, HANGS[scenario.name]);
     },
   );
 });

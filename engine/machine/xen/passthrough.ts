@@ -5,7 +5,7 @@
 import { NOWHERE } from '../../core/books.ts';
 import { type FunctionInit, PciFunction } from '../../devices/pc/pci.ts';
 import { PulseDevice } from '../../devices/pulse.ts';
-import { PassedDriver } from '../../guest/linux/drivers/passed.ts';
+import { PassedDriver, type PassedPlace } from '../../guest/linux/drivers/passed.ts';
 import { NoSpace } from '../../guest/linux/irq-info.ts';
 import type { NativeKernel } from '../../guest/linux/native.ts';
 import type { HvmDomain } from '../../hv/xen/x86/hvm-domain.ts';
@@ -66,7 +66,8 @@ export class Passthrough {
       books.ignore(NOWHERE, 'unbound');
       return journey;
     });
-    this.finish(spec, parts.add(device), devfn, () => true);
+    const part = parts.add(device);
+    this.finish(spec, part, devfn, { service: () => true, stuck: () => spec.stuck });
   }
 
   private bar(devfn: number, { registers }: PassedMsix) {
@@ -83,11 +84,12 @@ export class Passthrough {
     const pirq = hvm.dpci.mapGsi(gsi);
     const bound = pirq < 0 ? pirq : hvm.dpci.bindPci(pirq, { device: devfn >> 3, intx: INTA });
     if (bound < 0) throw new NoSpace(`${name}: XEN_DOMCTL_bind_pt_irq failed with ${bound}`);
-    this.finish(spec, device, devfn, () => {
+    const service = () => {
       const { asserted } = device;
       device.serviced();
       return asserted;
-    });
+    };
+    this.finish(spec, device, devfn, { service, stuck: () => spec.stuck && device.asserted });
   }
 
   private function(name: string, devfn: number, init: FunctionInit): PciFunction {
@@ -96,15 +98,15 @@ export class Passthrough {
     return fn;
   }
 
-  private finish(spec: Spec, device: { fire(): number }, devfn: number, service: () => boolean): void {
+  private finish(
+    spec: Spec,
+    device: { fire(): number },
+    devfn: number,
+    handler: Pick<PassedPlace, 'service' | 'stuck'>,
+  ): void {
     const name = this.nameOf(spec);
-    const { stuck } = spec;
-    new PassedDriver(this.kernel, spec.name, {
-      devfn,
-      gsi: pciGsi(devfn >> 3, INTA),
-      service,
-      stuck,
-    }).probe();
+    const place = { devfn, gsi: pciGsi(devfn >> 3, INTA), ...handler };
+    new PassedDriver(this.kernel, spec.name, place).probe();
     this.host.devices.set(name, { name, title: 'passed-through device', fire: () => device.fire() });
   }
 }

@@ -19,8 +19,8 @@ export interface PassedPlace {
   readonly gsi: number;
   /** the handler reads and clears the status; false: it was another device's interrupt */
   service(): boolean;
-  /** the handler spins, waiting for the device */
-  readonly stuck: boolean;
+  /** the handler is going to spin, waiting for its device */
+  stuck(): boolean;
 }
 
 export class PassedDriver implements Part {
@@ -60,7 +60,7 @@ export class PassedDriver implements Part {
   }
 
   private readonly interrupt: Work = {
-    cost: () => (this.place.stuck ? FOREVER : timing.shortHandler + timing.mmioAccess),
+    cost: () => (this.place.stuck() ? FOREVER : timing.shortHandler + timing.mmioAccess),
     run: () => this.place.service(),
   };
 
