@@ -9,7 +9,7 @@ import type { Glyphs } from './glyphs.ts';
 import { bindingOf } from './keymap.ts';
 import { isText } from './keys.ts';
 import { FIRST_PATH, moveHop, type PathUi } from './path.ts';
-import { cpusOf, isXen, type Subject, subjectsOf } from './subject.ts';
+import { type Subject, subjectsOf } from './subject.ts';
 import { type TableModel, type TableState, tableModel } from './table-model.ts';
 import { type Depth, type Paint, painter, THEMES } from './theme.ts';
 import { FIRST_TABLES, TABLES, type TableName, VIEWS, type View, type ViewName } from './views.ts';
@@ -35,7 +35,7 @@ export interface Ui {
   readonly tables: Readonly<Record<TableName, TableState>>;
   /** what the path view follows */
   readonly path: PathUi;
-  /** index of the virtual CPU that the pending view shows in full; of Xen the first CPU shown */
+  /** index of the processor that the pending view shows in full */
   readonly vcpu: number;
   readonly totals: boolean;
   readonly hideIdle: boolean;
@@ -204,13 +204,13 @@ export class Session {
     } else if (this.view.name === 'path') {
       moveHop(this, by);
     } else {
-      this.update({ vcpu: within(this.vcpu + by, processorsOf(this.subject)) });
+      this.update({ vcpu: within(this.vcpu + by, this.subject.x86?.lapics.length ?? 1) });
     }
   }
 
-  /** The CPU that the pending view is about, by its index. */
+  /** The processor that the pending view shows in full, by its index. */
   get vcpu(): number {
-    return within(this.ui.vcpu, processorsOf(this.subject));
+    return within(this.ui.vcpu, this.subject.x86?.lapics.length ?? 1);
   }
 
   /** A key was pressed. */
@@ -269,11 +269,6 @@ export class Session {
   private emit(): void {
     for (const listener of [...this.listeners]) listener();
   }
-}
-
-/** How many processors the pending view can choose from. */
-function processorsOf(subject: Subject): number {
-  return isXen(subject) ? cpusOf(subject) : (subject.x86?.lapics.length ?? 1);
 }
 
 function within(index: number, length: number): number {

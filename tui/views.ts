@@ -34,7 +34,7 @@ export const VIEWS: readonly View[] = [
     name: 'pending',
     title: 'Pending',
     key: 'f3',
-    has: (subject) => isXen(subject) || (subject.x86 !== undefined && subject.x86.lapics.length > 0),
+    has: ({ x86 }) => x86 !== undefined && x86.lapics.length > 0,
   },
   {
     name: 'exits',

@@ -176,6 +176,8 @@ export interface XenSnapshot {
   readonly pendingEoi: readonly (readonly PendingEoiSnapshot[])[];
   /** event-check IPIs sent, and those saved as the CPU monitored its softirq word in MWAIT */
   readonly eventChecks: { readonly sent: number; readonly skipped: number };
+  /** the physical ones; of several IOAPICs the first */
+  readonly x86: X86Snapshot;
   readonly hook: HookSnapshot;
 }
 

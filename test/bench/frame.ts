@@ -7,6 +7,7 @@ import type { Machine } from '../../engine/machine/machine.ts';
 import { fakeKvmMachine } from '../support/fake-kvm.ts';
 import { fakeMachine } from '../support/fake-machine.ts';
 import { FakeScreen } from '../support/fake-screen.tsx';
+import { fakeXen } from '../support/xen-snapshots.ts';
 import { type Bench, inUnit, type Result } from './bench.ts';
 
 const FRAMES = 150;
@@ -18,10 +19,17 @@ export const frame: Bench = {
   name: 'frame',
   async run() {
     const guest = () => fakeKvmMachine({ vcpus: 8, posted: true });
+    const xen = () =>
+      fakeMachine({
+        everyRow: 100,
+        xen: (seconds, hook) => fakeXen({ seconds, hook, records: Math.floor(seconds * 5000) }),
+      });
     return [
       await measure('every row changing, 10 Hz', fakeMachine({ everyRow: 100 }), []),
       await measure('exits of 8 vCPUs', guest(), ['right', 'f4']),
       await measure('pending on 8 vCPUs', guest(), ['right', 'f3']),
+      await measure('vectors of Xen', xen(), ['left']),
+      await measure('log of the hook', xen(), ['left', 'f6', 'H']),
     ];
   },
 };

@@ -37,6 +37,7 @@ function xen(disk: number[], ticks: number[], timer: number[]): XenSnapshot {
       ],
     ],
     eventChecks: { sent: 12, skipped: 34 },
+    x86: { lapics: [], ioapic: null, pic: null, vectors: [] },
     hook: NO_HOOK,
   };
 }

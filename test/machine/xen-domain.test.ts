@@ -68,6 +68,34 @@ describe('Xen as a domain', () => {
     });
   });
 
+  test('the physical chips: a local APIC for each CPU, the pins where vectors are, and whose they are', () => {
+    const { lapics, ioapic, vectors } = xen.x86;
+    expect(lapics.map(({ cpu, vmcs }) => [cpu, vmcs])).toEqual([0, 1, 2, 3].map((cpu) => [cpu, null]));
+    const { vector } = row('dom0:1 i8042');
+    expect(ioapic!.pins[1]!.low & 0xff).toBe(vector);
+    expect(vectors.map((names) => names[vector])).toEqual(new Array(4).fill('dom0:1 i8042'));
+    expect(vectors[0]![0xf1]).toBe('Xen ns16550_interrupt');
+    expect(vectors[0]![0xfc]).toBe('event_check_interrupt');
+  });
+
+  test('a level line that waits for its EOI is in service on the CPU whose stack it is on', () => {
+    const seen: string[] = [];
+    const waits = made('xen-mixed');
+    waits.runUntil(SECOND);
+    waits.fire('usb');
+    for (let n = 0; n < 2000 && seen.length < 3; n++) {
+      waits.step();
+      const { pendingEoi, x86 } = xenOf(waits);
+      pendingEoi.forEach((stack, cpu) => {
+        for (const { irq, vector } of stack) {
+          const inService = (x86.lapics[cpu]!.isr[vector >> 5]! >>> (vector & 31)) & 1;
+          seen.push(`irq ${irq} ${inService === 1 ? 'in service' : 'not in service'}`);
+        }
+      });
+    }
+    expect(seen).toEqual(['irq 23 in service', 'irq 23 in service', 'irq 23 in service']);
+  });
+
   test('a driver of dom0 counts as many as its vector does', () => {
     const { rows } = takeSnapshot(machine).domains[0]!.interrupts;
     for (const name of ['rtc0', 'acpi', 'i8042']) {

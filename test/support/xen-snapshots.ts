@@ -1,5 +1,7 @@
 /** A fabricated snapshot of Xen as a domain of its own: counters are functions of time. */
+
 import type { HookRecordSnapshot, XenSnapshot, XenVectorSnapshot } from '../../engine/machine/inspect.ts';
+import { lapic, pin, vectorSet } from './kvm-snapshots.ts';
 
 export interface FakeXenOptions {
   readonly seconds?: number;
@@ -57,6 +59,25 @@ export function fakeXen(options: FakeXenOptions = {}): XenSnapshot {
     nmis: list.map(() => 0),
     pendingEoi: list.map((cpu) => options.pendingEoi?.[cpu] ?? []),
     eventChecks: { sent: 427, skipped: 9573 },
+    x86: {
+      lapics: list.map((cpu) => ({
+        ...lapic({
+          cpu,
+          ...(cpu === 1 && { isr: vectorSet(0x49, 0x51), ppr: 0x50 }),
+          interruptFlag: cpu !== 3,
+        }),
+        vmcs: null,
+      })),
+      ioapic: {
+        id: 0,
+        select: 0,
+        pins: [pin(0), pin(1, 0x30), pin(16, 0xe949, 2, true), pin(23, 0xe951, 2)],
+      },
+      pic: null,
+      vectors: list.map(() =>
+        Object.fromEntries(VECTORS.map(([v, _, what, owner]) => [v, v < 0xf0 ? owner : what])),
+      ),
+    },
     hook: {
       on: options.hook ?? false,
       cpus: list.map((cpu) => {

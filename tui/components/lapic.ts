@@ -1,6 +1,6 @@
 /** One local APIC with what its processor is about to take, in full or in a line. */
 import {
-  type DomainSnapshot,
+  type CpuSnapshot,
   highestOf,
   type Interruption,
   interruption,
@@ -9,12 +9,15 @@ import {
 } from '../../engine/index.ts';
 import { sanitize } from '../format.ts';
 import { fitSegments, LineBuilder, type Segment, spread } from '../line.ts';
+import { isXen, type Subject } from '../subject.ts';
 import { addRow, DIGITS, hex2, highestText, membersOfRow, rowsInUse, type VectorMap } from './bitmap.ts';
 
-/** A processor of a domain as the lines need it. */
+/** A processor of a domain, or of Xen, as the lines need it. */
 export interface Processor {
   readonly apic: LapicSnapshot;
-  readonly domain: DomainSnapshot;
+  readonly subject: Subject;
+  /** the physical ones of the machine */
+  readonly cpus: readonly CpuSnapshot[];
   readonly x86: X86Snapshot;
   readonly ascii: boolean;
 }
@@ -40,9 +43,13 @@ export function mapsOf({ irr, isr, tmr, posted }: LapicSnapshot): VectorMap[] {
 }
 
 /** A virtual processor has its place in its VMCS, a physical one is where it is. */
-function placeOf({ apic, domain, ascii }: Processor): string {
+function placeOf({ apic, subject, cpus, ascii }: Processor): string {
   if (apic.vmcs) return sanitize(apic.vmcs.place, ascii);
-  const vcpu = domain.vcpus.find((v) => v.vcpu === apic.cpu);
+  if (isXen(subject)) {
+    const { mode, running } = cpus[apic.cpu]!;
+    return sanitize(`${mode === 'xen' ? 'in Xen' : mode}${running === null ? '' : `, ${running}`}`, ascii);
+  }
+  const vcpu = subject.vcpus.find((v) => v.vcpu === apic.cpu);
   return vcpu ? `${vcpu.state} on CPU${vcpu.cpu}` : '';
 }
 
@@ -119,10 +126,11 @@ export function injectionLines(processor: Processor, width: number, most: number
 }
 
 /** `exit EXTERNAL_INTERRUPT fd`; the vector is the host's. */
-function exitText({ domain, ascii }: Processor, fields: ReadonlyMap<string, number>): string {
+function exitText({ subject, ascii }: Processor, fields: ReadonlyMap<string, number>): string {
   const reason = fields.get('Exit reason');
   if (reason === undefined) return '';
-  const name = domain.exits?.rows.find((row) => row.reason === (reason & 0xffff))?.name;
+  const rows = isXen(subject) ? [] : subject.exits?.rows;
+  const name = rows?.find((row) => row.reason === (reason & 0xffff))?.name;
   const info = interruption(fields.get('VM-exit interruption information') ?? 0);
   const vector = info ? ` ${hex2(info.vector)}` : '';
   return `exit ${name === undefined ? reason : sanitize(name, ascii)}${vector}`;
@@ -210,7 +218,7 @@ const ONE_LINE = 118;
 
 /** Any other processor in a line. */
 export function oneLine(processor: Processor, width: number): LineBuilder {
-  const { apic } = processor;
+  const { apic, subject } = processor;
   const service = highestOf(apic.isr);
   const entry = apic.vmcs && interruption(apic.vmcs.entryInfo);
   const left: Segment[] = [
@@ -218,7 +226,13 @@ export function oneLine(processor: Processor, width: number): LineBuilder {
     { text: placeOf(processor), role: 'dim', keep: 2 },
     { text: service < 0 ? '' : `handles ${named(processor, service)}`, keep: 1 },
   ];
+  const stack = isXen(subject) ? [...subject.pendingEoi[apic.cpu]!].reverse() : [];
   const right: Segment[] = [
+    {
+      text: stack.length > 0 ? `EOI ${stack.map((e) => hex2(e.vector)).join(' ')}` : '',
+      role: 'warn',
+      keep: 7,
+    },
     { text: entry ? `inject ${hex2(entry.vector)}` : '', role: 'warn', keep: 7 },
     ...mapsOf(apic).map(({ name, words, role }): Segment => {
       const text = `${name} ${highestText(words).padEnd(2)}`;

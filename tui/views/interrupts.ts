@@ -1,9 +1,9 @@
 /** The interrupts of one domain, or Xen's. */
 import { tableLines } from '../components/table.ts';
+import { stacksLine } from '../components/xen-waits.ts';
 import type { Session } from '../session.ts';
 import { isXen, subjectsOf } from '../subject.ts';
 import { TABLES } from '../views.ts';
-import { stacksLine } from './xen.ts';
 
 export function interruptsLines(session: Session): string[] {
   const { subject } = session;

@@ -15,11 +15,11 @@ import {
   type Processor,
   sideLines,
 } from '../components/lapic.ts';
+import { xenWaitingLines } from '../components/xen-waits.ts';
 import { roomOf } from '../geometry.ts';
 import { LineBuilder } from '../line.ts';
 import type { Session } from '../session.ts';
 import { isXen } from '../subject.ts';
-import { xenPendingLines } from './xen.ts';
 
 /** cells that the fields beside whole maps need */
 const SIDE = 45;
@@ -39,12 +39,11 @@ interface Area {
 }
 
 export function pendingLines(session: Session): string[] {
-  const { subject: domain, frame, ui, size, paint, glyphs, vcpu } = session;
-  if (isXen(domain)) return xenPendingLines(session, domain);
-  const x86 = domain.x86!;
+  const { subject, frame, ui, size, paint, glyphs, vcpu } = session;
+  const x86 = subject.x86!;
   const height = roomOf(frame.snapshot, size, ui.prompt !== null);
   const apic = x86.lapics[vcpu]!;
-  const chosen = { apic, domain, x86, ascii: glyphs.ascii };
+  const chosen = { apic, subject, x86, cpus: frame.snapshot.cpus, ascii: glyphs.ascii };
   const others = [...x86.lapics.slice(vcpu + 1), ...x86.lapics.slice(0, vcpu)];
   const lines = layout({ chosen, others, x86, width: size.columns, height });
   const texts = lines.slice(0, height).map((line) => line.paint(paint, size.columns, glyphs.ellipsis));
@@ -67,7 +66,14 @@ function layout(area: Area): LineBuilder[] {
 }
 
 function headLines({ chosen, width, height }: Area): LineBuilder[] {
-  return [headLine(chosen, width), ...injectionLines(chosen, width, height < ROOMY ? 1 : 2)];
+  return [headLine(chosen, width), ...waitingLines(chosen, width, height < ROOMY ? 1 : 2)];
+}
+
+/** What the hypervisor keeps for the processor. */
+function waitingLines(chosen: Processor, width: number, most: number): LineBuilder[] {
+  const { subject, apic, ascii } = chosen;
+  if (!isXen(subject)) return injectionLines(chosen, width, most);
+  return xenWaitingLines(subject, apic.cpu, width, most, ascii);
 }
 
 /** What is set, a line each: for small terminals. */

@@ -5,17 +5,19 @@ import type { HookRecord } from '../../hv/xen/x86/hook.ts';
 import type { XenCpuView } from '../../hv/xen/x86/irq-counts.ts';
 import type { Xen } from '../../hv/xen/x86/xen.ts';
 import { EXCEPTIONS } from '../../hw/x86/exceptions.ts';
-import type { HookRecordSnapshot, XenSnapshot, XenVectorSnapshot } from '../inspect.ts';
+import type { HookRecordSnapshot, X86Snapshot, XenSnapshot, XenVectorSnapshot } from '../inspect.ts';
 import type { HookSwitch } from '../machine.ts';
+import { ioapicSnapshot, lapicSnapshot } from '../x86-inspect.ts';
 
 /** @param driver what a domain calls the device behind one of its pirqs; empty: it has no driver */
 export function xenSnapshot(xen: Xen, driver: (domain: number, pirq: number) => string): XenSnapshot {
   const { cpus, eventChecks, hook, records } = xen.inspect();
+  const vectors = vectorsOf(xen, cpus, driver);
   return {
     id: DOMID_XEN,
     name: 'Xen',
     kind: `hypervisor ${xen.profile}`,
-    vectors: vectorsOf(xen, cpus, driver),
+    vectors,
     softirqs: cpus[0]!.softirqs.map(({ name }, nr) => ({
       name,
       counts: cpus.map((cpu) => cpu.softirqs[nr]!.count),
@@ -24,6 +26,7 @@ export function xenSnapshot(xen: Xen, driver: (domain: number, pirq: number) => 
     nmis: cpus.map((cpu) => cpu.nmis),
     pendingEoi: cpus.map((cpu) => cpu.pendingEoi),
     eventChecks,
+    x86: chipsOf(xen, vectors),
     hook: {
       on: hook,
       cpus: cpus.map((cpu) => cpu.hook),
@@ -57,6 +60,26 @@ function vectorsOf(
       );
       return { vector, what, owner: own === null ? names.join(', ') : `Xen ${own}`.trimEnd(), counts: n };
     });
+}
+
+function chipsOf(xen: Xen, vectors: readonly XenVectorSnapshot[]): X86Snapshot {
+  const names = Object.fromEntries(vectors.map((v) => [v.vector, shortName(v)]));
+  return {
+    lapics: xen.lapics.map((lapic, cpu) => ({
+      ...lapicSnapshot(lapic, cpu),
+      interruptFlag: !xen.cpus[cpu]!.inXen,
+      posted: null,
+      vmcs: null,
+    })),
+    ioapic: ioapicSnapshot(xen.irqs.ioapics.chips[0]!),
+    pic: null,
+    vectors: xen.cpus.map(() => names),
+  };
+}
+
+/** The owners of an interrupt; Xen's function of a vector that is none. */
+function shortName({ what, owner }: XenVectorSnapshot): string {
+  return what.startsWith('irq ') ? owner : what;
 }
 
 function recordOf(xen: Xen, record: HookRecord): HookRecordSnapshot {
