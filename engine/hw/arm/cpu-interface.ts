@@ -10,13 +10,18 @@ import { lowestBit } from '../../core/bits.ts';
 import { type Plain, restoreArray, saveArray } from '../../core/state.ts';
 import { type GicCore, GROUP1 } from './gic-core.ts';
 import { GROUP1_ONLY, SGIS, SPURIOUS } from './gic-regs.ts';
-import { IDLE } from './ready-sets.ts';
+import { IDLE, type ReadySet } from './ready-set.ts';
 
 /** What the CPU is told. */
 export const Signal = { NONE: 0, IRQ: 1, FIQ: 2 } as const;
 export type Signal = (typeof Signal)[keyof typeof Signal];
 
 export type Group = 0 | 1;
+
+export interface GicOutput {
+  /** A CPU's IRQ or FIQ is another: `signal` tells. */
+  changed(cpu: number): void;
+}
 
 export class CpuInterface {
   /** the wires to the CPU */
@@ -40,18 +45,21 @@ export class CpuInterface {
   readonly leastBpr: number;
   /** words of active priorities */
   readonly aprs: number;
+  /** what is ready for this CPU */
+  readonly ready: ReadySet;
   private bpr0: number;
   private bpr1: number;
-  private readonly mask: [number, number] = [0, 0];
+  /** bits of a priority that preempt, in group 0 and in group 1 */
+  private mask0 = 0;
+  private mask1 = 0;
   /** a bit for each group priority that is taken, of group 0 and of group 1 */
   private readonly active: readonly [Uint32Array, Uint32Array];
 
-  /** @param changed `signal` is another */
   constructor(
     private readonly core: GicCore,
     readonly cpu: number,
     priorityBits: number,
-    private readonly changed: (cpu: number) => void,
+    private readonly output: GicOutput,
   ) {
     const preemption = Math.min(priorityBits, 7);
     this.leastBpr = 7 - preemption;
@@ -61,7 +69,9 @@ export class CpuInterface {
     this.asleep = core.version === 3;
     this.bpr0 = this.leastBpr;
     this.bpr1 = this.leastBpr + 1;
-    this.regroup();
+    this.ready = core.ready[cpu]!;
+    this.ready.receiver = this;
+    this.setMasks();
   }
 
   // signalling
@@ -71,17 +81,16 @@ export class CpuInterface {
     const signal = this.decide();
     if (signal === this.signal) return;
     this.signal = signal;
-    this.changed(this.cpu);
+    this.output.changed(this.cpu);
   }
 
   private decide(): Signal {
-    const { core, cpu } = this;
-    const priority = core.bestPriority[cpu]!;
+    const { best, bestPriority } = this.ready;
     // with nothing there the priority is lower than any
-    if (priority >= this.pmr || this.asleep) return Signal.NONE;
-    const group = this.groupOf(core.best[cpu]!);
-    if ((this.groups & (1 << group)) === 0 || (priority & this.mask[group]) >= this.running)
-      return Signal.NONE;
+    if (bestPriority >= this.pmr || this.asleep) return Signal.NONE;
+    const group = this.groupOf(best);
+    const preempts = (bestPriority & (group === 0 ? this.mask0 : this.mask1)) < this.running;
+    if (!preempts || (this.groups & (1 << group)) === 0) return Signal.NONE;
     return group === 0 && this.fiq ? Signal.FIQ : Signal.IRQ;
   }
 
@@ -92,7 +101,7 @@ export class CpuInterface {
 
   /** The interrupt that is signalled; SPURIOUS: none. */
   get pending(): number {
-    return this.signal === Signal.NONE ? SPURIOUS : this.core.best[this.cpu]!;
+    return this.signal === Signal.NONE ? SPURIOUS : this.ready.best;
   }
 
   // an interrupt is taken and ended
@@ -105,12 +114,12 @@ export class CpuInterface {
   acknowledge(group?: Group): number {
     const { core, cpu } = this;
     if (this.signal === Signal.NONE) return SPURIOUS;
-    const intid = core.best[cpu]!;
+    const intid = this.ready.best;
     const its = this.groupOf(intid);
     if (group === undefined) {
       if (its === 1 && !this.ackCtl) return GROUP1_ONLY;
     } else if (its !== group) return SPURIOUS;
-    const priority = core.bestPriority[cpu]! & this.mask[its];
+    const priority = this.ready.bestPriority & (its === 0 ? this.mask0 : this.mask1);
     const level = priority >> (this.leastBpr + 1);
     const words = this.active[its];
     words[level >> 5] = words[level >> 5]! | (1 << (level & 31));
@@ -188,9 +197,9 @@ export class CpuInterface {
   /** HPPIR: the best that is pending, whatever is running; on GICv2 only if the mask lets it through. */
   highestPending(group?: Group): number {
     const { core, cpu } = this;
-    const intid = core.best[cpu]!;
+    const intid = this.ready.best;
     if (intid === SPURIOUS || this.asleep) return SPURIOUS;
-    if (core.version === 2 && core.bestPriority[cpu]! >= this.pmr) return SPURIOUS;
+    if (core.version === 2 && this.ready.bestPriority >= this.pmr) return SPURIOUS;
     const its = this.groupOf(intid);
     if (group !== undefined) return its === group ? intid : SPURIOUS;
     if (its === 1 && !this.ackCtl) return GROUP1_ONLY;
@@ -243,9 +252,13 @@ export class CpuInterface {
 
   /** Which bits of a priority preempt. */
   private regroup(): void {
-    this.mask[0] = (0xff << (this.bpr0 + 1)) & 0xff;
-    this.mask[1] = this.commonBpr ? this.mask[0] : (0xff << this.bpr1) & 0xff;
+    this.setMasks();
     this.update();
+  }
+
+  private setMasks(): void {
+    this.mask0 = (0xff << (this.bpr0 + 1)) & 0xff;
+    this.mask1 = this.commonBpr ? this.mask0 : (0xff << this.bpr1) & 0xff;
   }
 
   apr(group: Group, n: number): number {
@@ -281,8 +294,7 @@ export class CpuInterface {
     [this.split, this.commonBpr, this.ackCtl, this.fiq, this.asleep] = s.flags;
     restoreArray(this.active[0], s.active[0]);
     restoreArray(this.active[1], s.active[1]);
-    this.mask[0] = (0xff << (this.bpr0 + 1)) & 0xff;
-    this.mask[1] = this.commonBpr ? this.mask[0] : (0xff << this.bpr1) & 0xff;
+    this.setMasks();
     this.running = this.highest();
     this.signal = this.decide();
   }

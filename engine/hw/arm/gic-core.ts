@@ -8,7 +8,7 @@
 import { lowestBit } from '../../core/bits.ts';
 import { type Plain, restoreArray, saveArray } from '../../core/state.ts';
 import { PRIVATE, SGIS } from './gic-regs.ts';
-import { ReadySets } from './ready-sets.ts';
+import { ReadySet } from './ready-set.ts';
 
 /** State of an interrupt. */
 export const ENABLED = 1;
@@ -54,20 +54,14 @@ export class GicCore {
   readonly sgiSources: Uint8Array;
   /** groups that are forwarded, as bits */
   groups = 0;
-  /** the ready interrupt of the highest priority for each CPU, the lowest INTID among equals; SPURIOUS: none */
-  readonly best: Uint16Array;
-  readonly bestPriority: Uint16Array;
-  private readonly sets: ReadySets;
+  /** by CPU */
+  readonly ready: readonly ReadySet[];
   /** index of INTID 0, if shared interrupts began there */
   private readonly shared: number;
   /** CPUs that take interrupts that are for any; one each */
   private readonly participants: Uint8Array;
 
-  /** @param bestChanged the best of a CPU, or its priority, may be another */
-  constructor(
-    init: GicCoreInit,
-    private readonly bestChanged: (cpu: number) => void,
-  ) {
+  constructor(init: GicCoreInit) {
     const { cpus, intids } = init;
     this.version = init.version;
     this.cpus = cpus;
@@ -80,9 +74,10 @@ export class GicCore {
     this.routes = new Uint32Array(intids);
     this.routed = new Int16Array(intids);
     this.sgiSources = new Uint8Array(cpus * SGIS);
-    this.sets = new ReadySets(cpus, this.priority, bestChanged);
-    this.best = this.sets.best;
-    this.bestPriority = this.sets.bestPriority;
+    this.ready = Array.from(
+      { length: cpus },
+      (_, cpu) => new ReadySet(this.priority, cpu * PRIVATE, this.shared),
+    );
     this.participants = new Uint8Array(cpus);
     for (let cpu = 0; cpu < cpus; cpu++) {
       // GICv2 has them enabled for good
@@ -156,7 +151,8 @@ export class GicCore {
     this.flags[n] = f ^ bit;
     this.update(n, cpu, intid);
     // the best stays the best, but its group decides how it is signalled
-    if (bit === GROUP1 && f & READY) this.tellTargets(cpu, intid);
+    if (bit !== GROUP1 || (f & READY) === 0) return;
+    for (const set of this.ready) if (set.best === intid) set.receiver?.update();
   }
 
   isPending(f: number): boolean {
@@ -212,6 +208,10 @@ export class GicCore {
   setGroups(groups: number): void {
     if (groups === this.groups) return;
     this.groups = groups;
+    this.updateAll();
+  }
+
+  private updateAll(): void {
     for (let cpu = 0; cpu < this.cpus; cpu++) {
       for (let intid = 0; intid < PRIVATE; intid++) this.update(this.index(cpu, intid), cpu, intid);
     }
@@ -268,20 +268,21 @@ export class GicCore {
   }
 
   private place(n: number, cpu: number, intid: number, ready: boolean): void {
-    if (intid < PRIVATE) this.sets.place(cpu, intid, n, ready);
+    if (intid < PRIVATE) this.placeAt(n, cpu, intid, ready);
     else if (this.version === 3) {
       const to = this.routed[intid]!;
-      if (to !== NOBODY) this.sets.place(to, intid, n, ready);
+      if (to !== NOBODY) this.placeAt(n, to, intid, ready);
     } else {
       for (let mask = this.targets[intid]!; mask !== 0; mask &= mask - 1) {
-        this.sets.place(lowestBit(mask), intid, n, ready);
+        this.placeAt(n, lowestBit(mask), intid, ready);
       }
     }
   }
 
-  private tellTargets(cpu: number, intid: number): void {
-    if (intid < PRIVATE) this.bestChanged(cpu);
-    else for (let to = 0; to < this.cpus; to++) if (this.best[to] === intid) this.bestChanged(to);
+  private placeAt(n: number, cpu: number, intid: number, ready: boolean): void {
+    const set = this.ready[cpu]!;
+    if (ready) set.add(intid, this.priority[n]!);
+    else set.remove(intid);
   }
 
   // to look at, and to keep
@@ -312,21 +313,19 @@ export class GicCore {
     };
   }
 
+  /** Receivers of the ready sets are told as it goes. */
   restore(state: Plain): void {
     const s = state as unknown as Record<string, Plain> & { groups: number };
     for (const key of ['flags', 'priority', 'targets', 'routes', 'sgiSources', 'participants'] as const) {
       restoreArray(this[key], s[key]!);
     }
     this.groups = s.groups;
-    this.sets.clear();
+    for (const set of this.ready) set.clear();
     for (let n = 0; n < this.flags.length; n++) this.flags[n] = this.flags[n]! & ~READY;
-    for (let intid = PRIVATE; intid < this.intids; intid++) {
-      if (this.version === 3) this.setRoute(intid, this.routes[intid]!, this.isForAny(intid));
-      this.update(this.shared + intid, 0, intid);
+    for (let intid = PRIVATE; intid < this.intids && this.version === 3; intid++) {
+      this.setRoute(intid, this.routes[intid]!, this.isForAny(intid));
     }
-    for (let cpu = 0; cpu < this.cpus; cpu++) {
-      for (let intid = 0; intid < PRIVATE; intid++) this.update(cpu * PRIVATE + intid, cpu, intid);
-    }
+    this.updateAll();
   }
 }
 

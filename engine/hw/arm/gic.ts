@@ -5,18 +5,13 @@
  */
 import type { Width } from '../../core/registers.ts';
 import type { Part, Plain } from '../../core/state.ts';
-import { CpuInterface, Signal } from './cpu-interface.ts';
+import { CpuInterface, type GicOutput, Signal } from './cpu-interface.ts';
 import { Distributor } from './distributor.ts';
 import { ACTIVE, EDGE, ENABLED, GicCore, type GicVersion, GROUP1, LATCH, LINE } from './gic-core.ts';
 import { GICR_SIZE, PRIVATE, SGIS } from './gic-regs.ts';
 import { readGicc, writeGicc } from './gicc.ts';
 import { readIcc, writeIcc } from './icc.ts';
 import { Redistributor } from './redistributor.ts';
-
-export interface GicOutput {
-  /** A CPU's IRQ or FIQ is another: `signal` tells. */
-  changed(cpu: number): void;
-}
 
 export interface GicInit {
   readonly id: string;
@@ -69,7 +64,6 @@ export class Gic implements Part {
   readonly redistributors: readonly Redistributor[];
   readonly interfaces: readonly CpuInterface[];
   private readonly priorityBits: number;
-  private restoring = false;
 
   constructor(init: GicInit) {
     const { version, cpus, intids } = init;
@@ -77,16 +71,13 @@ export class Gic implements Part {
     this.id = init.id;
     this.version = version;
     this.priorityBits = init.priorityBits ?? DEFAULT_BITS[version];
-    const interfaces: CpuInterface[] = [];
-    this.core = new GicCore({ version, cpus, intids, priorityBits: this.priorityBits }, (cpu) => {
-      if (!this.restoring) interfaces[cpu]!.update();
-    });
-    for (let cpu = 0; cpu < cpus; cpu++) {
-      interfaces.push(new CpuInterface(this.core, cpu, this.priorityBits, (n) => init.output.changed(n)));
-    }
-    this.interfaces = interfaces;
+    this.core = new GicCore({ version, cpus, intids, priorityBits: this.priorityBits });
+    this.interfaces = this.core.ready.map(
+      (_, cpu) => new CpuInterface(this.core, cpu, this.priorityBits, init.output),
+    );
     this.distributor = new Distributor(this.core);
-    this.redistributors = version === 2 ? [] : interfaces.map((icc) => new Redistributor(this.core, icc));
+    this.redistributors =
+      version === 2 ? [] : this.interfaces.map((icc) => new Redistributor(this.core, icc));
   }
 
   // devices
@@ -206,13 +197,13 @@ export class Gic implements Part {
 
   restore(state: Plain): void {
     const s = state as unknown as { core: Plain; interfaces: Plain[] };
-    this.restoring = true;
+    for (const { ready } of this.interfaces) ready.receiver = undefined;
     this.core.restore(s.core);
-    this.restoring = false;
-    this.interfaces.forEach((icc, cpu) => {
-      icc.restore(s.interfaces[cpu]!);
+    this.interfaces.forEach((cpu, n) => {
+      cpu.restore(s.interfaces[n]!);
+      cpu.ready.receiver = cpu;
     });
   }
 }
 
-export { Signal };
+export { type GicOutput, Signal };

@@ -362,7 +362,7 @@ describe('against a plain search, at random', () => {
             }
         }
         for (let at = 0; at < 3; at++) {
-          expect(gic.core.best[at]).toBe(bySearch(gic, at));
+          expect(gic.core.ready[at]!.best).toBe(bySearch(gic, at));
           if (gic.signal(at) !== wires[at]) expect(told).toContain(at);
           wires[at] = gic.signal(at);
         }
@@ -375,7 +375,7 @@ describe('against a plain search, at random', () => {
           expect(other.gic.inspect()).toEqual(gic.inspect());
           for (let at = 0; at < 3; at++) {
             expect(other.gic.inspectCpu(at)).toEqual(gic.inspectCpu(at));
-            expect(other.gic.core.best[at]).toBe(gic.core.best[at]);
+            expect(other.gic.core.ready[at]!.best).toBe(gic.core.ready[at]!.best);
           }
         }
       }
