@@ -8,11 +8,12 @@ import { type Bench, kept, type Result, table } from './bench.ts';
 import { chips } from './chips.ts';
 import { evtchn } from './evtchn.ts';
 import { frame } from './frame.ts';
+import { gic } from './gic.ts';
 import { hold } from './hold.ts';
 import { interrupt } from './interrupt.ts';
 import { kvm } from './kvm.ts';
 
-const BENCHES: readonly Bench[] = [hold, evtchn, chips, kvm, interrupt, frame];
+const BENCHES: readonly Bench[] = [hold, evtchn, chips, gic, kvm, interrupt, frame];
 
 async function main(argv: readonly string[]): Promise<number> {
   const names = argv.filter((arg) => arg !== '--no-gate');
