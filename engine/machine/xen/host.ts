@@ -10,7 +10,6 @@ import type { Disk } from '../../guest/linux/xen-drivers/block.ts';
 import { FOR_DEVICE_MODEL, type NetBack, packetOf } from '../../guest/linux/xen-drivers/net.ts';
 import { XenKernel } from '../../guest/linux/xen-kernel.ts';
 import type { XenGuest } from '../../guest/linux/xen-side.ts';
-import type { Domain } from '../../hv/xen/domain.ts';
 import type { IrqOptions } from '../../hv/xen/x86/do-irq.ts';
 import { PvHypercalls } from '../../hv/xen/x86/pv.ts';
 import type { PvVcpu } from '../../hv/xen/x86/pv-vcpu.ts';
@@ -21,20 +20,14 @@ import type { DeviceModel } from './device-model.ts';
 import type { Fired } from './devices.ts';
 import { HvmGuest } from './hvm-guest.ts';
 import { LevelLines } from './level-lines.ts';
+import type { SplitDomain } from './split.ts';
 
-/** What dom0's control tools give to a new domain, and what its frontends connect to. */
-export interface DomainParts {
-  readonly domain: Domain;
+/** A domain with what is more of it on x86. */
+export interface DomainParts extends SplitDomain {
   readonly kernel: XenGuest | NativeKernel;
   readonly spec: GuestSpec | undefined;
   /** what is more of a guest on VMX */
   readonly hvm: HvmGuest | undefined;
-  /** rings of xenstore and the console */
-  readonly store: MessageRing;
-  readonly console: MessageRing;
-  /** ports the toolstack made for them */
-  storePort: number;
-  consolePort: number;
 }
 
 /** pirqs of a guest beside one for each GSI (extra_domU_irqs) */
