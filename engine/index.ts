@@ -16,7 +16,7 @@ export { type HwIrq, IRQ_DISABLED, IRQ_INPROGRESS } from './hv/xen/arm/pending-i
 export { Vgic } from './hv/xen/arm/vgic.ts';
 export { VgicDomain, type VgicVcpu } from './hv/xen/arm/vgic-domain.ts';
 export * from './hv/xen/arm/vgic-emulate.ts';
-export type { VgicHost } from './hv/xen/arm/vgic-host.ts';
+export { NO_RAISES, type VgicHost } from './hv/xen/arm/vgic-host.ts';
 export { writeSgi1r } from './hv/xen/arm/vgic-v3.ts';
 export * from './hv/xen/evtchn.ts';
 export { HvmChips } from './hv/xen/x86/hvm-chips.ts';

@@ -8,6 +8,7 @@ import {
   Ich,
   IRQ_DISABLED,
   IRQ_INPROGRESS,
+  NO_RAISES,
   VECTORS_GICV2_VIRTUAL,
   VECTORS_GICV3_VIRTUAL,
   Vgic,
@@ -152,11 +153,7 @@ export class VgicMachine {
       setAffinity: (_, desc, cpu) => {
         own(desc).target = this.version === 2 ? 1 << cpu : cpu;
       },
-      raised() {},
-      ignored() {},
-      entersLr() {},
-      leavesLr() {},
-      lost() {},
+      raises: NO_RAISES,
     };
   }
 

@@ -12,8 +12,9 @@ import { gic } from './gic.ts';
 import { hold } from './hold.ts';
 import { interrupt } from './interrupt.ts';
 import { kvm } from './kvm.ts';
+import { vgic } from './vgic.ts';
 
-const BENCHES: readonly Bench[] = [hold, evtchn, chips, gic, kvm, interrupt, frame];
+const BENCHES: readonly Bench[] = [hold, evtchn, chips, gic, vgic, kvm, interrupt, frame];
 
 async function main(argv: readonly string[]): Promise<number> {
   const names = argv.filter((arg) => arg !== '--no-gate');

@@ -1,4 +1,5 @@
 /** GICv2's virtual interface as a bus has it: registers by offset (IHI 0048B, tables 5-1 and 5-8). */
+import { GICC } from './gic-regs.ts';
 import type { Gich } from './gich.ts';
 
 export interface MappedRegister {
@@ -21,21 +22,37 @@ const GICH: readonly MappedRegister[] = [
   { name: 'GICH_APR', offset: 0xf0, read: (g) => g.readApr(), write: (g, value) => g.writeApr(value) },
 ];
 
+/** where the guest looks for its CPU interface */
 const GICV: readonly MappedRegister[] = [
-  { name: 'GICV_CTLR', offset: 0x00, read: (g) => g.readCtlr(), write: (g, value) => g.writeCtlr(value) },
-  { name: 'GICV_PMR', offset: 0x04, read: (g) => g.readPmr(), write: (g, value) => g.writePmr(value) },
-  { name: 'GICV_BPR', offset: 0x08, read: (g) => g.readBpr(), write: (g, value) => g.writeBpr(value) },
-  { name: 'GICV_IAR', offset: 0x0c, read: (g) => g.iar() },
-  { name: 'GICV_EOIR', offset: 0x10, write: (g, value) => g.eoir(value) },
-  { name: 'GICV_RPR', offset: 0x14, read: (g) => g.readRpr() },
-  { name: 'GICV_HPPIR', offset: 0x18, read: (g) => g.hppir() },
-  { name: 'GICV_ABPR', offset: 0x1c, read: (g) => g.readAbpr(), write: (g, value) => g.writeAbpr(value) },
-  { name: 'GICV_AIAR', offset: 0x20, read: (g) => g.aiar() },
-  { name: 'GICV_AEOIR', offset: 0x24, write: (g, value) => g.aeoir(value) },
-  { name: 'GICV_AHPPIR', offset: 0x28, read: (g) => g.ahppir() },
-  { name: 'GICV_APR0', offset: 0xd0, read: (g) => g.core.ap0, write: (g, value) => g.core.writeAp(0, value) },
-  { name: 'GICV_IIDR', offset: 0xfc, read: (g) => g.iidr },
-  { name: 'GICV_DIR', offset: 0x1000, write: (g, value) => g.dir(value) },
+  {
+    name: 'GICV_CTLR',
+    offset: GICC.CTLR,
+    read: (g) => g.readCtlr(),
+    write: (g, value) => g.writeCtlr(value),
+  },
+  { name: 'GICV_PMR', offset: GICC.PMR, read: (g) => g.readPmr(), write: (g, value) => g.writePmr(value) },
+  { name: 'GICV_BPR', offset: GICC.BPR, read: (g) => g.readBpr(), write: (g, value) => g.writeBpr(value) },
+  { name: 'GICV_IAR', offset: GICC.IAR, read: (g) => g.iar() },
+  { name: 'GICV_EOIR', offset: GICC.EOIR, write: (g, value) => g.eoir(value) },
+  { name: 'GICV_RPR', offset: GICC.RPR, read: (g) => g.readRpr() },
+  { name: 'GICV_HPPIR', offset: GICC.HPPIR, read: (g) => g.hppir() },
+  {
+    name: 'GICV_ABPR',
+    offset: GICC.ABPR,
+    read: (g) => g.readAbpr(),
+    write: (g, value) => g.writeAbpr(value),
+  },
+  { name: 'GICV_AIAR', offset: GICC.AIAR, read: (g) => g.aiar() },
+  { name: 'GICV_AEOIR', offset: GICC.AEOIR, write: (g, value) => g.aeoir(value) },
+  { name: 'GICV_AHPPIR', offset: GICC.AHPPIR, read: (g) => g.ahppir() },
+  {
+    name: 'GICV_APR0',
+    offset: GICC.APR,
+    read: (g) => g.core.ap0,
+    write: (g, value) => g.core.writeAp(0, value),
+  },
+  { name: 'GICV_IIDR', offset: GICC.IIDR, read: (g) => g.iidr },
+  { name: 'GICV_DIR', offset: GICC.DIR, write: (g, value) => g.dir(value) },
 ];
 
 export const GICH_REGISTERS: ReadonlyMap<number, MappedRegister> = byOffset(GICH);

@@ -2,6 +2,7 @@
  * GICv2's face of a virtual interface: GICH_* for the hypervisor (IHI 0048B, 5.3) and GICV_* for the guest, which sees
  * them as its CPU interface (5.5). `gich-regs.ts` has them by offset.
  */
+import { GICC_IIDR, GROUP1_ONLY, MOST_INTIDS, SGIS, SPURIOUS } from './gic-regs.ts';
 import type { AccessTrace, VirtualInterface } from './virtual-interface.ts';
 import {
   GICH_LR_CPUID,
@@ -11,9 +12,6 @@ import {
   LR_HW,
   LR_PINTID,
   PRIORITY_BITS,
-  SPECIAL_INTIDS,
-  SPURIOUS,
-  SPURIOUS_GROUP1,
   VMCR_ACKCTL,
   VMCR_BPR0,
   VMCR_BPR1,
@@ -32,10 +30,6 @@ const HW_GROUP = 0xc000_0000 | 0;
 const ID_CPUID = GICH_LR_VIRTUAL_ID.mask | GICH_LR_CPUID.mask;
 /** bits of GICV_CTLR at the same place in VMCR: enables, AckCtl, FIQEn, CBPR, EOImode */
 const CTLR = VMCR_ENG0 | VMCR_ENG1 | VMCR_ACKCTL | VMCR_FIQEN | VMCR_CBPR | VMCR_EOIM;
-/** SGIs carry the CPU that asked for them */
-const SGIS = 16;
-/** architecture version 2, implementer ARM: as of a GIC-400 */
-const IIDR = 0x0202_143b;
 
 const LR_NAMES = Array.from({ length: 64 }, (_, n) => `GICH_LR${n}`);
 
@@ -84,30 +78,17 @@ export class Gich {
     this.core.writeAp(0, value);
   }
 
+  /** Signed. */
   readLr(n: number): number {
-    const value = this.peekLr(n);
+    const value = gichLr(this.core.lrHigh[n]!, this.core.lrLow[n]!);
     if (this.trace) this.trace(LR_NAMES[n]!, false, value >>> 0, 0);
     return value;
   }
 
-  /** A list register as it is, seen by nobody; signed. */
-  peekLr(n: number): number {
-    const high = this.core.lrHigh[n]!;
-    const low = this.core.lrLow[n]!;
-    const same = ((high >>> 2) & STATE) | ((high << 4) & LEVEL) | ((high << 2) & HW_GROUP);
-    if (high & LR_HW) return same | ((high & LR_PINTID.mask) << GICH_LR_PHYSICAL_ID.shift) | low;
-    return same | ((high & LR_EOI) << 10) | low;
-  }
-
+  /** @param value signed */
   writeLr(n: number, value: number): void {
     if (this.trace) this.trace(LR_NAMES[n]!, true, value >>> 0, 0);
-    const same = ((value & STATE) << 2) | ((value & LEVEL) >>> 4) | ((value & HW_GROUP) >>> 2);
-    if (value < 0) {
-      const physical = (value >>> GICH_LR_PHYSICAL_ID.shift) & 0x3ff;
-      this.core.writeLr(n, same | physical, value & GICH_LR_VIRTUAL_ID.mask);
-    } else {
-      this.core.writeLr(n, same | ((value >>> 10) & LR_EOI), value & ID_CPUID);
-    }
+    this.core.writeLr(n, upperHalf(value), lowerHalf(value));
   }
 
   /** GICH_VTR: five bits of priority, all of which preempt. */
@@ -123,7 +104,7 @@ export class Gich {
     const n = core.highest();
     let id = SPURIOUS;
     if (n >= 0 && core.canSignal(n)) {
-      if (core.group(n) === 1 && !(core.vmcr & VMCR_ACKCTL)) id = SPURIOUS_GROUP1;
+      if (core.group(n) === 1 && !(core.vmcr & VMCR_ACKCTL)) id = GROUP1_ONLY;
       else {
         id = core.lrLow[n]!;
         core.activate(n, 0);
@@ -157,7 +138,7 @@ export class Gich {
   private end(register: string, group: number, value: number): void {
     if (this.trace) this.trace(register, true, value, 0);
     const id = idOf(value);
-    if (id < SPECIAL_INTIDS || id > SPURIOUS) this.core.endOfInterrupt(id, group);
+    if (id < MOST_INTIDS || id > SPURIOUS) this.core.endOfInterrupt(id, group);
   }
 
   dir(value: number): void {
@@ -206,7 +187,7 @@ export class Gich {
     const { core } = this;
     const n = core.highest();
     if (n < 0) return SPURIOUS;
-    if (core.group(n) === 1 && !(core.vmcr & VMCR_ACKCTL)) return SPURIOUS_GROUP1;
+    if (core.group(n) === 1 && !(core.vmcr & VMCR_ACKCTL)) return GROUP1_ONLY;
     return core.lrLow[n]!;
   }
 
@@ -216,7 +197,7 @@ export class Gich {
   }
 
   get iidr(): number {
-    return IIDR;
+    return GICC_IIDR;
   }
 }
 
@@ -224,4 +205,23 @@ export class Gich {
 function idOf(value: number): number {
   const id = value & GICH_LR_VIRTUAL_ID.mask;
   return id < SGIS ? value & ID_CPUID : id;
+}
+
+/** GICH_LR<n> of a list register in GICv3's layout, signed. */
+export function gichLr(high: number, low: number): number {
+  const same = ((high >>> 2) & STATE) | ((high << 4) & LEVEL) | ((high << 2) & HW_GROUP);
+  if (high & LR_HW) return same | ((high & LR_PINTID.mask) << GICH_LR_PHYSICAL_ID.shift) | low;
+  return same | ((high & LR_EOI) << 10) | low;
+}
+
+/** Of GICH_LR<n>, signed, bits 63-32 in GICv3's layout. */
+export function upperHalf(value: number): number {
+  const same = ((value & STATE) << 2) | ((value & LEVEL) >>> 4) | ((value & HW_GROUP) >>> 2);
+  if (value < 0) return same | ((value >>> GICH_LR_PHYSICAL_ID.shift) & 0x3ff);
+  return same | ((value >>> 10) & LR_EOI);
+}
+
+/** And bits 31-0: the id, and who asked for an SGI. */
+export function lowerHalf(value: number): number {
+  return value & (value < 0 ? GICH_LR_VIRTUAL_ID.mask : ID_CPUID);
 }

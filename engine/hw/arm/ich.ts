@@ -2,11 +2,10 @@
  * GICv3's face of a virtual interface: ICH_*_EL2 for the hypervisor (IHI 0069, 12.4) and ICV_*_EL1, which the guest
  * gets when it names ICC_*_EL1 (12.3). Registers of 64 bits are two halves.
  */
+import { MOST_INTIDS, SPURIOUS } from './gic-regs.ts';
 import type { AccessTrace, VirtualInterface } from './virtual-interface.ts';
 import {
   PRIORITY_BITS,
-  SPECIAL_INTIDS,
-  SPURIOUS,
   VMCR_BPR0,
   VMCR_BPR1,
   VMCR_CBPR,
@@ -128,7 +127,7 @@ export class Ich {
   /** ICV_EOIR0_EL1, ICV_EOIR1_EL1 */
   eoir(group: 0 | 1, id: number): void {
     if (this.trace) this.trace(group === 1 ? 'ICV_EOIR1_EL1' : 'ICV_EOIR0_EL1', true, id, 0);
-    if (id < SPECIAL_INTIDS || id > SPURIOUS) this.core.endOfInterrupt(id | 0, group);
+    if (id < MOST_INTIDS || id > SPURIOUS) this.core.endOfInterrupt(id | 0, group);
   }
 
   /** ICV_DIR_EL1 */

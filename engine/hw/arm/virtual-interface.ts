@@ -79,6 +79,7 @@ export class VirtualInterface implements Part {
   ap0 = 0;
   /** of group 1 */
   ap1 = 0;
+  /** signed: quick */
   private vmcrNow = 0;
   /** of a level: bits that preempt, by group */
   private preempts0 = ALL_LEVEL_BITS;
@@ -119,7 +120,7 @@ export class VirtualInterface implements Part {
   }
 
   get vmcr(): number {
-    return this.vmcrNow;
+    return this.vmcrNow >>> 0;
   }
 
   writeVmcr(value: number): void {
@@ -144,7 +145,7 @@ export class VirtualInterface implements Part {
       this.preempts0 = (ALL_LEVEL_BITS << bpr0) & ALL_LEVEL_BITS;
       this.preempts1 = vmcr & VMCR_CBPR ? this.preempts0 : (ALL_LEVEL_BITS << bpr1) & ALL_LEVEL_BITS;
     }
-    this.vmcrNow = vmcr >>> 0;
+    this.vmcrNow = vmcr | 0;
   }
 
   writeAp(group: number, value: number): void {
@@ -293,11 +294,12 @@ export class VirtualInterface implements Part {
     const { hcr } = this;
     let valid = 0;
     let pending = false;
-    for (const high of this.lrHigh) {
-      if (high & LR_STATE) valid++;
-      if ((high & LR_STATE) === LR_PENDING) pending = true;
+    for (let n = 0; n < this.lrs; n++) {
+      const state = this.lrHigh[n]! & LR_STATE;
+      if (state !== 0) valid++;
+      if (state === LR_PENDING) pending = true;
     }
-    let misr = this.eisr === 0 ? 0 : MISR_EOI;
+    let misr = this.eoiLrs === 0 || this.eisr === 0 ? 0 : MISR_EOI;
     if (hcr & HCR_UIE && valid < 2) misr |= MISR_U;
     if (hcr & HCR_LRENPIE && HCR_EOI_COUNT.has(hcr)) misr |= MISR_LRENP;
     if (hcr & HCR_NPIE && !pending) misr |= MISR_NP;
@@ -327,7 +329,7 @@ export class VirtualInterface implements Part {
   inspect() {
     return {
       hcr: this.hcr,
-      vmcr: this.vmcrNow,
+      vmcr: this.vmcr,
       ap0: this.ap0,
       ap1: this.ap1,
       misr: this.misr,
@@ -341,7 +343,7 @@ export class VirtualInterface implements Part {
       high: saveArray(this.lrHigh),
       low: saveArray(this.lrLow),
       hcr: this.hcr,
-      vmcr: this.vmcrNow,
+      vmcr: this.vmcr,
       ap0: this.ap0,
       ap1: this.ap1,
       maintained: this.maintained,

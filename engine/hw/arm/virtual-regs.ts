@@ -91,11 +91,5 @@ export const GICH_LR_HW = bit(31);
 /** states of a list register, the two bits as a number */
 export const LR_STATES = ['invalid', 'pending', 'active', 'pending and active'] as const;
 
-/** what an acknowledgement answers when there is nothing to acknowledge */
-export const SPURIOUS = 1023;
-/** GICv2: there is, but in group 1 */
-export const SPURIOUS_GROUP1 = 1022;
-/** ids from here to SPURIOUS are not interrupts */
-export const SPECIAL_INTIDS = 1020;
 /** running priority when nothing is active */
 export const IDLE_PRIORITY = 0xff;

@@ -3,7 +3,8 @@
  * implementation for each version of the GIC, which makes the same accesses in the same order as Xen's.
  */
 import type { Part, Plain } from '../../../core/state.ts';
-import type { GicState, VgicVcpu } from './vgic-domain.ts';
+import type { VirtualInterface } from '../../../hw/arm/virtual-interface.ts';
+import type { GicState, GicVersion, VgicVcpu } from './vgic-domain.ts';
 
 // states of a list register as Xen passes them
 export const GICH_LR_PENDING = 1;
@@ -23,7 +24,13 @@ export class GicLr {
 }
 
 export interface GicHw {
+  readonly version: GicVersion;
+  /** for who looks on */
+  readonly core: VirtualInterface;
   readonly nrLrs: number;
+  /** what a CPU does with its virtual interface when it is brought up, and when it goes down */
+  hypInit(): void;
+  hypDisable(): void;
   /** Writes a list register. @param pirq -1: no physical interrupt */
   updateLr(lr: number, virq: number, priority: number, pirq: number, state: number): void;
   clearLr(lr: number): void;
@@ -35,7 +42,7 @@ export interface GicHw {
   readApr(): number;
   saveState(into: GicState): void;
   restoreState(from: GicState): void;
-  /** the list registers as they are, for who looks on: bits 63-32 and 31-0 */
+  /** a list register as it is, seen by nobody: bits 63-32 and 31-0 */
   peekLr(lr: number): readonly [high: number, low: number];
 }
 

@@ -1,5 +1,6 @@
 /** Xen's accesses to GICH_* (xen/arch/arm/gic-v2.c). */
-import type { Gich } from '../../../hw/arm/gich.ts';
+import { type Gich, gichLr } from '../../../hw/arm/gich.ts';
+import type { VirtualInterface } from '../../../hw/arm/virtual-interface.ts';
 import {
   GICH_LR_CPUID,
   GICH_LR_EOI,
@@ -14,15 +15,27 @@ import {
 import type { GicHw, GicLr } from './gic-hw.ts';
 import type { GicState } from './vgic-domain.ts';
 
+/** GICH_VTR: list registers less one */
+const VTR_LRS = 0x3f;
 const PENDING = 1 << GICH_LR_STATE.shift;
 const ACTIVE = 2 << GICH_LR_STATE.shift;
 const HW = GICH_LR_HW.mask | 0;
 
 export class GicV2Hw implements GicHw {
+  readonly version = 2;
+  readonly core: VirtualInterface;
   readonly nrLrs: number;
 
   constructor(private readonly gich: Gich) {
-    this.nrLrs = gich.lrs;
+    this.core = gich.core;
+    this.nrLrs = (gich.vtr & VTR_LRS) + 1;
+  }
+
+  /** gicv2_hyp_init only counts the list registers; the interface is on while a virtual CPU has this CPU. */
+  hypInit(): void {}
+
+  hypDisable(): void {
+    this.gich.writeHcr(0);
   }
 
   /** Group 0, as all of a GICv2 guest's are. */
@@ -88,6 +101,6 @@ export class GicV2Hw implements GicHw {
   }
 
   peekLr(lr: number): readonly [high: number, low: number] {
-    return [0, this.gich.peekLr(lr) >>> 0];
+    return [0, gichLr(this.core.lrHigh[lr]!, this.core.lrLow[lr]!) >>> 0];
   }
 }

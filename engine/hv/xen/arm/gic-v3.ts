@@ -1,26 +1,44 @@
 /** Xen's accesses to ICH_*_EL2 (xen/arch/arm/gic-v3.c), for guests with a GICv3: those with a GICv2 are not modelled. */
 import type { Ich } from '../../../hw/arm/ich.ts';
+import type { VirtualInterface } from '../../../hw/arm/virtual-interface.ts';
 import {
+  HCR_EN,
   LR_ACTIVE,
   LR_EOI,
   LR_GROUP1,
   LR_HW,
   LR_PENDING,
   LR_PRIORITY,
+  VMCR_ENG1,
+  VMCR_EOIM,
 } from '../../../hw/arm/virtual-regs.ts';
 import type { GicHw, GicLr } from './gic-hw.ts';
 import type { GicState } from './vgic-domain.ts';
 
+/** ICH_VTR_EL2: list registers less one */
+const VTR_LRS = 0x1f;
 const STATE_SHIFT = 30;
 const VIRTUAL_MASK = 0xffff;
 /** ICH_LR_PHYSICAL_MASK: Xen looks at ten bits */
 const PHYSICAL_MASK = 0x3ff;
 
 export class GicV3Hw implements GicHw {
+  readonly version = 3;
+  readonly core: VirtualInterface;
   readonly nrLrs: number;
 
   constructor(private readonly ich: Ich) {
-    this.nrLrs = ich.lrs;
+    this.core = ich.core;
+    this.nrLrs = (ich.vtr & VTR_LRS) + 1;
+  }
+
+  hypInit(): void {
+    this.ich.writeVmcr(VMCR_EOIM | VMCR_ENG1);
+    this.ich.writeHcr(HCR_EN);
+  }
+
+  hypDisable(): void {
+    this.ich.writeHcr(this.ich.readHcr() & ~HCR_EN);
   }
 
   /** Group 1: group 0 would be a FIQ in the guest. */

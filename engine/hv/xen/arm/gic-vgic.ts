@@ -50,7 +50,7 @@ export class GicVgic {
     here.hw.updateLr(lr, p.irq, p.priority, desc === null ? -1 : desc.irq, GICH_LR_PENDING);
     p.status = (p.status | GIC_IRQ_GUEST_VISIBLE) & ~GIC_IRQ_GUEST_QUEUED;
     p.lr = lr;
-    this.host.entersLr(p);
+    this.host.raises.entersLr(p);
   }
 
   /** gic_raise_inflight_irq: it has been raised again. A disabled one, and one that waits, is left as it is. */
@@ -85,7 +85,7 @@ export class GicVgic {
     if (lr.pending) {
       if (!(p.status & GIC_IRQ_GUEST_QUEUED)) return 'coalesced';
       p.status &= ~GIC_IRQ_GUEST_QUEUED;
-      this.host.entersLr(p);
+      this.host.raises.entersLr(p);
       return 'coalesced';
     }
     if (n < here.hw.nrLrs) here.lrMask &= ~(1 << n);
@@ -105,14 +105,14 @@ export class GicVgic {
     if ((p.status & again) !== again) return 'queued';
     p.status &= ~GIC_IRQ_GUEST_QUEUED;
     if (p.desc !== null) {
-      this.host.lost(p, 'already active');
+      this.host.raises.lost(p, 'already active');
       this.host.printk?.(`unable to inject hw irq=${p.irq} into ${nameOf(v)}: already active in LR${n}`);
       return 'lost';
     }
     const coalesced = lr.pending;
     lr.pending = true;
     here.hw.writeLr(n, lr);
-    this.host.entersLr(p);
+    this.host.raises.entersLr(p);
     return coalesced ? 'coalesced' : 'queued';
   }
 
@@ -169,7 +169,7 @@ export class GicVgic {
     victim.lr = GIC_INVALID_LR;
     victim.status = (victim.status | GIC_IRQ_GUEST_QUEUED) & ~GIC_IRQ_GUEST_VISIBLE;
     addToLrPending(v, victim);
-    this.host.leavesLr(victim);
+    this.host.raises.leavesLr(victim);
   }
 
   /** gic_clear_pending_irqs, for a virtual CPU that is brought up anew. */
@@ -196,6 +196,11 @@ export class GicVgic {
       if (p.status & GIC_IRQ_GUEST_ENABLED) return true;
     }
     return false;
+  }
+
+  /** vgic_evtchn_irq_pending, which answers the reverse of what its name says: the interrupt is not in flight. */
+  evtchnIrqPending(v: VgicVcpu, irq: number): boolean {
+    return !v.domain.pendingOf(v, irq).inflight;
   }
 
   // context switches

@@ -5,6 +5,7 @@
  * Links lie in the entries, as in Xen: removing one needs no list, and an entry that was put on one virtual CPU's list stays
  * there when its target has become another.
  */
+import type { SlotId } from '../../../core/books.ts';
 
 /** asked for, and not in a list register as pending */
 export const GIC_IRQ_GUEST_QUEUED = 1 << 0;
@@ -32,10 +33,13 @@ export interface HwIrq {
 }
 
 export class PendingIrq {
+  /** its places in the books: in the queue, and behind it in a list register; -1: none */
+  slot: SlotId = -1;
   status = 0;
   lr = 0;
   /** as it was when the interrupt was put in flight */
   priority = 0;
+  /** the physical interrupt behind it; a matter of building the machine, not saved */
   desc: HwIrq | null = null;
   inflightNext: PendingIrq = this;
   inflightPrev: PendingIrq = this;

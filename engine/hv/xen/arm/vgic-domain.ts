@@ -2,13 +2,15 @@
  * A domain's virtual GIC (xen/arch/arm/vgic.c): the distributor's registers in ranks of 32 interrupts, and for each
  * interrupt what Xen keeps of it. What happens to them is in `vgic.ts` and `gic-vgic.ts`.
  */
+import { EBUSY, EINVAL } from '../../../abi/xen.ts';
+import { Bitmap } from '../../../core/bits.ts';
 import { type Part, type Plain, restoreArray, saveArray } from '../../../core/state.ts';
-import { PendingIrq } from './pending-irq.ts';
+import { MOST_INTIDS, PRIVATE, SGIS } from '../../../hw/arm/gic-regs.ts';
+import { GIC_IRQ_GUEST_ENABLED, type HwIrq, PendingIrq } from './pending-irq.ts';
 
-export const NR_LOCAL_IRQS = 32;
+export const NR_LOCAL_IRQS = PRIVATE;
 const IRQS_PER_RANK = 32;
-/** ids from 1020 on are special */
-const MOST_SPIS = 1020 - NR_LOCAL_IRQS;
+const MOST_SPIS = MOST_INTIDS - NR_LOCAL_IRQS;
 
 export type GicVersion = 2 | 3;
 
@@ -129,6 +131,8 @@ export class VgicDomain implements Part {
   readonly vcpus: readonly VgicVcpu[];
   readonly sharedIrqs: readonly VgicRank[];
   readonly spis: readonly PendingIrq[];
+  /** interrupts that something of the domain has been given */
+  private readonly allocated: Bitmap;
 
   constructor(options: VgicDomainOptions) {
     const { id, version, vcpus, spis, lrs, hardware } = options;
@@ -146,6 +150,46 @@ export class VgicDomain implements Part {
     this.vcpus = Array.from({ length: vcpus }, (_, v) => new VgicVcpu(this, v, lrs));
     this.sharedIrqs = Array.from({ length: rounded / IRQS_PER_RANK }, (_, i) => new VgicRank(i + 1, 0));
     this.spis = irqs(rounded, NR_LOCAL_IRQS, vcpus * NR_LOCAL_IRQS);
+    this.allocated = new Bitmap(NR_LOCAL_IRQS + rounded);
+    for (let sgi = 0; sgi < SGIS; sgi++) this.allocated.set(sgi);
+  }
+
+  // which interrupt is whose
+
+  /** vgic_reserve_virq. False: there is none, or it has been given away. */
+  reserveVirq(irq: number): boolean {
+    return irq < this.allocated.size && this.allocated.set(irq);
+  }
+
+  /** vgic_allocate_virq: the lowest free PPI or SPI; -1: none. */
+  allocateVirq(spi: boolean): number {
+    const end = spi ? this.allocated.size : NR_LOCAL_IRQS;
+    for (let irq = spi ? NR_LOCAL_IRQS : SGIS; irq < end; irq++) if (this.allocated.set(irq)) return irq;
+    return -1;
+  }
+
+  /** vgic_free_virq */
+  freeVirq(irq: number): void {
+    this.allocated.clear(irq);
+  }
+
+  /**
+   * vgic_connect_hw_irq: a physical interrupt is given to the domain as one of its SPIs, which the guest must not have
+   * enabled yet.
+   */
+  connectHwIrq(irq: number, desc: HwIrq): number {
+    const p = this.spis[irq - NR_LOCAL_IRQS]!;
+    if (p.desc !== null || p.status & GIC_IRQ_GUEST_ENABLED) return -EBUSY;
+    p.desc = desc;
+    return 0;
+  }
+
+  /** ... and taken away from it. */
+  disconnectHwIrq(irq: number, desc: HwIrq): number {
+    const p = this.spis[irq - NR_LOCAL_IRQS]!;
+    if (p.desc !== desc) return -EINVAL;
+    p.desc = null;
+    return 0;
   }
 
   /** pending_irqs there are, their indices' end. */
@@ -180,6 +224,7 @@ export class VgicDomain implements Part {
     const indices = (list: readonly PendingIrq[]) => list.map((p) => p.index);
     return {
       ctlr: this.ctlr,
+      allocated: saveArray(this.allocated.words),
       shared: this.sharedIrqs.map((rank) => rank.save()),
       status: all.map((p) => p.status),
       lr: all.map((p) => p.lr),
@@ -197,6 +242,7 @@ export class VgicDomain implements Part {
   restore(state: Plain): void {
     const s = state as unknown as {
       ctlr: number;
+      allocated: Plain;
       shared: Plain[];
       status: number[];
       lr: number[];
@@ -204,6 +250,7 @@ export class VgicDomain implements Part {
       vcpus: { rank: Plain; lrMask: number; gic: Plain; inflight: number[]; lrPending: number[] }[];
     };
     this.ctlr = s.ctlr;
+    restoreArray(this.allocated.words, s.allocated);
     for (const [i, rank] of s.shared.entries()) this.sharedIrqs[i]!.restore(rank);
     for (let i = 0; i < this.pendingIrqs; i++) {
       const p = this.byIndex(i);

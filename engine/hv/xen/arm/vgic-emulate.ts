@@ -1,11 +1,12 @@
 /** Where a guest's access to its distributor or a redistributor, which has left the guest, finds its register. */
+import { GICR_FRAME } from '../../../hw/arm/gic-regs.ts';
 import type { GicCpu } from './gic-hw.ts';
 import type { Vgic } from './vgic.ts';
 import type { VgicVcpu } from './vgic-domain.ts';
 import { MmioAccess, type Register, type Size } from './vgic-mmio.ts';
 import { VGIC_V2_DISTRIBUTOR } from './vgic-v2.ts';
 import { VGIC_V3_DISTRIBUTOR } from './vgic-v3.ts';
-import { GICR_PAGE, VGIC_V3_RD, VGIC_V3_SGI } from './vgic-v3-rdist.ts';
+import { VGIC_V3_RD, VGIC_V3_SGI } from './vgic-v3-rdist.ts';
 
 /** How an access that makes no sense to Xen ends: a data abort in the guest. */
 export const ABORT = null;
@@ -80,6 +81,6 @@ function distributorRegister({ v, offset }: MmioAccess): Register {
 }
 
 function redistributorRegister(access: MmioAccess, offset: number): Register {
-  access.offset = offset % GICR_PAGE;
-  return (offset < GICR_PAGE ? VGIC_V3_RD : VGIC_V3_SGI).at(access.offset);
+  access.offset = offset % GICR_FRAME;
+  return (offset < GICR_FRAME ? VGIC_V3_RD : VGIC_V3_SGI).at(access.offset);
 }

@@ -26,8 +26,13 @@ export interface VgicHost {
   /** irq_set_affinity */
   setAffinity(here: GicCpu, desc: HwIrq, cpu: number): void;
 
-  // The books. A raise waits in one of two places beside its pending_irq: the queue, or a list register.
+  readonly raises: VgicRaises;
+  /** a line on Xen's console */
+  printk?(line: string): void;
+}
 
+/** What becomes of raises, told as it happens. One waits in one of two places: in the queue, or in a list register. */
+export interface VgicRaises {
   /** A raise is queued; one that was there already takes it in. */
   raised(p: PendingIrq, v: VgicVcpu): void;
   /** A raise goes nowhere. */
@@ -38,7 +43,7 @@ export interface VgicHost {
   leavesLr(p: PendingIrq): void;
   /** What is queued is lost. */
   lost(p: PendingIrq, why: string): void;
-
-  /** a line on Xen's console */
-  printk?(line: string): void;
 }
+
+/** Nobody keeps books. */
+export const NO_RAISES: VgicRaises = { raised() {}, ignored() {}, entersLr() {}, leavesLr() {}, lost() {} };

@@ -4,34 +4,16 @@
  *
  * Pending and active state is not told, and cannot be cleared.
  */
-
+import { GICD } from '../../../hw/arm/gic-regs.ts';
 import { nameOf } from './gic-vgic.ts';
 import type { VgicRank } from './vgic-domain.ts';
 import { BYTE, type Effect, type MmioAccess, sized, WORD, words } from './vgic-mmio.ts';
 
-export const GICD = {
-  CTLR: 0x000,
-  TYPER: 0x004,
-  IIDR: 0x008,
-  STATUSR: 0x010,
-  IGROUPR: 0x080,
-  ISENABLER: 0x100,
-  ICENABLER: 0x180,
-  ISPENDR: 0x200,
-  ICPENDR: 0x280,
-  ISACTIVER: 0x300,
-  ICACTIVER: 0x380,
-  IPRIORITYR: 0x400,
-  ITARGETSR: 0x800,
-  ICFGR: 0xc00,
-  NSACR: 0xe00,
-  SGIR: 0xf00,
-  CPENDSGIR: 0xf10,
-  SPENDSGIR: 0xf20,
-  ICPIDR2: 0xfe8,
-  IROUTER: 0x6000,
-  PIDR2: 0xffe8,
-} as const;
+/** Offsets that only an emulation has something to say of. */
+export const GICD_STATUSR = 0x010;
+export const GICD_NSACR = 0xe00;
+export const GICD_ICPIDR2 = 0xfe8;
+export const GICD_PIDR2 = 0xffe8;
 
 /** The rank of a register with `bits` bits for each interrupt (vgic_rank_offset). */
 export function rankAt(access: MmioAccess, from: number, bits: number): VgicRank | undefined {

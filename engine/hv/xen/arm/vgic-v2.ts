@@ -2,6 +2,7 @@
  * The distributor of a GICv2 that guests are given (xen/arch/arm/vgic-v2.c). Its CPU interface is the virtual one of the
  * machine itself.
  */
+import { DistTyper, GICD, Sgir, SgirFilter } from '../../../hw/arm/gic-regs.ts';
 import type { VgicRank } from './vgic-domain.ts';
 import {
   abort,
@@ -24,7 +25,8 @@ import {
   clearActive,
   clearEnabled,
   clearPending,
-  GICD,
+  GICD_ICPIDR2,
+  GICD_NSACR,
   rankAt,
   readConfig,
   readEnabled,
@@ -41,7 +43,6 @@ const CTLR_ENABLE = 1;
 const IIDR = 0x0000_043b;
 /** GICD_SGIR cannot be read; Xen says so */
 const UNKNOWN = 0xdead_beef;
-const CPUS_SHIFT = 5;
 
 const readCtlr = words((a) => a.answer(a.v.domain.ctlr));
 const writeCtlr = words((a) => {
@@ -51,7 +52,7 @@ const writeCtlr = words((a) => {
 
 const readTyper = words((a) => {
   const { vcpus, nrSpis } = a.v.domain;
-  return a.answer(((vcpus.length - 1) << CPUS_SHIFT) | (nrSpis / 32));
+  return a.answer(DistTyper.cpuNumber.set(nrSpis / 32, vcpus.length - 1));
 });
 
 /** Writing it is refused, but 0 means nothing. */
@@ -91,16 +92,16 @@ function retarget(a: MmioAccess, rank: VgicRank, i: number, target: number): voi
 }
 
 const writeSgir = words((a) => {
-  const irq = a.low & 0xf;
+  const irq = Sgir.intid.get(a.low);
   const d = a.v.domain;
-  switch ((a.low >>> 24) & 3) {
-    case 0:
-      a.vgic.sgiToList(a.here, d, irq, 0, (a.low >>> 16) & 0xff);
+  switch (Sgir.filter.get(a.low)) {
+    case SgirFilter.LIST:
+      a.vgic.sgiToList(a.here, d, irq, 0, Sgir.targetList.get(a.low));
       return true;
-    case 1:
+    case SgirFilter.OTHERS:
       a.vgic.sgiToOthers(a.here, d, irq);
       return true;
-    case 2:
+    case SgirFilter.SELF:
       a.vgic.sgiToSelf(a.here, a.v, irq);
       return true;
     default:
@@ -130,13 +131,13 @@ export const VGIC_V2_DISTRIBUTOR = new RegisterMap(
     range('GICD_ICFGR', GICD.ICFGR, 0xc04, readConfig, ignoreWord),
     range('GICD_ICFGR', 0xc08, 0xcfc, readConfig, writeConfig),
     range('implementation defined', 0xd00, 0xdfc, zero, ignore),
-    range('GICD_NSACR', GICD.NSACR, 0xefc, zeroWord, ignoreWord),
+    range('GICD_NSACR', GICD_NSACR, 0xefc, zeroWord, ignoreWord),
     word('GICD_SGIR', GICD.SGIR, fixed(UNKNOWN), writeSgir),
     range('reserved', 0xf04, 0xf0c, zero, ignore),
     range('GICD_CPENDSGIR', GICD.CPENDSGIR, 0xf1c, zero, abort),
     range('GICD_SPENDSGIR', GICD.SPENDSGIR, 0xf2c, zero, abort),
     range('reserved', 0xf30, 0xfe4, zero, ignore),
-    word('GICD_ICPIDR2', GICD.ICPIDR2, abort, ignoreWord),
+    word('GICD_ICPIDR2', GICD_ICPIDR2, abort, ignoreWord),
     range('implementation defined', 0xfec, 0xffc, zero, abort),
   ],
   { name: 'none', first: 0, last: 0, read: abort, write: abort },

@@ -4,6 +4,7 @@
  *
  * What is about LPIs is refused where Xen, by an inverted check, refuses it.
  */
+import { GICD, GICR } from '../../../hw/arm/gic-regs.ts';
 import {
   BYTE,
   DOUBLE,
@@ -24,7 +25,8 @@ import {
   clearActive,
   clearEnabled,
   clearPending,
-  GICD,
+  GICD_NSACR,
+  GICD_PIDR2,
   readConfig,
   readEnabled,
   readPriority,
@@ -36,7 +38,6 @@ import {
 } from './vgic-ranks.ts';
 import { VGIC_V3_IIDR, VGIC_V3_PIDR2 } from './vgic-v3.ts';
 
-export const GICR_PAGE = 0x10000;
 const TYPER_LAST = 1 << 4;
 const TYPER_NUMBER_SHIFT = 8;
 const NOT_BUSY = 1;
@@ -66,11 +67,11 @@ const beside = { name: 'none', first: 0, last: 0, read: zero, write: ignore };
 /** RD_base */
 export const VGIC_V3_RD = new RegisterMap(
   [
-    word('GICR_CTLR', 0x00, zeroWord, ignoreWord),
-    word('GICR_IIDR', 0x04, fixed(VGIC_V3_IIDR), ignoreWord),
-    range('GICR_TYPER', 0x08, 0x0c, readTyper, ignore64),
+    word('GICR_CTLR', GICR.CTLR, zeroWord, ignoreWord),
+    word('GICR_IIDR', GICR.IIDR, fixed(VGIC_V3_IIDR), ignoreWord),
+    range('GICR_TYPER', GICR.TYPER, GICR.TYPER + 4, readTyper, ignore64),
     word('GICR_STATUSR', 0x10, zeroWord, ignoreWord),
-    word('GICR_WAKER', 0x14, zeroWord, ignoreWord),
+    word('GICR_WAKER', GICR.WAKER, zeroWord, ignoreWord),
     range('GICR_SETLPIR', 0x40, 0x44, unknown, ignore64),
     range('GICR_CLRLPIR', 0x48, 0x4c, unknown, ignore64),
     range('GICR_PROPBASER', 0x70, 0x74, zero64, ignore64),
@@ -78,7 +79,7 @@ export const VGIC_V3_RD = new RegisterMap(
     range('GICR_INVLPIR', 0xa0, 0xa4, unknown, ignore64),
     range('GICR_INVALLR', 0xb0, 0xb4, unknown, ignore64),
     word('GICR_SYNCR', 0xc0, fixed(NOT_BUSY), ignoreWord),
-    word('GICR_PIDR2', GICD.PIDR2, fixed(VGIC_V3_PIDR2), ignoreWord),
+    word('GICR_PIDR2', GICD_PIDR2, fixed(VGIC_V3_PIDR2), ignoreWord),
   ],
   beside,
 );
@@ -97,7 +98,7 @@ export const VGIC_V3_SGI = new RegisterMap(
     word('GICR_ICFGR0', GICD.ICFGR, readConfig, ignore),
     word('GICR_ICFGR1', GICD.ICFGR + 4, readConfig, writeConfig),
     word('GICR_IGRPMODR0', 0xd00, zeroWord, ignoreWord),
-    word('GICR_NSACR', GICD.NSACR, zeroWord, ignoreWord),
+    word('GICR_NSACR', GICD_NSACR, zeroWord, ignoreWord),
   ],
   beside,
 );

@@ -4,6 +4,7 @@
  *
  * Not modelled: LPIs and the ITS.
  */
+import { DistTyper, GICD, IROUTER_ANY, Sgi1r, Sgi1rHigh } from '../../../hw/arm/gic-regs.ts';
 import type { GicCpu } from './gic-hw.ts';
 import type { Vgic } from './vgic.ts';
 import type { VgicVcpu } from './vgic-domain.ts';
@@ -27,7 +28,9 @@ import {
   clearActive,
   clearEnabled,
   clearPending,
-  GICD,
+  GICD_NSACR,
+  GICD_PIDR2,
+  GICD_STATUSR,
   readConfig,
   readEnabled,
   readPriority,
@@ -44,10 +47,6 @@ export const VGIC_V3_IIDR = 0x34c;
 export const VGIC_V3_PIDR2 = 0x30;
 
 const CTLR_ENABLE_G1A = 1 << 1;
-const CPUS_SHIFT = 5;
-const ID_BITS_SHIFT = 19;
-/** GICD_IROUTER: any virtual CPU; Xen takes the first */
-const MODE_ANY = 0x8000_0000;
 
 const readCtlr = words((a) => a.answer(a.v.domain.ctlr));
 const writeCtlr = words((a) => {
@@ -59,7 +58,7 @@ const writeCtlr = words((a) => {
 const readTyper = words((a) => {
   const { vcpus, nrSpis, idBits } = a.v.domain;
   const cpus = Math.min(vcpus.length, 8) - 1;
-  return a.answer(((idBits - 1) << ID_BITS_SHIFT) | (cpus << CPUS_SHIFT) | (nrSpis / 32));
+  return a.answer(DistTyper.idBits.set(DistTyper.cpuNumber.set(nrSpis / 32, cpus), idBits - 1));
 });
 
 /** vcpuid_to_vaffinity: sixteen virtual CPUs in a group of Aff1. */
@@ -79,14 +78,17 @@ const readRouter = sized([WORD, DOUBLE], (a) => {
   return a.answer64(0, rank ? affinityOf(rank.vcpu[irq & 31]!) : 0);
 });
 
-/** vgic_store_irouter: only the lower half says anything that Xen heeds; a virtual CPU that is not there is ignored. */
+/**
+ * vgic_store_irouter: only the lower half says anything that Xen heeds. Any virtual CPU means the first; one that is not
+ * there is ignored.
+ */
 const writeRouter = sized([WORD, DOUBLE], (a) => {
   const irq = (a.offset - GICD.IROUTER) >> 3;
   const { vcpus } = a.v.domain;
   const rank = a.v.domain.rank(a.v, irq >> 5);
   if (!rank || (a.size === WORD && a.offset & 4)) return true;
   const old = rank.vcpu[irq & 31]!;
-  const target = a.low & MODE_ANY ? 0 : vcpuOf(a.low);
+  const target = IROUTER_ANY.has(a.low) ? 0 : vcpuOf(a.low);
   const to = vcpus[target];
   if (!to || target === old) return true;
   if (a.vgic.migrateIrq(a.here, vcpus[old]!, to, irq)) rank.vcpu[irq & 31] = target;
@@ -102,7 +104,7 @@ export const VGIC_V3_DISTRIBUTOR = new RegisterMap(
     word('GICD_CTLR', GICD.CTLR, readCtlr, writeCtlr),
     word('GICD_TYPER', GICD.TYPER, readTyper, ignoreWord),
     word('GICD_IIDR', GICD.IIDR, fixed(VGIC_V3_IIDR), ignoreWord),
-    word('GICD_STATUSR', GICD.STATUSR, zeroWord, ignoreWord),
+    word('GICD_STATUSR', GICD_STATUSR, zeroWord, ignoreWord),
     range('GICD_IGROUPR', GICD.IGROUPR, 0x0fc, zeroWord, ignoreWord),
     range('GICD_ISENABLER', GICD.ISENABLER, 0x17c, readEnabled(GICD.ISENABLER), setEnabled),
     range('GICD_ICENABLER', GICD.ICENABLER, 0x1fc, readEnabled(GICD.ICENABLER), clearEnabled),
@@ -113,20 +115,19 @@ export const VGIC_V3_DISTRIBUTOR = new RegisterMap(
     range('GICD_IPRIORITYR', GICD.IPRIORITYR, 0x7f8, readPriority, writePriority),
     word('GICD_ICFGR', GICD.ICFGR, readConfig, ignoreWord),
     range('GICD_ICFGR', GICD.ICFGR + 4, 0xcfc, readConfig, writeConfig),
-    range('GICD_NSACR', GICD.NSACR, 0xefc, zeroWord, ignoreWord),
+    range('GICD_NSACR', GICD_NSACR, 0xefc, zeroWord, ignoreWord),
     word('GICD_SGIR', GICD.SGIR, zeroWord, ignoreWord),
     range('GICD_CPENDSGIR', GICD.CPENDSGIR, 0xf1c, zeroWord, abort),
     range('GICD_SPENDSGIR', GICD.SPENDSGIR, 0xf2c, zeroWord, abort),
     range('GICD_IROUTER', 0x6100, 0x7fdc, readRouter, writeRouter),
-    word('GICD_PIDR2', GICD.PIDR2, fixed(VGIC_V3_PIDR2), ignoreWord),
+    word('GICD_PIDR2', GICD_PIDR2, fixed(VGIC_V3_PIDR2), ignoreWord),
   ],
   { name: 'none', first: 0, last: 0, read: zero, write: ignore },
 );
 
 /** A write of ICC_SGI1R_EL1, or of its 32-bit form: Aff2, Aff3 and the range selector are ignored. */
 export function writeSgi1r(vgic: Vgic, here: GicCpu, v: VgicVcpu, high: number, low: number): void {
-  const irq = (low >>> 24) & 0xf;
-  const others = (high >>> 8) & 1;
-  if (others) vgic.sgiToOthers(here, v.domain, irq);
-  else vgic.sgiToList(here, v.domain, irq, ((low >>> 16) & 0xff) << 4, low & 0xffff);
+  const irq = Sgi1r.intid.get(low);
+  if (Sgi1rHigh.irm.has(high)) vgic.sgiToOthers(here, v.domain, irq);
+  else vgic.sgiToList(here, v.domain, irq, Sgi1r.aff1.get(low) << 4, Sgi1r.targetList.get(low));
 }

@@ -36,11 +36,11 @@ export class Vgic {
     const to = v ?? d.target(d.vcpus[0]!, irq);
     const p = d.pendingOf(to, irq);
     if (!this.host.isOnline(to)) {
-      this.host.ignored(p, to, 'offline');
+      this.host.raises.ignored(p, to, 'offline');
       return 'dropped';
     }
     const waited = (p.status & GIC_IRQ_GUEST_QUEUED) !== 0;
-    this.host.raised(p, to);
+    this.host.raises.raised(p, to);
     const became = this.queue(here, to, p);
     return waited && became === 'queued' ? 'coalesced' : became;
   }
@@ -171,7 +171,7 @@ export class Vgic {
     p.removeLrPending();
     this.host.setAffinity(here, p.desc!, this.host.processor(to));
     if (this.host.isOnline(to)) this.queue(here, to, p);
-    else this.host.lost(p, 'offline');
+    else this.host.raises.lost(p, 'offline');
   }
 
   /** arch_move_irqs: a virtual CPU has moved to another CPU, and its physical interrupts go there. */
