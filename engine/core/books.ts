@@ -126,6 +126,11 @@ export class Books implements Part {
     return this.journey;
   }
 
+  /** The journey of what nobody raised: an exception, a non-maskable interrupt. It is in no account. */
+  beside(): number {
+    return ++this.journeys;
+  }
+
   /** What is in the slot, if anything, is carried on: what follows is done in the name of that raise. */
   resume(slot: SlotId): void {
     const entry = this.slotEntry[slot]!;

@@ -5,47 +5,11 @@
  * The order of Xen's functions is that of xen/arch/x86/irq.c, x86_64/entry.S and domain.c, xen/common/event_channel.c and
  * event_2l.c of 4.17 and 3.4; that of KVM's of arch/x86/kvm/{irq_comm,ioapic,lapic,x86}.c and vmx/vmx.c.
  */
-import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { pathText } from '../../cli/batch/path.ts';
-import { JourneyLog, type JourneySnapshot, type Machine, pastJourneys } from '../../engine/index.ts';
+import { fired, golden, last, names, passes } from '../support/journeys.ts';
 import { busy, KVM, machineOf, POSTED, XEN_3_4, XEN_4_17 } from '../support/quiet.ts';
 
 const COMPUTE_1 = '{what: compute, domain: 1, share: 0.95}';
-
-/** The way of a device's interrupt until nothing more follows. */
-function fired(machine: Machine, device: string): JourneySnapshot {
-  machine.fire(device);
-  const log = new JourneyLog(machine, machine.lastFired!);
-  while (!log.over && machine.step()) log.look();
-  return log.snapshot;
-}
-
-/** The way of the last interrupt with this action of a domain's /proc/interrupts. */
-function last(machine: Machine, domain: number, action: string): JourneySnapshot {
-  const { rows } = machine.platform.domains()[domain]!.interrupts;
-  const irq = rows.find((row) => row.actions[0] === action)!.irq as number;
-  return pastJourneys(machine, { domain, irq }, `${domain}:${irq}`).at(-1)!;
-}
-
-async function golden(name: string, journey: JourneySnapshot): Promise<void> {
-  const text = pathText({ ...journey, start: 0 }, 'raised');
-  await expect(text).toMatchFileSnapshot(join(import.meta.dirname, `golden/path-${name}.txt`));
-}
-
-/** The functions alone. */
-const names = (journey: JourneySnapshot) => journey.hops.map((h) => h.name);
-
-/** Are these functions passed in this order, whatever is between them? */
-function passes(journey: JourneySnapshot, ...wanted: string[]): void {
-  const seen = names(journey);
-  let at = 0;
-  for (const name of wanted) {
-    const found = seen.indexOf(name, at);
-    expect(found, `${name} in ${seen.slice(at).join(', ')}`).toBeGreaterThanOrEqual(0);
-    at = found + 1;
-  }
-}
 
 describe('Xen 4.17', () => {
   test('a level line bound to dom0: EOI at the local APIC waits for the guest', async () => {

@@ -138,6 +138,14 @@ const DO_IRQ: Record<string, Row> = {
     about: "the line is Xen's own: its handler takes the characters from the UART",
     nested: true,
   },
+  timer_interrupt: {
+    mode: XEN,
+    name: 'timer_interrupt',
+    detail: () => "action of Xen: the 8254's counter is read",
+    about: "the platform timer's interrupt is Xen's own, and ends here",
+    nested: true,
+    end: () => 2,
+  },
   send_guest_global_virq: {
     mode: XEN,
     name: (host) => (old(host) ? 'send_guest_global_virq' : 'send_global_virq'),
@@ -184,6 +192,13 @@ const DO_IRQ: Record<string, Row> = {
     about: 'the guest is done with it; when all that share the line are, it may go',
     charged: timing.hypercall,
   },
+  irq_guest_eoi_timer: {
+    mode: XEN,
+    name: 'irq_guest_eoi_timer_fn',
+    detail: (_, [irq, guests]) => `irq ${irq}, ${guests} of its guests late`,
+    brief: (_, [irq]) => `irq ${irq} EOI forced`,
+    about: '1 ms is over, and a guest has not ended it: it is not waited for any longer',
+  },
   flush_ready_eoi: {
     mode: XEN,
     name: 'flush_ready_eoi',
@@ -197,6 +212,7 @@ const DO_IRQ: Record<string, Row> = {
     detail: () => '',
     brief: () => 'do_nmi',
     about: 'a non-maskable interrupt',
+    end: () => 2,
   },
 };
 

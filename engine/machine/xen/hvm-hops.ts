@@ -2,6 +2,7 @@
  * Hops of HVM guests of Xen: what each tracepoint of VM exits, of the virtual interrupt hardware and of the device model
  * means, in the names of xen/arch/x86/hvm/{irq,vioapic,vpic,vlapic}.c and vmx/{vmx,intr}.c.
  */
+import { NativeKernel } from '../../guest/linux/native.ts';
 import { xenExitName } from '../../hv/xen/x86/vmexit.ts';
 import { Exit, Info, Type } from '../../hw/x86/vmcs-fields.ts';
 import { timing } from '../../timing.ts';
@@ -21,6 +22,18 @@ const vcpuVector: Names = (host, args) => `${vcpu(host, args)} vector ${hex(args
 const inDomain: Names = (_, [domain, n]) => `dom${domain}.${n}`;
 const pirq: Names = (_, [domain, n]) => `dom${domain} pirq ${n}`;
 const domainVector: Names = (_, [domain, n, vector]) => `dom${domain}.${n} vector ${hex(vector!)}`;
+
+/** Handlers behind gates that Xen may have to do with, in 6.1's names and in those of 2.6.36. */
+const GATES: { readonly [vector: number]: readonly [modern: string, old: string] } = {
+  1: ['exc_debug', 'do_debug'],
+  2: ['exc_nmi', 'do_nmi'],
+  17: ['exc_alignment_check', 'do_alignment_check'],
+};
+
+function gate(host: XenNames, [index, vector]: readonly number[]): string {
+  const kernel = host.kernelOf(host.xen.vcpus[index!]!.domain);
+  return GATES[vector!]?.[kernel instanceof NativeKernel && kernel.old ? 1 : 0] ?? `vector ${hex(vector!)}`;
+}
 
 const EXITS: Record<string, Row> = {
   vmexit: {
@@ -77,6 +90,13 @@ const EXITS: Record<string, Row> = {
     charged: timing.injectEvent,
     nested: true,
   },
+  guest_gate: {
+    mode: 'guest',
+    name: gate,
+    detail: (host, args) => vcpuVector(host, args),
+    about: 'the gate of an exception or NMI, and its handler',
+    end: () => 2,
+  },
   vmx_propagate_intr: {
     mode: XEN,
     name: 'vmx_propagate_intr',
@@ -95,6 +115,12 @@ const EXITS: Record<string, Row> = {
 };
 
 const WIRES: Record<string, Row> = {
+  nmi_pending: {
+    mode: XEN,
+    name: 'nmi_pending',
+    detail: inDomain,
+    about: 'an NMI waits for the virtual CPU, one at most',
+  },
   hvm_isa_irq_assert: {
     mode: XEN,
     name: 'hvm_isa_irq_assert',

@@ -132,7 +132,7 @@ export class GuestIrqs {
 
   private startup(desc: IrqDesc, guest: Pirq, cpu: number, shareable: boolean): void {
     const ackType = this.controllers.ackType(desc);
-    desc.action = { guests: [guest], inFlight: 0, shareable, ackType, eoiCpus: [] };
+    desc.action = { guests: [guest], inFlight: 0, shareable, ackType, eoiCpus: [], journey: 0 };
     desc.status |= IRQ_GUEST;
     // 3.4 lets the line through first, and it may find CPU 0 once more
     const late = this.host.profile === '3.4';
@@ -187,6 +187,7 @@ export class GuestIrqs {
     const { ackType, guests } = action;
     const { books, trace, clock } = this.host;
     const ack = ACK_TYPES.indexOf(ackType);
+    action.journey = books.journey;
     trace.emit(
       this.tpDoIrqGuest,
       clock.now - GUEST_PART,
@@ -282,7 +283,7 @@ export class GuestIrqs {
     const desc = this.table.descs[irq];
     if (!desc?.action || desc.action.inFlight === 0) return;
     const { action } = desc;
-    this.host.trace.emit(this.tpForced, cpu.time, 0, cpu.cpu, irq, action.inFlight);
+    this.host.trace.emit(this.tpForced, cpu.time, action.journey, cpu.cpu, irq, action.inFlight);
     for (const guest of action.guests) guest.masked = false;
     action.inFlight = 0;
     this.finish(desc, action);

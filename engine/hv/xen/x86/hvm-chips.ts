@@ -29,6 +29,8 @@ export function isaGsi(irq: number): number {
 export interface HvmOutput {
   /** a virtual CPU is to look at its interrupts before it goes on (vcpu_kick) */
   kick(vcpu: number): void;
+  /** an NMI waits for a virtual CPU, which is to look at it */
+  nmi?(vcpu: number): void;
   /** an input was acknowledged that a passed-through device may be behind (hvm_dpci_eoi) */
   acked?(gsi: number): void;
   /** a virtual CPU has ended a vector, which may have been a passed-through device's message (hvm_dpci_msi_eoi) */

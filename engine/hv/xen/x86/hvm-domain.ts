@@ -66,6 +66,7 @@ export class HvmDomain implements Part {
       name,
       {
         kick: (vcpu) => xen.kickHvm(this.vcpus[vcpu]!),
+        nmi: (vcpu) => this.nmiSent(vcpu),
         acked: (gsi) => this.dpci.eoi(gsi),
         ended: (vcpu, vector) => this.dpci.msiEoi(vcpu, vector),
         hop: (hop, a, b) => this.hop(hop, a, b),
@@ -117,6 +118,19 @@ export class HvmDomain implements Part {
         };
       },
     };
+  }
+
+  /** An NMI has a way of its own, in nobody's account. */
+  private nmiSent(vcpu: number): void {
+    const { xen } = this;
+    const { books } = xen;
+    const { journey } = books;
+    const v = this.vcpus[vcpu]!;
+    v.nmi = books.beside();
+    books.journey = v.nmi;
+    this.emit('nmi_pending', vcpu);
+    xen.kickHvm(v);
+    books.journey = journey;
   }
 
   private hop(hop: HvmHop, a: number, b: number): void {

@@ -20,6 +20,7 @@ export const HVM_HOPS = {
   vlapic_EOI_set: ['vcpu', 'vector'],
   vlapic_ipi: ['vcpu', 'icr'],
   vlapic_init_sipi_action: ['vcpu', 'icr'],
+  nmi_pending: ['vcpu'],
   hvm_do_IRQ_dpci: ['pirq'],
   hvm_dirq_assist: ['pirq'],
   vmsi_deliver_pirq: ['pirq', 'vector'],

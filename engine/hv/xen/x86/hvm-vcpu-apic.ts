@@ -108,7 +108,9 @@ export class HvmVcpuApic implements Part {
   pendNmi(): void {
     if (this.nmiPending) return;
     this.nmiPending = true;
-    this.chips.output.kick(this.vcpu);
+    const { output } = this.chips;
+    if (output.nmi) output.nmi(this.vcpu);
+    else output.kick(this.vcpu);
   }
 
   /** An NMI by another one's ICR: it brings back who is down (vlapic_accept_irq). */

@@ -54,6 +54,10 @@ export class HvmVcpu extends Vcpu {
   journey = 0;
   /** the journey of a tick of its timers that has not been raised yet; 0: none */
   tick = 0;
+  /** that of the exception or NMI that it left the guest for, until it is back there; 0: none */
+  aside = 0;
+  /** that of the NMI sent to it last */
+  nmi = 0;
   private readonly slots: SlotId;
   private readonly destinations: DestinationId[] = [];
 
@@ -177,7 +181,7 @@ export class HvmVcpu extends Vcpu {
       vmx: this.vmx.save(),
       flags: [exited, unfinished, halting, coldStack].map(Number),
       ioreqs: this.ioreqs,
-      journeys: [this.journey, this.tick],
+      journeys: [this.journey, this.tick, this.aside, this.nmi],
     };
   }
 
@@ -188,7 +192,7 @@ export class HvmVcpu extends Vcpu {
       vmx: [number, number];
       flags: number[];
       ioreqs: number;
-      journeys: [number, number];
+      journeys: [number, number, number, number];
     };
     super.restore(s.common);
     this.vmcs.restore(s.vmcs);
@@ -198,6 +202,6 @@ export class HvmVcpu extends Vcpu {
     this.halting = s.flags[2] === 1;
     this.coldStack = s.flags[3] === 1;
     this.ioreqs = s.ioreqs;
-    [this.journey, this.tick] = s.journeys;
+    [this.journey, this.tick, this.aside, this.nmi] = s.journeys;
   }
 }

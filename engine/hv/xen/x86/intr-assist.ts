@@ -74,6 +74,8 @@ function inject(v: HvmVcpu, { source, vector }: IntAck, xen: HvmHost): void {
   v.cpu.charge(timing.injectEvent);
   switch (source) {
     case 'nmi':
+      // in the handler of an interrupt it is part of that one's way
+      if (v.journey === 0) v.journey = v.nmi;
       v.vmcs.entryInfo = info(NMI_VECTOR, Type.NMI);
       xen.emit(v, xen.points.injectNmi);
       return;

@@ -45,6 +45,8 @@ export interface GuestAction {
   readonly ackType: AckType;
   /** CPUs on whose stack of pending EOIs it is (cpu_eoi_map) */
   eoiCpus: number[];
+  /** the raise that its guests were told of last */
+  journey: number;
 }
 
 export interface IrqDesc {

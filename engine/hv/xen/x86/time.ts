@@ -9,6 +9,7 @@ import type { Books, SourceId } from '../../../core/books.ts';
 import { type Clock, ms, type Ns, type Task } from '../../../core/clock.ts';
 import { Priority } from '../../../core/event-queue.ts';
 import type { Part, Plain } from '../../../core/state.ts';
+import type { Trace, Tracepoint } from '../../../core/trace.ts';
 import { timing } from '../../../timing.ts';
 import type { Pcpu } from '../../pcpu.ts';
 import { softirqNumber, type XenProfile } from '../softirq.ts';
@@ -20,6 +21,7 @@ const PIT_PERIOD: Ns = Math.round((11_932 * 1e9) / 1_193_182);
 
 export interface TimeHost {
   readonly books: Books;
+  readonly trace: Trace;
   readonly clock: Clock;
   readonly cpus: readonly Pcpu[];
   readonly timers: XenTimers;
@@ -41,16 +43,18 @@ export class XenTime implements Part {
   private readonly due: boolean[];
   private readonly tick: Task;
   private readonly fromPit: SourceId;
+  private readonly tpInterrupt: Tracepoint;
 
   /** @param pit the 8254 is the platform timer */
   constructor(
     private readonly host: TimeHost,
     private readonly pit: boolean,
   ) {
-    const { timers, clock, cpus, books, profile } = host;
+    const { timers, clock, cpus, books, profile, trace } = host;
     this.softirqNr = softirqNumber(profile, 'TIME_CALIBRATE');
     this.due = cpus.map(() => false);
     this.fromPit = books.sourceOf('pit');
+    this.tpInterrupt = trace.point('timer_interrupt');
     this.calibration = timers.timer((on) => this.calibrate(on));
     this.tick = clock.task('xen.pit', Priority.hardware, () => this.ticked());
   }
@@ -70,6 +74,8 @@ export class XenTime implements Part {
 
   /** timer_interrupt: the counter is latched and its two halves read. */
   interrupt(cpu: Pcpu): void {
+    const { trace, books } = this.host;
+    trace.emit(this.tpInterrupt, cpu.time, books.journey, cpu.cpu);
     if (this.pit) cpu.charge(3 * timing.portAccess);
   }
 

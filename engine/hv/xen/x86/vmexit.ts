@@ -63,6 +63,7 @@ export class HvmPoints {
   readonly injectNmi: Tracepoint;
   readonly injectException: Tracepoint;
   readonly intrWindow: Tracepoint;
+  readonly gate: Tracepoint;
 
   constructor(trace: Trace) {
     this.exit = trace.point('vmexit', 'vcpu', 'reason', 'info');
@@ -72,6 +73,7 @@ export class HvmPoints {
     this.injectVirq = trace.point('vmx_inject_extint', 'vcpu', 'vector');
     this.injectNmi = trace.point('vmx_inject_nmi', 'vcpu');
     this.injectException = trace.point('vmx_propagate_intr', 'vcpu', 'vector');
+    this.gate = trace.point('guest_gate', 'vcpu', 'vector');
     this.intrWindow = trace.point('vmx_enable_intr_window', 'vcpu', 'vector', 'injected');
   }
 }
@@ -108,10 +110,22 @@ export class VmExits {
 
   /** EXCEPTION_NMI with an NMI of the processor's: do_nmi is called by hand. */
   nonMaskable(v: HvmVcpu): void {
-    v.journey = 0;
+    this.setOut(v);
     v.vmx.exitForNmi();
     this.began(v);
     this.xen.exceptionExit(v, NMI_VECTOR);
+  }
+
+  /** Is it out for an NMI that do_nmi has not seen yet? */
+  static leftForNmi({ exited, unfinished, vmcs }: HvmVcpu): boolean {
+    const { exitReason, exitInfo } = vmcs;
+    return exited && unfinished && exitReason === Exit.EXCEPTION_NMI && Info.type.get(exitInfo) === Type.NMI;
+  }
+
+  /** A journey of its own begins, which is over when the guest goes on. */
+  private setOut(v: HvmVcpu): void {
+    v.aside = this.xen.books.beside();
+    v.journey = v.aside;
   }
 
   // with interrupts on again
@@ -156,15 +170,27 @@ export class VmExits {
   }
 
   private leaveAgain(v: HvmVcpu): void {
+    this.goOn(v);
+    this.forget(v);
+  }
+
+  /** What it left for is over. */
+  private forget(v: HvmVcpu): void {
+    if (v.journey === v.aside) v.journey = 0;
+    v.aside = 0;
+  }
+
+  private goOn(v: HvmVcpu): void {
     v.cpu.charge(timing.xenVmEntry);
     this.xen.exits.end(v.index, v.now);
     this.xen.emit(v, this.xen.points.entry);
     v.exited = false;
   }
 
-  /** An exception that the exception bitmap names. */
+  /** An exception that the exception bitmap names. What an interrupt's handler does is part of the interrupt's way. */
   exception(v: HvmVcpu, vector: number): void {
     if (v.exited) this.leaveAgain(v);
+    if (v.journey === 0) this.setOut(v);
     this.exceptionBegins(v, vector);
     this.finish(v);
   }
@@ -180,8 +206,9 @@ export class VmExits {
     const { vmcs, vmx } = v;
     vmcs.entryInfo = (vmcs.exitInfo & ~Info.nmiUnblocking.mask) >>> 0;
     this.xen.emit(v, this.xen.points.injectException, vmcs.entryInfo & 0xff);
-    this.leaveAgain(v);
-    vmx.enter();
+    this.goOn(v);
+    this.xen.emit(v, this.xen.points.gate, vmx.enter());
+    this.forget(v);
     // through a gate that IRET leaves again before the kernel's code goes on
     const { interruptFlag } = vmx;
     vmx.delivered();
@@ -222,7 +249,9 @@ export class VmExits {
     const left = v.halting ? 0 : v.left;
     v.halting = false;
     this.xen.books.journey = v.journey;
-    if (nmi) v.guest.nmi(left);
-    else v.guest.interrupt(vector, left);
+    if (nmi) {
+      this.xen.emit(v, this.xen.points.gate, vector);
+      v.guest.nmi(left);
+    } else v.guest.interrupt(vector, left);
   }
 }

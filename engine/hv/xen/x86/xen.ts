@@ -322,7 +322,9 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
   /** do_nmi: nobody has asked for it. */
   nmi(cpu: Pcpu): void {
     this.nmis[cpu.cpu]!++;
-    this.trace.emit(this.tpNmi, this.now, this.books.journey, cpu.cpu);
+    const { current: v } = cpu;
+    const journey = v instanceof HvmVcpu && VmExits.leftForNmi(v) ? v.aside : this.books.beside();
+    this.trace.emit(this.tpNmi, this.now, journey, cpu.cpu);
   }
 
   /** Those not named have nothing to do that is modelled; VCPU_KICK's never has. */
