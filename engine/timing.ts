@@ -37,6 +37,16 @@ export const timing = {
   xenTimer: 400,
   /** printk of a piece of a line: formatted, to the ring and the buffer of the serial line [est] */
   printk: 700,
+  /** mcheck_mca_logout in a #MC: MCG_STATUS and MCi_STATUS of all banks, those with an error whole, under a lock [est] */
+  mcaLogout: 2_500,
+  /** the same of the few banks that a CMCI or a poll is about [est] */
+  mcaPoll: 400,
+  /** mc_memerr_dhandler: the page is taken out of use and out of its owner's tables [est] */
+  offlinePage: 4_000,
+  /** mce_action of 3.4: the error is noted for dom0 [est] */
+  mceAction: 600,
+  /** a guest's #MC handler: all its CPUs are waited for, banks read, the page given up [est] */
+  machineCheck: 6_000,
   /** CPUs meet to read the platform timer, on each of them [est] */
   calibrationRendezvous: 2_000,
   /** local_time_calibration: the CPU's clock is corrected [est] */

@@ -26,8 +26,9 @@ export const VIRQ_MEM_EVENT = 10; // G
 export const VIRQ_ARGO = 11; // G
 export const VIRQ_ENOMEM = 12; // G
 export const VIRQ_XENPMU = 13; // V; absent before Xen 4.6
-/** first of eight architectural ones; on x86 machine checks (VIRQ_MCA) */
+/** first of eight architectural ones; on x86 machine checks */
 export const VIRQ_ARCH_0 = 16; // G
+export const VIRQ_MCA = VIRQ_ARCH_0;
 export const NR_VIRQS = 24;
 
 /** Error numbers; a hypercall answers them negated. */

@@ -33,6 +33,10 @@ export interface Hypervisor {
   interrupt(cpu: Pcpu, vector: number): void;
   /** A non-maskable interrupt, with the guest stopped. */
   nmi(cpu: Pcpu): void;
+  /** A machine check, with the guest stopped; where processors have such. */
+  machineCheck?(cpu: Pcpu): void;
+  /** The CPU, which waited for others within a step (`hold`), goes on. */
+  released?(cpu: Pcpu): void;
   /** The journey that a virtual CPU which now gets a CPU was woken for; 0: none. Asked once. */
   wokenBy(next: Vcpu): number;
   /** Runs one softirq. */
@@ -51,6 +55,8 @@ export abstract class Vcpu implements Part {
   blocked = false;
   /** _VPF_blocked_in_xen: for an answer, and not for an event */
   blockedInXen = false;
+  /** how many hold it back, whatever it waits for (pause_count) */
+  paused = 0;
   /** time of the guest's stretch that is left; -1 while the kernel is deciding */
   left: Ns = -1;
   /** virtual time spent running, up to when it was last put on a CPU */
@@ -58,6 +64,10 @@ export abstract class Vcpu implements Part {
   /** when it was last put on a CPU (state_entry_time) */
   since: Ns = 0;
   upcalls = 0;
+  /** the only CPU that it may run on for now; -1: as its affinity says */
+  pinned = -1;
+  /** it is to leave its CPU for one that it may run on (_VPF_migrating) */
+  migrating = false;
   private readonly allowed = new Bitmap(256);
 
   /**
@@ -77,7 +87,7 @@ export abstract class Vcpu implements Part {
   }
 
   mayRunOn(cpu: Pcpu): boolean {
-    return this.allowed.has(cpu.cpu);
+    return this.pinned < 0 ? this.allowed.has(cpu.cpu) : this.pinned === cpu.cpu;
   }
 
   get now(): Ns {
@@ -101,8 +111,8 @@ export abstract class Vcpu implements Part {
     this.cpu.charge(timing.irqEntry);
     return line.ack();
   }
-  /** A non-maskable interrupt comes while this virtual CPU has the processor. */
-  nonMaskable(): void {
+  /** A non-maskable interrupt (2) or a machine check (18) comes while this virtual CPU has the processor. */
+  nonMaskable(_vector: number): void {
     this.cpu.charge(timing.irqEntry);
   }
   /** It is switched away from. */
@@ -123,23 +133,32 @@ export abstract class Vcpu implements Part {
   abstract enter(interrupted: boolean): boolean;
 
   save(): Plain {
-    const { state, blocked, blockedInXen, left, runNs, since, upcalls } = this;
-    return [state, blocked, blockedInXen, left, runNs, since, upcalls, this.cpu.cpu];
+    const { state, blocked, blockedInXen, left, runNs, since, upcalls, paused, pinned, migrating } = this;
+    const rest = [this.cpu.cpu, paused, pinned, Number(migrating)];
+    return [state, blocked, blockedInXen, left, runNs, since, upcalls, ...rest];
   }
 
   restore(saved: Plain): void {
     const [state, blocked, inXen, ...numbers] = saved as [VcpuState, boolean, boolean, ...number[]];
-    const [left, runNs, since, upcalls, cpu] = numbers as [number, number, number, number, number];
+    const [left, runNs, since, upcalls, cpu, paused, pinned, migrating] = numbers;
     this.state = state;
     this.blocked = blocked;
     this.blockedInXen = inXen;
-    this.left = left;
-    this.runNs = runNs;
-    this.since = since;
-    this.upcalls = upcalls;
-    this.cpu = this.cpu.peer(cpu);
+    this.left = left!;
+    this.runNs = runNs!;
+    this.since = since!;
+    this.upcalls = upcalls!;
+    this.cpu = this.cpu.peer(cpu!);
+    this.paused = paused!;
+    this.pinned = pinned!;
+    this.migrating = migrating === 1;
   }
 }
+
+/** What no flag of a processor masks, the first to be taken last. */
+const NMI = 1;
+const MACHINE_CHECK = 2;
+const VECTORS = { [NMI]: 2, [MACHINE_CHECK]: 18 } as const;
 
 /** What all CPUs of a host share. */
 export interface PcpuWiring {
@@ -171,9 +190,12 @@ export class Pcpu implements Part {
   private softirqs = 0;
   /** acknowledged, its handler is the next step; -1 for none */
   private vector = -1;
-  /** a non-maskable interrupt waits, or its handler is the next step */
-  private nmiLatched = false;
-  private nmiTaken = false;
+  /** what waits that nothing masks: bits of NMI and MACHINE_CHECK */
+  private latched = 0;
+  /** the one of them whose handler is the next step; 0: none */
+  private taken = 0;
+  /** it waits for other CPUs, within a step */
+  private held = false;
   private readonly guestTask: Task;
   private readonly stepTask: Task;
   private readonly switched: Tracepoint;
@@ -186,7 +208,8 @@ export class Pcpu implements Part {
     this.clock = wiring.clock;
     this.hypervisor = wiring.hypervisor;
     this.guestTask = this.clock.task(`cpu${cpu}.stretch`, Priority.guest, () => this.stretchOver());
-    this.stepTask = this.clock.task(`cpu${cpu}.xen`, Priority.hypervisor, () => this.step());
+    const step = (released: number) => this.step(released === 1);
+    this.stepTask = this.clock.task(`cpu${cpu}.xen`, Priority.hypervisor, step);
     this.switched = wiring.trace.point('sched_switch', 'prev', 'next', 'anew');
   }
 
@@ -223,13 +246,27 @@ export class Pcpu implements Part {
 
   /** There is something to take: now, or between two steps. */
   interruptRequest(): void {
-    if (this.wiring.here !== this && !this.stepTask.queued) this.takeInterrupt();
+    if (this.interruptible) this.takeInterrupt();
   }
 
   /** A non-maskable interrupt: now, or between two steps. */
   nmi(): void {
-    this.nmiLatched = true;
-    if (this.wiring.here !== this && !this.stepTask.queued) this.takeNmi();
+    this.latch(NMI);
+  }
+
+  /** A machine check: the same, and first. */
+  machineCheck(): void {
+    this.latch(MACHINE_CHECK);
+  }
+
+  private latch(what: typeof NMI | typeof MACHINE_CHECK): void {
+    this.latched |= what;
+    if (this.interruptible) this.takeLatched();
+  }
+
+  /** In no step, and with none to come. */
+  private get interruptible(): boolean {
+    return this.wiring.here !== this && !this.stepTask.queued && !this.held;
   }
 
   /** In the idle loop, its softirq word monitored? */
@@ -250,7 +287,7 @@ export class Pcpu implements Part {
     const { now } = this.clock;
     if (prev) {
       prev.runNs += now - prev.since;
-      prev.state = prev.blocked ? 'blocked' : 'runnable';
+      prev.state = prev.blocked || prev.paused > 0 ? 'blocked' : 'runnable';
       prev.leaves();
     }
     this.current = next;
@@ -275,6 +312,27 @@ export class Pcpu implements Part {
     return this.lazy === v && v.cpu === this;
   }
 
+  // meeting other CPUs
+
+  /** Its step does not end before `release`: it waits in a loop for what others do. */
+  hold(): void {
+    this.held = true;
+    this.busyUntil = this.time;
+  }
+
+  get holding(): boolean {
+    return this.held;
+  }
+
+  /** It has seen at `when` that it may go on. */
+  release(when: Ns): void {
+    const until = Math.max(when, this.time);
+    this.held = false;
+    this.xenNs += until - this.busyUntil;
+    this.busyUntil = until;
+    this.stepTask.at(until, 1);
+  }
+
   // its steps
 
   /** An interrupt stops the guest or the idle loop; the handler's step follows when the way there is paid. */
@@ -289,11 +347,12 @@ export class Pcpu implements Part {
     this.stepTask.at(this.time);
   }
 
-  private takeNmi(): void {
+  private takeLatched(): void {
     this.stop();
-    this.nmiLatched = false;
-    this.nmiTaken = true;
-    if (this.current) this.current.nonMaskable();
+    const what = this.latched & MACHINE_CHECK ? MACHINE_CHECK : NMI;
+    this.latched &= ~what;
+    this.taken = what;
+    if (this.current) this.current.nonMaskable(VECTORS[what]);
     else this.charge(timing.irqEntry);
     this.stepTask.at(this.time);
   }
@@ -318,10 +377,11 @@ export class Pcpu implements Part {
     this.charge(timing.idleWake);
   }
 
-  private step(): void {
+  private step(released: boolean): void {
     this.wiring.here = this;
     const { vector } = this;
-    if (vector >= 0) {
+    if (released) this.hypervisor.released?.(this);
+    else if (vector >= 0) {
       this.vector = -1;
       this.hypervisor.interrupt(this, vector);
       if (this.vector >= 0) {
@@ -329,9 +389,11 @@ export class Pcpu implements Part {
         this.wiring.here = null;
         return;
       }
-    } else if (this.nmiTaken) {
-      this.nmiTaken = false;
-      this.hypervisor.nmi(this);
+    } else if (this.taken !== 0) {
+      const { taken } = this;
+      this.taken = 0;
+      if (taken === NMI) this.hypervisor.nmi(this);
+      else this.hypervisor.machineCheck?.(this);
     }
     this.leave(true);
   }
@@ -352,8 +414,9 @@ export class Pcpu implements Part {
    */
   private leave(interrupted: boolean): void {
     for (;;) {
-      if (this.nmiLatched) {
-        this.takeNmi();
+      if (this.held) break;
+      if (this.latched !== 0) {
+        this.takeLatched();
         break;
       }
       if (this.line.deliverable() >= 0) {
@@ -382,7 +445,7 @@ export class Pcpu implements Part {
 
   /** The lowest first, until none is left. */
   private doSoftirq(): void {
-    while (this.softirqs !== 0) {
+    while (this.softirqs !== 0 && !this.held) {
       const nr = 31 - Math.clz32(this.softirqs & -this.softirqs);
       this.softirqs &= ~(1 << nr);
       this.hypervisor.softirq(this, nr);
@@ -399,7 +462,8 @@ export class Pcpu implements Part {
 
   /** Time spent in the hypervisor up to the clock's now. */
   xenTime(): Ns {
-    return this.xenNs - Math.max(0, this.busyUntil - this.clock.now);
+    const ahead = this.busyUntil - this.clock.now;
+    return this.xenNs - (this.held ? ahead : Math.max(0, ahead));
   }
 
   /** Time spent in the idle loop up to the clock's now. */
@@ -409,26 +473,27 @@ export class Pcpu implements Part {
 
   /** In the hypervisor at the clock's now? */
   get inXen(): boolean {
-    return this.busyUntil > this.clock.now;
+    return this.held || this.busyUntil > this.clock.now;
   }
 
   /** The idle loop runs, or is about to. */
   get idle(): boolean {
-    return this.current === null && !this.stepTask.queued && this.wiring.here !== this;
+    return this.current === null && this.interruptible;
   }
 
   save(): Plain {
     const { guestNs, xenNs, idleNs, busyUntil, stretchStart, softirqs, vector } = this;
     const current = this.current ? this.current.index : -1;
-    const nmi = Number(this.nmiLatched) | (Number(this.nmiTaken) << 1);
+    const { latched, taken } = this;
     const lazy = this.lazy ? this.lazy.index : -1;
-    return [current, guestNs, xenNs, idleNs, busyUntil, stretchStart, softirqs, vector, nmi, lazy];
+    const unmasked = [latched, taken, Number(this.held)];
+    return [current, guestNs, xenNs, idleNs, busyUntil, stretchStart, softirqs, vector, lazy, ...unmasked];
   }
 
   restore(state: Plain): void {
     const [current, ...times] = state as number[];
     this.current = current! < 0 ? null : this.wiring.vcpus[current!]!;
-    const [guestNs, xenNs, idleNs, busyUntil, stretchStart, softirqs, vector, nmi, lazy] = times;
+    const [guestNs, xenNs, idleNs, busyUntil, stretchStart, softirqs, vector, lazy, ...unmasked] = times;
     this.guestNs = guestNs!;
     this.xenNs = xenNs!;
     this.idleNs = idleNs!;
@@ -436,8 +501,9 @@ export class Pcpu implements Part {
     this.stretchStart = stretchStart!;
     this.softirqs = softirqs!;
     this.vector = vector!;
-    this.nmiLatched = (nmi! & 1) !== 0;
-    this.nmiTaken = (nmi! & 2) !== 0;
+    this.latched = unmasked[0]!;
+    this.taken = unmasked[1]!;
+    this.held = unmasked[2] === 1;
     this.lazy = lazy! < 0 ? null : this.wiring.vcpus[lazy!]!;
   }
 }

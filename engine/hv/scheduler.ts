@@ -36,5 +36,5 @@ export interface SchedulerHost {
 
 /** vcpu_runnable: it wants a CPU, or has one and wants to keep it. */
 export function runnable(v: Vcpu): boolean {
-  return !v.blocked && v.state !== 'offline';
+  return !v.blocked && v.paused === 0 && v.state !== 'offline';
 }

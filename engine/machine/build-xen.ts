@@ -136,6 +136,8 @@ class XenPlatform implements Platform {
         compare(`dom${domain.id}:${port}`, pending, domain.slot(port));
       }
     }
+    for (const v of xen.vcpus) compare(`${v.name} #MC`, xen.vmce.waits(v), xen.vmce.slotOf(v));
+    for (const { what, waits, slot } of xen.mce.waiting()) compare(what, waits, slot);
     const { lines, descs } = xen.irqs;
     for (const desc of descs) {
       if (!desc) continue;

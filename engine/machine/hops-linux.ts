@@ -48,6 +48,11 @@ function isAncient({ profile }: LinuxKernel): boolean {
   return profile.arch === 'xen-2.6.18';
 }
 
+/** Entries of exceptions have names of their own since 5.8, as late EOI since 5.10. */
+function isModern({ profile }: LinuxKernel): boolean {
+  return profile.lateEoi;
+}
+
 /** Descriptors are flow handlers of kernel/irq/chip.c; __do_IRQ knows one flow for all. */
 function flowOf(kernel: LinuxKernel, desc: IrqDesc | undefined): string {
   if (isAncient(kernel)) return '__do_IRQ';
@@ -141,6 +146,17 @@ export const LINUX_HOPS: HopTable<Kernels> = {
     charged: timing.upcallEntry,
   },
   generic_handle_irq: flowRow(),
+  exc_machine_check: {
+    mode: inDomain,
+    name: (host, [domain]) => {
+      const kernel = host.kernelOf(domain!);
+      return kernel && isModern(kernel) ? 'exc_machine_check' : 'do_machine_check';
+    },
+    detail: (host, [domain, vcpu]) => `${host.domainName(domain!)}.${vcpu}`,
+    brief: (host, [domain, vcpu]) => `#MC in ${host.domainName(domain!)}.${vcpu}`,
+    about: "the kernel's own handler reads the banks that it is shown",
+    charged: timing.machineCheck,
+  },
   irq_handler_entry: {
     mode: inDomain,
     name: (host, [domain, irq]) => {

@@ -28,7 +28,12 @@ const MOST_VCPUS = 4096;
 const MOST_CHANNELS = 131_072;
 
 /** What can be fired on every Xen host. */
-const XENS_DEVICES = ['uart', 'xen-key'];
+const XENS_DEVICES = ['uart', 'xen-key', 'machine-check', 'corrected-error'];
+
+/** An uncorrected error in a page of this domain can be fired, too: the name of that. */
+function machineCheckOf(domain: number): string {
+  return `dom${domain}.machine-check`;
+}
 
 export function checkXenScenario(s: XenScenario, wrong: Wrong): void {
   checkCpus(s, wrong);
@@ -105,7 +110,7 @@ export function guestDeviceNames(devices: readonly GuestDeviceSpec[]): string[][
       case 'i8042':
         return ['kbd', 'mouse'];
       case 'serial':
-        return XENS_DEVICES;
+        return ['uart'];
       case 'ata':
         return ['disk'];
       case 'e1000':
@@ -219,10 +224,14 @@ function checkNames(s: XenScenario, wrong: Wrong): void {
       }
     });
   });
+  const pages = new Set([s.dom0, ...s.guests].map((_, domain) => machineCheckOf(domain)));
   const known = [...named];
   const check = (path: Path, name: string) => {
-    if (!named.has(name)) {
-      wrong(path, `there is no device ${quoted(name)}, expected ${near(name, known) ?? oneOf(known)}`);
+    if (!named.has(name) && !pages.has(name)) {
+      wrong(
+        path,
+        `there is no device ${quoted(name)}, expected ${near(name, [...known, ...pages]) ?? oneOf(known)}`,
+      );
     }
   };
   s.keys.forEach((k, i) => {
@@ -329,6 +338,7 @@ function checkWorkloads(s: XenScenario, wrong: Wrong): void {
   s.workloads.forEach((w, i) => {
     if (w.what === 'device') return;
     const path = ['workloads', i, 'domain'];
+    if (w.domain === undefined) return;
     if (w.domain > last) {
       wrong(path, `there is no domain ${w.domain}, expected ${last === 0 ? '0' : `0 to ${last}`}`);
       return;

@@ -51,6 +51,9 @@ export const FAULTS = [
   'triple',
 ] as const;
 
+/** kinds of machine checks */
+export const MCA_ERRORS = ['uncorrected', 'corrected', 'polled'] as const;
+
 /** event channels of the FIFO kind where kernel and Xen have them; false: xen.fifo_events=0 */
 const fifo = z.boolean().default(true);
 
@@ -141,6 +144,16 @@ const workload = z.discriminatedUnion('what', [
   }),
   /** non-maskable interrupts: of the host's processors (domain 0), or sent to an HVM guest (xl trigger ... nmi) */
   z.strictObject({ what: z.literal('nmi'), domain: z.int().min(0), rate: callRate }),
+  /**
+   * errors in the machine's memory, in pages of `domain` or, without it, of nobody. Uncorrected ones are a #MC on every
+   * processor; corrected ones interrupt by CMCI, two by two, or in a bank without that are found when Xen polls it
+   */
+  z.strictObject({
+    what: z.literal('machine-check'),
+    error: z.enum(MCA_ERRORS).default('uncorrected'),
+    domain: z.int().min(0).optional(),
+    rate: callRate,
+  }),
 ]);
 
 /** options of Xen's command line, by their names there; Xen's own defaults without */

@@ -51,7 +51,8 @@ class Watch {
       if (on.length !== (v.state === 'running' ? 1 : 0))
         this.complain(`${v.name} ${v.state} on ${on.length} CPUs`);
       if (on.length === 1 && on[0] !== v.cpu) this.complain(`${v.name} is not where it thinks`);
-      if (v.state === 'blocked' && !v.blocked) this.complain(`${v.name} blocked without being so`);
+      if (v.state === 'blocked' && !v.blocked && v.paused === 0)
+        this.complain(`${v.name} blocked without being so`);
       if (v.state === 'runnable' && v.blocked) this.complain(`${v.name} runnable although it has blocked`);
       if (!v.mayRunOn(v.cpu)) this.complain(`${v.name} on CPU ${v.cpu.cpu}, outside its affinity`);
     }

@@ -58,6 +58,28 @@ describe('Xen 4.17', () => {
   });
 });
 
+describe('machine checks', () => {
+  const PAGE = '{type: hvm, vcpus: 1, cpus: [1], disk: disk, devices: [{driver: i8042}]}';
+  const key = (text: string, name: string) => text.replace('keys: [', `keys: [{device: ${name}}, `);
+
+  test('in a page of a guest on VMX: every CPU takes #MC, one deals with it, the guest and dom0 are told', async () => {
+    const scenario = XEN_4_17.replace('{vcpus: 1, cpus: [1], disk: disk}', PAGE);
+    const machine = machineOf(key(busy(scenario, COMPUTE_1), 'dom1.machine-check'));
+    const journey = fired(machine, 'dom1.machine-check');
+    passes(journey, 'MCi_STATUS', 'vmx_vmexit_handler', 'mcheck_cmn_handler', 'mce_softirq', 'inject_vmce');
+    passes(journey, 'inject_vmce', 'hvm_inject_hw_exception', 'vmx_asm_do_vmentry', 'exc_machine_check');
+    passes(journey, 'mce_softirq', 'evtchn_fifo_set_pending', 'test_all_events', 'handle_irq_event');
+    await golden('xen-4.17-machine-check', journey);
+  });
+
+  test('3.4 tells dom0, whose first virtual CPU comes to the CPU that deals with it', async () => {
+    const journey = fired(machineOf(key(XEN_3_4, 'machine-check')), 'machine-check');
+    passes(journey, 'MCi_STATUS', 'intel_machine_check', 'mce_softirq', 'vcpu_set_affinity');
+    passes(journey, 'vcpu_set_affinity', 'context_switch', 'do_machine_check');
+    await golden('xen-3.4-machine-check', journey);
+  });
+});
+
 describe('Xen 3.4', () => {
   test('a level line bound to dom0, in the names of its time', async () => {
     const journey = fired(machineOf(XEN_3_4), 'usb');

@@ -174,7 +174,7 @@ describe('keys and kinds', () => {
     [good('keys: [kbd]'), '4: keys[0]: expected keys and values: device, title, got "kbd"'],
     [
       good('workloads: [{what: knit}]'),
-      '4: workloads[0].what: expected one of device, packets, disk, xenstore, console, compute, calls, locks, faults, nmi, got "knit"',
+      '4: workloads[0].what: expected one of device, packets, disk, xenstore, console, compute, calls, locks, faults, nmi, machine-check, got "knit"',
     ],
     [
       good('workloads: [{what: calls, domain: -1, rate: 1}]'),
@@ -304,6 +304,18 @@ describe('what the parts must have in common', () => {
       '5: workloads[0].domain: domain 1 is no HVM or PVH guest, expected one',
     ],
     [
+      good('workloads: [{what: machine-check, domain: 1, rate: 1}]'),
+      '4: workloads[0].domain: there is no domain 1, expected 0',
+    ],
+    [
+      good('workloads: [{what: machine-check, error: fatal, rate: 1}]'),
+      '4: workloads[0].error: expected one of uncorrected, corrected, polled, got "fatal"',
+    ],
+    [
+      good('guests: [{type: pvh}]\nkeys: [{device: dom2.machine-check}]'),
+      '5: keys[0].device: there is no device "dom2.machine-check", expected dom0.machine-check',
+    ],
+    [
       good('guests: [{rings: 0}]\nworkloads: [{what: nmi, domain: 1, rate: 1}]'),
       "5: workloads[0].domain: domain 1 is no HVM or PVH guest, expected one, or 0: the host's processors",
     ],
@@ -317,7 +329,7 @@ describe('what the parts must have in common', () => {
     ],
     [
       good('guests: [{type: hvm, kernel: linux-2.6.36}]\nkeys: [{device: dom1.kbd}]'),
-      '5: keys[0].device: there is no device "dom1.kbd", expected one of uart, xen-key',
+      '5: keys[0].device: there is no device "dom1.kbd", expected one of uart, xen-key, machine-check, corrected-error',
     ],
     [
       devices(line('a', 24, false)),
@@ -378,7 +390,7 @@ describe('what the parts must have in common', () => {
     ],
     [
       `${devices(NIC)}keys:\n  - {device: toaster}\n`,
-      '8: keys[0].device: there is no device "toaster", expected one of uart, xen-key, nic',
+      '8: keys[0].device: there is no device "toaster", expected one of uart, xen-key, machine-check, corrected-error, nic',
     ],
     [
       `${devices(NIC)}keys:\n${'  - {device: nic}\n'.repeat(11)}`,
@@ -386,7 +398,7 @@ describe('what the parts must have in common', () => {
     ],
     [
       good('workloads: [{what: device, device: kbd, pattern: {kind: poisson, rate: 1}}]'),
-      '4: workloads[0].device: there is no device "kbd", expected one of uart, xen-key',
+      '4: workloads[0].device: there is no device "kbd", expected one of uart, xen-key, machine-check, corrected-error',
     ],
     [
       good('guests: [{rings: 0, fifo: false, channels: 5000}]'),

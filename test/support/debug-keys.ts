@@ -11,7 +11,7 @@ export function q35(): Machine {
     {
       ...scenario,
       guests: guests.slice(0, 1),
-      workloads: workloads.filter((w) => !('domain' in w) || w.domain <= 1),
+      workloads: workloads.filter((w) => !('domain' in w) || (w.domain ?? 0) <= 1),
     },
     42,
   );

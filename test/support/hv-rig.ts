@@ -55,6 +55,13 @@ export class RigGuest implements GuestEntry {
     this.v.run(UPCALL);
   }
 
+  machineCheck(remaining: Ns, upcalls: boolean): void {
+    this.note('machine check');
+    this.v.machineCheckReturn();
+    if (upcalls) this.shared.vcpus[this.v.vcpu]!.upcallMask = 0;
+    this.v.run(remaining);
+  }
+
   done(): void {
     const { interrupted } = this;
     if (interrupted === undefined) {

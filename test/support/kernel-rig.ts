@@ -40,6 +40,10 @@ class Cpu {
     this.asleep = true;
     this.polling = port;
   }
+
+  machineCheckReturn(): void {
+    this.left = 0;
+  }
 }
 
 export class KernelRig {

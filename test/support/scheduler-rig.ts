@@ -31,6 +31,7 @@ export class SchedulerRig<S extends Scheduler> implements SchedulerHost {
         name: `v${index}`,
         state: 'blocked',
         blocked: true,
+        paused: 0,
         since: 0,
         cpu: this.cpus[on[0]!]!,
         mayRunOn: (cpu: Pcpu) => on.includes(cpu.cpu),

@@ -24,6 +24,7 @@ export const EXIT = 4; // irq_exit
 export const HANDLER = 5; // of an irq: its n-th action
 export const SOFTIRQ = 6;
 export const POLLING = 7; // a thread that spins on a lock's event
+export const EXCEPTION = 8; // a machine check's handler; its argument: interrupts were on
 
 /** THREAD: its step is over, and whether it goes on at once */
 const OVER = 1;
@@ -123,6 +124,9 @@ export abstract class LinuxCpu implements Part {
         return;
       case SOFTIRQ:
         this.softirqDone(frame);
+        return;
+      case EXCEPTION:
+        this.exceptionDone(frame);
     }
   }
 
@@ -193,6 +197,33 @@ export abstract class LinuxCpu implements Part {
     frame.nth = 0;
     this.sleepFor(port);
     return true;
+  }
+
+  // machine checks
+
+  /** Its handler begins, over whatever was interrupted. */
+  protected beginMachineCheck(remaining: Ns, interrupts: boolean): void {
+    this.top.left = remaining;
+    this.kernel.countArch('MCE', this.cpu);
+    this.kernel.traceMachineCheck(this);
+    this.push(EXCEPTION, Number(interrupts));
+    this.top.nth = Number(this.readBanks());
+    this.vcpu.run(timing.machineCheck);
+  }
+
+  /** mce_gather_info: is there an error in a bank of its own? */
+  protected readBanks(): boolean {
+    return false;
+  }
+
+  /** MCIP is cleared, and the bank if there was an error in it. */
+  protected abstract clearBanks(found: boolean): void;
+
+  private exceptionDone({ arg, nth }: Frame): void {
+    this.clearBanks(nth !== 0);
+    this.pop();
+    if (arg !== 0) this.resume();
+    else this.vcpu.run(this.top.left);
   }
 
   // softirqs: interrupts are let in while they run

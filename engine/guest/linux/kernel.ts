@@ -61,6 +61,7 @@ export abstract class LinuxKernel implements Part {
   private readonly tpFlow: Tracepoint;
   private readonly tpHandler: Tracepoint;
   private readonly tpHandlerEnd: Tracepoint;
+  private readonly tpMachineCheck: Tracepoint;
 
   constructor(readonly init: KernelInit) {
     this.id = init.id;
@@ -83,6 +84,7 @@ export abstract class LinuxKernel implements Part {
     this.tpFlow = init.trace.point('generic_handle_irq', 'dom', 'irq', 'vcpu', 'cause');
     this.tpHandler = init.trace.point('irq_handler_entry', 'dom', 'irq', 'vcpu');
     this.tpHandlerEnd = init.trace.point('irq_handler_exit', 'dom', 'irq', 'vcpu');
+    this.tpMachineCheck = init.trace.point('exc_machine_check', 'dom', 'vcpu');
     parts.add(this);
   }
 
@@ -198,6 +200,11 @@ export abstract class LinuxKernel implements Part {
     const journey = this.journeys[cpu.cpu]!;
     const { vcpu } = cpu;
     this.trace.emit(this.tpHandlerEnd, cpu.now, journey, vcpu.processor, this.init.domain, desc.irq, cpu.cpu);
+  }
+
+  traceMachineCheck(cpu: LinuxCpu): void {
+    const { processor } = cpu.vcpu;
+    this.trace.emit(this.tpMachineCheck, cpu.now, this.books.journey, processor, this.init.domain, cpu.cpu);
   }
 
   // /proc

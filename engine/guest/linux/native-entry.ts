@@ -2,12 +2,16 @@
  * How interrupts reach a native kernel: through the gates of its descriptor table, each with interrupts off until its
  * handler is over (common_interrupt and the system vectors of arch/x86/kernel/irq.c).
  */
+import { MCG_STATUS, mcaMsr } from '../../abi/mca.ts';
 import type { Ns } from '../../core/clock.ts';
 import type { NativeCpu, NativeEntry } from '../../hw/x86/cpu.ts';
 import { timing } from '../../timing.ts';
-import { HANDLER, LinuxCpu } from './entry.ts';
+import { EXCEPTION, HANDLER, LinuxCpu } from './entry.ts';
 import type { IrqDesc } from './irq-core.ts';
 import type { NativeKernel } from './native.ts';
+
+/** Banks of a virtual CPU: errors are in the second. */
+const BANKS = 2;
 
 export class NativeLinuxCpu extends LinuxCpu implements NativeEntry {
   /** vector_irq: who a vector is for */
@@ -42,8 +46,31 @@ export class NativeLinuxCpu extends LinuxCpu implements NativeEntry {
     this.kernel.countArch('NMI', this.cpu);
     this.native.nmis++;
     this.hardware.nmiReturn();
-    this.hardware.interruptFlag = top.kind !== HANDLER;
+    this.hardware.interruptFlag = top.kind !== HANDLER && top.kind !== EXCEPTION;
     this.hardware.run(remaining + timing.shortHandler);
+  }
+
+  /** exc_machine_check; do_machine_check of 2.6.36. */
+  machineCheck(remaining: Ns, interrupts: boolean): void {
+    this.beginMachineCheck(remaining, interrupts);
+  }
+
+  protected override readBanks(): boolean {
+    const { hardware } = this;
+    hardware.rdmsr(MCG_STATUS);
+    let found = false;
+    for (let bank = 0; bank < BANKS; bank++) {
+      if (!hardware.rdmsr(mcaMsr(bank, 'status'))) continue;
+      hardware.rdmsr(mcaMsr(bank, 'misc'));
+      hardware.rdmsr(mcaMsr(bank, 'addr'));
+      found = true;
+    }
+    return found;
+  }
+
+  protected clearBanks(found: boolean): void {
+    if (found) this.hardware.wrmsr(mcaMsr(BANKS - 1, 'status'), 0);
+    this.hardware.wrmsr(MCG_STATUS, 0);
   }
 
   protected override descOf(irq: number): IrqDesc {

@@ -40,6 +40,15 @@ export class XenCpu extends LinuxCpu implements GuestEntry {
     this.push(EXIT, 0);
   }
 
+  /** xenpv_exc_machine_check; its banks are read through Xen, by instructions that fault. */
+  machineCheck(remaining: Ns, upcalls: boolean): void {
+    this.beginMachineCheck(remaining, upcalls);
+  }
+
+  protected clearBanks(): void {
+    this.virtual.machineCheckReturn();
+  }
+
   protected entered(): void {
     this.nextEvent();
   }

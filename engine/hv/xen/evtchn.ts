@@ -102,6 +102,11 @@ export class EventChannels extends EvtchnPorts implements Part {
     d.setPending(chn.notifyVcpu, chn);
   }
 
+  /** Has this virtual CPU an event channel for the VIRQ? (evtchn_virq_enabled) */
+  virqEnabled(dom: number, vcpu: number, virq: number): boolean {
+    return this.domain(dom).vcpus[vcpu]!.virqToEvtchn[virq]! !== 0;
+  }
+
   /** Has the domain bound this pirq? */
   pirqBound(dom: number, pirq: number): boolean {
     return (this.domain(dom).pirqToEvtchn[pirq] ?? 0) !== 0;

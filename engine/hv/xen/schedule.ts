@@ -70,7 +70,9 @@ export class Schedule implements SchedulerHost {
 
   /** schedule(). An idle CPU does not tick (sched_tick_suspend, sched_tick_resume). */
   schedule(cpu: Pcpu): void {
+    const before = cpu.current;
     this.scheduler.schedule(cpu);
+    if (before?.migrating && before !== cpu.current) this.migrate(before);
     const tick = this.ticks[cpu.cpu];
     if (!tick) return;
     if (!cpu.current) tick.stop();
@@ -104,8 +106,8 @@ export class Schedule implements SchedulerHost {
   /** The domain is unpaused: its virtual CPUs begin. */
   start(v: Vcpu): void {
     v.left = 0;
-    v.state = 'runnable';
-    this.scheduler.wake(v);
+    v.state = 'blocked';
+    if (v.paused === 0) this.wake(v);
   }
 
   /** vcpu_block, do_poll: it keeps its CPU until the softirq has run. */
@@ -114,17 +116,63 @@ export class Schedule implements SchedulerHost {
     v.cpu.raiseSoftirq(this.softirq);
   }
 
-  /** vcpu_pause_nosync: it stops wherever it is. */
+  /** vcpu_pause_nosync: it stops wherever it is, until as many have unpaused it. */
   pause(v: Vcpu): void {
-    v.blocked = true;
+    if (v.paused++ > 0 || v.state === 'offline') return;
     if (v.state === 'runnable') v.state = 'blocked';
     this.scheduler.sleep(v);
   }
 
-  /** vcpu_unblock, vcpu_wake, of one that has blocked. */
+  /** vcpu_unpause; one that has blocked goes on waiting. */
+  unpause(v: Vcpu): void {
+    if (--v.paused === 0 && !v.blocked) this.wake(v);
+  }
+
+  /** vcpu_unblock, of one that has blocked. */
   unblock(v: Vcpu): void {
     v.blocked = false;
+    if (v.paused === 0) this.wake(v);
+  }
+
+  /** vcpu_wake */
+  private wake(v: Vcpu): void {
     if (v.state === 'blocked') v.state = 'runnable';
     this.scheduler.wake(v);
+  }
+
+  // where it may run
+
+  /** vcpu_set_affinity, to this CPU alone. */
+  pin(v: Vcpu, cpu: Pcpu): void {
+    v.pinned = cpu.cpu;
+    this.affinityChanged(v);
+  }
+
+  /** The affinity is what it was before. */
+  unpin(v: Vcpu): void {
+    if (v.pinned < 0) return;
+    v.pinned = -1;
+    this.affinityChanged(v);
+  }
+
+  /** vcpu_sleep_nosync and vcpu_migrate: one that runs where it may not any more leaves its CPU first. */
+  private affinityChanged(v: Vcpu): void {
+    if (v.mayRunOn(v.cpu) || v.migrating) return;
+    v.migrating = true;
+    const runs = v.cpu.current === v;
+    this.pause(v);
+    if (!runs) this.migrate(v);
+  }
+
+  /** vcpu_migrate, of one that has left its CPU: an idle one, or the first that it may run on. */
+  private migrate(v: Vcpu): void {
+    const able = this.cpus.filter((cpu) => v.mayRunOn(cpu));
+    const next = able.find((cpu) => cpu.idle) ?? able[0]!;
+    v.migrating = false;
+    if (next !== v.cpu) {
+      v.cpu = next;
+      this.moved(v);
+    }
+    this.unpause(v);
   }
 }

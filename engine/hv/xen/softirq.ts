@@ -41,7 +41,7 @@ export type XenProfile = keyof typeof SOFTIRQS;
 /** Number of a softirq that both profiles have. */
 export function softirqNumber(
   profile: XenProfile,
-  name: 'TIMER' | 'SCHEDULE' | 'TASKLET' | 'TIME_CALIBRATE' | 'VCPU_KICK' | 'HVM_DPCI',
+  name: 'TIMER' | 'SCHEDULE' | 'TASKLET' | 'TIME_CALIBRATE' | 'VCPU_KICK' | 'MACHINE_CHECK' | 'HVM_DPCI',
 ): number {
   return (SOFTIRQS[profile] as readonly string[]).indexOf(name);
 }

@@ -19,6 +19,8 @@ export interface VirtualCpu extends Processor {
   block(): void;
   /** SCHEDOP_poll without timeout on one port: sleeps, upcalls masked or not, until the port is pending. */
   poll(port: number): void;
+  /** HYPERVISOR_iret that ends the handler of a machine check, which has cleared MCIP. */
+  machineCheckReturn(): void;
 }
 
 /** A kernel's entry points, called on its own virtual CPU. */
@@ -27,6 +29,8 @@ export interface GuestEntry {
   done(): void;
   /** An upcall interrupts a stretch of which `remaining` is left. The kernel goes on with `run`. */
   upcall(remaining: Ns): void;
+  /** The trap of a machine check, upcalls masked now. @param upcalls they were let in where it interrupts */
+  machineCheck(remaining: Ns, upcalls: boolean): void;
 }
 
 /** A processor as a native kernel sees it. */
@@ -65,4 +69,6 @@ export interface NativeEntry {
   interrupt(vector: number, remaining: Ns): void;
   /** The NMI gate: the same, IF clear or not. */
   nmi(remaining: Ns): void;
+  /** The #MC gate, IF clear now. @param interrupts IF of what is interrupted */
+  machineCheck(remaining: Ns, interrupts: boolean): void;
 }

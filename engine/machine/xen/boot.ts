@@ -3,9 +3,10 @@
  * says which port or interrupt number anything gets; the lowest free one is taken, as on a real host.
  */
 
-import { VIRQ_ARCH_0, VIRQ_CONSOLE, VIRQ_DEBUG, VIRQ_PCPU_STATE, VIRQ_TIMER } from '../../abi/xen.ts';
+import { VIRQ_CONSOLE, VIRQ_DEBUG, VIRQ_MCA, VIRQ_PCPU_STATE, VIRQ_TIMER } from '../../abi/xen.ts';
 import type { IrqChip, IrqDesc, Work } from '../../guest/linux/irq-core.ts';
 import type { PercpuKind } from '../../guest/linux/profiles.ts';
+import { Mcelog } from '../../guest/linux/xen-drivers/mcelog.ts';
 import { MessageFront } from '../../guest/linux/xen-drivers/messages.ts';
 import type { XenKernel } from '../../guest/linux/xen-kernel.ts';
 import type { XenGuest } from '../../guest/linux/xen-side.ts';
@@ -22,8 +23,13 @@ import {
   type Running,
 } from './split.ts';
 
+/** What workloads use of an x86 host beside. */
+export interface X86Running extends Running {
+  readonly mcelog: Mcelog;
+}
+
 /** Boots dom0, its tools, and the guests one after the other. */
-export function boot(host: XenHost): Running {
+export function boot(host: XenHost): X86Running {
   const dom0 = host.dom0;
   const { kernel } = dom0;
   const modern = kernel.profile.numbering === 'sparse';
@@ -31,7 +37,14 @@ export function boot(host: XenHost): Running {
 
   bindPercpu(kernel);
   const daemons = new Daemons(host);
-  const store = modern ? bootDom0(host, devices) : bootForwardPort(host, devices);
+  const mcelog = new Mcelog(kernel, !modern, ({ vcpu }, which) => {
+    const cpu = host.xen.cpus[vcpu.processor]!;
+    const found = host.xen.mce.fetch(which);
+    // the record is acknowledged by another hypercall
+    cpu.charge(found ? 2 * timing.hypercall : timing.hypercall);
+    return found;
+  });
+  const store = modern ? bootDom0(host, devices, mcelog) : bootForwardPort(host, devices, mcelog);
   devices.bringUp();
   kernel.events.gracePeriod();
   daemons.start(store);
@@ -50,7 +63,7 @@ export function boot(host: XenHost): Running {
     },
   ];
   for (const parts of host.domains.slice(1)) domains.push(bootGuest(host, devices, daemons, parts));
-  return { domains, devices };
+  return { domains, devices, mcelog };
 }
 
 /** The timer and the IPIs of every CPU, the boot CPU first. */
@@ -93,7 +106,7 @@ function percpuWork(kernel: XenGuest, kind: PercpuKind): Work {
 }
 
 /** dom0 on a pvops kernel: built-in parts first, then the devices in the order they are found. */
-function bootDom0(host: XenHost, devices: Dom0Devices): MessageFront {
+function bootDom0(host: XenHost, devices: Dom0Devices, mcelog: Mcelog): MessageFront {
   const { kernel, store } = host.dom0;
   const { events, irqs } = kernel;
   const all = kernel.cpus.map((c) => c.cpu);
@@ -109,7 +122,7 @@ function bootDom0(host: XenHost, devices: Dom0Devices): MessageFront {
   irqs.request(xenbus, { name: 'xenbus', work: front.interrupt }, all);
   virq(kernel, VIRQ_PCPU_STATE, 'xen-pcpu', all);
   for (const spec of early) devices.probe(spec);
-  virq(kernel, VIRQ_ARCH_0, 'mce', all);
+  virq(kernel, VIRQ_MCA, 'mce', all, mcelog.interrupt);
   const console = events.bindVirq(VIRQ_CONSOLE, 0, false);
   for (const spec of input) devices.probe(spec);
   // hvc requests its interrupt when the console is opened, after the built-in drivers
@@ -119,10 +132,10 @@ function bootDom0(host: XenHost, devices: Dom0Devices): MessageFront {
 }
 
 /** dom0 on a forward-ported kernel: Xen's own interrupts before those of the devices. */
-function bootForwardPort(host: XenHost, devices: Dom0Devices): MessageFront {
+function bootForwardPort(host: XenHost, devices: Dom0Devices, mcelog: Mcelog): MessageFront {
   const { kernel, store } = host.dom0;
   const { events, irqs } = kernel;
-  virq(kernel, VIRQ_ARCH_0, 'mce');
+  virq(kernel, VIRQ_MCA, 'mce', undefined, mcelog.interrupt);
   virq(kernel, VIRQ_CONSOLE, kernel.profile.names.console);
   const front = new MessageFront(kernel, 'xenbus', store, false);
   const xenbus = events.allocUnbound(0, false);
@@ -133,9 +146,15 @@ function bootForwardPort(host: XenHost, devices: Dom0Devices): MessageFront {
   return front;
 }
 
-function virq(kernel: XenKernel, number: number, name: string, cpus?: readonly number[]): void {
+function virq(
+  kernel: XenKernel,
+  number: number,
+  name: string,
+  cpus?: readonly number[],
+  work: Work = QUIET,
+): void {
   const desc = kernel.events.bindVirq(number, 0, false);
-  kernel.irqs.request(desc, { name, work: QUIET }, cpus);
+  kernel.irqs.request(desc, { name, work }, cpus);
 }
 
 /**

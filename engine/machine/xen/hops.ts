@@ -2,14 +2,17 @@
  * Hops through Xen on x86: what each tracepoint of hv/xen and hv/xen/x86 means, in the names of xen/arch/x86/irq.c,
  * traps.c, domain.c and xen/common/{event_channel,event_2l,event_fifo,schedule}.c. Names differ by version of Xen.
  */
-import { DOMID_IDLE } from '../../abi/xen.ts';
+import { DOMID_IDLE, VIRQ_MCA } from '../../abi/xen.ts';
 import type { TraceRecord } from '../../core/trace.ts';
 import type { LinuxKernel } from '../../guest/linux/kernel.ts';
 import { KICK_ASLEEP, KICK_ELSEWHERE, KICK_HERE, KICK_QUEUED } from '../../hv/xen/kicks.ts';
 import { BY_IPI, BY_ITSELF, BY_MWAIT, EVENT_CHECK_VECTOR, SOFTIRQS } from '../../hv/xen/softirq.ts';
+import { CMCI_VECTOR } from '../../hv/xen/x86/apic-vectors.ts';
 import { HOOK_POINTS } from '../../hv/xen/x86/hook.ts';
 import { HvmVcpu } from '../../hv/xen/x86/hvm-vcpu.ts';
 import { ACK_TYPES } from '../../hv/xen/x86/irq-desc.ts';
+import { MCA_ERRORS } from '../../hv/xen/x86/mce.ts';
+import { FREE_PAGE } from '../../hv/xen/x86/vmce.ts';
 import type { Xen } from '../../hv/xen/x86/xen.ts';
 import { Rte } from '../../hw/x86/ioapic-regs.ts';
 import { timing } from '../../timing.ts';
@@ -18,7 +21,10 @@ import { hex, type Kernels, LINUX_HOPS } from '../hops-linux.ts';
 import type { HopMode } from '../inspect.ts';
 import { XEN_HVM_HOPS } from './hvm-hops.ts';
 
-const VIRQ_NAMES = ['TIMER', 'DEBUG', 'CONSOLE', 'DOM_EXC', 'TBUF', 'DEBUGGER', 'XENOPROF', 'CON_RING'];
+const VIRQ_NAMES: Readonly<Record<number, string>> = {
+  ...['TIMER', 'DEBUG', 'CONSOLE', 'DOM_EXC', 'TBUF', 'DEBUGGER', 'XENOPROF', 'CON_RING'],
+  [VIRQ_MCA]: 'MCA',
+};
 
 /** What vcpu_kick does about a virtual CPU, by where it finds it. */
 const KICKED: Readonly<Record<number, (cpu: number) => string>> = {
@@ -216,6 +222,59 @@ const DO_IRQ: Record<string, Row> = {
   },
 };
 
+const MACHINE_CHECKS: Record<string, Row> = {
+  mca_error: {
+    mode: 'device',
+    name: 'MCi_STATUS',
+    detail: (_, [bank, domain, count]) => {
+      const page = domain === FREE_PAGE ? 'a free page' : `a page of dom${domain}`;
+      return `${MCA_ERRORS[bank!]} error in ${page}${count! > 1 ? `, ${count} so far` : ''}`;
+    },
+    brief: (_, [bank]) => `${MCA_ERRORS[bank!]} error`,
+    about:
+      'the memory controller logs an error: all CPUs get #MC; of a corrected one CPU0 gets CMCI, or nobody does',
+  },
+  do_machine_check: {
+    mode: XEN,
+    name: (host) => (old(host) ? 'intel_machine_check' : 'mcheck_cmn_handler'),
+    detail: (_, [errors]) => (errors! > 0 ? 'reads the bank with the error' : 'finds no error'),
+    brief: (_, [errors]) => (errors! > 0 ? '#MC, has the error' : '#MC'),
+    about: 'each CPU reads all banks; all wait for the last, then go on to the MACHINE_CHECK softirq',
+    charged: timing.mcaLogout,
+  },
+  mce_softirq: {
+    mode: XEN,
+    name: 'mce_softirq',
+    detail: (_, [domain]) => (domain === FREE_PAGE ? 'the page was free' : `the page was dom${domain}'s`),
+    brief: () => 'mce_softirq',
+    about: 'all CPUs wait while one of them that has no error of its own deals with those of the others',
+    charged: (host) => (old(host) ? timing.mceAction : timing.offlinePage),
+  },
+  cmci_interrupt: {
+    mode: XEN,
+    name: (host) => (old(host) ? 'smp_cmci_interrupt' : 'cmci_interrupt'),
+    detail: ({ xen }) => `vector ${hex(CMCI_VECTOR[xen.profile])}`,
+    about: 'corrected errors have reached the threshold of their bank',
+    charged: timing.mcaPoll,
+  },
+  mce_checkregs: {
+    mode: XEN,
+    name: 'mce_checkregs',
+    detail: () => '',
+    about: 'a timer has all CPUs read the banks that do not interrupt',
+    charged: timing.mcaPoll,
+  },
+  inject_vmce: {
+    mode: XEN,
+    name: (host) => (old(host) ? 'vcpu_set_affinity' : 'inject_vmce'),
+    detail: (host, args) => `${vcpu(host, args)}, mce_pending${old(host) ? ' and to this CPU' : ''}`,
+    brief: (host, args) => `#MC for ${vcpu(host, args)}`,
+    about:
+      'the virtual CPU is to take a machine check of its own; on 3.4 dom0 is always told, on the CPU that works',
+    nested: true,
+  },
+};
+
 const EVENTS: Record<string, Row> = {
   evtchn_send: {
     mode: XEN,
@@ -304,6 +363,7 @@ const EVENTS: Record<string, Row> = {
 export const XEN_HOPS: HopTable<XenNames> = {
   ...RAISES,
   ...DO_IRQ,
+  ...MACHINE_CHECKS,
   ...EVENTS,
   ...XEN_HVM_HOPS,
   ...LINUX_HOPS,

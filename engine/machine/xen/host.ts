@@ -11,8 +11,10 @@ import { FOR_DEVICE_MODEL, type NetBack, packetOf } from '../../guest/linux/xen-
 import { XenKernel } from '../../guest/linux/xen-kernel.ts';
 import type { XenGuest } from '../../guest/linux/xen-side.ts';
 import type { IrqOptions } from '../../hv/xen/x86/do-irq.ts';
+import type { McaError } from '../../hv/xen/x86/mce.ts';
 import { PvHypercalls } from '../../hv/xen/x86/pv.ts';
 import type { PvVcpu } from '../../hv/xen/x86/pv-vcpu.ts';
+import { FREE_PAGE } from '../../hv/xen/x86/vmce.ts';
 import { Xen } from '../../hv/xen/x86/xen.ts';
 import type { GuestSpec, XenScenario } from '../../scenario/xen-schema.ts';
 import type { Workshop } from '../machine.ts';
@@ -90,6 +92,11 @@ export class XenHost {
       title: `debug key ${XEN_KEY} on the serial line`,
       fire: () => this.type(XEN_KEY, true),
     });
+    this.errors('machine-check', 'machine check', 'uncorrected', FREE_PAGE);
+    this.errors('corrected-error', 'corrected error of memory', 'corrected', FREE_PAGE);
+    specs.forEach((_, id) => {
+      this.errors(`dom${id}.machine-check`, `machine check, page of dom${id}`, 'uncorrected', id);
+    });
     specs.forEach((s, id) => {
       this.addDomain(id, s.vcpus, profileOf(s), scenario.guests[id - 1]);
     });
@@ -148,6 +155,11 @@ export class XenHost {
   private type(text: string, forXen: boolean): number {
     const { xen } = this;
     return xen.serialInput(xen.console.xenRx === forXen ? text : `${SWITCH}${text}`);
+  }
+
+  /** Errors of memory, in a page of this domain, are fired by this name. */
+  private errors(name: string, title: string, kind: McaError, domain: number): void {
+    this.devices.set(name, { name, title, fire: () => this.xen.mce.raise(kind, domain) });
   }
 
   source(name: string): SourceId {

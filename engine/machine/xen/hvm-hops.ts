@@ -97,6 +97,15 @@ const EXITS: Record<string, Row> = {
     about: 'the gate of an exception or NMI, and its handler',
     end: () => 2,
   },
+  hvm_inject_hw_exception: {
+    mode: XEN,
+    name: 'hvm_inject_hw_exception',
+    detail: (host, args) => vcpuVector(host, args),
+    brief: (host, args) => `inject #MC ${vcpu(host, args)}`,
+    about: 'a machine check of its own goes to the VM-entry interruption-information',
+    charged: timing.injectEvent,
+    nested: true,
+  },
   vmx_propagate_intr: {
     mode: XEN,
     name: 'vmx_propagate_intr',

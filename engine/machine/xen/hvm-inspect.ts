@@ -15,7 +15,7 @@ export function hvmSnapshot(
       ...lapicSnapshot(chips.vcpus[v.vcpu]!.apic, v.vcpu),
       interruptFlag: v.vmx.interruptFlag,
       posted: null,
-      vmcs: vmcsSnapshot(v, placeOf(v)),
+      vmcs: vmcsSnapshot(v, placeOf(v, xen.control.endOf(v.domain))),
     }),
   );
   return {
@@ -29,9 +29,10 @@ export function hvmSnapshot(
   };
 }
 
-function placeOf(v: HvmVcpu): string {
+/** @param end what has ended its domain; empty: nothing has */
+function placeOf(v: HvmVcpu, end: string): string {
   const cpu = `CPU${v.cpu.cpu}`;
-  if (v.hvm.shutDown) return 'shut down by a triple fault';
+  if (end !== '') return end;
   if (v.blockedInXen) return `waits for the device model, last on ${cpu}`;
   if (v.state === 'blocked') return `halted, last on ${cpu}`;
   if (v.state === 'running') return `running on ${cpu}, ${v.exited ? 'root' : 'guest'} mode`;

@@ -96,18 +96,30 @@ export function periodically(
   }
 }
 
+/** Work of a driver's that the kernel's worker on a CPU does (schedule_work). */
+export interface Scheduled {
+  /** wakes the worker of this CPU */
+  wakeWorker: (cpu: LinuxCpu) => void;
+  /** @returns false: there was none */
+  work(cpu: LinuxCpu): boolean;
+}
+
 /** What every kernel does: workers once a second on each CPU; on x86 machine check polls every five minutes. */
-export function housekeeping(host: LoopHost, booted: Booted): void {
+export function housekeeping(host: LoopHost, booted: Booted, scheduled?: Scheduled): void {
   const { kernel } = booted.parts;
   const rng = host.shop.rng.stream(`${kernel.id}.kworker`);
+  const workers: Thread[] = [];
+  if (scheduled) scheduled.wakeWorker = (on) => kernel.wake(workers[on.cpu]!, on);
   for (const { cpu } of kernel.cpus) {
     const worker = kernel.thread(`kworker/${cpu}:1`, cpu, {
       cost: () => us(10 + rng.below(40)),
       run: (on) => {
+        if (scheduled?.work(on)) return false;
         kernel.time.set(timer, on.now + seconds(1) - ms(rng.below(20)), on);
         return false;
       },
     });
+    workers.push(worker);
     const timer = kernel.time.timer(cpu, (on) => kernel.wake(worker, on));
     timer.expires = ms(20 + rng.below(980));
     // timers of subsystems that run now and then and wake nobody

@@ -7,13 +7,17 @@ import type { NativeLinuxCpu } from '../../guest/linux/native-entry.ts';
 import type { KernelTimer } from '../../guest/linux/time.ts';
 import type { XenGuest } from '../../guest/linux/xen-side.ts';
 import { DEBUG, DEVICE_NOT_AVAILABLE, type HvmCpu } from '../../hv/xen/x86/hvm-cpu.ts';
+import { FREE_PAGE } from '../../hv/xen/x86/vmce.ts';
 import type { FAULTS, WorkloadSpec } from '../../scenario/xen-schema.ts';
+import type { X86Running } from './boot.ts';
 import type { XenHost } from './host.ts';
 import { arrivals, housekeeping, periodically, serve, startCommon } from './loops.ts';
 import type { Booted, Running } from './split.ts';
 
-export function startWorkloads(host: XenHost, running: Running): void {
-  for (const booted of running.domains) housekeeping(host, booted);
+export function startWorkloads(host: XenHost, running: X86Running): void {
+  for (const booted of running.domains) {
+    housekeeping(host, booted, booted.parts === host.dom0 ? running.mcelog : undefined);
+  }
   host.scenario.workloads.forEach((spec, i) => {
     start(host, running, spec, `${spec.what}${i}`);
   });
@@ -22,9 +26,6 @@ export function startWorkloads(host: XenHost, running: Running): void {
 
 function start(host: XenHost, running: Running, spec: WorkloadSpec, name: string): void {
   switch (spec.what) {
-    default:
-      startCommon(host, running, spec, name);
-      return;
     case 'locks':
       locks(host, running.domains[spec.domain]!, name, spec.rate);
       return;
@@ -40,7 +41,15 @@ function start(host: XenHost, running: Running, spec: WorkloadSpec, name: string
       const targets = nmiTargets(host, spec.domain);
       const pattern = { kind: 'poisson', rate: spec.rate } as const;
       arrivals(host, name, pattern, targets[0] ? () => targets[rng.below(targets.length)]!() : () => {});
+      return;
     }
+    case 'machine-check': {
+      const pattern = { kind: 'poisson', rate: spec.rate } as const;
+      arrivals(host, name, pattern, () => host.xen.mce.raise(spec.error, spec.domain ?? FREE_PAGE));
+      return;
+    }
+    default:
+      startCommon(host, running, spec, name);
   }
 }
 

@@ -196,6 +196,12 @@ test('its state travels as plain data', () => {
   expect([a.expires, b.expires]).toEqual([ms(30), ms(20)]);
   b.stop();
   expect(other.rig.xen.timers.save()).toMatchObject({
-    queues: [[[expect.any(Number), ms(1000)]], [[expect.any(Number), ms(30)]]],
+    queues: [
+      [
+        [expect.any(Number), ms(1000)],
+        [expect.any(Number), ms(8000)],
+      ],
+      [[expect.any(Number), ms(30)]],
+    ],
   });
 });

@@ -7,6 +7,8 @@ import { APIC_TIMER_VECTOR, CALL_FUNCTION_VECTOR, EVENT_CHECK_VECTOR, type XenPr
 
 /** 4.17, among those of the 8259s' lines; the lowest of all */
 export const IRQ_MOVE_CLEANUP_VECTOR = 0x22;
+/** that of corrected machine checks; on 4.17 the first one free behind the serial line's (alloc_hipriority_vector) */
+export const CMCI_VECTOR = { '3.4': 0xf7, '4.17': 0xf2 } as const;
 const SPURIOUS_APIC_VECTOR = 0xff;
 const ERROR_APIC_VECTOR = 0xfe;
 const INVALIDATE_TLB_VECTOR = 0xfd;
@@ -16,7 +18,7 @@ export const APIC_VECTORS: Readonly<
   Record<XenProfile, readonly (readonly [vector: number, handler: string])[]>
 > = {
   '3.4': [
-    [0xf7, 'smp_cmci_interrupt'],
+    [CMCI_VECTOR['3.4'], 'smp_cmci_interrupt'],
     [0xf8, 'smp_pmu_apic_interrupt'],
     [APIC_TIMER_VECTOR['3.4'], 'smp_apic_timer_interrupt'],
     [0xfa, 'smp_thermal_interrupt'],
@@ -28,6 +30,8 @@ export const APIC_VECTORS: Readonly<
   ],
   '4.17': [
     [IRQ_MOVE_CLEANUP_VECTOR, 'irq_move_cleanup_interrupt'],
+    [CMCI_VECTOR['4.17'], 'cmci_interrupt'],
+    [0xf3, 'intel_thermal_interrupt'],
     [0xf9, 'pmu_apic_interrupt'],
     [APIC_TIMER_VECTOR['4.17'], 'apic_timer_interrupt'],
     [CALL_FUNCTION_VECTOR, 'call_function_interrupt'],

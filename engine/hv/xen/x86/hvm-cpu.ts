@@ -174,13 +174,14 @@ export class HvmCpu implements NativeCpu {
     if (msr === MSR_TSC_DEADLINE) v.journey = 0;
     this.exit(Exit.MSR_WRITE);
     this.charge(msr === MSR_EOI ? timing.xenEoi : timing.xenEmulate);
+    if (this.exits.xen.vmce.wrmsr(v, msr, low)) return true;
     return this.apic.wrmsr(msr, low, high);
   }
 
   rdmsr(msr: number): number | undefined {
     this.exit(Exit.MSR_READ);
     this.charge(timing.xenEmulate);
-    return this.apic.rdmsr(msr)?.[0];
+    return this.exits.xen.vmce.rdmsr(this.v, msr) ?? this.apic.rdmsr(msr)?.[0];
   }
 
   // what else leaves the guest

@@ -37,8 +37,6 @@ export class HvmDomain implements Part {
   /** undefined: it has none (PVH) */
   ioreq: IoreqServer | undefined;
   readonly vcpus: readonly HvmVcpu[];
-  /** a triple fault has ended it (is_shut_down) */
-  shutDown = false;
   /** by pirq: its GSI (domain_pirq_to_emuirq); -1: none */
   private emuirq: number[] = [];
   /** by GSI: its pirq; -1: none */
@@ -94,6 +92,9 @@ export class HvmDomain implements Part {
         output: {
           upcallPending: () => shared.vcpus[v.vcpu]!.upcallPending !== 0,
           tasklet: () => this.chips.vcpus[v.vcpu]!.runInitSipi(),
+          started: (vector) => {
+            if (vector < 0) xen.vmce.reset(v);
+          },
           accepted: (vector, fresh) => this.accepted(v, vector, fresh),
         },
       });
@@ -222,7 +223,6 @@ export class HvmDomain implements Part {
       vpt: this.vpt.save(),
       dpci: this.dpci.save(),
       apics: this.chips.vcpus.map((v) => v.save()),
-      shutDown: this.shutDown,
       emuirq: Array.from(this.emuirq, (gsi) => gsi ?? -1),
       pirqOf: Array.from(this.pirqOf, (pirq) => pirq ?? -1),
     };
@@ -235,7 +235,6 @@ export class HvmDomain implements Part {
       vpt: Plain;
       dpci: Plain;
       apics: Plain[];
-      shutDown: boolean;
       emuirq: number[];
       pirqOf: number[];
     };
@@ -246,7 +245,6 @@ export class HvmDomain implements Part {
     this.chips.vcpus.forEach((v, i) => {
       v.restore(s.apics[i]!);
     });
-    this.shutDown = s.shutDown;
     this.emuirq = [...s.emuirq];
     this.pirqOf = [...s.pirqOf];
   }

@@ -113,6 +113,12 @@ export class HvmVcpuApic implements Part {
     else output.kick(this.vcpu);
   }
 
+  /** A machine check for it (inject_vmce). */
+  pendMce(): void {
+    this.mcePending = true;
+    this.chips.output.kick(this.vcpu);
+  }
+
   /** An NMI by another one's ICR: it brings back who is down (vlapic_accept_irq). */
   private nmi(): void {
     if (!this.nmiPending && this.initialised && this.down && this.chips.options.nmiWakes) {

@@ -9,7 +9,7 @@ import type { Plain } from '../../../core/state.ts';
 import type { NativeEntry } from '../../../hw/x86/cpu.ts';
 import { VmxGuest } from '../../../hw/x86/vm-entry-exit.ts';
 import { Vmcs } from '../../../hw/x86/vmcs.ts';
-import { ExitControl, INFO_VALID, Pin, Proc, Proc2 } from '../../../hw/x86/vmcs-fields.ts';
+import { ExitControl, INFO_VALID, Pin, Proc, Proc2, Type } from '../../../hw/x86/vmcs-fields.ts';
 import { timing } from '../../../timing.ts';
 import { type InterruptLine, type Pcpu, Vcpu } from '../../pcpu.ts';
 import type { HvmDomain } from './hvm-domain.ts';
@@ -109,9 +109,9 @@ export class HvmVcpu extends Vcpu {
     return id;
   }
 
-  /** Is an event with this vector on its way from the local APIC to the guest's gate? */
-  inDelivery(vector: number): boolean {
-    const wanted = (INFO_VALID | vector) >>> 0;
+  /** Is an event of this type and vector on its way to the guest's gate? */
+  inDelivery(vector: number, type: number = Type.EXTERNAL): boolean {
+    const wanted = (INFO_VALID | (type << 8) | vector) >>> 0;
     const { entryInfo, idtVectoringInfo } = this.vmcs;
     if (!this.exited) return false;
     return (
@@ -134,9 +134,9 @@ export class HvmVcpu extends Vcpu {
     return this.exits.externalInterrupt(this, lapic);
   }
 
-  override nonMaskable(): void {
-    if (this.exited) super.nonMaskable();
-    else this.exits.nonMaskable(this);
+  override nonMaskable(vector: number): void {
+    if (this.exited) super.nonMaskable(vector);
+    else this.exits.nonMaskable(this, vector);
   }
 
   /** vmx_asm_do_vmentry, up to its look at softirqs: what is left of the exit, then the events. */

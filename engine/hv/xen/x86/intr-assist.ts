@@ -2,6 +2,7 @@
  * What a VM entry takes along: the highest event that waits goes into the VMCS, or a window is opened for it
  * (vmx_intr_assist and what it calls, xen/arch/x86/hvm/vmx/intr.c; hvm_interrupt_blocked, hvm/hvm.c).
  */
+import { MACHINE_CHECK } from '../../../abi/mca.ts';
 import { Blocking, INFO_VALID, info, Type } from '../../../hw/x86/vmcs-fields.ts';
 import { timing } from '../../../timing.ts';
 import type { IntAck } from './hvm-irq.ts';
@@ -9,7 +10,6 @@ import type { HvmVcpu } from './hvm-vcpu.ts';
 import type { HvmHost } from './vmexit.ts';
 
 const NMI_VECTOR = 2;
-const MACHINE_CHECK = 18;
 
 export type IntBlock = 'none' | 'rflags_ie' | 'shadow' | 'nmi_iret' | 'tpr';
 
@@ -81,6 +81,8 @@ function inject(v: HvmVcpu, { source, vector }: IntAck, xen: HvmHost): void {
       return;
     case 'mce':
       v.vmcs.entryInfo = info(MACHINE_CHECK, Type.HARDWARE_EXCEPTION);
+      v.journey = xen.vmce.journeyOf(v);
+      xen.emit(v, xen.points.injectMce, MACHINE_CHECK);
       return;
     default:
       if (source === 'pic') xen.books.pend(v.slot(vector), v.destination(vector));

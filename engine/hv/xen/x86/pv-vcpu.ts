@@ -14,6 +14,10 @@ export interface PvHost {
   block(v: PvVcpu): void;
   /** SCHEDOP_poll: the same, unless there is no reason to sleep. */
   poll(v: PvVcpu, port: number): void;
+  /** A machine check is to be delivered now: were upcalls let in? They are masked then. undefined: there is none. */
+  injectsMachineCheck(v: PvVcpu): boolean | undefined;
+  /** HYPERVISOR_iret at the end of its handler. */
+  machineCheckReturn(v: PvVcpu): void;
 }
 
 export class PvVcpu extends Vcpu implements VirtualCpu {
@@ -46,7 +50,20 @@ export class PvVcpu extends Vcpu implements VirtualCpu {
     this.entry.done();
   }
 
+  machineCheckReturn(): void {
+    this.cpu.charge(timing.hypercall);
+    this.xen.machineCheckReturn(this);
+  }
+
   enter(interrupted: boolean): boolean {
+    const upcalls = this.xen.injectsMachineCheck(this);
+    if (upcalls !== undefined) {
+      this.cpu.charge(timing.bounceFrame);
+      const { left } = this;
+      this.left = -1;
+      this.entry.machineCheck(left, upcalls);
+      return true;
+    }
     if (this.xen.injects(this)) {
       this.cpu.charge(timing.bounceFrame);
       this.upcalls++;

@@ -5,6 +5,7 @@
  *
  * What exits of single instructions do is in hvm-cpu.ts.
  */
+import { MACHINE_CHECK } from '../../../abi/mca.ts';
 import type { Books } from '../../../core/books.ts';
 import type { Clock } from '../../../core/clock.ts';
 import type { Trace, Tracepoint } from '../../../core/trace.ts';
@@ -15,10 +16,11 @@ import type { ExitTable } from '../../exits.ts';
 import type { InterruptLine } from '../../pcpu.ts';
 import type { XenProfile } from '../softirq.ts';
 import type { HvmVcpu } from './hvm-vcpu.ts';
+import type { MachineChecks } from './mce.ts';
+import type { VirtualMachineChecks } from './vmce.ts';
 
 /** a write to a page that is not mapped, while an event is delivered */
 const WRITE_TO_ABSENT = 0x182;
-const NMI_VECTOR = 2;
 export const PAGE_FAULT = 14;
 const NAMES: { readonly [reason: number]: string } = {
   [Exit.INTERRUPT_WINDOW]: 'PENDING_VIRT_INTR',
@@ -39,6 +41,8 @@ export interface HvmHost {
   /** of all virtual CPUs; there from the time that they are */
   readonly exits: ExitTable;
   readonly points: HvmPoints;
+  readonly mce: MachineChecks;
+  readonly vmce: VirtualMachineChecks;
   /** a trace record of this virtual CPU, in the journey that it is about */
   emit(v: HvmVcpu, point: Tracepoint, b?: number, c?: number): void;
   /** the journey of the raise that waits for this vector */
@@ -62,6 +66,7 @@ export class HvmPoints {
   readonly injectVirq: Tracepoint;
   readonly injectNmi: Tracepoint;
   readonly injectException: Tracepoint;
+  readonly injectMce: Tracepoint;
   readonly intrWindow: Tracepoint;
   readonly gate: Tracepoint;
 
@@ -73,6 +78,7 @@ export class HvmPoints {
     this.injectVirq = trace.point('vmx_inject_extint', 'vcpu', 'vector');
     this.injectNmi = trace.point('vmx_inject_nmi', 'vcpu');
     this.injectException = trace.point('vmx_propagate_intr', 'vcpu', 'vector');
+    this.injectMce = trace.point('hvm_inject_hw_exception', 'vcpu', 'vector');
     this.gate = trace.point('guest_gate', 'vcpu', 'vector');
     this.intrWindow = trace.point('vmx_enable_intr_window', 'vcpu', 'vector', 'injected');
   }
@@ -108,12 +114,17 @@ export class VmExits {
     return vector;
   }
 
-  /** EXCEPTION_NMI with an NMI of the processor's: do_nmi is called by hand. */
-  nonMaskable(v: HvmVcpu): void {
-    this.setOut(v);
-    v.vmx.exitForNmi();
+  /** EXCEPTION_NMI with an NMI or #MC of the processor's: do_nmi or do_machine_check is called by hand. */
+  nonMaskable(v: HvmVcpu, vector: number): void {
+    if (vector === MACHINE_CHECK) {
+      v.journey = this.xen.mce.journeyOn(v.cpu);
+      v.vmx.exitForException(vector, 0);
+    } else {
+      this.setOut(v);
+      v.vmx.exitForNmi();
+    }
     this.began(v);
-    this.xen.exceptionExit(v, NMI_VECTOR);
+    this.xen.exceptionExit(v, vector);
   }
 
   /** Is it out for an NMI that do_nmi has not seen yet? */
@@ -244,14 +255,17 @@ export class VmExits {
 
   /** The event goes through the guest's gate. */
   private deliver(v: HvmVcpu, vector: number): void {
-    const nmi = v.vmx.deliveredType === Type.NMI;
+    const { deliveredType, interruptFlag } = v.vmx;
     v.vmx.delivered();
     const left = v.halting ? 0 : v.left;
     v.halting = false;
     this.xen.books.journey = v.journey;
-    if (nmi) {
+    if (deliveredType === Type.NMI) {
       this.xen.emit(v, this.xen.points.gate, vector);
       v.guest.nmi(left);
+    } else if (deliveredType === Type.HARDWARE_EXCEPTION && vector === MACHINE_CHECK) {
+      this.xen.vmce.taken(v);
+      v.guest.machineCheck(left, interruptFlag);
     } else v.guest.interrupt(vector, left);
   }
 }

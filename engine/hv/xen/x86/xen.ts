@@ -4,7 +4,7 @@
  * virtual CPU that is notified, and into the guest.
  */
 
-import { VIRQ_TIMER } from '../../../abi/xen.ts';
+import { VIRQ_MCA, VIRQ_TIMER } from '../../../abi/xen.ts';
 import type { Books, SlotId, SourceId } from '../../../core/books.ts';
 import type { Clock, Ns, Task } from '../../../core/clock.ts';
 import { Priority } from '../../../core/event-queue.ts';
@@ -19,6 +19,7 @@ import { type Hypervisor, Pcpu, type PcpuWiring, type Vcpu } from '../../pcpu.ts
 import type { Scheduler } from '../../scheduler.ts';
 import { XenConsole } from '../console.ts';
 import { Domain, type DomainInit } from '../domain.ts';
+import { DomainControl } from '../domain-control.ts';
 import { EventBooks } from '../event-books.ts';
 import { EventChannels } from '../evtchn.ts';
 import type { EvtchnDomainInit, EvtchnOutput, PendOutcome } from '../evtchn-types.ts';
@@ -34,7 +35,7 @@ import {
 } from '../softirq.ts';
 import { Tasklets } from '../tasklet.ts';
 import { type XenTimer, XenTimers } from '../timer.ts';
-import { apicHandler, IRQ_MOVE_CLEANUP_VECTOR } from './apic-vectors.ts';
+import { apicHandler, CMCI_VECTOR, IRQ_MOVE_CLEANUP_VECTOR } from './apic-vectors.ts';
 import { IRQ_DEFAULTS, type IrqHost, type IrqOptions, PhysicalIrqs } from './do-irq.ts';
 import { DpciSoftirq } from './dpci-softirq.ts';
 import { InterruptHook } from './hook.ts';
@@ -44,8 +45,10 @@ import { interruptBlocked } from './intr-assist.ts';
 import type { IoreqHost } from './ioreq.ts';
 import { type VectorName, XenCounts, type XenView } from './irq-counts.ts';
 import { type Firmware, SERIAL_IRQ, TIMER_IRQ } from './irq-desc.ts';
+import { MachineChecks } from './mce.ts';
 import { type PvHost, PvVcpu } from './pv-vcpu.ts';
 import { XenTime } from './time.ts';
+import { VirtualMachineChecks } from './vmce.ts';
 import { type HvmHost, HvmPoints, VmExits, xenExitName } from './vmexit.ts';
 
 export interface XenOptions {
@@ -103,6 +106,11 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
   readonly dpci: DpciSoftirq;
   readonly console: XenConsole;
   readonly time: XenTime;
+  /** domains that are held back, or have ended */
+  readonly control: DomainControl;
+  /** machine checks of the host, and those that guests are told of */
+  readonly mce: MachineChecks;
+  readonly vmce: VirtualMachineChecks;
   readonly hook: InterruptHook;
   private readonly counts: XenCounts;
   /** non-maskable interrupts, per CPU */
@@ -120,6 +128,7 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
   private readonly kickSoftirq: number;
   private readonly taskletSoftirq: number;
   private readonly dpciSoftirq: number;
+  private readonly mceSoftirq: number;
   private readonly fromXen: SourceId;
   private readonly fromTimer: SourceId;
   private readonly tpNmi: Tracepoint;
@@ -139,6 +148,7 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
     this.kickSoftirq = softirqNumber(profile, 'VCPU_KICK');
     this.taskletSoftirq = softirqNumber(profile, 'TASKLET');
     this.dpciSoftirq = softirqNumber(profile, 'HVM_DPCI');
+    this.mceSoftirq = softirqNumber(profile, 'MACHINE_CHECK');
     const cpus: Pcpu[] = [];
     const vcpus: Vcpu[] = [];
     this.cpus = cpus;
@@ -206,6 +216,9 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
     this.dpci = shop.parts.add(new DpciSoftirq(cpus.length, raiseDpci, (domain) => this.hvm[domain]?.dpci));
     this.console = shop.parts.add(new XenConsole(this));
     this.time = shop.parts.add(new XenTime(this, options.clocksource === 'pit'));
+    this.control = shop.parts.add(new DomainControl(this));
+    this.vmce = shop.parts.add(new VirtualMachineChecks(this));
+    this.mce = shop.parts.add(new MachineChecks(this));
     const line = (irq: number, name: string, handler: (cpu: Pcpu) => void) =>
       this.irqs.setup(irq, { name, handler });
     line(TIMER_IRQ, 'timer_interrupt', (cpu) => this.time.interrupt(cpu));
@@ -262,6 +275,7 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
   start(): void {
     this.kicks.start();
     this.time.start();
+    this.mce.start();
     for (const v of this.vcpus) if (v.state === 'offline') this.sched.start(v);
   }
 
@@ -308,6 +322,10 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
       case CALL_FUNCTION_VECTOR:
         this.irqs.guests.setEoiReady(cpu);
         this.time.called(cpu);
+        this.mce.called(cpu);
+        break;
+      case CMCI_VECTOR[this.profile]:
+        this.mce.cmciInterrupt(cpu);
         break;
       case IRQ_MOVE_CLEANUP_VECTOR:
         this.irqs.cleanup.interrupt(cpu);
@@ -327,6 +345,24 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
     this.trace.emit(this.tpNmi, this.now, journey, cpu.cpu);
   }
 
+  /** do_machine_check */
+  machineCheck(cpu: Pcpu): void {
+    this.mce.machineCheck(cpu);
+  }
+
+  released(cpu: Pcpu): void {
+    this.mce.released(cpu);
+  }
+
+  raiseCmci(cpu: Pcpu): void {
+    this.lapics[cpu.cpu]!.request(CMCI_VECTOR[this.profile]);
+  }
+
+  /** dom0_vmce_enabled */
+  get dom0Listens(): boolean {
+    return this.channels.virqEnabled(0, 0, VIRQ_MCA);
+  }
+
   /** Those not named have nothing to do that is modelled; VCPU_KICK's never has. */
   softirq(cpu: Pcpu, nr: number): void {
     this.counts.ran(cpu, nr);
@@ -334,6 +370,7 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
     else if (nr === this.taskletSoftirq) this.tasklets.softirq(cpu);
     else if (nr === this.dpciSoftirq) this.dpci.run(cpu);
     else if (nr === this.time.softirqNr) this.time.softirq(cpu);
+    else if (nr === this.mceSoftirq) this.mce.softirq(cpu);
     else if (nr === this.sched.softirq && !this.tasklets.doTasklet(cpu)) this.sched.schedule(cpu);
   }
 
@@ -464,11 +501,25 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
     return true;
   }
 
+  /** process_mce: before events. */
+  injectsMachineCheck(v: PvVcpu): boolean | undefined {
+    if (!this.vmce.due(v)) return undefined;
+    const info = this.domains[v.domain]!.shared.vcpus[v.vcpu]!;
+    const upcalls = info.upcallMask === 0;
+    info.upcallMask = 1;
+    this.books.journey = this.vmce.bounce(v);
+    return upcalls;
+  }
+
+  machineCheckReturn(v: PvVcpu): void {
+    this.vmce.returned(v);
+  }
+
   /** vcpu_block_enable_events: events are looked for after blocking, so that none is slept through. */
   block(v: PvVcpu): void {
     const info = this.domains[v.domain]!.shared.vcpus[v.vcpu]!;
     info.upcallMask = 0;
-    if (info.upcallPending === 0) this.sched.block(v);
+    if (info.upcallPending === 0 && !this.vmce.waitsFor(v)) this.sched.block(v);
   }
 
   poll(v: Vcpu, port: number): void {
@@ -497,13 +548,10 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
     if (waits.source === 'none' || interruptBlocked(v, waits) !== 'none') this.sched.block(v);
   }
 
-  /** hvm_triple_fault, domain_shutdown: none of its virtual CPUs runs any more. */
+  /** hvm_triple_fault */
   tripleFault(v: HvmVcpu): void {
-    v.hvm.shutDown = true;
-    for (const other of this.domains[v.domain]!.vcpus) {
-      other.blockedInXen = true;
-      this.sched.pause(other);
-    }
+    this.beginOwn();
+    this.control.shutDown(v.domain, 'shut down by a triple fault');
   }
 
   pauseInXen(v: HvmVcpu): void {

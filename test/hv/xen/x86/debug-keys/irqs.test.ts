@@ -58,7 +58,11 @@ describe('the q35 machine', () => {
   test('key i: interrupts, whose they are, and direct vectors', () => {
     const real = irqsOf(realLines('xen-q35.debug-key-i'));
     expect(real.filter((line) => line.includes('vec: '))).toHaveLength(bound.length);
-    expect(irqsOf(dump('i'))).toEqual(real);
+    // the captured machine's processors are AMD's: they have neither CMCI nor a thermal interrupt
+    const intels = / (cmci|intel_thermal)_interrupt/;
+    const ours = irqsOf(dump('i'));
+    expect(ours.filter((line) => intels.test(line))).toHaveLength(2);
+    expect(ours.filter((line) => !intels.test(line))).toEqual(real);
   });
 
   test('key i: pins', () => {
