@@ -23,7 +23,7 @@ const PAGES: Readonly<Record<CommandName, Page>> = {
     usage: [
       'virqtop [options] [scenario]',
       'virqtop proc [options] [scenario]',
-      'virqtop qtest --machine pc',
+      'virqtop qtest --machine pc|virt',
       'virqtop scenario list',
       'virqtop vectors <dir>',
     ],
@@ -62,9 +62,10 @@ user interrupts or the reader leaves), 1 the run failed, 2 wrong usage or input.
                                        what B looks like, from A on`,
   },
   qtest: {
-    usage: ['virqtop qtest --machine pc'],
+    usage: ['virqtop qtest --machine pc|virt'],
     about: `Speaks QEMU's qtest protocol on standard input and output: the interrupt chips of
-a PC, to be driven by any qtest client, register by register and wire by wire.`,
+a PC or of an ARM board, to be driven by any qtest client, register by register and
+wire by wire.`,
     end: `Commands:
   inb|inw|inl PORT                      outb|outw|outl PORT VALUE
   readb|readw|readl|readq ADDRESS       writeb|writew|writel|writeq ADDRESS VALUE
@@ -72,7 +73,10 @@ a PC, to be driven by any qtest client, register by register and wire by wire.`,
   clock_step [NS]   clock_set NS        irq_intercept_out DEVICE
 
 Devices are ioapic, i8259, and QEMU's paths of the two 8259s,
-/machine/unattached/device[6] and [7].`,
+/machine/unattached/device[6] and [7]; on virt, which has one CPU and no ports, gic,
+and QEMU's paths of it and of the CPU, /machine/unattached/device[1] and [0]. Inputs
+of gic are the SPIs, then from 256 the CPU's private interrupts; wires of the CPU are
+0, IRQ, and 1, FIQ.`,
   },
   scenario: {
     usage: ['virqtop scenario list'],

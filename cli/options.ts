@@ -64,7 +64,13 @@ const PROC: readonly CommandName[] = ['proc'];
 const GROUPS: readonly OptionGroup[] = [
   {
     title: 'The board:',
-    rows: [{ flags: '--machine <name>', help: 'pc: two 8259s, an IOAPIC, a local APIC', of: ['qtest'] }],
+    rows: [
+      {
+        flags: '--machine <name>',
+        help: 'pc: two 8259s, an IOAPIC, a local APIC; virt: a GICv2',
+        of: ['qtest'],
+      },
+    ],
   },
   {
     title: 'The machine:',

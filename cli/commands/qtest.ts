@@ -1,6 +1,6 @@
-/** `virqtop qtest --machine pc`: the interrupt chips at the other end of a qtest client's pipe. */
+/** `virqtop qtest --machine pc|virt`: interrupt chips at the other end of a qtest client's pipe. */
 import { createInterface } from 'node:readline';
-import { QtestPc } from '../../engine/index.ts';
+import { QtestPc, QtestVirt } from '../../engine/index.ts';
 import type { Output } from '../output.ts';
 import { Qtest } from '../qtest/protocol.ts';
 import { quoted, UsageError } from '../usage.ts';
@@ -14,13 +14,13 @@ export async function qtest(
   out: Output,
   input: NodeJS.ReadableStream = process.stdin,
 ): Promise<number> {
-  if (machine !== 'pc') {
+  if (machine !== 'pc' && machine !== 'virt') {
     throw new UsageError(
-      `--machine${machine === undefined ? ' is missing' : ` ${quoted(machine)}`}: must be pc`,
+      `--machine${machine === undefined ? ' is missing' : ` ${quoted(machine)}`}: must be pc or virt`,
     );
   }
   let answers = '';
-  const session = new Qtest(new QtestPc(), (line) => {
+  const session = new Qtest(machine === 'pc' ? new QtestPc() : new QtestVirt(), (line) => {
     answers += `${line}\n`;
   });
   for await (const line of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {

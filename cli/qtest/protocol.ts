@@ -2,7 +2,7 @@
  * QEMU's qtest protocol (softmmu/qtest.c): a command a line, an answer a line, and lines of their own for wires that
  * somebody listens to. Where QEMU gives up on a malformed command, this answers that it failed and goes on.
  */
-import type { QtestPc, WiredDevice } from '../../engine/index.ts';
+import type { QtestMachine, WiredDevice } from '../../engine/index.ts';
 
 type Width = 1 | 2 | 4 | 8;
 
@@ -15,15 +15,16 @@ export class Qtest {
   /** levels of the wires listened to, as told last */
   private readonly told = new Map<number, boolean>();
   private listening: WiredDevice | undefined;
-  private listensOut = false;
+  /** what the chips drive by themselves */
+  private hears = false;
 
   /** @param say a line for the other side */
   constructor(
-    private readonly pc: QtestPc,
+    private readonly machine: QtestMachine,
     private readonly say: (line: string) => void,
   ) {
-    pc.onIntr = (high) => {
-      if (this.listensOut) this.tell(0, high);
+    machine.onSignal = (wire, high) => {
+      if (this.hears) this.tell(wire, high);
     };
   }
 
@@ -54,8 +55,8 @@ export class Qtest {
       case 'clock_step':
         return this.clockStep(words);
       case 'clock_set': {
-        this.pc.clock.runUntil(number(words, 1));
-        return `OK ${this.pc.clock.now}`;
+        this.machine.clock.runUntil(number(words, 1));
+        return `OK ${this.machine.clock.now}`;
       }
       case 'endianness':
         return 'OK little';
@@ -65,18 +66,18 @@ export class Qtest {
   }
 
   private access(what: string, width: Width, words: readonly string[]): string {
-    const { pc } = this;
+    const { machine } = this;
     const at = number(words, 1);
     switch (what) {
       case 'in':
-        return `OK 0x${hex(pc.in(at, width), 4)}`;
+        return `OK 0x${hex(machine.in(at, width), 4)}`;
       case 'out':
-        pc.out(at, number(words, 2), width);
+        machine.out(at, number(words, 2), width);
         return 'OK';
       case 'read':
-        return `OK 0x${hex(pc.load(at, width), 16)}`;
+        return `OK 0x${hex(machine.load(at, width), 16)}`;
       default:
-        pc.store(at, number(words, 2), width);
+        machine.store(at, number(words, 2), width);
         return 'OK';
     }
   }
@@ -84,8 +85,9 @@ export class Qtest {
   /** One device at a time is listened to. */
   private intercept(command: string, words: readonly string[]): string {
     const device = this.device(words);
-    if (command === 'irq_intercept_out') this.listensOut = device !== this.pc.devices.get('ioapic');
-    else this.listening = device;
+    const way = command === 'irq_intercept_in' ? 'in' : 'out';
+    if (device.signals === way) this.hears = true;
+    else if (way === 'in') this.listening = device;
     return 'OK';
   }
 
@@ -107,7 +109,7 @@ export class Qtest {
 
   /** By a number of ns, or to the next event. */
   private clockStep(words: readonly string[]): string {
-    const { clock } = this.pc;
+    const { clock } = this.machine;
     const next = clock.next;
     clock.runUntil(words.length > 1 ? clock.now + number(words, 1) : next === Infinity ? clock.now : next);
     return `OK ${clock.now}`;
@@ -116,7 +118,7 @@ export class Qtest {
   private device(words: readonly string[]): WiredDevice {
     const path = words[1];
     if (path === undefined) throw new Malformed('a device is missing');
-    const device = this.pc.devices.get(path);
+    const device = this.machine.devices.get(path);
     if (!device) throw new Malformed('Unknown device');
     return device;
   }

@@ -9,24 +9,19 @@ import type { Width } from '../hw/x86/cpu.ts';
 import { IoBus } from '../hw/x86/io-bus.ts';
 import { LocalApic } from '../hw/x86/lapic.ts';
 import { KVM_LAPIC } from '../hw/x86/lapic-options.ts';
+import type { QtestMachine, WiredDevice } from './qtest-machine.ts';
 
 const IOAPIC = 0xfec0_0000;
 const LAPIC = 0xfee0_0000;
 
-/** A chip with wires that can be driven and listened to. */
-export interface WiredDevice {
-  readonly inputs: number;
-  drive(input: number, high: boolean): void;
-}
-
-export class QtestPc {
+export class QtestPc implements QtestMachine {
   readonly clock = new Clock();
   readonly bus = new IoBus();
   readonly devices: ReadonlyMap<string, WiredDevice>;
   readonly lapic: LocalApic;
   readonly chip: IrqChip;
-  /** INT of the master, at every change */
-  onIntr: (high: boolean) => void = () => {};
+  /** wire 0: INT of the master */
+  onSignal: (wire: number, high: boolean) => void = () => {};
 
   constructor() {
     const apics = new ApicBus();
@@ -53,10 +48,11 @@ export class QtestPc {
     this.chip.picOutput = (high) => {
       if (high === intr) return;
       intr = high;
-      this.onIntr(high);
+      this.onSignal(0, high);
     };
     const half = (first: number): WiredDevice => ({
       inputs: 8,
+      signals: 'out',
       drive: (input, high) => pic.setIrq(first + input, high),
     });
     this.devices = new Map([

@@ -2,24 +2,22 @@
  * The same commands to QEMU's interrupt chips and to ours, line by line. QEMU answers by its qtest server, its processor
  * stopped; where it is not installed the comparison is skipped, and a recorded session stands for it.
  */
-import { spawn, spawnSync } from 'node:child_process';
 import { describe, expect, test } from 'vitest';
-import { Qtest } from '../../cli/qtest/protocol.ts';
 import { Rng } from '../../engine/core/rng.ts';
 import { QtestPc } from '../../engine/index.ts';
+import { askOurs, askQemu, type Difference, isInstalled } from '../support/qemu.ts';
 
 const QEMU = 'qemu-system-x86_64';
-const ARGS = ['-machine', 'pc,accel=tcg', '-S', '-nodefaults', '-display', 'none', '-qtest', 'stdio'];
 const MASTER = '/machine/unattached/device[6]';
 const SLAVE = '/machine/unattached/device[7]';
 
-const installed = spawnSync(QEMU, ['--version']).status === 0;
+const installed = isInstalled(QEMU);
 
 /**
  * Where QEMU's chips and KVM's, which ours follow, really differ, and what is done about it here. The processor is
  * stopped, so nothing is acknowledged and differences of acknowledging do not show.
  */
-const DIFFERENCES: readonly { readonly what: string; readonly why: string; readonly here: string }[] = [
+const DIFFERENCES: readonly Difference[] = [
   {
     what: 'IOAPICVER reads 0x20, ours 0x11',
     why: 'QEMU is the IOAPIC of the ICH9, KVM the 82093AA',
@@ -57,32 +55,7 @@ const DIFFERENCES: readonly { readonly what: string; readonly why: string; reado
   },
 ];
 
-/** What the other side says to these commands; it does not end by itself. */
-function qemu(commands: readonly string[]): Promise<string[]> {
-  return new Promise((done, fail) => {
-    const child = spawn(QEMU, ARGS, { stdio: ['pipe', 'pipe', 'ignore'] });
-    const patience = setTimeout(() => child.kill('SIGKILL'), 15_000);
-    let text = '';
-    child.stdout.setEncoding('utf8').on('data', (more: string) => {
-      text += more;
-      const answers = text.split('\n').filter((line) => /^(OK|FAIL|ERR)/.test(line));
-      if (answers.length >= commands.length) child.kill('SIGKILL');
-    });
-    child.on('error', fail);
-    child.on('close', () => {
-      clearTimeout(patience);
-      done(text.split('\n').filter((line) => line !== ''));
-    });
-    child.stdin.write(`${commands.join('\n')}\n`);
-  });
-}
-
-function ours(commands: readonly string[]): string[] {
-  const lines: string[] = [];
-  const session = new Qtest(new QtestPc(), (line) => lines.push(line));
-  for (const command of commands) session.line(command);
-  return lines;
-}
+const ours = (commands: readonly string[]) => askOurs(new QtestPc(), commands);
 
 /** Commands at random that the differences above do not touch. */
 function commands(seed: number): string[] {
@@ -169,7 +142,7 @@ test('every difference has its reason', () => {
 describe.skipIf(!installed)('beside the real QEMU', () => {
   test.each(Array.from({ length: 12 }, (_, i) => i + 1))('random commands, seed %i', async (seed) => {
     const sent = commands(seed);
-    const theirs = await qemu(sent);
+    const theirs = await askQemu(QEMU, 'pc', sent);
     expect(comparable(sent, ours(sent))).toEqual(comparable(sent, theirs));
   });
 });

@@ -194,12 +194,12 @@ export class CpuInterface {
     return this.running === IDLE ? 0xff : this.running;
   }
 
-  /** HPPIR: the best that is pending, whatever is running; on GICv2 only if the mask lets it through. */
+  /** HPPIR: the best that is pending, whatever is running; on GICv2 only if CTLR and the mask let it through. */
   highestPending(group?: Group): number {
     const { core, cpu } = this;
     const intid = this.ready.best;
     if (intid === SPURIOUS || this.asleep) return SPURIOUS;
-    if (core.version === 2 && this.ready.bestPriority >= this.pmr) return SPURIOUS;
+    if (core.version === 2 && (this.groups === 0 || this.ready.bestPriority >= this.pmr)) return SPURIOUS;
     const its = this.groupOf(intid);
     if (group !== undefined) return its === group ? intid : SPURIOUS;
     if (its === 1 && !this.ackCtl) return GROUP1_ONLY;
@@ -229,11 +229,6 @@ export class CpuInterface {
     this.takePart();
   }
 
-  setFiq(fiq: boolean): void {
-    this.fiq = fiq;
-    this.update();
-  }
-
   bpr(group: Group): number {
     if (group === 0) return this.bpr0;
     return this.commonBpr && this.core.version === 3 ? Math.min(this.bpr0 + 1, 7) : this.bpr1;
@@ -245,9 +240,20 @@ export class CpuInterface {
     this.regroup();
   }
 
-  setCommonBpr(common: boolean): void {
-    this.commonBpr = common;
+  /** How interrupts are ended, and by which binary point they preempt. */
+  setMode(split: boolean, commonBpr: boolean): void {
+    this.split = split;
+    this.commonBpr = commonBpr;
     this.regroup();
+  }
+
+  /** GICv2: the rest of CTLR, before `setGroups`. */
+  setControl(split: boolean, commonBpr: boolean, ackCtl: boolean, fiq: boolean): void {
+    this.split = split;
+    this.commonBpr = commonBpr;
+    this.ackCtl = ackCtl;
+    this.fiq = fiq;
+    this.setMasks();
   }
 
   /** Which bits of a priority preempt. */

@@ -75,8 +75,14 @@ export class Distributor {
     }
   }
 
-  /** A store by a CPU. */
+  /** A store by a CPU: all that it changes changes at once. */
   write(cpu: number, offset: number, value: number, width: Width): void {
+    this.core.hold.begin();
+    this.set(cpu, offset, value, width);
+    this.core.hold.end();
+  }
+
+  private set(cpu: number, offset: number, value: number, width: Width): void {
     const { core, version } = this;
     if (isInterruptRegister(offset)) {
       if (width !== 8) writeInterrupts(core, cpu, offset, width, value, this.first, this.end);

@@ -8,7 +8,7 @@
 import { lowestBit } from '../../core/bits.ts';
 import { type Plain, restoreArray, saveArray } from '../../core/state.ts';
 import { PRIVATE, SGIS } from './gic-regs.ts';
-import { ReadySet } from './ready-set.ts';
+import { Hold, ReadySet } from './ready-set.ts';
 
 /** State of an interrupt. */
 export const ENABLED = 1;
@@ -56,6 +56,8 @@ export class GicCore {
   groups = 0;
   /** by CPU */
   readonly ready: readonly ReadySet[];
+  /** held while software writes a register */
+  readonly hold = new Hold();
   /** index of INTID 0, if shared interrupts began there */
   private readonly shared: number;
   /** CPUs that take interrupts that are for any; one each */
@@ -76,7 +78,7 @@ export class GicCore {
     this.sgiSources = new Uint8Array(cpus * SGIS);
     this.ready = Array.from(
       { length: cpus },
-      (_, cpu) => new ReadySet(this.priority, cpu * PRIVATE, this.shared),
+      (_, cpu) => new ReadySet(this.priority, cpu * PRIVATE, this.shared, this.hold),
     );
     this.participants = new Uint8Array(cpus);
     for (let cpu = 0; cpu < cpus; cpu++) {
@@ -152,7 +154,7 @@ export class GicCore {
     this.update(n, cpu, intid);
     // the best stays the best, but its group decides how it is signalled
     if (bit !== GROUP1 || (f & READY) === 0) return;
-    for (const set of this.ready) if (set.best === intid) set.receiver?.update();
+    for (const set of this.ready) if (set.best === intid) set.tell();
   }
 
   isPending(f: number): boolean {
@@ -199,9 +201,11 @@ export class GicCore {
     const first = this.participants.indexOf(1);
     this.participants[cpu] = on ? 1 : 0;
     if (this.participants.indexOf(1) === first) return;
+    this.hold.begin();
     for (let intid = PRIVATE; intid < this.intids; intid++) {
       if (this.isForAny(intid)) this.setRoute(intid, this.routes[intid]!, true);
     }
+    this.hold.end();
   }
 
   /** GICD_CTLR: groups that are forwarded. */
@@ -313,7 +317,7 @@ export class GicCore {
     };
   }
 
-  /** Receivers of the ready sets are told as it goes. */
+  /** Nobody is told. */
   restore(state: Plain): void {
     const s = state as unknown as Record<string, Plain> & { groups: number };
     for (const key of ['flags', 'priority', 'targets', 'routes', 'sgiSources', 'participants'] as const) {
@@ -325,7 +329,9 @@ export class GicCore {
     for (let intid = PRIVATE; intid < this.intids && this.version === 3; intid++) {
       this.setRoute(intid, this.routes[intid]!, this.isForAny(intid));
     }
+    this.hold.begin();
     this.updateAll();
+    this.hold.drop();
   }
 }
 

@@ -197,11 +197,9 @@ export class Gic implements Part {
 
   restore(state: Plain): void {
     const s = state as unknown as { core: Plain; interfaces: Plain[] };
-    for (const { ready } of this.interfaces) ready.receiver = undefined;
     this.core.restore(s.core);
     this.interfaces.forEach((cpu, n) => {
       cpu.restore(s.interfaces[n]!);
-      cpu.ready.receiver = cpu;
     });
   }
 }

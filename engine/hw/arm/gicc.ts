@@ -82,9 +82,11 @@ function ctlr(gicc: CpuInterface): number {
 }
 
 function writeCtlr(gicc: CpuInterface, value: number): void {
-  gicc.ackCtl = CpuCtlr.ackCtl.has(value);
-  gicc.split = CpuCtlr.eoiMode.has(value);
-  gicc.setCommonBpr(CpuCtlr.cbpr.has(value));
-  gicc.setFiq(CpuCtlr.fiqEn.has(value));
+  gicc.setControl(
+    CpuCtlr.eoiMode.has(value),
+    CpuCtlr.cbpr.has(value),
+    CpuCtlr.ackCtl.has(value),
+    CpuCtlr.fiqEn.has(value),
+  );
   gicc.setGroups(value & (CpuCtlr.enableGrp0.mask | CpuCtlr.enableGrp1.mask));
 }

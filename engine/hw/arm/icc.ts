@@ -79,8 +79,7 @@ export function writeIcc(
       icc.setBpr(1, value);
       return true;
     case ICC.CTLR_EL1:
-      icc.split = IccCtlr.eoiMode.has(value);
-      icc.setCommonBpr(IccCtlr.cbpr.has(value));
+      icc.setMode(IccCtlr.eoiMode.has(value), IccCtlr.cbpr.has(value));
       return true;
     case ICC.IGRPEN0_EL1:
       icc.setGroups((icc.groups & 2) | (value & 1));

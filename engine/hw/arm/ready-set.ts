@@ -16,6 +16,34 @@ export interface Receiver {
   update(): void;
 }
 
+/** While something is written that changes many interrupts at once, nobody is told; afterwards each one concerned once. */
+export class Hold {
+  /** not held: 0 */
+  depth = 0;
+  private readonly waiting: ReadySet[] = [];
+
+  begin(): void {
+    this.depth++;
+  }
+
+  end(): void {
+    if (--this.depth > 0) return;
+    for (const set of this.waiting) set.told();
+    this.waiting.length = 0;
+  }
+
+  wait(set: ReadySet): void {
+    this.waiting.push(set);
+  }
+
+  /** Ends without telling anybody. */
+  drop(): void {
+    this.depth--;
+    for (const set of this.waiting) set.waits = false;
+    this.waiting.length = 0;
+  }
+}
+
 export class ReadySet {
   /** the one of the highest priority, the lowest INTID among equals; SPURIOUS: none */
   best = SPURIOUS;
@@ -24,7 +52,9 @@ export class ReadySet {
   private readonly words = new Uint32Array(WORDS);
   /** words that have any, as bits */
   private some = 0;
-  /** who is told; nobody until it is there */
+  /** to be told at the end of a hold */
+  waits = false;
+  /** who is told */
   receiver: Receiver | undefined;
 
   /**
@@ -36,7 +66,22 @@ export class ReadySet {
     private readonly priority: Uint8Array,
     private readonly first: number,
     private readonly shared: number,
+    private readonly hold: Hold,
   ) {}
+
+  /** The best, or something about it, may be another. */
+  tell(): void {
+    if (this.hold.depth === 0) this.receiver?.update();
+    else if (!this.waits) {
+      this.waits = true;
+      this.hold.wait(this);
+    }
+  }
+
+  told(): void {
+    this.waits = false;
+    this.receiver?.update();
+  }
 
   add(intid: number, priority: number): void {
     const { best, bestPriority } = this;
@@ -47,7 +92,7 @@ export class ReadySet {
     if (best !== SPURIOUS) this.keep(best);
     this.best = intid;
     this.bestPriority = priority;
-    this.receiver?.update();
+    this.tell();
   }
 
   remove(intid: number): void {
@@ -58,7 +103,7 @@ export class ReadySet {
     this.best = SPURIOUS;
     this.bestPriority = IDLE;
     if (this.some !== 0) this.find();
-    this.receiver?.update();
+    this.tell();
   }
 
   private keep(intid: number): void {

@@ -70,7 +70,9 @@ export class Redistributor {
     if (offset >= GICR_FRAME) {
       const at = offset - GICR_FRAME;
       if (width === 8 || !hasPrivate(at)) return;
+      this.core.hold.begin();
       writeInterrupts(this.core, this.cpu, at, width, value, 0, PRIVATE);
+      this.core.hold.end();
     } else if (offset === GICR.WAKER && width !== 8) {
       this.icc.setAsleep(Waker.processorSleep.has(value));
     }
