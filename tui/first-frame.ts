@@ -9,7 +9,7 @@ import type { Session } from './session.ts';
 const ENTER = '\x1b[?1049h\x1b[?25l';
 
 /** Ink draws from where the cursor is, on a screen that is empty. */
-const makeRoom = '\x1b[H\x1b[2J';
+export const makeRoom = '\x1b[H\x1b[2J';
 
 /** Gives the screen back where Ink never came to own it. */
 export const leaveFirstFrame = '\x1b[?1049l\x1b[?25h';
@@ -18,7 +18,10 @@ export function firstFrame(session: Session): string {
   return ENTER + makeRoom + screenLines(session).join('\r\n');
 }
 
-/** The terminal for Ink: its first frame takes the place of ours in one write, so that nothing flickers. */
+/**
+ * The terminal for Ink: its first frame takes the place of ours in one write, so that nothing flickers. Of a new size
+ * it is not told: it would draw the old picture once more, wrapped, and count its lines wrong from then on.
+ */
 export function overFirstFrame(stdout: WriteStream): WriteStream {
   let over = false;
   const write = (chunk: string | Uint8Array, ...rest: []) => {
@@ -27,9 +30,12 @@ export function overFirstFrame(stdout: WriteStream): WriteStream {
     over = true;
     return stdout.write(makeRoom + chunk, ...rest);
   };
+  const on = (event: string, listener: () => void) =>
+    event === 'resize' ? stdout : stdout.on(event, listener);
   return new Proxy(stdout, {
     get(target, key) {
       if (key === 'write') return write;
+      if (key === 'on') return on;
       const value = Reflect.get(target, key, target);
       return typeof value === 'function' ? value.bind(target) : value;
     },

@@ -3,6 +3,7 @@ import type { WriteStream } from 'node:tty';
 import { render, useApp } from 'ink';
 import { useEffect } from 'react';
 import { App } from './app.tsx';
+import { makeRoom } from './first-frame.ts';
 import type { Session } from './session.ts';
 
 type Suspend = ReturnType<typeof useApp>['suspendTerminal'];
@@ -37,7 +38,11 @@ export function openInk(session: Session, stdout: WriteStream, ended: (error?: E
     (error: Error) => ended(error),
   );
   return {
-    clear: () => ink.clear(),
+    clear() {
+      ink.clear();
+      // what was drawn for another size may have been wrapped: Ink does not know of those lines
+      stdout.write(makeRoom);
+    },
     async suspend() {
       const suspension = await suspend?.();
       return suspension && (async () => void (await suspension.resume()));
