@@ -25,7 +25,7 @@ export interface Options {
   readonly realtime?: boolean;
   readonly dump?: string;
   readonly books?: boolean;
-  /** `fired`, or a row as `dom0:24` */
+  /** `fired`, a row as `dom0:24`, or a vector as `Xen:0xa0` */
   readonly path?: string;
   readonly at?: number;
   readonly file?: ProcFile;
@@ -183,7 +183,7 @@ const GROUPS: readonly OptionGroup[] = [
       { flags: '--dump <key>', help: "Xen's key e i I M q r z; QEMU's lapic, pic, irq", of: MAIN },
       {
         flags: '--path <irq>',
-        help: 'hop by hop: fired, or a row as dom0:24',
+        help: 'hop by hop: fired, a row as dom0:24, or Xen:0xa0',
         of: MAIN,
       },
       { flags: '--books', help: 'the account of every raise; with -b at its end', of: MAIN },

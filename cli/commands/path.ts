@@ -4,6 +4,7 @@ import {
   JourneyLog,
   type JourneySnapshot,
   type Machine,
+  type Passage,
   pastJourneys,
   takeSnapshot,
 } from '../../engine/index.ts';
@@ -87,21 +88,28 @@ class Follower {
 
 async function lastOfRow(machine: Machine, options: Options): Promise<JourneySnapshot[]> {
   const wanted = options.path as string;
-  const [, name, irq] = /^([^:]+):(-?\d+)$/.exec(wanted) ?? [];
-  if (name === undefined) {
-    throw new UsageError(`--path ${quoted(wanted)}: must be fired, or a row as dom0:24`);
-  }
-  const { domains } = takeSnapshot(machine);
-  const domain = domains.find((d) => d.name === name);
-  if (!domain) {
-    const names = domains.map((d) => d.name);
-    throw new UsageError(`--path ${quoted(wanted)}: no such domain${hint(name, names)}`);
-  }
+  const by = passageOf(machine, wanted);
   const at = options.at ?? DEFAULT_AT;
   const player = new Player(machine, options.fire);
   player.checkEnd(at);
   await player.advance(at);
-  const last = pastJourneys(machine, { domain: domain.id, irq: Number(irq) }, wanted, 1).at(-1);
+  const last = pastJourneys(machine, by, wanted, 1).at(-1);
   if (!last) throw new UsageError(`--path ${quoted(wanted)}: no interrupt of it lately, at ${at / 1e9} s`);
   return [last];
+}
+
+/** `dom0:24` is a row of a domain, `Xen:0xa0` a vector of Xen's. */
+function passageOf(machine: Machine, wanted: string): Passage {
+  const { domains, xen } = takeSnapshot(machine);
+  const [, vector] = /^xen:(0x[0-9a-f]{1,2})$/i.exec(wanted) ?? [];
+  if (xen && vector !== undefined) return { vector: Number(vector) };
+  const [, name, irq] = /^([^:]+):(-?\d+)$/.exec(wanted) ?? [];
+  if (name === undefined) {
+    const or = xen ? ', or a vector as Xen:0xa0' : '';
+    throw new UsageError(`--path ${quoted(wanted)}: must be fired, or a row as dom0:24${or}`);
+  }
+  const domain = domains.find((d) => d.name === name);
+  if (domain) return { domain: domain.id, irq: Number(irq) };
+  const names = domains.map((d) => d.name);
+  throw new UsageError(`--path ${quoted(wanted)}: no such domain${hint(name, names)}`);
 }

@@ -58,6 +58,13 @@ describe('--path of a row', () => {
     expect(stdout).toMatch(/dom0\.0 irq 24 timer0\b/);
   });
 
+  test('or the last that Xen took by a vector', async () => {
+    const { code, stdout } = await virqtop('xen-pv', '--path', 'xen:0xa0', '--at', '0.5');
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^xen:0xa0 raised at 0\.\d+ s, /);
+    expect(stdout).toMatch(/ do_IRQ +vector 0xa0 irq 24/);
+  });
+
   test('of an imported host, whose hardware is unknown, is its raise and its handler', async () => {
     const file = join(mkdtempSync(join(tmpdir(), 'virqtop-path-')), 'interrupts');
     writeFileSync(file, capture('xen-x86/dom0-q35-with-pv-domU.interrupts.3.txt'));
@@ -68,7 +75,8 @@ describe('--path of a row', () => {
 });
 
 test.each([
-  [['--path', 'x'], "--path 'x': must be fired, or a row as dom0:24"],
+  [['--path', 'x'], "--path 'x': must be fired, or a row as dom0:24, or a vector as Xen:0xa0"],
+  [['--path', 'Xen:0x20'], "--path 'Xen:0x20': no interrupt of it lately, at 1 s"],
   [['--path', 'fired'], '--path fired: goes with --fire, as --fire kbd@1'],
   [['--path', 'domu:1'], "--path 'domu:1': no such domain; did you mean 'dom0'?"],
   [['--path', 'dom0:9999'], "--path 'dom0:9999': no interrupt of it lately, at 1 s"],
