@@ -72,7 +72,7 @@ export const XEN: TableKind<TableRow, XenSnapshot> = {
   sorted: sortRows,
   textOf,
   columns: countTable(
-    { label: 'VECTOR', flags: 'PER', chip: 'WHAT', least: 17, name: 'OWNER' },
+    { label: 'VECTOR', flags: 'PER', chip: 'WHAT', least: 18, name: 'OWNER' },
     ({ nmis }) => [...nmis.keys()],
   ),
 };
