@@ -76,7 +76,7 @@ Devices are ioapic, i8259, and QEMU's paths of the two 8259s,
 /machine/unattached/device[6] and [7]; on virt, which has one CPU and no ports, gic,
 and QEMU's paths of it and of the CPU, /machine/unattached/device[1] and [0]. Inputs
 of gic are the SPIs, then from 256 the CPU's private interrupts; wires of the CPU are
-0, IRQ, and 1, FIQ.`,
+0, IRQ, and 1, FIQ. virt,gic-version=3 has a GICv3: distributor and redistributor.`,
   },
   scenario: {
     usage: ['virqtop scenario list'],

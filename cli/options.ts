@@ -67,7 +67,7 @@ const GROUPS: readonly OptionGroup[] = [
     rows: [
       {
         flags: '--machine <name>',
-        help: 'pc: two 8259s, an IOAPIC, a local APIC; virt: a GICv2',
+        help: 'pc: 8259s, IOAPIC, local APIC; virt: a GIC',
         of: ['qtest'],
       },
     ],
