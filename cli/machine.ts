@@ -1,5 +1,6 @@
 /** From the options to a machine, and from a machine to the domain that is shown. */
-import type { DomainSnapshot, Machine, Snapshot, XenSnapshot } from '../engine/index.ts';
+import type { DomainSnapshot, Machine, Snapshot } from '../engine/index.ts';
+import type { Subject } from '../tui/subject.ts';
 import { readText } from './files.ts';
 import type { Options } from './options.ts';
 import { hint, quoted, UsageError } from './usage.ts';
@@ -58,15 +59,8 @@ function looksLikeFile(name: string): boolean {
   return name.includes('/') || /\.[^.]+$/.test(name);
 }
 
-/** A domain, or Xen itself. */
-export type Chosen = DomainSnapshot | XenSnapshot;
-
-export function isXen(chosen: Chosen): chosen is XenSnapshot {
-  return 'pendingEoi' in chosen;
-}
-
 /** What -g names, where Xen itself may be named too. */
-export function chosenOf(snapshot: Snapshot, wanted: string | undefined): Chosen {
+export function chosenOf(snapshot: Snapshot, wanted: string | undefined): Subject {
   const { xen } = snapshot;
   return xen && wanted?.toLowerCase() === 'xen' ? xen : domainOf(snapshot, wanted, xen && ['Xen']);
 }

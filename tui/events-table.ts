@@ -1,6 +1,7 @@
 /** The event log of Xen: what the interrupt hook has recorded last, the newest on top. */
 import type { XenSnapshot } from '../engine/index.ts';
 import { clockTime, pad, padLeft, sanitize } from './format.ts';
+import { vectorText } from './subject.ts';
 import {
   compareText,
   type Row,
@@ -9,7 +10,6 @@ import {
   type TableColumn,
   type TableKind,
 } from './table-model.ts';
-import { vectorText } from './xen-table.ts';
 
 export interface EventRow extends Row {
   readonly time: number;

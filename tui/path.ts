@@ -4,8 +4,8 @@
  */
 import type { HopSnapshot, JourneySnapshot, Passage } from '../engine/index.ts';
 import type { Session } from './session.ts';
+import { vectorText } from './subject.ts';
 import type { ViewName } from './views.ts';
-import { vectorText } from './xen-table.ts';
 
 /** What was chosen; without a choice it is what was fired last. */
 export type PathChoice =

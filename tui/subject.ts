@@ -7,6 +7,11 @@ export function isXen(subject: Subject): subject is XenSnapshot {
   return 'pendingEoi' in subject;
 }
 
+/** A vector as the rows of Xen are named by it. */
+export function vectorText(vector: number): string {
+  return `0x${vector.toString(16).padStart(2, '0')}`;
+}
+
 /** In the order of their tabs. */
 export function subjectsOf({ domains, xen }: Snapshot): readonly Subject[] {
   return xen ? [...domains, xen] : domains;

@@ -4,11 +4,8 @@ import { sanitize } from './format.ts';
 import { rowKey } from './frame.ts';
 import { SORTS, sortRows, type TableRow, textOf } from './interrupt-rows.ts';
 import { countTable } from './interrupts-table.ts';
+import { vectorText } from './subject.ts';
 import { sum, type TableKind } from './table-model.ts';
-
-export function vectorText(vector: number): string {
-  return `0x${vector.toString(16).padStart(2, '0')}`;
-}
 
 /** A softirq goes by its number: one of them is called NMI too. */
 function softirqLabel(nr: number): string {

@@ -1,6 +1,7 @@
 /** --csv: a line for every interrupt of every update (RFC 4180, the first line names the fields). */
 import type { Snapshot } from '../../engine/index.ts';
-import { type Chosen, chosenOf, isXen } from '../machine.ts';
+import { isXen, type Subject, subjectsOf } from '../../tui/subject.ts';
+import { chosenOf } from '../machine.ts';
 import type { Options } from '../options.ts';
 import { printable } from '../usage.ts';
 import { asShown, Deltas, type Report, secondsText } from './report.ts';
@@ -69,10 +70,10 @@ export class CsvReport implements Report {
   }
 
   /** One domain, or Xen, if -g names it, else all. */
-  private shown(snapshot: Snapshot): readonly Chosen[] {
+  private shown(snapshot: Snapshot): readonly Subject[] {
     const { domain } = this.options;
     if (domain !== undefined) return [chosenOf(snapshot, domain)];
-    return snapshot.xen ? [...snapshot.domains, snapshot.xen] : snapshot.domains;
+    return subjectsOf(snapshot);
   }
 }
 

@@ -1,11 +1,11 @@
 /** --hook: a line for every vector that comes to Xen, and at the end what recording them has cost each CPU. */
 import type { HookRecordSnapshot, Machine, Snapshot } from '../../engine/index.ts';
-import { chosenOf, isXen } from '../machine.ts';
+import { isXen, vectorText } from '../../tui/subject.ts';
+import { chosenOf } from '../machine.ts';
 import type { Options } from '../options.ts';
 import { printable } from '../usage.ts';
 import { type Report, secondsText } from './report.ts';
 import { table } from './table.ts';
-import { vectorLabel } from './xen-rows.ts';
 
 export class HookReport implements Report {
   private records: HookRecordSnapshot[] = [];
@@ -79,7 +79,7 @@ const HEAD = columns('TIME', 'CPU', 'VCPU', 'POINT', 'VECTOR', 'WHAT');
 
 function lineOf({ time, cpu, who, point, vector, what }: HookRecordSnapshot): string {
   const seconds = `${Math.floor(time / 1e9)}.${String(time % 1e9).padStart(9, '0')}`;
-  return columns(seconds, String(cpu), who, point, vectorLabel(vector), what);
+  return columns(seconds, String(cpu), who, point, vectorText(vector), what);
 }
 
 function microseconds(ns: number): string {

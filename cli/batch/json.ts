@@ -1,9 +1,10 @@
 /** -J: JSON lines, a snapshot each; `-g` keeps one domain, or Xen, `-z` the rows that counted. */
 import type { DomainSnapshot, Snapshot, XenSnapshot } from '../../engine/index.ts';
-import { chosenOf, isXen } from '../machine.ts';
+import { isXen, vectorText } from '../../tui/subject.ts';
+import { chosenOf } from '../machine.ts';
 import type { Options } from '../options.ts';
 import { type Changes, Deltas, type Report } from './report.ts';
-import { softirqKey, vectorLabel, xenRows } from './xen-rows.ts';
+import { softirqKey, xenRows } from './xen-rows.ts';
 
 export class JsonReport implements Report {
   private readonly deltas = new Deltas();
@@ -51,7 +52,7 @@ function busyXen(xen: XenSnapshot, changes: Changes): XenSnapshot {
   const counted = new Set(xenRows(xen).flatMap(({ key }) => (changes.of(xen, key) > 0 ? [key] : [])));
   return {
     ...xen,
-    vectors: xen.vectors.filter((v) => counted.has(vectorLabel(v.vector))),
+    vectors: xen.vectors.filter((v) => counted.has(vectorText(v.vector))),
     softirqs: xen.softirqs.filter((s) => counted.has(softirqKey(s.name))),
   };
 }

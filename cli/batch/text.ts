@@ -1,6 +1,7 @@
 /** -b: a block of text for every update, as top prints them. */
 import type { DomainSnapshot, IrqRow, IrqState, Snapshot } from '../../engine/index.ts';
-import { type Chosen, chosenOf, isXen } from '../machine.ts';
+import { isXen, type Subject } from '../../tui/subject.ts';
+import { chosenOf } from '../machine.ts';
 import type { Options } from '../options.ts';
 import { printable } from '../usage.ts';
 import { asShown, type Changes, count, Deltas, perSecond, type Report, secondsText } from './report.ts';
@@ -103,6 +104,6 @@ function flags(state: IrqState | undefined): string {
   return `${state.pending ? 'P' : '.'}${state.masked ? 'M' : '.'}${state.active ? 'A' : '.'}`;
 }
 
-function upcallsOf(domain: Chosen): number {
+function upcallsOf(domain: Subject): number {
   return isXen(domain) ? 0 : domain.vcpus.reduce((n, v) => n + v.upcalls, 0);
 }

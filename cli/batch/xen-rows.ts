@@ -1,5 +1,6 @@
 /** What Xen counts, as rows: vectors, NMIs and softirqs. */
 import type { XenSnapshot } from '../../engine/index.ts';
+import { vectorText } from '../../tui/subject.ts';
 
 export interface XenRow {
   readonly kind: 'vector' | 'softirq';
@@ -13,17 +14,13 @@ export interface XenRow {
   readonly owner: string;
 }
 
-export function vectorLabel(vector: number): string {
-  return `0x${vector.toString(16).padStart(2, '0')}`;
-}
-
 export function softirqKey(name: string): string {
   return `softirq ${name}`;
 }
 
 export function xenRows(xen: XenSnapshot): XenRow[] {
   const vectors = xen.vectors.map(({ vector, counts, what, owner }): XenRow => {
-    const label = vectorLabel(vector);
+    const label = vectorText(vector);
     return { kind: 'vector', label, key: label, counts, what, owner };
   });
   const nmi = { label: 'NMI', key: 'NMI', counts: xen.nmis, what: 'do_nmi', owner: 'Xen' };

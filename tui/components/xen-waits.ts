@@ -3,7 +3,7 @@ import type { PendingEoiSnapshot, XenSnapshot } from '../../engine/index.ts';
 import { grouped, sanitize } from '../format.ts';
 import { LineBuilder } from '../line.ts';
 import type { Session } from '../session.ts';
-import { vectorText } from '../xen-table.ts';
+import { vectorText } from '../subject.ts';
 
 /** ` pending EOI  CPU1 0xa0 irq 24, 0x51 irq 16 ready`: the stacks that are not empty, their tops first, in a line. */
 export function stacksLine({ size, paint, glyphs }: Session, xen: XenSnapshot): string {
