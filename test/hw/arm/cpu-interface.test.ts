@@ -142,7 +142,7 @@ describe("GICv3's system registers", () => {
     gic.setLine(41, true);
     expect(mrs(gic, ICC.IAR0_EL1)).toBe(41);
     gic.writeIcc(0, ICC.EOIR1_EL1, SPI);
-    expect(mrs(gic, ICC.RPR_EL1)).toBe(0x10);
+    expect([mrs(gic, ICC.RPR_EL1), mrs(gic, ICC.AP1R0_EL1)]).toEqual([0x10, 1 << 20]);
   });
 
   test('a common binary point: BPR1 shows BPR0 and one more', () => {
