@@ -15,6 +15,7 @@ export function xenBlock(now: Snapshot, xen: XenSnapshot, changes: Changes, busy
     counters('VECTOR', of('vector'), xen, changes, [{ title: 'WHAT' }, { title: 'OWNER' }]),
     counters('SOFTIRQ', of('softirq'), xen, changes, []),
     stacks(xen),
+    brakes(xen),
   ];
   return parts.join('\n');
 }
@@ -63,6 +64,19 @@ function counters(
 function stacks(xen: XenSnapshot): string {
   const rows = xen.pendingEoi.map((stack, cpu) => [`CPU${cpu}`, stack.map(entry).join(', ') || '-']);
   return table([{ title: 'PENDING EOI' }, { title: 'FROM THE BOTTOM UP' }], rows);
+}
+
+/** What holds back, or ends, interrupts; and which now. */
+function brakes(xen: XenSnapshot): string {
+  const columns = [{ title: 'BRAKE' }, { title: 'COUNT', right: true, least: 10 }, { title: 'NOW' }];
+  return table(
+    columns,
+    xen.brakes.map(({ name, count, irqs }) => [
+      name,
+      String(count),
+      irqs.map((irq) => `irq ${irq}`).join(', ') || '-',
+    ]),
+  );
 }
 
 function entry({ irq, vector, ready }: PendingEoiSnapshot): string {

@@ -174,6 +174,8 @@ export interface XenSnapshot {
   readonly nmis: readonly number[];
   /** interrupts of guests that wait for their EOI, from the bottom up */
   readonly pendingEoi: readonly (readonly PendingEoiSnapshot[])[];
+  /** what holds back interrupts that come too often, or ends those that nobody does */
+  readonly brakes: readonly XenBrakeSnapshot[];
   /** event-check IPIs sent, and those saved as the CPU monitored its softirq word in MWAIT */
   readonly eventChecks: { readonly sent: number; readonly skipped: number };
   /** the physical ones; of several IOAPICs the first */
@@ -195,6 +197,15 @@ export interface XenSoftirqSnapshot {
   readonly name: string;
   readonly counts: readonly number[];
   readonly pending: readonly boolean[];
+}
+
+export interface XenBrakeSnapshot {
+  /** `irq_ratelimit`, `irq_guest_eoi_timer`; of 3.4 `IRQ_GUEST_EOI_PENDING` */
+  readonly name: string;
+  /** interrupts lost, EOIs forced; of 3.4 times that it was put on */
+  readonly count: number;
+  /** interrupts that it holds back now */
+  readonly irqs: readonly number[];
 }
 
 export interface PendingEoiSnapshot {

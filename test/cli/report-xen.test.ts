@@ -36,6 +36,10 @@ function xen(disk: number[], ticks: number[], timer: number[]): XenSnapshot {
         { irq: 24, vector: 0xa0, ready: false },
       ],
     ],
+    brakes: [
+      { name: 'irq_ratelimit', count: 150, irqs: [24, 8] },
+      { name: 'irq_guest_eoi_timer', count: 0, irqs: [] },
+    ],
     eventChecks: { sent: 12, skipped: 34 },
     x86: { lapics: [], ioapic: null, pic: null, vectors: [] },
     hook: NO_HOOK,
@@ -63,7 +67,7 @@ function at(time: number, of: XenSnapshot): Snapshot {
 const BEFORE = at(0, xen([10, 0], [100, 100], [5, 5]));
 const NOW = at(500e6, xen([15, 5], [200, 150], [9, 6]));
 
-test('text: vectors with what they are and whose, softirqs, stacks of pending EOIs', () => {
+test('text: vectors with what they are and whose, softirqs, stacks of pending EOIs, brakes', () => {
   const report = new TextReport({ domain: 'Xen' });
   expect(report.begin(BEFORE)).toBe('');
   expect(report.update(NOW)).toBe(`\
@@ -84,6 +88,10 @@ NMI               0           0       0.0
 PENDING EOI  FROM THE BOTTOM UP
 CPU0         -
 CPU1         0x51 irq 16 ready, 0xa0 irq 24
+
+BRAKE                     COUNT  NOW
+irq_ratelimit               150  irq 24, irq 8
+irq_guest_eoi_timer           0  -
 `);
 });
 

@@ -98,6 +98,21 @@ describe('xen-storm', () => {
     return { raised: sum((a) => a.raised), taken: sum((a) => a.delivered) };
   }
 
+  test('Xen tells how many were lost, and what it holds back now', () => {
+    const machine = hostOf('xen-storm');
+    const brake = (m: Machine) => takeSnapshot(m).xen!.brakes.find((b) => b.name === 'irq_ratelimit')!;
+    const { rateLimit } = irqsOf(machine);
+    machine.runUntil(2 * SECOND);
+    while (rateLimit.braked().length === 0) machine.step();
+    expect(brake(machine).irqs).toEqual(rateLimit.braked());
+    const lost = takeSnapshot(machine).books.reduce((n, a) => n + (a.ignored['rate limit'] ?? 0), 0);
+    expect(brake(machine).count).toBe(lost);
+    expect(lost).toBeGreaterThan(0);
+    const copy = hostOf('xen-storm');
+    copy.restore(machine.save());
+    expect(brake(copy)).toEqual(brake(machine));
+  });
+
   test('without the limit they would come as fast as their CPU can take them', () => {
     const scenario = builtinScenario('xen-storm')!;
     const free = buildMachine({ ...scenario, 'command-line': { irq_ratelimit: 0 } } as typeof scenario, 42);
@@ -131,6 +146,9 @@ describe('xen-storm-3.4', () => {
     expect(byTimer.length).toBeGreaterThan(50);
     expect(Math.max(...byTimer)).toBeLessThan(1.1 * MS);
     expect(card.filter((ns) => ns < 0.1 * MS).length).toBeGreaterThan(500);
+    const [brake] = takeSnapshot(machine).xen!.brakes;
+    expect(brake).toMatchObject({ name: 'IRQ_GUEST_EOI_PENDING' });
+    expect(brake!.count).toBeGreaterThan(card.length);
     // an edge line cannot be switched off: each further pulse brakes it anew
     expect(Math.max(...lasted.get(7)!)).toBeGreaterThan(2 * MS);
     expect(amiss(machine)).toEqual([]);
@@ -151,6 +169,9 @@ describe('xen-eoi-timer', () => {
       expect(n - before[i]!).toBeLessThanOrEqual(2_001);
     });
     expect(handled(machine, 2, 'hba')).toBe(stuck);
+    const timer = takeSnapshot(machine).xen!.brakes.find((b) => b.name === 'irq_guest_eoi_timer')!;
+    expect(timer.count).toBeGreaterThan(2_900);
+    expect(timer.count).toBeLessThanOrEqual(3_000);
     expect(amiss(machine)).toEqual([]);
   });
 

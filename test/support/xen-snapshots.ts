@@ -11,6 +11,7 @@ export interface FakeXenOptions {
   /** records that it has written */
   readonly records?: number;
   readonly pendingEoi?: XenSnapshot['pendingEoi'] | undefined;
+  readonly brakes?: XenSnapshot['brakes'];
 }
 
 /** vector, interrupts a second on all CPUs, what, owner */
@@ -58,6 +59,7 @@ export function fakeXen(options: FakeXenOptions = {}): XenSnapshot {
     })),
     nmis: list.map(() => 0),
     pendingEoi: list.map((cpu) => options.pendingEoi?.[cpu] ?? []),
+    brakes: options.brakes ?? [],
     eventChecks: { sent: 427, skipped: 9573 },
     x86: {
       lapics: list.map((cpu) => ({

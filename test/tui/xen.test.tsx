@@ -160,6 +160,21 @@ describe('its interrupts', () => {
     expect(await screen.text()).toMatch(/^ pending EOI {2}none *$/m);
   });
 
+  test('the brakes that have been used stand behind, with what they hold back now', async () => {
+    show(
+      [],
+      {},
+      {
+        pendingEoi: [],
+        brakes: [
+          { name: 'irq_ratelimit', count: 1234, irqs: [29, 7] },
+          { name: 'irq_guest_eoi_timer', count: 0, irqs: [] },
+        ],
+      },
+    );
+    expect(await screen.text()).toMatch(/^ pending EOI {2}none {2}irq_ratelimit 1,234 now irq 29, 7 *$/m);
+  });
+
   test('are a table like any: order, filter, idle rows', async () => {
     show([]);
     await run(3000);

@@ -5,7 +5,10 @@ import { LineBuilder } from '../line.ts';
 import type { Session } from '../session.ts';
 import { vectorText } from '../subject.ts';
 
-/** ` pending EOI  CPU1 0xa0 irq 24, 0x51 irq 16 ready`: the stacks that are not empty, their tops first, in a line. */
+/**
+ * ` pending EOI  CPU1 0xa0 irq 24, 0x51 irq 16 ready  irq_ratelimit 123 now irq 7`: the stacks that are not empty, their tops
+ * first, and the brakes that have been used, in a line.
+ */
 export function stacksLine({ size, paint, glyphs }: Session, xen: XenSnapshot): string {
   const line = new LineBuilder().add(' pending EOI ', 'dim');
   xen.pendingEoi.forEach((stack, cpu) => {
@@ -16,6 +19,11 @@ export function stacksLine({ size, paint, glyphs }: Session, xen: XenSnapshot): 
         .add(' ');
   });
   if (xen.pendingEoi.every((stack) => stack.length === 0)) line.add(' none', 'dim');
+  for (const { name, count, irqs } of xen.brakes) {
+    if (count === 0) continue;
+    line.add(`  ${name} `, 'dim').add(grouped(count));
+    if (irqs.length > 0) line.add(` now irq ${irqs.join(', ')}`, 'warn');
+  }
   return line.paint(paint, size.columns, glyphs.ellipsis);
 }
 

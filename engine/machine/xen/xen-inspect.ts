@@ -25,6 +25,7 @@ export function xenSnapshot(xen: Xen, driver: (domain: number, pirq: number) => 
     })),
     nmis: cpus.map((cpu) => cpu.nmis),
     pendingEoi: cpus.map((cpu) => cpu.pendingEoi),
+    brakes: xen.irqs.brakes(),
     eventChecks,
     x86: chipsOf(xen, vectors),
     hook: {

@@ -39,6 +39,15 @@ export interface IrqOptions {
 
 export const IRQ_DEFAULTS: IrqOptions = { ioapicAck: 'new', irqRatelimit: 10_000, irqMaxGuests: 32 };
 
+/** One of the brakes: 3.4 has one, 4.17 two. */
+export interface BrakeView {
+  readonly name: string;
+  /** of irq_ratelimit interrupts lost, of IRQ_GUEST_EOI_PENDING times it was set, of irq_guest_eoi_timer EOIs forced */
+  readonly count: number;
+  /** interrupts that it holds back now */
+  readonly irqs: readonly number[];
+}
+
 export class PhysicalIrqs implements Part {
   readonly id = 'xen.irqs';
   readonly descs: readonly (IrqDesc | undefined)[];
@@ -229,6 +238,17 @@ export class PhysicalIrqs implements Part {
   /** in_irq(): does an interrupt's handler run on this CPU? */
   inIrq(cpu: Pcpu): boolean {
     return this.depth[cpu.cpu]! > 0;
+  }
+
+  /** What holds back interrupts that come too often, or ends those that nobody does. */
+  brakes(): BrakeView[] {
+    const { guests, rateLimit } = this;
+    const { brake, forced } = guests;
+    if (brake) return [{ name: 'IRQ_GUEST_EOI_PENDING', count: brake.times, irqs: brake.braked() }];
+    return [
+      { name: 'irq_ratelimit', count: rateLimit.lost, irqs: [...rateLimit.braked()] },
+      { name: 'irq_guest_eoi_timer', count: forced, irqs: [] },
+    ];
   }
 
   save(): Plain {

@@ -70,7 +70,9 @@ export class GuestIrqs {
   /** 4.17, by interrupt: eoi_timer */
   private readonly eoiTimers: readonly XenTimer[];
   /** 3.4 */
-  private readonly brake: GuestEoiBrake | null;
+  readonly brake: GuestEoiBrake | null;
+  /** 4.17: EOIs that eoi_timer has forced */
+  forced = 0;
   /** per CPU: what is being handed to one of several guests */
   private readonly shared: SlotId[];
   private readonly tpDoIrqGuest: Tracepoint;
@@ -283,6 +285,7 @@ export class GuestIrqs {
     const desc = this.table.descs[irq];
     if (!desc?.action || desc.action.inFlight === 0) return;
     const { action } = desc;
+    this.forced++;
     this.host.trace.emit(this.tpForced, cpu.time, action.journey, cpu.cpu, irq, action.inFlight);
     for (const guest of action.guests) guest.masked = false;
     action.inFlight = 0;
@@ -328,11 +331,20 @@ export class GuestIrqs {
     return {
       pendingEoi: this.pendingEoi.map((s) => s.save()),
       eoiCalls: this.eoiCalls.map((calls) => [...calls]),
+      forced: this.forced,
+      braked: this.brake?.times ?? 0,
     };
   }
 
   restore(state: Plain): void {
-    const s = state as unknown as { pendingEoi: Plain[]; eoiCalls: number[][] };
+    const s = state as unknown as {
+      pendingEoi: Plain[];
+      eoiCalls: number[][];
+      forced: number;
+      braked: number;
+    };
+    this.forced = s.forced;
+    if (this.brake) this.brake.times = s.braked;
     this.pendingEoi.forEach((stack, cpu) => {
       stack.restore(s.pendingEoi[cpu]!);
       this.eoiCalls[cpu] = [...s.eoiCalls[cpu]!];

@@ -33,6 +33,8 @@ export interface StormHost {
 export class RateLimit {
   /** irq_ratelimit_list, the one disabled last first */
   private list: number[] = [];
+  /** interrupts lost for it */
+  lost = 0;
   private readonly timer: XenTimer;
 
   /** @param threshold irq_ratelimit_threshold; 0: there is no limit */
@@ -53,6 +55,7 @@ export class RateLimit {
       desc.rlStart = now;
       return false;
     }
+    this.lost++;
     controllers.disable(desc);
     if (!this.list.includes(desc.irq)) {
       if (this.list.length === 0) this.timer.set(cpus[0]!, now + QUANTUM);
@@ -82,16 +85,20 @@ export class RateLimit {
   }
 
   save(): Plain {
-    return [...this.list];
+    return { list: [...this.list], lost: this.lost };
   }
 
   restore(state: Plain): void {
-    this.list = [...(state as number[])];
+    const { list, lost } = state as { list: number[]; lost: number };
+    this.list = [...list];
+    this.lost = lost;
   }
 }
 
 /** irq_guest_eoi_timer of 3.4, one for each vector; `_irq_guest_eoi` */
 export class GuestEoiBrake {
+  /** times that it was put on, or left on for longer */
+  times = 0;
   private readonly timers: readonly XenTimer[];
 
   constructor(
@@ -109,6 +116,7 @@ export class GuestEoiBrake {
   /** Every guest has it pending. */
   brake(cpu: Pcpu, desc: IrqDesc): void {
     const { clock, controllers } = this.host;
+    this.times++;
     controllers.disable(desc);
     desc.status |= IRQ_GUEST_EOI_PENDING;
     for (const guest of desc.action!.guests) guest.needsEoi = true;
@@ -119,6 +127,11 @@ export class GuestEoiBrake {
   end(desc: IrqDesc): void {
     this.timers[desc.irq]!.stop();
     this.release(desc);
+  }
+
+  /** Interrupts that it holds back now. */
+  braked(): number[] {
+    return this.host.descs.flatMap((d) => (d && (d.status & IRQ_GUEST_EOI_PENDING) !== 0 ? [d.irq] : []));
   }
 
   private release(desc: IrqDesc): void {
