@@ -5,6 +5,8 @@
  * what the guest is done with.
  *
  * `here` is the physical CPU whose Xen runs this: what Xen calls this_cpu and, by `here.current`, current.
+ *
+ * Xen is a release build: it leaves list registers that it frees as they are.
  */
 import { lowestBit } from '../../../core/bits.ts';
 import { HCR_UIE } from '../../../hw/arm/virtual-regs.ts';
@@ -81,7 +83,7 @@ export class GicVgic {
     if (n < here.hw.nrLrs) here.hw.readLr(n, lr);
     else noLr(lr);
     const p = v.domain.pendingOf(v, lr.virq);
-    if (lr.active) return this.stillActive(here, v, n, p);
+    if (lr.active) return this.stillActive(here, n, p);
     if (lr.pending) {
       if (!(p.status & GIC_IRQ_GUEST_QUEUED)) return 'coalesced';
       p.status &= ~GIC_IRQ_GUEST_QUEUED;
@@ -98,7 +100,7 @@ export class GicVgic {
     return 'queued';
   }
 
-  private stillActive(here: GicCpu, v: VgicVcpu, n: number, p: PendingIrq): Reraised {
+  private stillActive(here: GicCpu, n: number, p: PendingIrq): Reraised {
     const { lr } = this;
     p.status |= GIC_IRQ_GUEST_ACTIVE;
     const again = GIC_IRQ_GUEST_ENABLED | GIC_IRQ_GUEST_QUEUED;
@@ -106,7 +108,6 @@ export class GicVgic {
     p.status &= ~GIC_IRQ_GUEST_QUEUED;
     if (p.desc !== null) {
       this.host.raises.lost(p, 'already active');
-      this.host.printk?.(`unable to inject hw irq=${p.irq} into ${nameOf(v)}: already active in LR${n}`);
       return 'lost';
     }
     const coalesced = lr.pending;
@@ -220,11 +221,6 @@ export class GicVgic {
     here.lrMask = v.lrMask;
     here.hw.restoreState(v.gic);
   }
-}
-
-/** `%pv` */
-export function nameOf(v: VgicVcpu): string {
-  return `d${v.domain.domain}v${v.id}`;
 }
 
 /** gic_find_unused_lr: the first free one from `lr` on; the number there are, when there is none. */

@@ -89,6 +89,11 @@ export class VgicVcpu {
     this.gic = new GicState(lrs);
   }
 
+  /** as Xen prints it (%pv) */
+  get name(): string {
+    return `d${this.domain.domain}v${this.id}`;
+  }
+
   /** Interrupts in flight, the most urgent first. */
   inflight(): PendingIrq[] {
     const list: PendingIrq[] = [];

@@ -1,5 +1,5 @@
 /** A virtual CPU's list registers and lists, for who looks on. */
-import { lowerHalf, upperHalf } from '../../../hw/arm/gich.ts';
+import { upperHalf } from '../../../hw/arm/gich.ts';
 import {
   GICH_LR_VIRTUAL_ID,
   LR_GROUP1,
@@ -75,12 +75,11 @@ export function savedLr(v: VgicVcpu, lr: number): LrValue {
 
 function decode(version: GicVersion, lr: number, [high, low]: LrValue, used: boolean): ListRegister {
   const upper = version === 2 ? upperHalf(low | 0) : high;
-  const lower = version === 2 ? lowerHalf(low | 0) : low;
   return {
     lr,
     value: version === 2 ? hex8(low) : hex8(high) + hex8(low),
     state: LR_STATES[(upper >>> 30) as 0 | 1 | 2 | 3],
-    virq: version === 2 ? GICH_LR_VIRTUAL_ID.get(lower) : lower,
+    virq: version === 2 ? GICH_LR_VIRTUAL_ID.get(low) : low,
     pirq: upper & LR_HW ? LR_PINTID.get(upper) : null,
     priority: LR_PRIORITY.get(upper),
     group: upper & LR_GROUP1 ? 1 : 0,

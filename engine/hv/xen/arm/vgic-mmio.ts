@@ -109,6 +109,35 @@ export function fixed(value: number): Effect {
   return words((access) => access.answer(value));
 }
 
+/** Who emulates a page of registers, as Xen's console has it. */
+export type Unit = 'vGICD' | 'vGICR' | 'vGICR: SGI';
+
+/** Offsets that the specification reserves: they read 0, a store is ignored, and Xen says so. */
+export function reserved(unit: Unit, first: number, last: number, stored = 'reserved'): Register {
+  return range(
+    'reserved',
+    first,
+    last,
+    told(unit, 'RAZ on reserved', zero),
+    told(unit, `WI on ${stored}`, ignore),
+  );
+}
+
+/** Offsets that it leaves to implementations; the same. */
+export function implementationDefined(unit: Unit, first: number, last: number): Register {
+  const what = 'implementation defined';
+  return range(what, first, last, told(unit, `RAZ on ${what}`, zero), told(unit, `WI on ${what}`, ignore));
+}
+
+export function told(unit: Unit, what: string, effect: Effect): Effect {
+  return (a) => {
+    a.vgic.host.printk?.(
+      `${a.v.name}: ${unit}: ${what} register offset 0x${a.offset.toString(16).padStart(6, '0')}`,
+    );
+    return effect(a);
+  };
+}
+
 /** Registers of a page, and what happens beside them. */
 export class RegisterMap {
   private readonly registers: readonly Register[];

@@ -5,9 +5,8 @@
  * Pending and active state is not told, and cannot be cleared.
  */
 import { GICD } from '../../../hw/arm/gic-regs.ts';
-import { nameOf } from './gic-vgic.ts';
 import type { VgicRank } from './vgic-domain.ts';
-import { BYTE, type Effect, type MmioAccess, sized, WORD, words } from './vgic-mmio.ts';
+import { BYTE, type Effect, type MmioAccess, sized, type Unit, WORD, words } from './vgic-mmio.ts';
 
 /** Offsets that only an emulation has something to say of. */
 export const GICD_STATUSR = 0x010;
@@ -66,20 +65,20 @@ export const clearPending: Effect = words(
 );
 
 /** Xen says that it does not do it, whatever the access. */
-export function clearActive(unit: string): Effect {
+export function clearActive(unit: Unit): Effect {
   return (a) => {
     a.vgic.host.printk?.(
-      `${nameOf(a.v)}: ${unit}: unhandled word write ${written(a)} to ICACTIVER${a.offset - GICD.ICACTIVER}`,
+      `${a.v.name}: ${unit}: unhandled word write ${written(a)} to ICACTIVER${a.offset - GICD.ICACTIVER}`,
     );
     return a.size === WORD;
   };
 }
 
 /** And refuses this one. */
-export function setActive(unit: string): Effect {
+export function setActive(unit: Unit): Effect {
   return words((a) => {
     a.vgic.host.printk?.(
-      `${nameOf(a.v)}: ${unit}: unhandled word write ${written(a)} to ISACTIVER${a.offset - GICD.ISACTIVER}`,
+      `${a.v.name}: ${unit}: unhandled word write ${written(a)} to ISACTIVER${a.offset - GICD.ISACTIVER}`,
     );
     return false;
   });

@@ -9,12 +9,15 @@ import {
   BYTE,
   type Effect,
   fixed,
-  ignore,
   ignoreWord,
+  implementationDefined,
   type MmioAccess,
+  type Register,
   RegisterMap,
   range,
+  reserved,
   sized,
+  told,
   WORD,
   word,
   words,
@@ -109,13 +112,27 @@ const writeSgir = words((a) => {
   }
 });
 
+/** Of stores Xen says the same here as where an implementation is free. */
+function reservedV2(first: number, last: number): Register {
+  return reserved('vGICD', first, last, 'implementation defined');
+}
+
+/** Of loads it says so with a letter too few. */
+function definedV2(first: number, last: number, write?: Effect): Register {
+  const defined = implementationDefined('vGICD', first, last);
+  const read = told('vGICD', 'RAZ on implemention defined', zero);
+  return { ...defined, read, write: write ?? defined.write };
+}
+
 /** The registers from the distributor's base on. */
 export const VGIC_V2_DISTRIBUTOR = new RegisterMap(
   [
     word('GICD_CTLR', GICD.CTLR, readCtlr, writeCtlr),
     word('GICD_TYPER', GICD.TYPER, readTyper, ignoreWord),
     word('GICD_IIDR', GICD.IIDR, fixed(IIDR), ignoreWord),
-    range('reserved', 0x00c, 0x07c, zero, ignore),
+    reservedV2(0x00c, 0x01c),
+    definedV2(0x020, 0x03c),
+    reservedV2(0x040, 0x07c),
     range('GICD_IGROUPR', GICD.IGROUPR, 0x0fc, zeroWord, ignoreWord),
     range('GICD_ISENABLER', GICD.ISENABLER, 0x17c, readEnabled(GICD.ISENABLER), setEnabled),
     range('GICD_ICENABLER', GICD.ICENABLER, 0x1fc, readEnabled(GICD.ICENABLER), clearEnabled),
@@ -124,21 +141,22 @@ export const VGIC_V2_DISTRIBUTOR = new RegisterMap(
     range('GICD_ISACTIVER', GICD.ISACTIVER, 0x37c, zero, setActiveV2),
     range('GICD_ICACTIVER', GICD.ICACTIVER, 0x3fc, zero, clearActive('vGICD')),
     range('GICD_IPRIORITYR', GICD.IPRIORITYR, 0x7f8, readPriority, writePriority),
-    word('reserved', 0x7fc, zero, ignore),
+    reservedV2(0x7fc, 0x7fc),
     range('GICD_ITARGETSR', GICD.ITARGETSR, 0x81c, readTargets, ignoreWord),
     range('GICD_ITARGETSR', 0x820, 0xbf8, readTargets, writeTargets),
-    word('reserved', 0xbfc, zero, ignore),
+    reservedV2(0xbfc, 0xbfc),
     range('GICD_ICFGR', GICD.ICFGR, 0xc04, readConfig, ignoreWord),
     range('GICD_ICFGR', 0xc08, 0xcfc, readConfig, writeConfig),
-    range('implementation defined', 0xd00, 0xdfc, zero, ignore),
+    definedV2(0xd00, 0xdfc),
     range('GICD_NSACR', GICD_NSACR, 0xefc, zeroWord, ignoreWord),
     word('GICD_SGIR', GICD.SGIR, fixed(UNKNOWN), writeSgir),
-    range('reserved', 0xf04, 0xf0c, zero, ignore),
+    reservedV2(0xf04, 0xf0c),
     range('GICD_CPENDSGIR', GICD.CPENDSGIR, 0xf1c, zero, abort),
     range('GICD_SPENDSGIR', GICD.SPENDSGIR, 0xf2c, zero, abort),
-    range('reserved', 0xf30, 0xfe4, zero, ignore),
+    reservedV2(0xf30, 0xfcc),
+    definedV2(0xfd0, 0xfe4),
     word('GICD_ICPIDR2', GICD_ICPIDR2, abort, ignoreWord),
-    range('implementation defined', 0xfec, 0xffc, zero, abort),
+    definedV2(0xfec, 0xffc, abort),
   ],
   { name: 'none', first: 0, last: 0, read: abort, write: abort },
 );

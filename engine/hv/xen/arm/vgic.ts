@@ -127,7 +127,6 @@ export class Vgic {
       if (!((list >>> i) & 1)) continue;
       const v = d.vcpus[first + i];
       if (v && this.host.isOnline(v)) this.injectIrq(here, d, v, irq);
-      else this.host.printk?.(`VGIC: SGI ${irq} for d${d.domain}v${first + i}, wrong CPUTargetList`);
     }
   }
 
@@ -155,7 +154,8 @@ export class Vgic {
     const { desc } = p;
     if (desc === null) return true;
     if (p.status & GIC_IRQ_GUEST_MIGRATING) {
-      this.host.printk?.(`irq ${irq} migration failed: requested while in progress`);
+      const who = here.current?.name ?? 'idle';
+      this.host.printk?.(`${who} irq ${irq} migration failed: requested while in progress`);
       return false;
     }
     if (!p.inflight) this.host.setAffinity(here, desc, this.host.processor(to));

@@ -91,6 +91,13 @@ describe('GICv2', () => {
     rig.write(0x104, 2);
     rig.write(0x184, 1);
     expect([rig.read(0x104), rig.read(0x184), rig.read(0x108)]).toEqual([0x8000_0002, 0x8000_0002, 0]);
+    // bit 0 is no bit of the next register
+    rig.write(0x108, 1);
+    rig.enable([63]);
+    rig.write(0x184, 1);
+    expect([rig.status(64), rig.status(32)]).toEqual([8, 0]);
+    rig.write(0x204, 1);
+    expect([rig.inflight(), rig.waiting()]).toEqual([[32], []]);
     // of the first 32 each virtual CPU has its own
     rig.write(0x100, 0x10);
     rig.switchTo(1);
@@ -108,6 +115,11 @@ describe('GICv2', () => {
     rig.write(0x426, 0x1ff, BYTE);
     expect(rig.read(0x424)).toBe(0x87ff_4321);
     expect(rig.read(0x428)).toBe(0);
+    rig = new VgicRig({ spis: 320 });
+    rig.write(0x400 + 301, 0x77, BYTE);
+    expect([rig.read(0x400 + 300), rig.domain.sharedIrqs[8]!.priority[13]]).toEqual([0x7700, 0x77]);
+    rig.write(0xc00 + 300 / 4, 0x2000_0000);
+    expect(rig.domain.sharedIrqs[8]!.icfg[0]).toBe(0x2000_0000);
   });
 
   test('GICD_ITARGETSR has one virtual CPU each, the lowest that is asked for', () => {
@@ -335,6 +347,36 @@ test('what Xen does not do, it says on its console', () => {
   expect(rig.console).toEqual([
     'd0v1: vGICR: SGI: unhandled word write 0000000000000000 to ICACTIVER0',
     'd0v1: vGICR: SGI: unhandled word write 0x00000000000001 to ISACTIVER0',
+  ]);
+});
+
+test('and where there is no register', () => {
+  const said = (version: 2 | 3, access: (r: VgicRig) => unknown) => {
+    rig = new VgicRig({ version });
+    access(rig);
+    return rig.console;
+  };
+  expect(said(2, (r) => [r.read(0xc), r.write(0xc, 0), r.read(0x20), r.write(0x20, 0)])).toEqual([
+    'd0v0: vGICD: RAZ on reserved register offset 0x00000c',
+    'd0v0: vGICD: WI on implementation defined register offset 0x00000c',
+    'd0v0: vGICD: RAZ on implemention defined register offset 0x000020',
+    'd0v0: vGICD: WI on implementation defined register offset 0x000020',
+  ]);
+  expect(said(2, (r) => [r.read(0xfec), r.write(0xfec, 0)])).toEqual([
+    'd0v0: vGICD: RAZ on implemention defined register offset 0x000fec',
+  ]);
+  expect(said(3, (r) => [r.read(0xc), r.write(0xc, 0), r.read(0xfffc), r.write(0x20, 0)])).toEqual([
+    'd0v0: vGICD: RAZ on reserved register offset 0x00000c',
+    'd0v0: vGICD: WI on reserved register offset 0x00000c',
+    'd0v0: vGICD: RAZ on implementation defined register offset 0x00fffc',
+    'd0v0: vGICD: WI on implementation defined register offset 0x000020',
+  ]);
+  expect(said(3, (r) => [r.readRedistributor(0, 0x18), r.writeRedistributor(0, 0xc000, 0)])).toEqual([
+    'd0v0: vGICR: RAZ on reserved register offset 0x000018',
+    'd0v0: vGICR: WI on implementation defined register offset 0x00c000',
+  ]);
+  expect(said(3, (r) => [r.readRedistributor(0, 0x1ffe8), r.writeRedistributor(0, 0x1ffe8, 0)])).toEqual([
+    'd0v0: vGICR: SGI: RAZ on reserved register offset 0x00ffe8',
   ]);
 });
 
