@@ -259,6 +259,9 @@ function checkGuests(s: XenScenario, wrong: Wrong): void {
         `${g.channels} event channels, expected less than 4096: all that the 2-level ABI has`,
       );
     }
+    if (g.debugger && g.type === 'pv') {
+      wrong(['guests', i, 'debugger'], 'a debugger of a guest of type pv, expected type hvm or pvh');
+    }
     checkGuestDevices(g, i, disks, wrong);
     if (g.rings === 0 || g.kernel === NATIVE) return;
     if (disks.length === 0) {

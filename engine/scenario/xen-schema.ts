@@ -41,6 +41,7 @@ export const FAULTS = [
   'page',
   'cpuid',
   'debug',
+  'int3',
   'fpu',
   'cr',
   'cr3',
@@ -85,6 +86,8 @@ const guest = z.strictObject({
   hap: z.boolean().default(true),
   /** on VMX: RDTSC is emulated (tsc_mode=always_emulate) */
   'emulate-tsc': z.boolean().default(false),
+  /** on VMX: a debugger is attached, for which breakpoints and debug exceptions stop the guest */
+  debugger: z.boolean().default(false),
   /** of an HVM guest */
   devices: z.array(guestDevice).max(64).default([]),
   /** further event channels without traffic, for full tables */
@@ -133,8 +136,8 @@ const workload = z.discriminatedUnion('what', [
   /** contended spinlocks: one CPU polls for another's kick */
   z.strictObject({ what: z.literal('locks'), domain: z.int().min(0), rate: callRate }),
   /**
-   * instructions of a guest on VMX that may leave it: page faults, CPUID, debug exceptions, first use of the FPU, accesses
-   * to control and debug registers, task switches, RDTSC, INVLPG; `triple` faults end it
+   * instructions of a guest on VMX that may leave it: page faults, CPUID, debug exceptions, breakpoints, first use of the FPU,
+   * accesses to control and debug registers, task switches, RDTSC, INVLPG; `triple` faults end it
    */
   z.strictObject({
     what: z.literal('faults'),

@@ -259,9 +259,9 @@ describe('exits', () => {
     await golden(`xen-${xen}-reinjected`, journey);
   });
 
-  test.each(['4.17', '3.4'])('%s: an exception leaves the guest, and is given to it', async (xen) => {
+  test('4.17: an exception leaves the guest, and is given to it', async () => {
     const machine = machineOf(
-      busy(hvm(xen, 'linux-2.6.36'), '{what: faults, domain: 1, kind: debug, rate: 50}'),
+      busy(hvm('4.17', 'linux-2.6.36'), '{what: faults, domain: 1, kind: debug, rate: 50}'),
     );
     const journey = through(machine, 'vmx_propagate_intr');
     expect(names(journey)).toEqual([
@@ -270,7 +270,19 @@ describe('exits', () => {
       'vmx_asm_do_vmentry',
       'do_debug',
     ]);
-    await golden(`xen-${xen}-exception`, journey);
+    await golden('xen-4.17-exception', journey);
+  });
+
+  test('a breakpoint of a guest with a debugger: the domain is paused, and 3.4 tells dom0', async () => {
+    for (const xen of ['4.17', '3.4']) {
+      const debugged = hvm(xen, 'linux-2.6.36').replace('type: hvm', 'type: hvm, debugger: true');
+      const machine = machineOf(busy(debugged, '{what: faults, domain: 1, kind: int3, rate: 20}'));
+      const journey = through(machine, 'domain_pause_for_debugger');
+      passes(journey, 'vmx_vmexit_handler', 'domain_pause_for_debugger');
+      if (xen === '3.4') passes(journey, 'evtchn_set_pending', 'test_all_events', 'handle_irq_event');
+      else expect(names(journey)).not.toContain('evtchn_fifo_set_pending');
+      await golden(`xen-${xen}-breakpoint`, journey);
+    }
   });
 
   test('3.4: #NM, when the guest uses the FPU first', async () => {

@@ -125,7 +125,7 @@ describe('keys and kinds', () => {
     [good('guests: 3'), '4: guests: expected a list of at most 500, got 3'],
     [
       good('guests: [3]'),
-      '4: guests[0]: expected keys and values: kernel, fifo, type, vcpus, cpus, rings, disk, queues, timer, hap, emulate-tsc, devices, channels, max-event-channels, got 3',
+      '4: guests[0]: expected keys and values: kernel, fifo, type, vcpus, cpus, rings, disk, queues, timer, hap, emulate-tsc, debugger, devices, channels, max-event-channels, got 3',
     ],
     [
       good('guests:\n  - rings: 0\n  - kernel: windows'),
@@ -302,6 +302,10 @@ describe('what the parts must have in common', () => {
     [
       good('guests: [{rings: 0}]\nworkloads: [{what: faults, domain: 1, rate: 1}]'),
       '5: workloads[0].domain: domain 1 is no HVM or PVH guest, expected one',
+    ],
+    [
+      good('guests: [{rings: 0, debugger: true}]'),
+      '4: guests[0].debugger: a debugger of a guest of type pv, expected type hvm or pvh',
     ],
     [
       good('workloads: [{what: machine-check, domain: 1, rate: 1}]'),

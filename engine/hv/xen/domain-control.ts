@@ -19,8 +19,10 @@ export class DomainControl implements Part {
   readonly id = 'xen.domains';
   /** by domain: what has ended it (is_shut_down); empty: nothing has */
   private readonly ends: string[] = [];
-  /** domains that a tool of dom0 holds back (controller_pause_count) */
+  /** domains that are held back until a tool of dom0 lets them go on (controller_pause_count) */
   private readonly paused: boolean[] = [];
+  /** of those, which their debugger has not seen yet */
+  private readonly events: boolean[] = [];
 
   constructor(private readonly host: DomainControlHost) {}
 
@@ -42,13 +44,24 @@ export class DomainControl implements Part {
     this.host.globalVirq(VIRQ_DOM_EXC);
   }
 
-  /** domain_pause_for_debugger: an exception of this virtual CPU is for the debugger, which is told by VIRQ_DEBUGGER. */
+  /**
+   * domain_pause_for_debugger: an exception of this virtual CPU is for the debugger.
+   * @param tell by VIRQ_DEBUGGER; else it asks (gdbsx_vcpu_event)
+   */
   pauseForDebugger(v: Vcpu, tell: boolean): void {
+    this.events[v.domain] = true;
     if (!this.isPaused(v.domain)) {
       this.paused[v.domain] = true;
       for (const other of this.vcpusOf(v.domain)) this.host.sched.pause(other);
     }
     if (tell) this.host.globalVirq(VIRQ_DEBUGGER);
+  }
+
+  /** XEN_DOMCTL_gdbsx_domstatus: has it paused for its debugger, since that has asked last? */
+  takeDebugEvent(domain: number): boolean {
+    const event = this.events[domain] === true;
+    this.events[domain] = false;
+    return event;
   }
 
   /** domain_unpause_by_systemcontroller */
@@ -66,12 +79,14 @@ export class DomainControl implements Part {
     return {
       ends: Array.from(this.ends, (why) => why ?? ''),
       paused: Array.from(this.paused, (paused) => paused ?? false),
+      events: Array.from(this.events, (event) => event ?? false),
     };
   }
 
   restore(state: Plain): void {
-    const s = state as { ends: string[]; paused: boolean[] };
+    const s = state as { ends: string[]; paused: boolean[]; events: boolean[] };
     this.ends.splice(0, Infinity, ...s.ends);
     this.paused.splice(0, Infinity, ...s.paused);
+    this.events.splice(0, Infinity, ...s.events);
   }
 }

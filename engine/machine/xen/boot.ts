@@ -11,6 +11,7 @@ import { MessageFront } from '../../guest/linux/xen-drivers/messages.ts';
 import type { XenKernel } from '../../guest/linux/xen-kernel.ts';
 import type { XenGuest } from '../../guest/linux/xen-side.ts';
 import { timing } from '../../timing.ts';
+import { Debugger } from './debugger.ts';
 import { Dom0Devices } from './devices.ts';
 import type { DomainParts, XenHost } from './host.ts';
 import {
@@ -63,6 +64,8 @@ export function boot(host: XenHost): X86Running {
     },
   ];
   for (const parts of host.domains.slice(1)) domains.push(bootGuest(host, devices, daemons, parts));
+  const debugged = host.scenario.guests.flatMap((g, i) => (g.debugger ? [i + 1] : []));
+  if (debugged.length > 0) new Debugger(host, debugged);
   return { domains, devices, mcelog };
 }
 

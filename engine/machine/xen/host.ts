@@ -73,7 +73,8 @@ export class XenHost {
       domains: specs.map((s, id) => ({
         id,
         vcpus: Array.from({ length: s.vcpus }, () => s.cpus ?? all),
-        ...('type' in s && s.type !== 'pv' && { hvm: { hap: s.hap, emulateTsc: s['emulate-tsc'] } }),
+        ...('type' in s &&
+          s.type !== 'pv' && { hvm: { hap: s.hap, emulateTsc: s['emulate-tsc'], debugger: s.debugger } }),
       })),
       gsis: scenario['ioapic-pins'],
       irqs: scenario['ioapic-pins'] + messages(scenario),

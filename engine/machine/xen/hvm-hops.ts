@@ -113,6 +113,14 @@ const EXITS: Record<string, Row> = {
     about: 'an exception that Xen only looked at is given to the guest',
     nested: true,
   },
+  domain_pause_for_debugger: {
+    mode: XEN,
+    name: 'domain_pause_for_debugger',
+    detail: inDomain,
+    brief: (_, [domain]) => `dom${domain} pauses for its debugger`,
+    about: 'all virtual CPUs of the domain stop; its debugger, a process of dom0, lets it go on',
+    nested: true,
+  },
   vmentry: {
     mode: 'entry',
     name: 'vmx_asm_do_vmentry',

@@ -33,6 +33,7 @@ export function hvmSnapshot(
 function placeOf(v: HvmVcpu, end: string): string {
   const cpu = `CPU${v.cpu.cpu}`;
   if (end !== '') return end;
+  if (v.paused > 0) return `paused, last on ${cpu}`;
   if (v.blockedInXen) return `waits for the device model, last on ${cpu}`;
   if (v.state === 'blocked') return `halted, last on ${cpu}`;
   if (v.state === 'running') return `running on ${cpu}, ${v.exited ? 'root' : 'guest'} mode`;

@@ -6,7 +6,7 @@ import type { LinuxCpu } from '../../guest/linux/entry.ts';
 import type { NativeLinuxCpu } from '../../guest/linux/native-entry.ts';
 import type { KernelTimer } from '../../guest/linux/time.ts';
 import type { XenGuest } from '../../guest/linux/xen-side.ts';
-import { DEBUG, DEVICE_NOT_AVAILABLE, type HvmCpu } from '../../hv/xen/x86/hvm-cpu.ts';
+import { BREAKPOINT, DEBUG, DEVICE_NOT_AVAILABLE, type HvmCpu } from '../../hv/xen/x86/hvm-cpu.ts';
 import { FREE_PAGE } from '../../hv/xen/x86/vmce.ts';
 import type { FAULTS, WorkloadSpec } from '../../scenario/xen-schema.ts';
 import type { X86Running } from './boot.ts';
@@ -61,6 +61,8 @@ function faults(kind: (typeof FAULTS)[number]): (cpu: HvmCpu) => void {
       return (cpu) => cpu.cpuid();
     case 'debug':
       return (cpu) => cpu.fault(DEBUG);
+    case 'int3':
+      return (cpu) => cpu.fault(BREAKPOINT);
     case 'fpu':
       return (cpu) => cpu.fault(DEVICE_NOT_AVAILABLE);
     case 'cr':

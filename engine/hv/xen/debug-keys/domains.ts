@@ -20,6 +20,8 @@ export interface DumpedDomain {
   readonly irqs: readonly number[];
   /** device models it runs for other domains; each holds a reference to it */
   readonly deviceModels: number;
+  /** held back as a whole; absent: no */
+  readonly paused?: boolean;
   /** arch_dump_domain_info, arch_dump_vcpu_info */
   readonly archDomain: readonly string[];
   readonly archVcpu: readonly string[];
@@ -76,7 +78,7 @@ function lines417({ now, cpus, domains }: DumpedHost): string[] {
     const { id } = domain;
     lines.push(
       `General information for domain ${id}:`,
-      `    refcnt=${references(dumped)} dying=${bit(channels.isDying)} pause_count=0`,
+      `    refcnt=${references(dumped)} dying=${bit(channels.isDying)} pause_count=${bit(dumped.paused === true)}`,
       `    dirty_cpus=${dirtyCpus(dumped)}`,
       ...dumped.archDomain,
       `Rangesets belonging to domain ${id}:`,
@@ -87,7 +89,7 @@ function lines417({ now, cpus, domains }: DumpedHost): string[] {
       ...domain.vcpus.flatMap((v) => [
         `  UNIT${v.vcpu} affinities: hard={${ranges(v.affinity)}} soft={${all}}`,
         `${place(v)} ${events417(v, dumped)} ${v.cpu.holds(v) ? `dirty_cpu=${v.processor}` : ''}`,
-        `    pause_count=0 pause_flags=${hex(pauseFlags(v), 1)}`,
+        `    pause_count=${v.paused - Number(dumped.paused === true)} pause_flags=${hex(pauseFlags(v), 1)}`,
         ...dumped.archVcpu,
         'No periodic timer',
       ]),

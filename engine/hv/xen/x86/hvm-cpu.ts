@@ -22,6 +22,7 @@ const WRITE = 0x182;
 
 /** Exceptions that a guest may raise; see `fault`. */
 export const DEBUG = 1;
+export const BREAKPOINT = 3;
 export const DEVICE_NOT_AVAILABLE = 7;
 
 export class HvmCpu implements NativeCpu {
@@ -256,6 +257,8 @@ export class HvmCpu implements NativeCpu {
     if (vector === DEVICE_NOT_AVAILABLE) {
       // vmx_fpu_dirty_intercept: the FPU is the guest's until it is switched away from
       v.vmcs.exceptionBitmap &= ~(1 << DEVICE_NOT_AVAILABLE);
+    } else if (v.options.debugger && (vector === DEBUG || vector === BREAKPOINT)) {
+      this.exits.xen.debugTrap(v, vector);
     } else {
       this.exits.propagate(v);
       this.handlers += timing.shortHandler;

@@ -17,10 +17,12 @@ import { intrAssist } from './intr-assist.ts';
 import type { VmExits } from './vmexit.ts';
 
 /**
- * Exceptions that leave the guest (HVM_TRAP_MASK): #DB, #AC since 4.4, #MC; #NM until the FPU is loaded; without nested
- * paging #PF.
+ * Exceptions that leave the guest (HVM_TRAP_MASK): #MC; since 4.4 #DB and #AC, before only #NM until the FPU is loaded;
+ * without nested paging #PF. With a debugger #BP (vmx_update_debug_state), and on 3.4 #DB too, where the processor cannot
+ * step single instructions otherwise.
  */
 const DEBUG = 1 << 1;
+const BREAKPOINT = 1 << 3;
 const NO_DEVICE = 1 << 7;
 const PAGE_FAULT = 1 << 14;
 const ALIGNMENT_CHECK = 1 << 17;
@@ -32,6 +34,8 @@ export interface VmxOptions {
   readonly hap: boolean;
   /** RDTSC is emulated (tsc_mode=always_emulate) */
   readonly emulateTsc: boolean;
+  /** a debugger is attached to its domain (debugger_attached) */
+  readonly debugger: boolean;
 }
 
 export class HvmVcpu extends Vcpu {
@@ -80,7 +84,7 @@ export class HvmVcpu extends Vcpu {
     const { vmcs } = this;
     const modern = this.exits.xen.profile !== '3.4';
     vmcs.pinBased = Pin.externalInterruptExiting | Pin.nmiExiting | Pin.virtualNmis;
-    const { hap, emulateTsc } = this.options;
+    const { hap, emulateTsc, debugger: debugged } = this.options;
     vmcs.procBased =
       Proc.hltExiting |
       Proc.tprShadow |
@@ -91,7 +95,10 @@ export class HvmVcpu extends Vcpu {
     vmcs.procBased2 = Proc2.virtualizeApicAccesses | (hap ? Proc2.ept : 0);
     vmcs.exitControls = ExitControl.acknowledgeInterrupt;
     vmcs.exceptionBitmap =
-      DEBUG | MACHINE_CHECK | (modern ? ALIGNMENT_CHECK : NO_DEVICE) | (hap ? 0 : PAGE_FAULT);
+      MACHINE_CHECK |
+      (modern ? DEBUG | ALIGNMENT_CHECK : NO_DEVICE) |
+      (hap ? 0 : PAGE_FAULT) |
+      (debugged ? DEBUG | BREAKPOINT : 0);
   }
 
   // the books

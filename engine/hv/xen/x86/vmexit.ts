@@ -53,6 +53,8 @@ export interface HvmHost {
   halt(v: HvmVcpu): void;
   /** SCHEDOP_poll */
   poll(v: HvmVcpu, port: number): void;
+  /** An exception for the debugger: the domain is paused. */
+  debugTrap(v: HvmVcpu, vector: number): void;
   /** hvm_triple_fault: the domain is shut down */
   tripleFault(v: HvmVcpu): void;
 }

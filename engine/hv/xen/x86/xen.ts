@@ -39,6 +39,7 @@ import { apicHandler, CMCI_VECTOR, IRQ_MOVE_CLEANUP_VECTOR } from './apic-vector
 import { IRQ_DEFAULTS, type IrqHost, type IrqOptions, PhysicalIrqs } from './do-irq.ts';
 import { DpciSoftirq } from './dpci-softirq.ts';
 import { InterruptHook } from './hook.ts';
+import { BREAKPOINT } from './hvm-cpu.ts';
 import { HvmDomain } from './hvm-domain.ts';
 import { HvmVcpu, type VmxOptions } from './hvm-vcpu.ts';
 import { interruptBlocked } from './intr-assist.ts';
@@ -135,6 +136,7 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
   private readonly tpUpcall: Tracepoint;
   private readonly tpEntered: Tracepoint;
   private readonly tpTimer: Tracepoint;
+  private readonly tpPause: Tracepoint;
 
   constructor(shop: XenShop, options: XenOptions) {
     const { profile } = options;
@@ -231,6 +233,7 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
     this.tpNmi = trace.point('do_nmi');
     this.tpUpcall = trace.point('upcall', 'dom', 'vcpu');
     this.tpEntered = trace.point('xen_evtchn_do_upcall', 'dom', 'vcpu');
+    this.tpPause = trace.point('domain_pause_for_debugger', 'dom', 'vcpu');
     this.tpTimer = trace.point('send_timer_event', 'dom', 'vcpu');
     shop.parts.add(this);
   }
@@ -546,6 +549,16 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
   halt(v: HvmVcpu): void {
     const waits = v.hvm.irq.hasPendingIrq(v.vcpu);
     if (waits.source === 'none' || interruptBlocked(v, waits) !== 'none') this.sched.block(v);
+  }
+
+  /** Of a breakpoint 4.17's debugger is not told, it asks. */
+  debugTrap(v: HvmVcpu, vector: number): void {
+    this.books.source = this.fromXen;
+    this.books.journey = v.journey;
+    this.trace.emit(this.tpPause, v.now, v.journey, v.processor, v.domain, v.vcpu);
+    this.control.pauseForDebugger(v, this.profile === '3.4' || vector !== BREAKPOINT);
+    // the rest of its way is the debugger's
+    v.journey = 0;
   }
 
   /** hvm_triple_fault */

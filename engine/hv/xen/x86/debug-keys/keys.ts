@@ -53,6 +53,7 @@ function dumped(xen: Xen, domain: Domain): DumpedDomain {
     domain,
     channels: xen.channels.domain(domain.id),
     irqs: accessibleIrqs(xen, domain),
+    paused: xen.control.isPaused(domain.id),
     // dom0 runs all device models, which 3.4 does not know as such
     deviceModels: domain.init.privileged && xen.profile !== '3.4' ? deviceModels(xen) : 0,
     takesEvents: (v) =>
