@@ -12,6 +12,11 @@ function cycles(n: number): Ns {
   return Math.round(n / 2.1);
 }
 
+/** The same at the 2.4 GHz of its ARM machine. */
+function armCycles(n: number): Ns {
+  return Math.round(n / 2.4);
+}
+
 export const timing = {
   /** an interrupt message from a device or IOAPIC to a local APIC over the bus [est] */
   apicMessage: 200,
@@ -126,6 +131,36 @@ export const timing = {
   injectEvent: 80,
   /** a virtual CPU's thread enters the kernel's KVM_RUN again after another thread ran: vcpu_load, MSRs, FPU [est] */
   vcpuLoad: 900,
+  /** ARM: EL1 to EL2, the frame saved, list registers read back [est]; see armExit */
+  armEntry: armCycles(190),
+  /** the way back: list registers written, the frame restored, eret; with armEntry it is [dall] Hypercall, Xen ARM (376) */
+  armExit: armCycles(376 - 190),
+  /** an interrupt taken in EL2, where nothing has to be kept but Xen's own registers [est] */
+  armHypEntry: armCycles(120),
+  /** gic_interrupt: IAR read, descriptor and lock; EOIR and DIR [est] */
+  armDoIrq: 180,
+  /** vgic_inject_irq: locks, lists, the list register [est] */
+  vgicInject: 150,
+  /** an SGI's handler, EOIR and DIR [est] */
+  armSgi: 100,
+  /** a trapped access to the distributor or a system register; [dall] Interrupt controller trap, Xen ARM (1,356) */
+  armEmulate: armCycles(1_356 - 376),
+  /** the guest's IAR or EOIR, no trap; both are [dall] Virtual IRQ completion, Xen ARM (71) */
+  gicvAccess: Math.round(armCycles(71) / 2),
+  /** context_switch of two virtual CPUs, EL1's registers and the virtual interface; [dall] VM switch, Xen ARM (8,799) */
+  armSwitch: armCycles(8_799 - 376),
+  /** the same to or from the idle one, which has no such registers: one half of it */
+  armIdleSwitch: armCycles((8_799 - 376) / 2),
+  /** out of WFI [est] */
+  armWake: 400,
+  /** esb, or dsb and isb with SErrors unmasked for a moment [est] */
+  serrorSync: 20,
+  /** SSBD: the workaround is switched by an SMC to the firmware [est] */
+  ssbdCall: 250,
+  /** an arm64 kernel's kernel_entry, irq_enter and the way to the GIC's driver [est] */
+  kernelEntry: 200,
+  /** its way back without softirqs [est] */
+  kernelExit: 150,
   /** the host's gate called by hand, or through the IDT once interrupts are on, after an exit [est] */
   hostGate: 100,
 } as const;

@@ -216,8 +216,8 @@ export abstract class LinuxCpu implements Part {
     return false;
   }
 
-  /** MCIP is cleared, and the bank if there was an error in it. */
-  protected abstract clearBanks(found: boolean): void;
+  /** MCIP is cleared, and the bank if there was an error in it. Only x86 has banks. */
+  protected clearBanks(_found: boolean): void {}
 
   private exceptionDone({ arg, nth }: Frame): void {
     this.clearBanks(nth !== 0);

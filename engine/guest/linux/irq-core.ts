@@ -63,6 +63,8 @@ export class IrqDesc {
   /** Xen knows of it: PHYSDEVOP_map_pirq has been made */
   pirqMapped = false;
   hwirq: number | null = null;
+  /** triggered by a level, not by an edge */
+  level = false;
   /** it came while it was disabled (IRQS_PENDING) */
   replay = false;
   /** interrupts since the unhandled ones were counted, and those among them; when the last one was */

@@ -221,7 +221,7 @@ export abstract class LinuxKernel implements Part {
         counts: [...d.counts],
         chip: d.chip.name,
         hwirq: d.hwirq,
-        trigger: null,
+        trigger: profile.showsLevel ? (d.level ? 'Level' : 'Edge') : null,
         name: d.flow,
         actions: d.actions.map((a) => a.name),
       })),

@@ -68,7 +68,7 @@ export class NativeLinuxCpu extends LinuxCpu implements NativeEntry {
     return found;
   }
 
-  protected clearBanks(found: boolean): void {
+  protected override clearBanks(found: boolean): void {
     if (found) this.hardware.wrmsr(mcaMsr(BANKS - 1, 'status'), 0);
     this.hardware.wrmsr(MCG_STATUS, 0);
   }

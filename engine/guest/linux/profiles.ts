@@ -64,6 +64,8 @@ export interface KernelProfile {
   readonly timerFirst: boolean;
   readonly scan: ScanKind;
   readonly names: { readonly console: string; readonly guestConsole: string };
+  /** /proc/interrupts tells level from edge (CONFIG_GENERIC_IRQ_SHOW_LEVEL) */
+  readonly showsLevel?: boolean;
 }
 
 const LINUX_6_1: KernelProfile = {
@@ -170,6 +172,15 @@ const FORWARD_PORT: KernelProfile = {
   timerFirst: false,
   scan: 'forward-port',
   names: { console: 'console', guestConsole: 'xencons' },
+};
+
+/** arm64: per-CPU timers and IPIs are the GIC's; FIFO channels as anywhere. */
+export const LINUX_6_1_ARM64: KernelProfile = {
+  ...LINUX_6_1,
+  arch: 'linux-6.1-arm64',
+  bootCpu: [],
+  otherCpus: [],
+  showsLevel: true,
 };
 
 /** Native kernels of 2010: the layout of 2.6.31, softirqs without a limit of time. */

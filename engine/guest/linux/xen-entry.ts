@@ -45,7 +45,7 @@ export class XenCpu extends LinuxCpu implements GuestEntry {
     this.beginMachineCheck(remaining, upcalls);
   }
 
-  protected clearBanks(): void {
+  protected override clearBanks(): void {
     this.virtual.machineCheckReturn();
   }
 

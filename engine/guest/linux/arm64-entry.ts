@@ -1,0 +1,113 @@
+/**
+ * How interrupts reach an arm64 kernel: the IRQ vector of EL1, the loop that reads what it is from the GIC's CPU
+ * interface (el1h_64_irq_handler of arch/arm64/kernel/entry-common.c, gic_handle_irq of drivers/irqchip/irq-gic.c and
+ * irq-gic-v3.c), and on Xen event channels, which are looked at within the handler of one PPI
+ * (xen_arm_callback of arch/arm/xen/enlighten.c).
+ */
+import type { Ns } from '../../core/clock.ts';
+import type { Plain } from '../../core/state.ts';
+import type { ArmCpu, ArmEntry } from '../../hw/arm/cpu.ts';
+import { timing } from '../../timing.ts';
+import type { Arm64Kernel } from './arm64.ts';
+import { EXIT, type Frame, HANDLER, LinuxCpu, UPCALL } from './entry.ts';
+import type { IrqDesc } from './irq-core.ts';
+
+/** of a HANDLER frame: it goes through event channels */
+const IN_EVENTS: Ns = -2;
+/** of an UPCALL frame: an interrupt was taken */
+const TAKEN = 1;
+
+export class Arm64Cpu extends LinuxCpu implements ArmEntry {
+  /** the interrupt that was read last, as its register had it: with GICv2 an SGI's sender too */
+  iar = 0;
+
+  constructor(
+    readonly arm: Arm64Kernel,
+    cpu: number,
+    readonly hardware: ArmCpu,
+  ) {
+    super(arm, cpu, hardware);
+  }
+
+  irq(remaining: Ns): void {
+    this.top.left = remaining;
+    this.push(UPCALL, 0);
+    this.vcpu.run(timing.kernelEntry);
+  }
+
+  protected entered(): void {
+    this.nextEvent();
+  }
+
+  /** gic_handle_irq: GICv2's goes on until there is nothing more, GICv3's takes one. */
+  protected nextEvent(): void {
+    const { top } = this;
+    if (top.kind === HANDLER) {
+      this.nextChannel(top);
+      return;
+    }
+    const { gic } = this.arm;
+    if (top.nth !== TAKEN || gic.loops) {
+      const desc = gic.acknowledge(this);
+      if (desc) {
+        top.nth = TAKEN;
+        if (this.handleIrq(desc)) return;
+      }
+    }
+    top.kind = EXIT;
+    this.vcpu.run(timing.kernelExit);
+  }
+
+  // event channels
+
+  protected override handlerDone(frame: Frame): void {
+    const { xen, eventsIrq } = this.arm;
+    if (!xen || frame.arg !== eventsIrq) {
+      super.handlerDone(frame);
+      return;
+    }
+    frame.left = IN_EVENTS;
+    xen.events.beginUpcall(this);
+    this.nextChannel(frame);
+  }
+
+  /** The upcall's loop: one event after the other until none is left. */
+  private nextChannel(frame: Frame): void {
+    for (;;) {
+      const desc = this.arm.xen!.events.next(this);
+      if (!desc) break;
+      if (this.handleIrq(desc)) return;
+    }
+    frame.left = 0;
+    super.handlerDone(frame);
+  }
+
+  protected traceFlow(desc: IrqDesc): void {
+    const { arm } = this;
+    if (this.top.left === IN_EVENTS) arm.xen!.traceFlow(this, desc);
+    else arm.gic.traceFlow(this, desc);
+  }
+
+  protected interruptsOn(): void {
+    this.hardware.irqsMasked = false;
+  }
+
+  protected interruptsOff(): void {
+    this.hardware.irqsMasked = true;
+  }
+
+  /** cpu_do_idle, and raw_local_irq_enable behind it: what ends the wait is taken then. */
+  protected sleep(): void {
+    this.hardware.irqsMasked = false;
+    this.hardware.wfi();
+  }
+
+  override save(): Plain {
+    return { ...(super.save() as object), iar: this.iar } as Plain;
+  }
+
+  override restore(state: Plain): void {
+    super.restore(state);
+    this.iar = (state as { iar: number }).iar;
+  }
+}
