@@ -3,7 +3,6 @@
 import type { Ns } from '../core/clock.ts';
 import { Histogram } from '../core/histogram.ts';
 import type { Part, Plain } from '../core/state.ts';
-import { EXIT_REASONS } from '../hw/x86/vmcs-fields.ts';
 
 export interface ExitTotals {
   readonly reason: number;
@@ -26,23 +25,25 @@ export class ExitTable implements Part {
 
   /**
    * @param machine of each virtual CPU
+   * @param reasons how many there are
    * @param nameOf what the hypervisor calls a reason
    */
   constructor(
     readonly id: string,
     private readonly machine: readonly number[],
+    private readonly reasons: number,
     private readonly nameOf: (reason: number) => string,
   ) {
     const vcpus = machine.length;
-    this.counts = new Float64Array(vcpus * EXIT_REASONS);
-    this.times = new Float64Array(vcpus * EXIT_REASONS);
-    this.spans = new Array((Math.max(-1, ...machine) + 1) * EXIT_REASONS).fill(undefined);
+    this.counts = new Float64Array(vcpus * this.reasons);
+    this.times = new Float64Array(vcpus * this.reasons);
+    this.spans = new Array((Math.max(-1, ...machine) + 1) * this.reasons).fill(undefined);
     this.reason = new Int32Array(vcpus).fill(-1);
     this.since = new Float64Array(vcpus);
   }
 
   begin(vcpu: number, reason: number, now: Ns): void {
-    this.counts[vcpu * EXIT_REASONS + reason]!++;
+    this.counts[vcpu * this.reasons + reason]!++;
     this.reason[vcpu] = reason;
     this.since[vcpu] = now;
   }
@@ -58,8 +59,8 @@ export class ExitTable implements Part {
     if (reason < 0) return;
     this.reason[vcpu] = -1;
     const ns = Math.max(0, now - this.since[vcpu]!);
-    this.times[vcpu * EXIT_REASONS + reason]! += ns;
-    const at = this.machine[vcpu]! * EXIT_REASONS + reason;
+    this.times[vcpu * this.reasons + reason]! += ns;
+    const at = this.machine[vcpu]! * this.reasons + reason;
     let span = this.spans[at];
     if (!span) {
       span = new Histogram();
@@ -76,15 +77,15 @@ export class ExitTable implements Part {
   /** What has occurred on these virtual CPUs of one machine, by number. */
   totals(vcpus: readonly number[]): ExitTotals[] {
     const out: ExitTotals[] = [];
-    for (let reason = 0; reason < EXIT_REASONS; reason++) {
-      const counts = vcpus.map((v) => this.counts[v * EXIT_REASONS + reason]!);
+    for (let reason = 0; reason < this.reasons; reason++) {
+      const counts = vcpus.map((v) => this.counts[v * this.reasons + reason]!);
       if (counts.every((n) => n === 0)) continue;
-      const span = this.spans[this.machine[vcpus[0]!]! * EXIT_REASONS + reason];
+      const span = this.spans[this.machine[vcpus[0]!]! * this.reasons + reason];
       out.push({
         reason,
         name: this.nameOf(reason),
         counts,
-        totalNs: vcpus.reduce((n, v) => n + this.times[v * EXIT_REASONS + reason]!, 0),
+        totalNs: vcpus.reduce((n, v) => n + this.times[v * this.reasons + reason]!, 0),
         p99Ns: span ? span.percentile(0.99) : 0,
       });
     }

@@ -160,6 +160,17 @@ const NMI = 1;
 const MACHINE_CHECK = 2;
 const VECTORS = { [NMI]: 2, [MACHINE_CHECK]: 18 } as const;
 
+/** What a CPU's ways cost. */
+export interface PcpuCosts {
+  /** from a guest or the idle loop to the hypervisor's gate, registers saved */
+  readonly irqEntry: Ns;
+  /** out of the idle loop */
+  readonly idleWake: Ns;
+  /** between two virtual CPUs, and to or from the idle loop */
+  readonly contextSwitch: Ns;
+  readonly idleSwitch: Ns;
+}
+
 /** What all CPUs of a host share. */
 export interface PcpuWiring {
   readonly clock: Clock;
@@ -168,6 +179,9 @@ export interface PcpuWiring {
   /** all CPUs and virtual CPUs by index, filled while building */
   readonly cpus: Pcpu[];
   readonly vcpus: Vcpu[];
+  readonly costs: PcpuCosts;
+  /** an idle CPU keeps the registers of who ran last (lazy switch) */
+  readonly lazy: boolean;
   /** the CPU whose step runs; null outside */
   here: Pcpu | null;
 }
@@ -291,7 +305,9 @@ export class Pcpu implements Part {
       prev.leaves();
     }
     this.current = next;
+    const { costs, lazy } = this.wiring;
     const anew = next !== null && !this.holds(next);
+    if (!lazy) this.lazy = null;
     if (next) {
       next.state = 'running';
       next.cpu = this;
@@ -301,7 +317,7 @@ export class Pcpu implements Part {
     const [from, to] = [prev ? prev.index : -1, next ? next.index : -1];
     const journey = next ? this.hypervisor.wokenBy(next) : 0;
     this.wiring.trace.emit(this.switched, this.time, journey, this.cpu, from, to, Number(anew));
-    this.charge(prev && next ? timing.contextSwitch : timing.idleSwitch);
+    this.charge(prev && next ? costs.contextSwitch : costs.idleSwitch);
     if (!next) return;
     if (anew) this.charge(next.load());
     next.resumes();
@@ -340,7 +356,7 @@ export class Pcpu implements Part {
     this.stop();
     if (this.current) this.vector = this.current.acknowledge(this.line);
     else {
-      this.charge(timing.irqEntry);
+      this.charge(this.wiring.costs.irqEntry);
       this.vector = this.line.ack();
     }
     this.charge(this.hypervisor.acknowledged(this, this.vector));
@@ -353,7 +369,7 @@ export class Pcpu implements Part {
     this.latched &= ~what;
     this.taken = what;
     if (this.current) this.current.nonMaskable(VECTORS[what]);
-    else this.charge(timing.irqEntry);
+    else this.charge(this.wiring.costs.irqEntry);
     this.stepTask.at(this.time);
   }
 
@@ -374,7 +390,7 @@ export class Pcpu implements Part {
   private leaveIdle(): void {
     const { now } = this.clock;
     if (now > this.busyUntil) this.idleNs += now - this.busyUntil;
-    this.charge(timing.idleWake);
+    this.charge(this.wiring.costs.idleWake);
   }
 
   private step(released: boolean): void {

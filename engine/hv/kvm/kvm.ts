@@ -4,7 +4,7 @@ import type { Clock, Ns } from '../../core/clock.ts';
 import type { Part } from '../../core/state.ts';
 import type { Trace } from '../../core/trace.ts';
 import type { Processor, ProcessorWiring } from '../../hw/x86/processor.ts';
-import { exitName } from '../../hw/x86/vmcs-fields.ts';
+import { EXIT_REASONS, exitName } from '../../hw/x86/vmcs-fields.ts';
 import { ExitTable } from '../exits.ts';
 import type { HostKernel } from './host.ts';
 import { PostedInterrupts } from './posted.ts';
@@ -89,6 +89,7 @@ export class Kvm {
       new ExitTable(
         'kvm.exits',
         this.vcpus.map((v) => v.vm.index),
+        EXIT_REASONS,
         exitName,
       ),
     );

@@ -34,6 +34,8 @@ export interface ConsoleHost {
   readonly trace: Trace;
   readonly profile: XenProfile;
   readonly tasklets: Tasklets;
+  /** the driver's interrupt handler */
+  readonly uartHandler: string;
   /** the line of the UART pulses; the answer is the journey */
   interruptLine(source: SourceId): number;
   /** does an interrupt's handler run on this CPU? */
@@ -73,7 +75,7 @@ export class XenConsole implements Part {
     this.conRing = tasklets.add('notify_dom0_con_ring', true, (cpu) => this.tellConRing(cpu));
     this.fromUart = books.sourceOf('uart');
     this.fromConsole = books.sourceOf('xen console');
-    this.tpInterrupt = trace.point('ns16550_interrupt');
+    this.tpInterrupt = trace.point(host.uartHandler);
     this.tpVirq = trace.point('send_guest_global_virq', 'virq');
     this.tpKey = trace.point('handle_keypress', 'key');
   }

@@ -65,20 +65,20 @@ export class EventCheck {
 
   /**
    * @param mwait idle CPUs monitor their pending softirqs (arch_skip_send_event_check, since 4.0)
-   * @param interrupt the IPI arrives at a CPU
+   * @param interrupt the IPI of a CPU arrives at another
    * @param told a CPU is told of a softirq, by IPI, by the store that it monitors, or not at all as it is this one
    */
   constructor(
     private readonly clock: Clock,
     private readonly wiring: PcpuWiring,
     private readonly mwait: boolean,
-    private readonly interrupt: (cpu: Pcpu) => void,
+    private readonly interrupt: (cpu: Pcpu, from: number) => void,
     private readonly told: (cpu: Pcpu, nr: number, how: number) => void = () => {},
   ) {
     this.flights = wiring.cpus.map((cpu) =>
-      clock.task(`cpu${cpu.cpu}.event_check`, Priority.hardware, (how) => {
+      clock.task(`cpu${cpu.cpu}.event_check`, Priority.hardware, (how, from) => {
         if (how === BY_MWAIT) cpu.mwaitWakeup();
-        else this.interrupt(cpu);
+        else this.interrupt(cpu, from);
       }),
     );
   }
@@ -92,17 +92,25 @@ export class EventCheck {
       this.told(cpu, nr, BY_ITSELF);
       return;
     }
-    const from = here ? here.time : this.clock.now;
-    const flight = this.flights[cpu.cpu]!;
     if (this.mwait && cpu.inMwait) {
       this.skipped++;
       this.told(cpu, nr, BY_MWAIT);
-      if (!flight.queued) flight.at(from + timing.mwaitStore, BY_MWAIT);
+      const flight = this.flights[cpu.cpu]!;
+      const leaves = here ? here.time : this.clock.now;
+      if (!flight.queued) flight.at(leaves + timing.mwaitStore, BY_MWAIT, 0);
       return;
     }
-    this.sent++;
     this.told(cpu, nr, BY_IPI);
-    if (!flight.queued) flight.at(from + timing.ipiFlight, BY_IPI);
+    this.send(cpu);
+  }
+
+  /** smp_send_event_check_cpu */
+  send(cpu: Pcpu): void {
+    const { here } = this.wiring;
+    this.sent++;
+    const flight = this.flights[cpu.cpu]!;
+    const leaves = here ? here.time : this.clock.now;
+    if (!flight.queued) flight.at(leaves + timing.ipiFlight, BY_IPI, here ? here.cpu : 0);
   }
 
   save(): [number, number] {

@@ -13,6 +13,7 @@ import type { Trace, Tracepoint } from '../../../core/trace.ts';
 import { ApicBus } from '../../../hw/x86/apic-bus.ts';
 import type { LocalApic } from '../../../hw/x86/lapic.ts';
 import { physicalLapic } from '../../../hw/x86/physical-lapic.ts';
+import { EXIT_REASONS } from '../../../hw/x86/vmcs-fields.ts';
 import { timing } from '../../../timing.ts';
 import { ExitTable } from '../../exits.ts';
 import { type Hypervisor, Pcpu, type PcpuWiring, type Vcpu } from '../../pcpu.ts';
@@ -106,6 +107,7 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
   /** interrupts of devices passed through, on their way into the guests (4.17) */
   readonly dpci: DpciSoftirq;
   readonly console: XenConsole;
+  readonly uartHandler = 'ns16550_interrupt';
   readonly time: XenTime;
   /** domains that are held back, or have ended */
   readonly control: DomainControl;
@@ -156,7 +158,7 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
     this.cpus = cpus;
     this.vcpus = vcpus;
     const { clock, trace } = shop;
-    this.wiring = { clock, trace, hypervisor: this, cpus, vcpus, here: null };
+    this.wiring = { clock, trace, hypervisor: this, cpus, vcpus, costs: timing, lazy: true, here: null };
     const bus = new ApicBus();
     for (let i = 0; i < options.cpus; i++) cpus.push(shop.parts.add(new Pcpu(i, this.wiring)));
     const lapics = cpus.map((cpu) => {
@@ -179,7 +181,7 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
       });
     }
     const owners = vcpus.map((v) => v.domain);
-    this.exits = shop.parts.add(new ExitTable('xen.exits', owners, xenExitName));
+    this.exits = shop.parts.add(new ExitTable('xen.exits', owners, EXIT_REASONS, xenExitName));
     this.kicks = shop.parts.add(new Kicks(this, cpus.length, vcpus.length));
     this.events = new EventBooks(this);
     this.eventCheck = new EventCheck(
