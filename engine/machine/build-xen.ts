@@ -3,21 +3,14 @@
 import { UserError } from '../core/errors.ts';
 import type { TraceRecord } from '../core/trace.ts';
 import { NoSpace } from '../guest/linux/irq-info.ts';
-import type { ChannelInfo } from '../hv/xen/evtchn-types.ts';
 import { DEBUG_KEYS, debugKey } from '../hv/xen/x86/debug-keys/keys.ts';
 import { statOf } from '../proc/stat-of.ts';
 import type { XenScenario } from '../scenario/xen-schema.ts';
 import { type Hop, hopOf } from './hops.ts';
-import type {
-  ChannelSnapshot,
-  CpuSnapshot,
-  DomainSnapshot,
-  IrqState,
-  VcpuSnapshot,
-  XenSnapshot,
-} from './inspect.ts';
+import type { CpuSnapshot, DomainSnapshot, IrqState, VcpuSnapshot, XenSnapshot } from './inspect.ts';
 import { type Fireable, type HookSwitch, Machine, type Platform, Workshop } from './machine.ts';
 import { boot } from './xen/boot.ts';
+import { channelSnapshot } from './xen/channels.ts';
 import { XEN_HOPS, XenHopNames, type XenNames, xenWaiting } from './xen/hops.ts';
 import { type DomainParts, XenHost } from './xen/host.ts';
 import { hvmMismatch, hvmSnapshot } from './xen/hvm-inspect.ts';
@@ -196,31 +189,5 @@ class XenPlatform implements Platform {
       channels: channels.filter((c) => c.port !== 0).map(channelSnapshot),
       ...(parts.hvm && hvmSnapshot(this.host, parts.hvm)),
     };
-  }
-}
-
-function channelSnapshot(c: ChannelInfo): ChannelSnapshot {
-  return {
-    port: c.port,
-    kind: c.kind === 'reserved' ? 'unbound' : c.kind,
-    vcpu: c.vcpu,
-    pending: c.pending,
-    masked: c.masked,
-    peer: peer(c),
-  };
-}
-
-function peer(c: ChannelInfo): string {
-  switch (c.kind) {
-    case 'interdomain':
-      return `dom${c.remoteDom}:${c.remotePort}`;
-    case 'unbound':
-      return `waits for dom${c.remoteDom}`;
-    case 'pirq':
-      return `pirq ${c.pirq} (irq ${c.irq})`;
-    case 'virq':
-      return `virq ${c.virq}`;
-    default:
-      return '';
   }
 }

@@ -1,10 +1,12 @@
 /** From a scenario to a machine. */
-import { isKvm, type Scenario } from '../scenario/schema.ts';
+import { isArm, isKvm, type Scenario } from '../scenario/schema.ts';
 import { buildKvm } from './build-kvm.ts';
 import { buildXen } from './build-xen.ts';
+import { buildXenArm } from './build-xen-arm.ts';
 import type { Machine } from './machine.ts';
 
 /** @throws UserError if the machine that the scenario asks for cannot boot */
 export function buildMachine(scenario: Scenario, seed: number): Machine {
-  return isKvm(scenario) ? buildKvm(scenario, seed) : buildXen(scenario, seed);
+  if (isKvm(scenario)) return buildKvm(scenario, seed);
+  return isArm(scenario) ? buildXenArm(scenario, seed) : buildXen(scenario, seed);
 }

@@ -4,6 +4,9 @@ import kvm2636 from './builtin/kvm-2.6.36.yaml';
 import kvmApicv from './builtin/kvm-apicv.yaml';
 import kvmNoack from './builtin/kvm-noack.yaml';
 import kvmPosted from './builtin/kvm-posted.yaml';
+import xenArmLr from './builtin/xen-arm-lr-exhaustion.yaml';
+import xenArmV2 from './builtin/xen-arm-v2.yaml';
+import xenArmV3 from './builtin/xen-arm-v3.yaml';
 import xenEoiTimer from './builtin/xen-eoi-timer.yaml';
 import xenHvm from './builtin/xen-hvm.yaml';
 import xenHvm34 from './builtin/xen-hvm-3.4.yaml';
@@ -23,6 +26,9 @@ const ALL: readonly Scenario[] = [
   xenStorm,
   xenStorm34,
   xenEoiTimer,
+  xenArmV2,
+  xenArmV3,
+  xenArmLr,
   kvm,
   kvmNoack,
   kvmApicv,

@@ -5,6 +5,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Xen } from '../../engine/hv/xen/x86/xen.ts';
 import { buildMachine, builtinScenarios, type Machine, type Scenario } from '../../engine/index.ts';
+import { isXenX86 } from '../../engine/scenario/schema.ts';
 
 function xenOf(machine: Machine): Xen {
   return (machine.platform as unknown as { host: { xen: Xen } }).host.xen;
@@ -135,10 +136,10 @@ function hopsBackInTime(machine: Machine, onVmx: boolean): string[] {
 }
 
 function onVmx(scenario: Scenario): boolean {
-  return 'xen' in scenario && scenario.guests.some((g) => g.type !== 'pv');
+  return isXenX86(scenario) && scenario.guests.some((g) => g.type !== 'pv');
 }
 
-const xenScenarios = builtinScenarios().filter((s) => 'xen' in s);
+const xenScenarios = builtinScenarios().filter(isXenX86);
 
 const overcommitted: Scenario[] = xenScenarios.map((s) => ({
   ...s,

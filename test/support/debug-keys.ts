@@ -1,11 +1,12 @@
 /** What a real Xen 4.17 printed for its debug keys, and the simulated host that mirrors that machine. */
 import { buildMachine, builtinScenario, type Machine } from '../../engine/index.ts';
+import { isXenX86 } from '../../engine/scenario/schema.ts';
 import { capture } from './captures.ts';
 
 /** The machine of the captures named xen-q35: xen-pv with the first of its guests. */
 export function q35(): Machine {
   const scenario = builtinScenario('xen-pv')!;
-  if (!('dom0' in scenario)) throw new Error('xen-pv is no Xen host');
+  if (!isXenX86(scenario)) throw new Error('xen-pv is no Xen host');
   const { guests, workloads } = scenario;
   return buildMachine(
     {

@@ -5,7 +5,6 @@
 import { DOMID_IDLE, VIRQ_MCA } from '../../abi/xen.ts';
 import type { TraceRecord } from '../../core/trace.ts';
 import type { LinuxKernel } from '../../guest/linux/kernel.ts';
-import { KICK_ASLEEP, KICK_ELSEWHERE, KICK_HERE, KICK_QUEUED } from '../../hv/xen/kicks.ts';
 import { BY_IPI, BY_ITSELF, BY_MWAIT, EVENT_CHECK_VECTOR, SOFTIRQS } from '../../hv/xen/softirq.ts';
 import { CMCI_VECTOR } from '../../hv/xen/x86/apic-vectors.ts';
 import { HOOK_POINTS } from '../../hv/xen/x86/hook.ts';
@@ -19,19 +18,12 @@ import { timing } from '../../timing.ts';
 import type { EndGrade, HopRow, HopTable } from '../hops.ts';
 import { hex, type Kernels, LINUX_HOPS } from '../hops-linux.ts';
 import type { HopMode } from '../inspect.ts';
+import { eventRows } from './event-hops.ts';
 import { XEN_HVM_HOPS } from './hvm-hops.ts';
 
 const VIRQ_NAMES: Readonly<Record<number, string>> = {
   ...['TIMER', 'DEBUG', 'CONSOLE', 'DOM_EXC', 'TBUF', 'DEBUGGER', 'XENOPROF', 'CON_RING'],
   [VIRQ_MCA]: 'MCA',
-};
-
-/** What vcpu_kick does about a virtual CPU, by where it finds it. */
-const KICKED: Readonly<Record<number, (cpu: number) => string>> = {
-  [KICK_ASLEEP]: () => 'is blocked',
-  [KICK_QUEUED]: () => 'waits for a CPU',
-  [KICK_HERE]: () => 'runs here',
-  [KICK_ELSEWHERE]: (cpu) => `runs on CPU${cpu}`,
 };
 
 /** How a CPU hears of a softirq. */
@@ -76,7 +68,6 @@ type Names = (host: XenNames, args: readonly number[]) => string;
 
 const old = ({ xen }: XenNames) => xen.profile === '3.4';
 const vcpu: Names = (_, [domain, n]) => `dom${domain}.${n}`;
-const port: Names = (_, [domain, n]) => `dom${domain} port ${n}`;
 const source: Names = ({ xen }, [, id]) => xen.books.sourceName(id!);
 
 /** Mode of Xen's own code. */
@@ -276,51 +267,7 @@ const MACHINE_CHECKS: Record<string, Row> = {
 };
 
 const EVENTS: Record<string, Row> = {
-  evtchn_send: {
-    mode: XEN,
-    name: 'evtchn_send',
-    detail: port,
-    brief: (_, [domain, n]) => `evtchn_send dom${domain}:${n}`,
-    about: 'hypercall EVTCHNOP_send: the other end of the channel is told',
-    charged: timing.hypercall,
-  },
-  evtchn_set_pending: {
-    mode: XEN,
-    name: (host, [domain]) => {
-      if (old(host)) return 'evtchn_set_pending';
-      const fifo = host.xen.channels.abiOf(domain!) === 'fifo';
-      return fifo ? 'evtchn_fifo_set_pending' : 'evtchn_2l_set_pending';
-    },
-    detail: port,
-    brief: (_, [domain, n]) => `dom${domain}:${n} pending`,
-    about: "the port's pending bit is set in memory that the guest shares",
-    charged: timing.evtchnSetPending,
-    nested: true,
-  },
-  evtchn_already_pending: {
-    mode: XEN,
-    name: (host) => (old(host) ? 'evtchn_set_pending' : 'evtchn_port_set_pending'),
-    detail: (host, args) => `${port(host, args)}, pending already`,
-    brief: (_, [domain, n]) => `dom${domain}:${n} pending already`,
-    about: 'the guest has not seen the last one yet: both are one from here on',
-    nested: true,
-  },
-  vcpu_kick: {
-    mode: XEN,
-    name: 'vcpu_kick',
-    detail: (host, args) => `${vcpu(host, args)} ${KICKED[args[3]!]!(args[2]!)}`,
-    brief: (host, args) => (args[3] === KICK_ELSEWHERE ? `kick ${vcpu(host, args)} on CPU${args[2]}` : ''),
-    about: 'vcpu_mark_events_pending has set the upcall flag: its virtual CPU is told',
-    nested: true,
-  },
-  vcpu_wake: {
-    mode: XEN,
-    name: 'vcpu_wake',
-    detail: vcpu,
-    brief: (host, args) => `wake ${vcpu(host, args)}`,
-    about: 'it was blocked: the scheduler finds it a CPU',
-    nested: true,
-  },
+  ...eventRows(XEN),
   cpu_raise_softirq: {
     mode: XEN,
     name: 'cpu_raise_softirq',

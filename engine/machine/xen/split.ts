@@ -87,22 +87,29 @@ export class Daemons {
   private readonly xenconsoled: EvtchnUser;
   private readonly all: readonly number[];
 
-  constructor(private readonly host: SplitHost) {
+  /** @param name of the store's; unless given, the one written in OCaml where the kernel is modern */
+  constructor(
+    private readonly host: SplitHost,
+    name?: string,
+  ) {
     const { kernel } = host.dom0;
-    const ocaml = kernel.profile.numbering === 'sparse' ? 'oxenstored' : 'xenstored';
+    const usual = kernel.profile.numbering === 'sparse' ? 'oxenstored' : 'xenstored';
     this.all = kernel.cpus.map((c) => c.cpu);
-    this.xenstored = new EvtchnUser(kernel, ocaml, this.all.at(-1)!, us(40));
+    this.xenstored = new EvtchnUser(kernel, name ?? usual, this.all.at(-1)!, us(40));
     this.xenconsoled = new EvtchnUser(kernel, 'xenconsoled', this.all[this.all.length >> 1]!, us(15));
   }
 
-  /** xenstored listens for domains that die and to dom0's own kernel, xenconsoled to Xen's log. */
-  start(store: MessageFront): void {
+  /**
+   * xenstored listens for domains that die and to dom0's own kernel, xenconsoled to Xen's log.
+   * @param consoles is there a xenconsoled?
+   */
+  start(store: MessageFront, consoles = true): void {
     const { kernel } = this.host.dom0;
     const { events } = kernel;
     this.bind(this.xenstored, events.bindUserVirq(VIRQ_DOM_EXC), () => {});
     const desc = events.bindUserInterdomain(0, store.port);
     this.bind(this.xenstored, desc, (cpu) => this.answer(this.host.dom0, desc.port, cpu));
-    this.bind(this.xenconsoled, events.bindUserVirq(VIRQ_CON_RING), () => {});
+    if (consoles) this.bind(this.xenconsoled, events.bindUserVirq(VIRQ_CON_RING), () => {});
   }
 
   /** A new domain is introduced: both bind to the ports the toolstack made for it. */

@@ -1,0 +1,176 @@
+/** A Xen host on ARM, from a scenario. */
+import { UserError } from '../core/errors.ts';
+import type { TraceRecord } from '../core/trace.ts';
+import { NoSpace } from '../guest/linux/irq-info.ts';
+import { statOf } from '../proc/stat-of.ts';
+import type { ArmScenario } from '../scenario/arm-schema.ts';
+import { type Hop, hopOf } from './hops.ts';
+import type { CpuSnapshot, DomainSnapshot, IrqState, VcpuSnapshot } from './inspect.ts';
+import { type Fireable, Machine, type Platform, Workshop } from './machine.ts';
+import { channelSnapshot } from './xen/channels.ts';
+import { housekeeping, serve, startCommon } from './xen/loops.ts';
+import { bootArm } from './xen-arm/boot.ts';
+import { ARM_HOPS, ArmHopNames, armWaiting } from './xen-arm/hops.ts';
+import { type ArmDomainParts, XenArmHost } from './xen-arm/host.ts';
+
+/** @throws UserError if the machine that the scenario asks for cannot boot */
+export function buildXenArm(scenario: ArmScenario, seed: number): Machine {
+  const shop = new Workshop(seed);
+  let platform: XenArmPlatform;
+  try {
+    const host = new XenArmHost(shop, scenario);
+    const running = bootArm(host);
+    for (const booted of running.domains) housekeeping(host, booted);
+    scenario.workloads.forEach((spec, i) => {
+      startCommon(host, running, spec, `${spec.what}${i}`);
+    });
+    for (const booted of running.domains) serve(host, booted);
+    platform = new XenArmPlatform(host);
+  } catch (error) {
+    if (error instanceof NoSpace) throw new UserError(`${scenario.name}: ${error.message}`);
+    throw error;
+  }
+  return new Machine(scenario, shop, platform);
+}
+
+class XenArmPlatform implements Platform {
+  readonly system: string;
+  readonly fireables: readonly Fireable[];
+  readonly dumps: readonly string[] = ['q'];
+  private readonly names: ArmHopNames;
+
+  constructor(private readonly host: XenArmHost) {
+    this.system = `Xen ${host.scenario.xen} arm64, GICv${host.scenario.gic}`;
+    this.fireables = host.scenario.keys.map(({ device, title }, i) => {
+      const fired = host.devices.get(device)!;
+      return { key: `${(i + 1) % 10}`, name: device, title: title ?? fired.title, fire: () => fired.fire() };
+    });
+    host.xen.console.keyHandler = (key) => this.dump(key);
+    this.names = new ArmHopNames(host.xen, (domain) => host.domains[domain]?.kernel);
+    host.xen.start();
+  }
+
+  cpus(): CpuSnapshot[] {
+    const { now } = this.host.shop.clock;
+    return this.host.xen.cpus.map((cpu) => {
+      const guestNs = cpu.guestTime();
+      const xenNs = cpu.xenTime();
+      return {
+        cpu: cpu.cpu,
+        running: cpu.current ? cpu.current.name : null,
+        mode: cpu.inXen ? 'xen' : cpu.current ? 'guest' : 'idle',
+        guestNs,
+        xenNs,
+        idleNs: Math.max(0, now - guestNs - xenNs),
+      };
+    });
+  }
+
+  domains(): DomainSnapshot[] {
+    return this.host.domains.map((parts) => this.domain(parts));
+  }
+
+  hop(record: TraceRecord): Hop {
+    return hopOf(ARM_HOPS, this.names, record);
+  }
+
+  waiting(records: readonly TraceRecord[]): string {
+    return armWaiting(this.names, records);
+  }
+
+  totals(): { interrupts: number; upcalls: number } {
+    const interrupts = this.host.domains.reduce((n, d) => n + d.kernel.interrupts, 0);
+    return { interrupts, upcalls: this.host.xen.vcpus.reduce((n, v) => n + v.upcalls, 0) };
+  }
+
+  dump(key: string): string | undefined {
+    return key === 'q' ? '' : undefined;
+  }
+
+  pendingMismatch(): string[] {
+    const { xen, shop, domains } = this.host;
+    const { books } = shop;
+    const wrong: string[] = [];
+    const compare = (what: string, chip: boolean, slot: number) => {
+      if (chip !== books.holds(slot)) wrong.push(`${what}: ${chip ? 'pending' : 'not pending'} in the chip`);
+    };
+    for (const { domain, arm } of domains) {
+      for (const { port } of xen.channels.channels(domain.id)) {
+        compare(`dom${domain.id}:${port}`, xen.channels.portIsPending(domain.id, port), domain.slot(port));
+      }
+      for (let i = 0; i < arm.vgic.pendingIrqs; i++) {
+        const p = arm.vgic.byIndex(i);
+        const where = xen.whereabouts(arm, p.irq < 32 ? i >> 5 : 0, p.irq);
+        compare(`dom${domain.id} irq ${p.irq}, queued`, where.includes('queued'), p.slot);
+        compare(`dom${domain.id} irq ${p.irq}, in a list register`, where.includes('pending'), p.slot + 1);
+      }
+    }
+    for (const { cpu } of xen.cpus) {
+      const { slot, holds } = xen.irqs.inHandOf(cpu);
+      compare(`CPU${cpu}'s interrupt in hand`, holds, slot);
+    }
+    for (const { irq, guest, action } of xen.irqs.descs) {
+      if (irq >= 32 && (guest || action)) compare(`irq ${irq}`, xen.irqs.waits(irq), xen.irqs.slot(irq));
+    }
+    return wrong;
+  }
+
+  private waitsFor({ arm }: ArmDomainParts, virq: number): boolean {
+    const vcpus = virq < 32 ? arm.vcpus.map((v) => v.vcpu) : [0];
+    return vcpus.some((v) => /queued|pending/.test(this.host.xen.whereabouts(arm, v, virq)));
+  }
+
+  private domain(parts: ArmDomainParts): DomainSnapshot {
+    const { kernel, domain, spec } = parts;
+    const { xen } = this.host;
+    const channels = xen.channels.channels(domain.id);
+    const byPort = new Map(channels.map((c) => [c.port, c]));
+    const interrupts = kernel.interruptsFile();
+    const descs = kernel.shownDescs();
+    const irqStates: IrqState[] = interrupts.rows.map((row, i) => {
+      const desc = descs[i]!;
+      const own = desc.ports.map((p) => byPort.get(p)).filter((c) => c !== undefined);
+      const gic = desc.ports.length === 0;
+      return {
+        row,
+        pending: gic ? this.waitsFor(parts, desc.hwirq!) : own.some((c) => c.pending),
+        masked: gic ? desc.depth > 0 : own.length > 0 && own.every((c) => c.masked),
+        active: desc.active > 0,
+        port: desc.port === 0 ? null : desc.port,
+      };
+    });
+    const vcpus: VcpuSnapshot[] = parts.arm.vcpus.map((v) => {
+      const info = domain.shared.vcpus[v.vcpu]!;
+      return {
+        vcpu: v.vcpu,
+        state: v.state,
+        cpu: v.cpu.cpu,
+        runNs: v.runNs + (v.state === 'running' ? Math.max(0, v.now - v.since) : 0),
+        upcallPending: info.upcallPending !== 0,
+        upcallMask: info.upcallMask !== 0,
+        upcalls: v.upcalls,
+      };
+    });
+    const softirqs = kernel.softirqsFile();
+    const { now } = this.host.shop.clock;
+    const rows = xen.exits.totals(parts.arm.vcpus.map((v) => v.index));
+    return {
+      id: domain.id,
+      name: `dom${domain.id}`,
+      kind: `${spec ? (spec.type === 'xl' ? 'domU' : 'dom0less domU') : 'dom0'}, ${kernel.profile.title} arm64`,
+      vcpus,
+      interrupts,
+      irqStates,
+      softirqs,
+      stat: {
+        ...statOf({ interrupts, softirqs, vcpus, nrIrqs: kernel.irqs.nrIrqs }, now),
+        ctxt: kernel.switches,
+        processes: kernel.threads.length,
+        procsRunning: kernel.threads.filter((t) => t.ready).length,
+      },
+      messages: kernel.log,
+      channels: channels.filter((c) => c.port !== 0).map(channelSnapshot),
+      exits: { rows, stats: [] },
+    };
+  }
+}

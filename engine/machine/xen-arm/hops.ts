@@ -1,0 +1,192 @@
+/**
+ * Hops through Xen on ARM: what each tracepoint of hv/xen/arm means, in the names of xen/arch/arm/{gic,gic-vgic,irq,traps,
+ * vgic,vtimer}.c and arm64/entry.S.
+ */
+import type { TraceRecord } from '../../core/trace.ts';
+import type { Arm64Kernel } from '../../guest/linux/arm64.ts';
+import { armExitName, EXIT_IRQ } from '../../hv/xen/arm/traps.ts';
+import { OUTCOMES, type XenArm } from '../../hv/xen/arm/xen.ts';
+import { BY_ITSELF, SOFTIRQS } from '../../hv/xen/softirq.ts';
+import { From, Kind, vectorOffset } from '../../hw/arm/exceptions.ts';
+import { timing } from '../../timing.ts';
+import type { EndGrade, HopRow, HopTable } from '../hops.ts';
+import { hex, type Kernels, LINUX_HOPS } from '../hops-linux.ts';
+import type { HopMode } from '../inspect.ts';
+import { eventRows } from '../xen/event-hops.ts';
+
+export class ArmHopNames implements Kernels {
+  constructor(
+    readonly xen: XenArm,
+    private readonly kernels: (domain: number) => Arm64Kernel | undefined,
+  ) {}
+
+  kernelOf(domain: number): Arm64Kernel | undefined {
+    return this.kernels(domain);
+  }
+
+  domainName(domain: number): string {
+    return `dom${domain}`;
+  }
+
+  modeOf(): HopMode {
+    return 'el1';
+  }
+
+  /** dom0's handler is the last only of what no other domain waits for; that of event channels is not one. */
+  endOf(domain: number, irq: number): EndGrade {
+    if (this.kernels(domain)?.eventsIrq === irq) return 0;
+    return domain === 0 ? 1 : 2;
+  }
+}
+
+type Row = HopRow<ArmHopNames>;
+
+const EL2: HopMode = 'el2';
+const nameOf = ({ xen }: ArmHopNames, index: number) => xen.vcpus[index]?.name ?? 'idle';
+
+const ROWS: Record<string, Row> = {
+  gic_set_irq: {
+    mode: 'device',
+    name: 'raise',
+    detail: ({ xen }, [irq]) => {
+      const { guest, target } = xen.irqs.descs[irq!]!;
+      return `irq ${irq} to CPU${target}${guest ? `, dom${guest.domain.domain}` : ', Xen'}`;
+    },
+    brief: (_, [irq]) => `irq ${irq} raised`,
+    about: 'the device pulls its wire: pending at the distributor',
+  },
+  guest_exit: {
+    mode: 'exit',
+    name: (_, [, reason]) => (reason === EXIT_IRQ ? 'guest_irq' : 'guest_sync'),
+    detail: (host, [v, reason, esr]) => {
+      const { compat } = host.xen.vcpus[v!]!;
+      const entry = vectorOffset(
+        compat ? From.LOWER_32 : From.LOWER_64,
+        reason === EXIT_IRQ ? Kind.IRQ : Kind.SYNC,
+      );
+      const why = reason === EXIT_IRQ ? '' : ` ${armExitName(reason!)} ESR ${hex(esr!, 8)}`;
+      return `${nameOf(host, v!)}, vector ${hex(entry, 3)}${why}`;
+    },
+    brief: (host, [v, reason]) => `${armExitName(reason!)} ${nameOf(host, v!)}`,
+    about: 'the guest is left for EL2: the entry macro saves its registers in cpu_user_regs',
+    charged: timing.armEntry,
+  },
+  enter_hypervisor_from_guest: {
+    mode: EL2,
+    name: 'enter_hypervisor_from_guest',
+    detail: (_, [, lrs]) => `vgic_sync_from_lrs, in use ${hex(lrs!, 1)}`,
+    about: 'UIE is cleared and the list registers in use are read back',
+    nested: true,
+  },
+  do_IRQ: {
+    mode: EL2,
+    name: 'do_IRQ',
+    detail: (_, [irq, domain]) => `IAR ${irq}, ${domain! >= 0 ? `dom${domain}: EOIR at once` : 'Xen'}`,
+    brief: (_, [irq]) => `do_IRQ ${irq}`,
+    about: "gic_interrupt has read IAR; a guest's interrupt is dropped in priority and stays active",
+    charged: timing.armDoIrq,
+  },
+  vgic_inject_irq: {
+    mode: EL2,
+    name: 'vgic_inject_irq',
+    detail: (_, [domain, vcpu, virq, outcome]) => {
+      const became = OUTCOMES[outcome!]!;
+      return `dom${domain}.${vcpu} irq ${virq}${became === 'queued' ? '' : `, ${became}`}`;
+    },
+    brief: (_, [domain, vcpu, virq]) => `inject ${virq} dom${domain}.${vcpu}`,
+    about: 'queued for the virtual CPU: in a list register at once, or when it next enters its guest',
+    charged: timing.vgicInject,
+  },
+  pl011_interrupt: {
+    mode: EL2,
+    name: 'pl011_interrupt',
+    detail: () => 'action of Xen: serial_rx_interrupt',
+    about: "the line is Xen's own: its handler takes the characters from the UART",
+    nested: true,
+  },
+  send_guest_global_virq: {
+    mode: EL2,
+    name: 'send_global_virq',
+    detail: (_, [virq]) => `VIRQ ${virq}`,
+    brief: (_, [virq]) => `virq ${virq}`,
+    about: 'Xen tells the domain that handles this virtual interrupt',
+    nested: true,
+  },
+  handle_keypress: {
+    mode: EL2,
+    name: 'handle_keypress',
+    detail: (_, [key]) => `key ${hex(key!)}`,
+    brief: (_, [key]) => `debug key ${hex(key!)}`,
+    about: "input is Xen's: a debug key, handled in a tasklet",
+    nested: true,
+  },
+  cpu_raise_softirq: {
+    mode: EL2,
+    name: 'cpu_raise_softirq',
+    detail: (_, [cpu, nr, how]) =>
+      `${SOFTIRQS['4.17'][nr!]} on CPU${cpu}, ${how === BY_ITSELF ? 'this one' : 'SGI 0'}`,
+    about: 'the CPU is to look at its softirqs',
+    nested: true,
+  },
+  event_check_interrupt: {
+    mode: EL2,
+    name: 'do_sgi',
+    detail: () => 'GIC_SGI_EVENT_CHECK',
+    about: 'the SGI has no work of its own: its CPU is in Xen now and looks on the way out',
+    charged: timing.armSgi,
+  },
+  sched_switch: {
+    mode: EL2,
+    name: 'context_switch',
+    detail: (host, [prev, next]) => `${nameOf(host, prev!)} to ${nameOf(host, next!)}`,
+    about: "the virtual CPU's registers, list registers and timer are restored",
+    charged: (_, [prev, next]) => (prev! >= 0 && next! >= 0 ? timing.armSwitch : timing.armIdleSwitch),
+  },
+  leave_hypervisor_to_guest: {
+    mode: EL2,
+    name: 'leave_hypervisor_to_guest',
+    detail: (_, [, lrs]) => `vgic_sync_to_lrs, in use ${hex(lrs!, 1)}`,
+    about: 'softirqs are done: what waits goes into free list registers',
+  },
+  eret: {
+    mode: 'entry',
+    name: 'eret',
+    detail: (host, [v]) => nameOf(host, v!),
+    brief: (host, [v]) => `eret ${nameOf(host, v!)}`,
+    about: 'the frame is restored, the guest goes on at EL1',
+  },
+  el1_irq: {
+    mode: 'el1',
+    name: 'el1h_64_irq',
+    detail: (host, [v]) => nameOf(host, v!),
+    brief: (host, [v]) => `irq ${nameOf(host, v!)}`,
+    about: "the virtual interrupt is signalled and PSTATE.I is clear: the guest's own vector",
+    charged: timing.kernelEntry,
+  },
+};
+
+/** Xen on ARM. */
+export const ARM_HOPS: HopTable<ArmHopNames> = { ...eventRows(EL2), ...ROWS, ...LINUX_HOPS };
+
+/** What waits for the destination of a journey: the distributor's bits, the list register, the event channel. */
+export function armWaiting({ xen }: ArmHopNames, records: readonly TraceRecord[]): string {
+  const out: string[] = [];
+  const last = (name: string) => records.findLast((r) => r.point.name === name)?.args;
+  const raised = last('gic_set_irq');
+  if (raised) {
+    const [irq] = raised as [number];
+    out.push(`irq ${irq} ${xen.irqs.stateOf(irq)}`);
+  }
+  const injected = last('vgic_inject_irq');
+  if (injected) {
+    const [domain, vcpu, virq] = injected as [number, number, number];
+    out.push(`dom${domain}.${vcpu} ${virq} ${xen.whereabouts(xen.armDomain(domain), vcpu, virq) || '-'}`);
+  }
+  const event = last('evtchn_set_pending') ?? last('evtchn_already_pending');
+  if (event) {
+    const [domain, n] = event as [number, number];
+    const info = xen.channels.channel(domain, n);
+    if (info) out.push(`dom${domain} port ${n} p${Number(info.pending)} m${Number(info.masked)}`);
+  }
+  return out.join(', ');
+}
