@@ -1,4 +1,8 @@
-/** Xen's accesses to ICH_*_EL2 (xen/arch/arm/gic-v3.c), for guests with a GICv3: those with a GICv2 are not modelled. */
+/**
+ * Xen's accesses to ICH_*_EL2 (xen/arch/arm/gic-v3.c), for guests with a GICv3.
+ *
+ * Not modelled: guests with a GICv2, and with them ICC_SRE_EL1, which Xen saves and restores too.
+ */
 import type { Ich } from '../../../hw/arm/ich.ts';
 import type { VirtualInterface } from '../../../hw/arm/virtual-interface.ts';
 import {

@@ -80,8 +80,8 @@ export class GicVgic {
    */
   private updateOneLr(here: GicCpu, v: VgicVcpu, n: number): Reraised {
     const { lr } = this;
-    if (n < here.hw.nrLrs) here.hw.readLr(n, lr);
-    else noLr(lr);
+    if (n >= here.hw.nrLrs) throw new Error(`there is no list register ${n}`);
+    here.hw.readLr(n, lr);
     const p = v.domain.pendingOf(v, lr.virq);
     if (lr.active) return this.stillActive(here, n, p);
     if (lr.pending) {
@@ -90,7 +90,7 @@ export class GicVgic {
       this.host.raises.entersLr(p);
       return 'coalesced';
     }
-    if (n < here.hw.nrLrs) here.lrMask &= ~(1 << n);
+    here.lrMask &= ~(1 << n);
     if (p.desc !== null) p.desc.status &= ~IRQ_INPROGRESS;
     p.status &= ~(GIC_IRQ_GUEST_VISIBLE | GIC_IRQ_GUEST_ACTIVE);
     p.lr = GIC_INVALID_LR;
@@ -246,11 +246,4 @@ function findVictim(from: PendingIrq, priority: number): PendingIrq | null {
     if ((p.status & (GIC_IRQ_GUEST_VISIBLE | GIC_IRQ_GUEST_ACTIVE)) === GIC_IRQ_GUEST_VISIBLE) return p;
   }
   return null;
-}
-
-/** A register that does not exist reads 0. */
-function noLr(lr: GicLr): void {
-  lr.virq = 0;
-  lr.pending = false;
-  lr.active = false;
 }

@@ -342,6 +342,8 @@ test('what Xen does not do, it says on its console', () => {
     'd0v0 trying to clear pending interrupt 27.',
   ]);
   rig = new VgicRig({ version: 3, vcpus: 2 });
+  rig.write(0x384, 0x89abcdef, DOUBLE, 0, 0x1234567);
+  expect(rig.console.pop()).toBe('d0v0: vGICD: unhandled word write 0x123456789abcdef to ICACTIVER4');
   rig.writeRedistributor(1, 0x10380, 0);
   rig.writeRedistributor(1, 0x10300, 1);
   expect(rig.console).toEqual([

@@ -426,6 +426,7 @@ test('a list register in parts comes back whole, with none and without a physica
     [3, 0xa0, {}, 'd0a0000000000028'],
     [3, 0xa0, { pirq: 300, pending: false }, 'b0a0012c00000028'],
     [3, 0xa0, { eoi: true, active: false }, '50a0020000000028'],
+    [3, 0xa0, { pending: false }, '90a0000000000028'],
   ] as const) {
     rig = new VgicRig({ version });
     const { hw } = rig.cpus[0]!;
