@@ -236,6 +236,11 @@ describe('acknowledgement', () => {
 });
 
 describe('binary points', () => {
+  test('are the least after a reset', () => {
+    expect(hex(new Rig(GICV2_VIRTUAL).core.vmcr)).toBe('4c0000');
+    expect(hex(new Rig(GICV3_VIRTUAL).core.vmcr)).toBe('4c0008');
+  });
+
   test('less than the least there is becomes that', () => {
     v2.gich.writeVmcr(0);
     expect(hex(v2.gich.readVmcr())).toBe('4c0000');

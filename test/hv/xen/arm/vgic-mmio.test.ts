@@ -69,6 +69,8 @@ describe('GICv2', () => {
     ['GICD_CPENDSGIR', 0xf10, [0, 0, 0, 0], NO],
     ['GICD_SPENDSGIR', 0xf2c, [0, 0, 0, 0], NO],
     ['reserved', 0xfcc, [0, 0, 0, 0], ALL],
+    ['implementation defined', 0xfd0, [0, 0, 0, 0], ALL],
+    ['implementation defined', 0xfe4, [0, 0, 0, 0], ALL],
     ['GICD_ICPIDR2', 0xfe8, NONE, WORD_ONLY],
     ['implementation defined', 0xffc, [0, 0, 0, 0], NO],
     ['nothing', 0x1000, NONE, NO],
@@ -88,8 +90,8 @@ describe('GICv2', () => {
 
   test('GICD_ISENABLER sets and GICD_ICENABLER clears; both read what is enabled', () => {
     rig.write(0x104, 0x8000_0001);
-    rig.write(0x104, 2);
-    rig.write(0x184, 1);
+    const written = [rig.write(0x104, 2), rig.write(0x184, 1), rig.write(0x204, 0), rig.write(0xc08, 0)];
+    expect(written).toEqual([true, true, true, true]);
     expect([rig.read(0x104), rig.read(0x184), rig.read(0x108)]).toEqual([0x8000_0002, 0x8000_0002, 0]);
     // bit 0 is no bit of the next register
     rig.write(0x108, 1);
@@ -115,7 +117,9 @@ describe('GICv2', () => {
     rig.write(0x426, 0x1ff, BYTE);
     expect(rig.read(0x424)).toBe(0x87ff_4321);
     expect(rig.read(0x428)).toBe(0);
-    rig = new VgicRig({ spis: 320 });
+    rig = new VgicRig({ spis: 320, vcpus: 2 });
+    rig.write(0x800 + 301, 2, BYTE);
+    expect([rig.read(0x800 + 300), rig.domain.sharedIrqs[8]!.vcpu[13]]).toEqual([0x0101_0201, 1]);
     rig.write(0x400 + 301, 0x77, BYTE);
     expect([rig.read(0x400 + 300), rig.domain.sharedIrqs[8]!.priority[13]]).toEqual([0x7700, 0x77]);
     rig.write(0xc00 + 300 / 4, 0x2000_0000);
@@ -204,6 +208,8 @@ describe('GICv3', () => {
     expect(route(0, 0x0f)).toBe(15);
     expect(route(0, 0x12)).toBe(18); // all eight bits of the lowest level
     expect(rig.read(0x6108)).toBe(0x102);
+    expect(route(0, 0x1_0011)).toBe(17); // the third does not count
+    expect(route(0, 0x12)).toBe(18);
     expect(route(0, 0x13)).toBe(18); // there is none
     expect(route(0, 0x8000_0005)).toBe(0); // any
     expect(rig.read(0x6108)).toBe(0);

@@ -128,6 +128,16 @@ describe('a raise of what is in flight', () => {
     expect(handleAll(rig)).toEqual([40, 41, 42, 43]);
   });
 
+  test('waiting, or disabled: Xen looks at no list register', () => {
+    for (const irq of [40, 41, 42, 43, 44]) rig.inject(irq);
+    handleAll(rig);
+    rig.write(0x184, 1 << 9); // 41
+    rig.takeAccesses();
+    rig.inject(44);
+    rig.inject(41);
+    expect([rig.takeAccesses(), rig.status(41)]).toEqual([[], GIC_IRQ_GUEST_VISIBLE | GIC_IRQ_GUEST_QUEUED]);
+  });
+
   test('active: pending once more, and that once', () => {
     rig.inject(27);
     rig.ack();
