@@ -2,6 +2,7 @@
 import { UserError } from '../core/errors.ts';
 import type { TraceRecord } from '../core/trace.ts';
 import { NoSpace } from '../guest/linux/irq-info.ts';
+import { ARM_DEBUG_KEYS, armDebugKey } from '../hv/xen/arm/debug-keys/keys.ts';
 import { statOf } from '../proc/stat-of.ts';
 import type { ArmScenario } from '../scenario/arm-schema.ts';
 import { type Hop, hopOf } from './hops.ts';
@@ -36,7 +37,7 @@ export function buildXenArm(scenario: ArmScenario, seed: number): Machine {
 class XenArmPlatform implements Platform {
   readonly system: string;
   readonly fireables: readonly Fireable[];
-  readonly dumps: readonly string[] = ['q'];
+  readonly dumps = ARM_DEBUG_KEYS;
   private readonly names: ArmHopNames;
 
   constructor(private readonly host: XenArmHost) {
@@ -84,7 +85,12 @@ class XenArmPlatform implements Platform {
   }
 
   dump(key: string): string | undefined {
-    return key === 'q' ? '' : undefined;
+    const { xen, domains } = this.host;
+    return armDebugKey(
+      xen,
+      key,
+      domains.map((d) => d.domain),
+    );
   }
 
   pendingMismatch(): string[] {

@@ -96,10 +96,11 @@ export class Arm64Cpu extends LinuxCpu implements ArmEntry {
     this.hardware.irqsMasked = true;
   }
 
-  /** cpu_do_idle, and raw_local_irq_enable behind it: what ends the wait is taken then. */
+  /** cpu_do_idle waits with interrupts masked; what ends the wait is taken behind it (raw_local_irq_enable). */
   protected sleep(): void {
-    this.hardware.irqsMasked = false;
+    this.hardware.irqsMasked = true;
     this.hardware.wfi();
+    this.hardware.irqsMasked = false;
   }
 
   override save(): Plain {

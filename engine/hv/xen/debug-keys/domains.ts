@@ -24,7 +24,7 @@ export interface DumpedDomain {
   readonly paused?: boolean;
   /** arch_dump_domain_info, arch_dump_vcpu_info */
   readonly archDomain: readonly string[];
-  readonly archVcpu: readonly string[];
+  archVcpu(v: Vcpu): readonly string[];
   /** rangesets of a domain of this kind, beside its interrupts */
   readonly rangesets: readonly string[];
   /** vcpu_event_delivery_is_enabled */
@@ -32,6 +32,8 @@ export interface DumpedDomain {
 }
 
 export interface DumpedHost {
+  /** Xen notes which CPUs hold registers of whom; on ARM none ever does while somebody else runs */
+  readonly dirtyMasks: boolean;
   readonly profile: XenProfile;
   readonly now: Ns;
   readonly cpus: readonly Pcpu[];
@@ -48,7 +50,8 @@ function references({ deviceModels }: DumpedDomain): number {
 }
 
 /** Physical CPUs that hold registers of the domain (dirty_cpumask). */
-function dirtyCpus({ domain }: DumpedDomain): string {
+function dirtyCpus({ domain }: DumpedDomain, dirtyMasks: boolean): string {
+  if (!dirtyMasks) return '{}';
   const dirty = domain.vcpus.filter((v) => v.cpu.holds(v)).map((v) => v.cpu.cpu);
   return `{${ranges(dirty.sort((a, b) => a - b))}}`;
 }
@@ -70,7 +73,7 @@ function place(v: Vcpu): string {
 
 // 4.17
 
-function lines417({ now, cpus, domains }: DumpedHost): string[] {
+function lines417({ now, cpus, domains, dirtyMasks }: DumpedHost): string[] {
   const all = ranges(cpus.map((cpu) => cpu.cpu));
   const lines = [`'q' pressed -> dumping domain info (now = ${now})`];
   for (const dumped of domains) {
@@ -79,7 +82,7 @@ function lines417({ now, cpus, domains }: DumpedHost): string[] {
     lines.push(
       `General information for domain ${id}:`,
       `    refcnt=${references(dumped)} dying=${bit(channels.isDying)} pause_count=${bit(dumped.paused === true)}`,
-      `    dirty_cpus=${dirtyCpus(dumped)}`,
+      `    dirty_cpus=${dirtyCpus(dumped, dirtyMasks)}`,
       ...dumped.archDomain,
       `Rangesets belonging to domain ${id}:`,
       ...dumped.rangesets,
@@ -88,9 +91,9 @@ function lines417({ now, cpus, domains }: DumpedHost): string[] {
       `VCPU information and callbacks for domain ${id}:`,
       ...domain.vcpus.flatMap((v) => [
         `  UNIT${v.vcpu} affinities: hard={${ranges(v.affinity)}} soft={${all}}`,
-        `${place(v)} ${events417(v, dumped)} ${v.cpu.holds(v) ? `dirty_cpu=${v.processor}` : ''}`,
+        `${place(v)} ${events417(v, dumped)} ${dirtyMasks && v.cpu.holds(v) ? `dirty_cpu=${v.processor}` : ''}`,
         `    pause_count=${v.paused - Number(dumped.paused === true)} pause_flags=${hex(pauseFlags(v), 1)}`,
-        ...dumped.archVcpu,
+        ...dumped.archVcpu(v),
         'No periodic timer',
       ]),
     );
@@ -112,7 +115,7 @@ function events417(v: Vcpu, dumped: DumpedDomain): string {
 
 // 3.4
 
-function lines34({ now, domains }: DumpedHost): string[] {
+function lines34({ now, domains, dirtyMasks }: DumpedHost): string[] {
   const high = Math.floor(now / 2 ** 32).toString(16);
   const low = hex(now % 2 ** 32, 8);
   const lines = [`'q' pressed -> dumping domain info (now=0x${high.toUpperCase()}:${low.toUpperCase()})`];
@@ -120,14 +123,14 @@ function lines34({ now, domains }: DumpedHost): string[] {
     const { domain, channels } = dumped;
     lines.push(
       `General information for domain ${domain.id}:`,
-      `    refcnt=${references(dumped)} dying=${bit(channels.isDying)} dirty_cpus=${dirtyCpus(dumped)}`,
+      `    refcnt=${references(dumped)} dying=${bit(channels.isDying)} dirty_cpus=${dirtyCpus(dumped, dirtyMasks)}`,
       ...dumped.archDomain,
       `Rangesets belonging to domain ${domain.id}:`,
       interrupts(dumped),
       `VCPU information and callbacks for domain ${domain.id}:`,
       ...domain.vcpus.flatMap((v) => [
         vcpu34(v, channels),
-        ...dumped.archVcpu,
+        ...dumped.archVcpu(v),
         '    No periodic timer',
         `    Notifying guest (${debugVirq34(v, channels)})`,
       ]),

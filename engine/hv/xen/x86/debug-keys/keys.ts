@@ -39,7 +39,7 @@ export function debugKey(xen: Xen, key: string, domains: readonly Domain[]): str
     case 'M':
       return debugKeyM(irqs);
     case 'q':
-      return debugKeyQ({ profile, now, cpus, domains: domains.map((d) => dumped(xen, d)) });
+      return debugKeyQ({ dirtyMasks: true, profile, now, cpus, domains: domains.map((d) => dumped(xen, d)) });
     case 'r':
       return debugKeyR(xen.sched);
     default:
@@ -67,12 +67,12 @@ function deviceModels({ hvm }: Xen): number {
   return hvm.filter((h) => h?.ioreq).length;
 }
 
-const PV = { archDomain: [], archVcpu: [] } as const;
+const PV = { archDomain: [], archVcpu: () => [] } as const;
 
 /** Extended page tables, and kernels with four levels of their own. */
 const HVM = {
   archDomain: ['    paging assistance: hap refcounts translate external '],
-  archVcpu: ['    paging assistance: hap, 4 levels'],
+  archVcpu: () => ['    paging assistance: hap, 4 levels'],
 } as const;
 
 /** What the device model has asked for (hvm_map_io_range_to_ioreq_server). */
