@@ -144,7 +144,7 @@ describe('the hook', () => {
     ['xen-pv', ['direct_apic_vector', 'do_IRQ']],
     ['xen-pv-2.6.18', ['do_IRQ', 'smp']],
   ])('on %s every vector comes by %j', (name, points) => {
-    const { records, xen } = hooked(name, 2 * SECOND);
+    const { records, xen } = hooked(name, 10 * SECOND);
     expect([...new Set(records.map((r) => r.point))].sort()).toEqual(points);
     // as many as the vectors' counts say, and the exceptions beside
     const exceptions = records.filter((r) => r.point === 'exception exit').length;

@@ -62,13 +62,16 @@ export class EventChannels extends EvtchnPorts implements Part {
     }
   }
 
+  /** what pends now does so with interrupts off */
+  interruptsOff = false;
+
   /** send_guest_vcpu_virq */
   vcpuVirq(dom: number, vcpu: number, virq: number): void {
     if (this.virqIsGlobal(virq)) throw new Error(`VIRQ ${virq} is global`);
     const d = this.domain(dom);
     const port = d.vcpus[vcpu]!.virqToEvtchn[virq]!;
     if (port === 0) this.output.pended(dom, 0, 'dropped');
-    else d.setPending(vcpu, d.ports[port]!);
+    else this.withVirqLock(() => d.setPending(vcpu, d.ports[port]!));
   }
 
   /** send_global_virq */
@@ -76,7 +79,14 @@ export class EventChannels extends EvtchnPorts implements Part {
     if (!this.virqIsGlobal(virq)) throw new Error(`VIRQ ${virq} is per vCPU`);
     const handler = this.globalVirqHandlers[virq]!;
     const d = this.domain(handler >= 0 ? handler : this.hardwareDomain);
-    this.pendOr(d, d.vcpus[0]!.virqToEvtchn[virq]!);
+    this.withVirqLock(() => this.pendOr(d, d.vcpus[0]!.virqToEvtchn[virq]!));
+  }
+
+  /** The lock of a virtual CPU's VIRQs is held with interrupts off (virq_lock). */
+  private withVirqLock(act: () => void): void {
+    this.interruptsOff = true;
+    act();
+    this.interruptsOff = false;
   }
 
   /** set_global_virq_handler */

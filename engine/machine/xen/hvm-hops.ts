@@ -190,6 +190,13 @@ const WIRES: Record<string, Row> = {
     about: 'events wait for the virtual CPU: it is told by a vector of its local APIC, or the callback',
     nested: true,
   },
+  assert_evtchn_irq_tasklet: {
+    mode: XEN,
+    name: 'assert_evtchn_irq_tasklet',
+    detail: inDomain,
+    about: 'interrupts are off: telling the virtual CPU is left to the TASKLET softirq',
+    nested: true,
+  },
   vioapic_irq_positive_edge: {
     mode: XEN,
     name: 'vioapic_irq_positive_edge',

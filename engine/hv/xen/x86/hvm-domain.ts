@@ -8,6 +8,7 @@ import type { Tracepoint } from '../../../core/trace.ts';
 import { IoBus } from '../../../hw/x86/io-bus.ts';
 import { TSC_KHZ } from '../../../hw/x86/physical-lapic.ts';
 import type { Domain } from '../domain.ts';
+import type { Tasklet } from '../tasklet.ts';
 import { Dpci } from './dpci.ts';
 import { HvmChips } from './hvm-chips.ts';
 import { HVM_HOPS, type HvmHop } from './hvm-hops.ts';
@@ -45,6 +46,9 @@ export class HvmDomain implements Part {
   private ticking = false;
   /** a raise that goes on to the vector that is requested next; -1: none */
   private handing: SlotId = -1;
+  /** by virtual CPU */
+  private readonly assertTasklets: readonly Tasklet[];
+  private readonly initSipiTasklets: readonly Tasklet[];
   private readonly timerSource: SourceId;
   private readonly points: ReadonlyMap<HvmHop, Tracepoint>;
 
@@ -79,6 +83,13 @@ export class HvmDomain implements Part {
       },
       send: (gsi) => xen.channels.guestPirq(id, this.pirqOf[gsi]!),
     };
+    this.assertTasklets = this.vcpus.map(({ vcpu }) =>
+      xen.tasklets.add(`${name}.${vcpu} hvm_assert_evtchn_irq`, true, () => this.irq.assertEvtchnIrq(vcpu)),
+    );
+    this.initSipiTasklets = this.vcpus.map((v) =>
+      xen.tasklets.add(`${v.name} vlapic_init_sipi_action`, false, () => this.initSipi(v)),
+    );
+    this.irq.defer = (vcpu) => this.defers(vcpu);
     this.vpt = new Vpt({ name, irq: this.irq, chips: this.chips, host: this.timers() });
     for (const v of this.vcpus) {
       v.hvm = this;
@@ -91,10 +102,10 @@ export class HvmDomain implements Part {
         tscKhz: TSC_KHZ,
         output: {
           upcallPending: () => shared.vcpus[v.vcpu]!.upcallPending !== 0,
-          tasklet: () => this.chips.vcpus[v.vcpu]!.runInitSipi(),
-          started: (vector) => {
-            if (vector < 0) xen.vmce.reset(v);
-          },
+          tasklet: () => this.putOff(v),
+          started: (vector) => this.started(v, vector),
+          reset: () => xen.vmce.reset(v),
+          woken: () => xen.sched.unpause(v),
           accepted: (vector, fresh) => this.accepted(v, vector, fresh),
         },
       });
@@ -119,6 +130,47 @@ export class HvmDomain implements Part {
         };
       },
     };
+  }
+
+  // tasklets
+
+  /** In an interrupt, or with interrupts off, the delivery of events waits (assert_evtchn_irq_tasklet): not on 3.4. */
+  private defers(vcpu: number): boolean {
+    const { xen } = this;
+    const { here } = xen.wiring;
+    if (!here || xen.profile === '3.4' || !(xen.channels.interruptsOff || xen.inIrq(here))) return false;
+    this.emit('assert_evtchn_irq_tasklet', vcpu);
+    xen.tasklets.scheduleOn(here, this.assertTasklets[vcpu]!);
+    return true;
+  }
+
+  /** INIT or SIPI. Its sender waits for it; on 3.4 it is the reset of whom an INIT has taken down. */
+  private putOff(v: HvmVcpu): void {
+    const { xen, chips } = this;
+    const { here } = xen.wiring;
+    if (!here) {
+      chips.vcpus[v.vcpu]!.runInitSipi();
+      return;
+    }
+    if (chips.options.initSipi === 'later') xen.sched.pause(v);
+    xen.tasklets.scheduleOn(here, this.initSipiTasklets[v.vcpu]!);
+  }
+
+  private initSipi(v: HvmVcpu): void {
+    this.chips.vcpus[v.vcpu]!.runInitSipi();
+    if (this.chips.options.initSipi === 'later') this.xen.sched.unpause(v);
+  }
+
+  /** A SIPI, or the INIT before it (vector -1). When all virtual CPUs are down the guest is over. */
+  private started(v: HvmVcpu, vector: number): void {
+    const { xen, chips } = this;
+    if (vector < 0) {
+      xen.sched.pause(v);
+      if (chips.vcpus.every((other) => other.down))
+        xen.control.shutDown(v.domain, 'all virtual CPUs are down');
+    } else if (v.state === 'offline') {
+      if (xen.wiring.here) xen.sched.start(v);
+    } else xen.sched.unpause(v);
   }
 
   /** An NMI has a way of its own, in nobody's account. */

@@ -8,6 +8,7 @@ export const HVM_HOPS = {
   hvm_inject_msi: ['address', 'data'],
   hvm_set_callback_irq_level: ['asserted'],
   hvm_assert_evtchn_irq: ['vcpu'],
+  assert_evtchn_irq_tasklet: ['vcpu'],
   send_guest_pirq: ['gsi'],
   vioapic_irq_positive_edge: ['gsi'],
   vpic_irq_positive_edge: ['irq'],

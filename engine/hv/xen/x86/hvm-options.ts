@@ -52,6 +52,11 @@ export interface HvmOptions {
 
   /** Machine checks are injected, after NMIs: not in 3.4. */
   readonly machineChecks: boolean;
+  /**
+   * Who is told by INIT and SIPI. `later`: a tasklet carries them out, for which their sender waits. `at once`: the target
+   * goes down, or starts, in the sender's instruction, and only its reset is left to a tasklet (3.4).
+   */
+  readonly initSipi: 'later' | 'at once';
   /** Another virtual CPU's NMI brings back one that is down: not in 3.4. */
   readonly nmiWakes: boolean;
 
@@ -86,6 +91,7 @@ export const XEN_HVM: HvmOptions = {
   upcallVectors: true,
   viaTakesWaiting: true,
   machineChecks: true,
+  initSipi: 'later',
   nmiWakes: true,
   ticksWait: true,
   tscDeadline: true,
@@ -108,6 +114,7 @@ export const XEN_3_4_HVM: HvmOptions = {
   upcallVectors: false,
   viaTakesWaiting: false,
   machineChecks: false,
+  initSipi: 'at once',
   nmiWakes: false,
   ticksWait: false,
   tscDeadline: false,

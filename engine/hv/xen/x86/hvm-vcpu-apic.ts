@@ -17,11 +17,14 @@ export interface HvmVcpuOutput {
   /** events wait: evtchn_upcall_pending of its vcpu_info */
   upcallPending(): boolean;
   /**
-   * An INIT or SIPI of this virtual CPU waits for `runInitSipi`; until then it is paused (init_sipi.tasklet).
+   * `runInitSipi` of this virtual CPU is to be called by a tasklet. An INIT or SIPI of its waits for that, and it is paused
+   * until then (init_sipi.tasklet); on 3.4 its own reset does, by an INIT (init_tasklet).
    */
   tasklet(): void;
-  /** It was reset by an INIT, or starts by a SIPI at this page; `vector` -1: it was reset. */
+  /** It starts by a SIPI at this page; `vector` -1: an INIT has taken it down. */
   started?(vector: number): void;
+  /** It was reset, after an INIT. */
+  reset?(): void;
   /** An NMI has brought back a virtual CPU that was down. */
   woken?(): void;
   /** as of LapicOutput */
@@ -166,7 +169,8 @@ export class HvmVcpuApic implements Part {
     this.chips.hop('vlapic_ipi', this.vcpu, low);
     const mode = Icr.mode.get(low);
     if (mode !== Mode.INIT && mode !== Mode.SIPI) return false;
-    if (this.icr === 0) {
+    if (this.chips.options.initSipi === 'at once') this.carryOut(low, destination);
+    else if (this.icr === 0) {
       this.icr = low;
       this.destination = destination;
       this.output.tasklet();
@@ -179,34 +183,51 @@ export class HvmVcpuApic implements Part {
     return this.icr !== 0;
   }
 
-  /** vlapic_init_sipi_action: the tasklet of this virtual CPU's command. */
+  /** vlapic_init_sipi_action: the tasklet of this virtual CPU's command; on 3.4 vlapic_init_action, that of its reset. */
   runInitSipi(): void {
     const { icr, destination, chips } = this;
+    if (chips.options.initSipi === 'at once') {
+      if (this.down && this.initialised) this.reset();
+      return;
+    }
     if (icr === 0) return;
     chips.hop('vlapic_init_sipi_action', this.vcpu, icr);
+    this.carryOut(icr, destination);
+    this.icr = 0;
+  }
+
+  private carryOut(icr: number, destination: number): void {
+    const { chips } = this;
     const logical = Icr.logical.has(icr);
     chips.bus.commanded(this.apic, destination, logical, Icr.shorthand.get(icr), (apic) => {
       const target = chips.vcpus[chips.bus.apics.indexOf(apic)]!;
       if (Icr.mode.get(icr) === Mode.SIPI) target.start(icr & 0xff);
       else if ((icr & (Icr.level.mask | Icr.assert.mask)) !== INIT_ENDS) target.init();
     });
-    this.icr = 0;
   }
 
-  /** INIT: it is down, as before it was started first (vcpu_reset, vlapic_do_init). */
+  /** INIT: it is down, as before it was started first (hvm_vcpu_down). */
   private init(): void {
-    if (!this.initialised) return;
-    this.initialised = false;
+    if (!this.initialised || this.down) return;
     this.down = true;
+    this.output.started?.(-1);
+    if (this.chips.options.initSipi === 'at once') this.output.tasklet();
+    else this.reset();
+  }
+
+  /** vcpu_reset, vlapic_do_init */
+  private reset(): void {
+    this.initialised = false;
     this.nmiPending = false;
     this.mcePending = false;
     this.apic.reset(true);
-    this.output.started?.(-1);
+    this.output.reset?.();
   }
 
   /** SIPI; one that runs already does not mind (hvm_vcpu_reset_state). */
   private start(vector: number): void {
-    if (this.initialised) return;
+    if (this.chips.options.initSipi === 'at once' ? !this.down : this.initialised) return;
+    if (this.initialised) this.reset();
     this.initialised = true;
     this.down = false;
     this.startedBy = vector;
