@@ -227,7 +227,7 @@ export class GicVgic {
 function unusedLr(here: GicCpu, lr: number): number {
   const { nrLrs } = here.hw;
   const free = ~here.lrMask & ((1 << nrLrs) - 1) & (-1 << lr);
-  return free === 0 || lr >= nrLrs ? nrLrs : lowestBit(free);
+  return free === 0 ? nrLrs : lowestBit(free);
 }
 
 /** gic_add_to_lr_pending: by priority, behind its equals. */
