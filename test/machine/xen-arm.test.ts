@@ -1,5 +1,6 @@
 /** Xen hosts on ARM: the rows of real machines, the life of their interrupts at the GIC, the dump of debug key q. */
 import { describe, expect, test } from 'vitest';
+import type { XenArm } from '../../engine/hv/xen/arm/xen.ts';
 import { buildMachine, builtinScenario, parseInterrupts } from '../../engine/index.ts';
 import { parseScenario } from '../../engine/scenario/load.ts';
 import { capture } from '../support/captures.ts';
@@ -81,6 +82,43 @@ test("Xen's own interrupts are dropped in priority after their handler and deact
   expect(accesses.filter((a) => a === 'DIR 0').length).toBeGreaterThan(0);
   // no more interrupts: the loop ends with IAR 1023
   expect(accesses).toContain('IAR 1023');
+});
+
+test.each([
+  [3, true, 37],
+  [2, false, 102],
+] as const)(
+  'GICv%i: when virtual CPU 0 of dom0 moves, all its SPIs are aimed anew',
+  (gic, passed, writes) => {
+    const machine = build(gic, 2, passed, true);
+    const { xen } = (machine.platform as unknown as { host: { xen: XenArm } }).host;
+    const aimed: number[] = [];
+    const original = xen.aimed.bind(xen);
+    xen.aimed = (irq, cpu) => {
+      aimed.push(irq);
+      original(irq, cpu);
+    };
+    machine.runUntil(1e8);
+    aimed.length = 0;
+    xen.vgic.moveIrqs(xen.gicCpus[0]!, xen.armDomain(0).vcpus[0]!.vgic);
+    expect(aimed.length).toBe(writes);
+    expect(xen.gic.core.targetsOf(48)).toEqual([xen.armDomain(0).vcpus[0]!.processor]);
+    // SPIs are for virtual CPU 0; the other has none
+    aimed.length = 0;
+    xen.vgic.moveIrqs(xen.gicCpus[0]!, xen.armDomain(0).vcpus[1]!.vgic);
+    expect(aimed).toEqual([]);
+  },
+);
+
+test('on a busy machine virtual CPUs move, and their interrupts with them', () => {
+  const machine = buildMachine(builtinScenario('xen-arm-v2')!, 42);
+  const { xen } = (machine.platform as unknown as { host: { xen: XenArm } }).host;
+  machine.runUntil(3e8);
+  for (let i = 0; i < 20_000; i++) {
+    machine.step();
+    const { processor } = xen.armDomain(0).vcpus[0]!;
+    expect(xen.irqs.descs[78]!.target).toBe(processor);
+  }
 });
 
 test('debug key q has the lines of the real one', () => {

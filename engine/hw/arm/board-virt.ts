@@ -50,6 +50,8 @@ export const Spi = {
 } as const;
 
 export const PCI_PINS = 4;
+/** messages of GICv2m */
+export const V2M_SPIS = 64;
 
 /** INTID of a PCI device's INTx pin, 0 to 3: swizzled by slot, as the bridge's interrupt map says. */
 export function pciIntx(slot: number, pin: number): number {

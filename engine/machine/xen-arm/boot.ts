@@ -6,7 +6,8 @@ import { VIRQ_CONSOLE } from '../../abi/xen.ts';
 import type { Arm64Kernel } from '../../guest/linux/arm64.ts';
 import { MessageFront } from '../../guest/linux/xen-drivers/messages.ts';
 import type { XenGuest } from '../../guest/linux/xen-side.ts';
-import { PCI_PINS, Spi, VIRTIO_TRANSPORTS } from '../../hw/arm/board-virt.ts';
+import { V2M } from '../../hv/xen/arm/irq.ts';
+import { PCI_PINS, Spi, V2M_SPIS, VIRTIO_TRANSPORTS } from '../../hw/arm/board-virt.ts';
 import {
   attachDisk,
   attachNetwork,
@@ -47,11 +48,16 @@ function routeIrqs(host: XenArmHost): void {
   const { xen, domains } = host;
   const owner = domains.find((parts) => parts.spec && parts.spec.devices.length > 0) ?? host.dom0;
   const give = (intid: number, level: boolean, to = host.dom0 as ArmDomainParts) =>
-    xen.irqs.routeToGuest(intid, to.arm.vgic, intid, !level);
+    xen.irqs.routeToGuest(intid, to.arm.vgic, intid, !level, `domain${to.domain.id}`);
   give(Spi.RTC, true, owner);
   for (let pin = 0; pin < PCI_PINS; pin++) give(Spi.PCI_INTX + pin, true);
   give(Spi.GPIO, true);
   for (let n = 0; n < VIRTIO_TRANSPORTS; n++) give(Spi.VIRTIO + n, false);
+  if (host.scenario.gic === 3) return;
+  // gicv2m_init, gicv2_map_hwdom_extra_mappings: its messages are SPIs, which dom0 has without being permitted them
+  for (let n = Spi.GICV2M; n < Spi.GICV2M + V2M_SPIS; n++) {
+    xen.irqs.routeToGuest(n, host.dom0.arm.vgic, n, true, V2M);
+  }
 }
 
 /** dom0: built-in parts first, then the devices in the order they are found. */

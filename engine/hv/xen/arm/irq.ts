@@ -21,6 +21,9 @@ import type { VgicDomain } from './vgic-domain.ts';
 /** IRQ_GUEST: it is a domain's */
 export const IRQ_GUEST = 1 << 2;
 
+/** whose the messages of GICv2m are, as route_irq_to_guest is told */
+export const V2M = 'v2m';
+
 /** enum gic_sgi */
 export const GIC_SGI_EVENT_CHECK = 0;
 export const GIC_SGI_DUMP_STATE = 1;
@@ -111,12 +114,12 @@ export class ArmIrqs implements Part {
     }
   }
 
-  /** route_irq_to_guest: an SPI is a domain's. It stays disabled until the guest enables it. */
-  routeToGuest(irq: number, domain: VgicDomain, virq: number, edge: boolean): void {
+  /** route_irq_to_guest: an SPI is a domain's. It stays disabled until the guest enables it. @param name whose it is */
+  routeToGuest(irq: number, domain: VgicDomain, virq: number, edge: boolean, name: string): void {
     const desc = this.descs[irq]!;
     desc.guest = { domain, virq };
     desc.status |= IRQ_GUEST;
-    desc.action = `domain${domain.domain}`;
+    desc.action = name;
     this.gic.setType(0, irq, edge);
     domain.spis[virq - PRIVATE]!.desc = desc;
   }

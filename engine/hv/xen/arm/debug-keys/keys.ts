@@ -4,6 +4,7 @@ import { debugKeyE } from '../../debug-keys/evtchn.ts';
 import { debugKeyR } from '../../debug-keys/runq.ts';
 import type { Domain } from '../../domain.ts';
 import type { ArmVcpu } from '../arm-vcpu.ts';
+import { type ArmIrqDesc, V2M } from '../irq.ts';
 import type { XenArm } from '../xen.ts';
 import { archDumpVcpuInfo } from './gic.ts';
 
@@ -36,6 +37,10 @@ export function armDebugKey(xen: XenArm, key: string, domains: readonly Domain[]
   }
 }
 
+function isPermitted({ guest, action }: ArmIrqDesc, domain: number): boolean {
+  return guest?.domain.domain === domain && action !== V2M;
+}
+
 /** Who prints is the CPU whose Xen runs the key's handler; who only looks is none. */
 function dumped(xen: XenArm, domain: Domain): DumpedDomain {
   const { hw } = xen.gicCpus[0]!;
@@ -43,7 +48,7 @@ function dumped(xen: XenArm, domain: Domain): DumpedDomain {
   return {
     domain,
     channels: xen.channels.domain(domain.id),
-    irqs: xen.irqs.descs.filter((d) => d.guest?.domain.domain === domain.id).map((d) => d.irq),
+    irqs: xen.irqs.descs.filter((d) => isPermitted(d, domain.id)).map((d) => d.irq),
     deviceModels: 0,
     takesEvents: (v) => ((v as ArmVcpu).regs.cpsr & PSR_IRQ_MASK) === 0,
     archDomain: [],
