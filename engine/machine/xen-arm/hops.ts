@@ -89,13 +89,18 @@ const ROWS: Record<string, Row> = {
   vgic_inject_irq: {
     mode: EL2,
     name: 'vgic_inject_irq',
-    detail: (_, [domain, vcpu, virq, outcome]) => {
-      const became = OUTCOMES[outcome!]!;
-      return `dom${domain}.${vcpu} irq ${virq}${became === 'queued' ? '' : `, ${became}`}`;
-    },
+    detail: (_, [domain, vcpu, virq]) => `dom${domain}.${vcpu} irq ${virq}`,
     brief: (_, [domain, vcpu, virq]) => `inject ${virq} dom${domain}.${vcpu}`,
     about: 'queued for the virtual CPU: in a list register at once, or when it next enters its guest',
     charged: timing.vgicInject,
+  },
+  vgic_inject_outcome: {
+    mode: EL2,
+    name: 'gic_raise_inflight_irq',
+    detail: (_, [domain, vcpu, virq, outcome]) => `dom${domain}.${vcpu} irq ${virq}, ${OUTCOMES[outcome!]}`,
+    brief: (_, [, , virq, outcome]) => `${virq} ${OUTCOMES[outcome!]}`,
+    about: 'it is in flight already: both are one, or the second of a physical interrupt is lost',
+    nested: true,
   },
   pl011_interrupt: {
     mode: EL2,

@@ -62,6 +62,8 @@ export class ArmGuestCpu implements ArmCpu {
     const { v, xen } = this;
     v.left = 0;
     v.waiting = true;
+    // it waits for what comes next
+    v.journey = 0;
     xen.traps.guestSync(v, waitFor(false));
     xen.blockUnlessPending(v);
   }

@@ -117,6 +117,8 @@ export class Traps {
     const { xen } = this;
     const here = xen.gicCpus[v.processor]!;
     xen.vgic.gic.syncToLrs(here);
+    // what it goes back for, if an interrupt waits there
+    if (!v.irqsMasked && xen.hasVirq(v)) v.journey = xen.virqJourney(v);
     this.emit(v, this.tpLeave, here.lrMask);
     if (xen.trapOptions.serrors === 'diverse') v.cpu.charge(timing.serrorSync);
     if (xen.trapOptions.ssbd === 'runtime') v.cpu.charge(timing.ssbdCall);

@@ -38,7 +38,7 @@ import { type ArmIrqDesc, ArmIrqs, GIC_SGI_EVENT_CHECK } from './irq.ts';
 import { GIC_IRQ_GUEST_QUEUED } from './pending-irq.ts';
 import { ARM_EXITS, armExitName, type TrapOptions, Traps } from './traps.ts';
 import { Vgic } from './vgic.ts';
-import { NR_LOCAL_IRQS, VgicDomain } from './vgic-domain.ts';
+import { NR_LOCAL_IRQS, VgicDomain, type VgicVcpu } from './vgic-domain.ts';
 import { inspectVcpu, type VcpuInterrupts } from './vgic-inspect.ts';
 import { VgicLink } from './vgic-link.ts';
 
@@ -124,6 +124,7 @@ export class XenArm implements Hypervisor, EvtchnOutput, Part {
   private readonly taskletSoftirq: number;
   private readonly fromXen: SourceId;
   private readonly tpInject: Tracepoint;
+  private readonly tpOutcome: Tracepoint;
 
   constructor(
     private readonly shop: XenArmShop,
@@ -232,7 +233,8 @@ export class XenArm implements Hypervisor, EvtchnOutput, Part {
     );
     this.console = parts.add(new XenConsole(this));
     this.softirqCounts = SOFTIRQS[PROFILE].map(() => new Uint32Array(cpus.length));
-    this.tpInject = trace.point('vgic_inject_irq', 'dom', 'vcpu', 'virq', 'outcome');
+    this.tpInject = trace.point('vgic_inject_irq', 'dom', 'vcpu', 'virq');
+    this.tpOutcome = trace.point('vgic_inject_outcome', 'dom', 'vcpu', 'virq', 'outcome');
     this.setUp();
     parts.add(this);
   }
@@ -398,22 +400,23 @@ export class XenArm implements Hypervisor, EvtchnOutput, Part {
   injectPhysical(cpu: Pcpu, { guest }: ArmIrqDesc, slot: SlotId): void {
     const { domain, virq } = guest!;
     this.link.raises.from = slot;
-    const became = this.vgic.injectIrq(this.gicCpus[cpu.cpu]!, domain, null, virq);
+    this.inject(this.gicCpus[cpu.cpu]!, domain, domain.target(domain.vcpus[0]!, virq), virq);
     this.link.raises.from = -1;
-    const target = domain.target(domain.vcpus[0]!, virq);
-    this.traceInject(domain.domain, target.id, virq, became);
   }
 
   injectTimer(v: ArmVcpu, irq: number, source: SourceId): void {
     this.books.begin(source);
-    const became = this.vgic.injectIrq(this.here, v.arm.vgic, v.vgic, irq);
-    this.traceInject(v.domain, v.vcpu, irq, became);
+    this.inject(this.here, v.arm.vgic, v.vgic, irq);
   }
 
-  private traceInject(dom: number, vcpu: number, virq: number, became: string): void {
-    const cpu = this.wiring.here ? this.wiring.here.cpu : -1;
+  /** vgic_inject_irq */
+  private inject(here: GicCpu, d: VgicDomain, v: VgicVcpu, virq: number): void {
+    const { journey } = this.books;
+    this.trace.emit(this.tpInject, this.stamp, journey, here.cpu, d.domain, v.id, virq);
+    const became = this.vgic.injectIrq(here, d, v, virq);
+    if (became === 'queued') return;
     const outcome = OUTCOMES.indexOf(became);
-    this.trace.emit(this.tpInject, this.stamp, this.books.journey, cpu, dom, vcpu, virq, outcome);
+    this.trace.emit(this.tpOutcome, this.stamp, journey, here.cpu, d.domain, v.id, virq, outcome);
   }
 
   aimed(irq: number, cpu: number): void {
@@ -447,10 +450,9 @@ export class XenArm implements Hypervisor, EvtchnOutput, Part {
     const { books } = this;
     const { source } = books;
     books.source = arm.upcallSource;
-    const became = this.vgic.injectIrq(this.here, arm.vgic, v.vgic, arm.evtchnIrq);
+    this.inject(this.here, arm.vgic, v.vgic, arm.evtchnIrq);
     books.source = source;
     v.upcalls++;
-    this.traceInject(dom, vcpu, arm.evtchnIrq, became);
   }
 
   wake(dom: number, vcpu: number): void {
@@ -538,5 +540,5 @@ export class XenArm implements Hypervisor, EvtchnOutput, Part {
   }
 }
 
-/** Of an injection, by number in the trace. */
-export const OUTCOMES: readonly string[] = ['queued', 'coalesced', 'lost', 'dropped', 'nothing'];
+/** What else than to be queued may become of an injection, by number in the trace. */
+export const OUTCOMES: readonly string[] = ['coalesced', 'lost', 'dropped', 'nothing'];
