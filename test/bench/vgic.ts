@@ -20,13 +20,13 @@ import { type Bench, best, inUnit, nsPer, type Result } from './bench.ts';
 import { CProgram } from './c-program.ts';
 import source from './hold.c';
 
-const EVENTS = 1_000_000;
-const ROUNDS = 5;
+const EVENTS = 400_000;
+const ROUNDS = 12;
 /** times the C figure */
 const LIMIT = 2.5;
 /** ns of the hold model with 64 timers where the C figures were taken */
 const THERE = 21;
-const HOLD_EVENTS = 2_000_000;
+const HOLD_EVENTS = 1_000_000;
 
 const LRS = 4;
 const FIRST = 40;

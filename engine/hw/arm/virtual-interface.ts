@@ -12,6 +12,7 @@ import {
   HCR_EN,
   HCR_EOI_COUNT,
   HCR_FIELDS,
+  HCR_GROUPS,
   HCR_LRENPIE,
   HCR_MAINTENANCE,
   HCR_NPIE,
@@ -85,7 +86,9 @@ export class VirtualInterface implements Part {
   private preempts0 = ALL_LEVEL_BITS;
   private preempts1 = ALL_LEVEL_BITS;
   private maintained = false;
-  /** list registers that want a maintenance interrupt at their EOI */
+  /** list registers that are pending or active, a bit each */
+  private inUse = 0;
+  /** and those that want a maintenance interrupt at their EOI */
   private eoiLrs = 0;
 
   constructor(
@@ -107,10 +110,14 @@ export class VirtualInterface implements Part {
     const other = high & LR_HW ? LR_PINTID.mask : LR_EOI;
     this.lrHigh[n] = high & (LR_FIELDS | other);
     this.lrLow[n] = low;
-    const wants = (high & (LR_HW | LR_EOI)) === LR_EOI;
-    if (wants) this.eoiLrs |= 1 << n;
-    else this.eoiLrs &= ~(1 << n);
+    this.note(n, high);
     this.changed();
+  }
+
+  private note(n: number, high: number): void {
+    const bit = 1 << n;
+    this.inUse = high & LR_STATE ? this.inUse | bit : this.inUse & ~bit;
+    this.eoiLrs = (high & (LR_HW | LR_EOI)) === LR_EOI ? this.eoiLrs | bit : this.eoiLrs & ~bit;
   }
 
   writeHcr(value: number): void {
@@ -266,6 +273,7 @@ export class VirtualInterface implements Part {
   private deactivate(n: number): void {
     const high = this.lrHigh[n]!;
     this.lrHigh[n] = high & ~LR_ACTIVE;
+    if (!(high & LR_PENDING)) this.inUse &= ~(1 << n);
     if (high & LR_HW) this.output.deactivate(high & LR_PINTID.mask);
   }
 
@@ -291,18 +299,13 @@ export class VirtualInterface implements Part {
 
   /** Why there is a maintenance interrupt. */
   get misr(): number {
-    const { hcr } = this;
-    let valid = 0;
-    let pending = false;
-    for (let n = 0; n < this.lrs; n++) {
-      const state = this.lrHigh[n]! & LR_STATE;
-      if (state !== 0) valid++;
-      if (state === LR_PENDING) pending = true;
-    }
-    let misr = this.eoiLrs === 0 || this.eisr === 0 ? 0 : MISR_EOI;
-    if (hcr & HCR_UIE && valid < 2) misr |= MISR_U;
+    const { hcr, inUse } = this;
+    let misr = this.eisr === 0 ? 0 : MISR_EOI;
+    // no more than one bit is set
+    if (hcr & HCR_UIE && (inUse & (inUse - 1)) === 0) misr |= MISR_U;
     if (hcr & HCR_LRENPIE && HCR_EOI_COUNT.has(hcr)) misr |= MISR_LRENP;
-    if (hcr & HCR_NPIE && !pending) misr |= MISR_NP;
+    if (hcr & HCR_NPIE && !this.lrHigh.some((high) => (high & LR_STATE) === LR_PENDING)) misr |= MISR_NP;
+    if (!(hcr & HCR_GROUPS)) return misr;
     const on0 = (this.vmcrNow & VMCR_ENG0) !== 0;
     const on1 = (this.vmcrNow & VMCR_ENG1) !== 0;
     if (hcr & HCR_VGRP0EIE && on0) misr |= MISR_VGRP0E;
@@ -314,16 +317,12 @@ export class VirtualInterface implements Part {
 
   /** List registers whose EOI asks for a maintenance interrupt, a bit each. */
   get eisr(): number {
-    let bits = this.eoiLrs;
-    for (let n = 0; n < this.lrs; n++) if (this.lrHigh[n]! & LR_STATE) bits &= ~(1 << n);
-    return bits;
+    return this.eoiLrs & ~this.inUse;
   }
 
   /** List registers that can be used, a bit each. */
   get elrsr(): number {
-    let bits = 0;
-    for (let n = 0; n < this.lrs; n++) if (!(this.lrHigh[n]! & LR_STATE)) bits |= 1 << n;
-    return bits & ~this.eoiLrs;
+    return ((1 << this.lrs) - 1) & ~(this.inUse | this.eoiLrs);
   }
 
   inspect() {
@@ -347,7 +346,6 @@ export class VirtualInterface implements Part {
       ap0: this.ap0,
       ap1: this.ap1,
       maintained: this.maintained,
-      eoiLrs: this.eoiLrs,
     };
   }
 
@@ -360,7 +358,6 @@ export class VirtualInterface implements Part {
       ap0: number;
       ap1: number;
       maintained: boolean;
-      eoiLrs: number;
     };
     restoreArray(this.lrHigh, s.high);
     restoreArray(this.lrLow, s.low);
@@ -369,6 +366,6 @@ export class VirtualInterface implements Part {
     this.ap0 = s.ap0;
     this.ap1 = s.ap1;
     this.maintained = s.maintained;
-    this.eoiLrs = s.eoiLrs;
+    for (let n = 0; n < this.lrs; n++) this.note(n, this.lrHigh[n]!);
   }
 }

@@ -16,6 +16,8 @@ export const HCR_VGRP0EIE = 1 << 4;
 export const HCR_VGRP0DIE = 1 << 5;
 export const HCR_VGRP1EIE = 1 << 6;
 export const HCR_VGRP1DIE = 1 << 7;
+/** what asks about the groups' enables */
+export const HCR_GROUPS = HCR_VGRP0EIE | HCR_VGRP0DIE | HCR_VGRP1EIE | HCR_VGRP1DIE;
 /** what of HCR asks for maintenance interrupts */
 export const HCR_MAINTENANCE = 0xfe;
 export const HCR_EOI_COUNT = new Field(27, 5);
