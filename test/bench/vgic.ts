@@ -20,13 +20,15 @@ import { type Bench, best, inUnit, nsPer, type Result } from './bench.ts';
 import { CProgram } from './c-program.ts';
 import source from './hold.c';
 
-const EVENTS = 400_000;
-const ROUNDS = 12;
+/** many short rounds: some have the CPU for themselves */
+const EVENTS = 100_000;
+const ROUNDS = 40;
+const WARM_UP = 10;
 /** times the C figure */
 const LIMIT = 2.5;
 /** ns of the hold model with 64 timers where the C figures were taken */
 const THERE = 21;
-const HOLD_EVENTS = 1_000_000;
+const HOLD_EVENTS = 250_000;
 
 const LRS = 4;
 const FIRST = 40;
@@ -141,7 +143,7 @@ function measure(path: Path, version: 2 | 3, c: CProgram | undefined): Result {
   };
   const ours: number[] = [];
   const hold: number[] = [];
-  loop();
+  for (let round = 0; round < WARM_UP; round++) loop();
   for (let round = 0; round < ROUNDS; round++) {
     ours.push(nsPer(EVENTS, loop));
     if (c) hold.push(Number(c.run(64, HOLD_EVENTS)[0]));
