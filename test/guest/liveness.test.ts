@@ -1,5 +1,5 @@
 /** Machines go on: whatever moved keeps moving, and nothing piles up. */
-import { describe, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import {
   buildMachine,
   builtinScenarios,
@@ -76,14 +76,12 @@ function expectAlive(machine: Machine, seconds: number, intervals: number, most:
 /** By scenario: the domain whose interrupt handler never returns. */
 const HANGS: Readonly<Record<string, string>> = { 'xen-eoi-timer': 'dom2' };
 
-describe.each(builtinScenarios())('$name', (scenario) => {
-  test.each([1, 2])(
-    'with seed %i: for a minute, what moved keeps moving, and nothing waits for long',
-    (seed) => {
-      expectAlive(build(scenario, seed), 15, 4, 64, HANGS[scenario.name]);
-    },
-  );
-});
+test.each(builtinScenarios())(
+  '$name: for a minute, what moved keeps moving, and nothing waits for long',
+  (scenario) => {
+    expectAlive(build(scenario, 1), 15, 4, 64, HANGS[scenario.name]);
+  },
+);
 
 const overload = (cpus: number, kernels: boolean) => `
 name: overload

@@ -268,7 +268,7 @@ export class XenArm implements Hypervisor, EvtchnOutput, Part {
     };
     irqs.request(Spi.UART, 'uart-pl011', uart, cpus);
     for (const cpu of cpus) gic.setPrivateLine(cpu.cpu, Ppi.CNTP, false);
-    for (const here of this.gicCpus) here.hw.updateHcrStatus(1, true);
+    for (const { hw } of this.gicCpus) hw.hypInit();
   }
 
   addDomain(init: DomainInit, spec: ArmDomainSpec, version: 2 | 3): ArmDomain {
@@ -478,8 +478,15 @@ export class XenArm implements Hypervisor, EvtchnOutput, Part {
 
   /** WFI: vcpu_block_unless_event_pending */
   blockUnlessPending(v: ArmVcpu): void {
-    const here = this.gicCpus[v.processor]!;
-    if (!this.vgic.gic.vcpuPendingIrq(here)) this.sched.block(v);
+    if (!this.eventsNeedDelivery(v)) this.sched.block(v);
+  }
+
+  /** local_events_need_delivery_nomask: an interrupt, or an event whose own has still to be raised. */
+  private eventsNeedDelivery(v: ArmVcpu): boolean {
+    const { gic } = this.vgic;
+    if (gic.vcpuPendingIrq(this.gicCpus[v.processor]!)) return true;
+    const { upcallPending } = v.arm.domain.shared.vcpus[v.vcpu]!;
+    return upcallPending !== 0 && gic.evtchnIrqPending(v.vgic, v.arm.evtchnIrq);
   }
 
   hasVirq(v: ArmVcpu): boolean {
