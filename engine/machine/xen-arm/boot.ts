@@ -8,15 +8,7 @@ import { MessageFront } from '../../guest/linux/xen-drivers/messages.ts';
 import type { XenGuest } from '../../guest/linux/xen-side.ts';
 import { V2M } from '../../hv/xen/arm/irq.ts';
 import { PCI_PINS, Spi, V2M_SPIS, VIRTIO_TRANSPORTS } from '../../hw/arm/board-virt.ts';
-import {
-  attachDisk,
-  attachNetwork,
-  type Booted,
-  Daemons,
-  furtherChannels,
-  QUIET,
-  type Running,
-} from '../xen/split.ts';
+import { attach, type Booted, booted, Daemons, makePorts, QUIET, type Running, talk } from '../xen/split.ts';
 import { ArmDevices } from './devices.ts';
 import type { ArmDomainParts, XenArmHost } from './host.ts';
 
@@ -37,7 +29,7 @@ export function bootArm(host: XenArmHost): Running {
   daemons.start(store, xl);
   for (const parts of host.domains) {
     if (!parts.spec) domains.push(booted(parts, { kernel, store }));
-    else if (parts.spec.type === 'dom0less') domains.push(booted(parts, {}));
+    else if (parts.spec.type === 'dom0less') domains.push(booted(parts));
     else domains.push(bootGuest(host, devices, daemons, parts));
   }
   return { domains, devices };
@@ -89,39 +81,11 @@ function bootDom0less(parts: ArmDomainParts, devices: ArmDevices): void {
 /** xl create */
 function bootGuest(host: XenArmHost, devices: ArmDevices, daemons: Daemons, parts: ArmDomainParts): Booted {
   const { domain, spec } = parts;
-  const { channels } = host.xen;
-  parts.storePort = channels.allocUnbound(0, domain.id, 0);
-  parts.consolePort = channels.allocUnbound(0, domain.id, 0);
+  makePorts(host.xen.channels, parts);
   daemons.introduce(parts);
   const kernel = parts.kernel as Arm64Kernel & XenGuest;
   kernel.start();
-  const { events, irqs, profile } = kernel;
-  const all = kernel.cpus.map((c) => c.cpu);
-  const late = profile.lateEoi;
-  const store = new MessageFront(kernel, 'xenbus', parts.store, false);
-  const xenbus = events.bindEvtchn(parts.storePort, false);
-  store.port = xenbus.port;
-  irqs.request(xenbus, { name: 'xenbus', work: store.interrupt }, all);
-  const console = new MessageFront(kernel, 'console', parts.console, late);
-  const hvc = events.bindEvtchn(parts.consolePort, late);
-  console.port = hvc.port;
-  irqs.request(hvc, { name: profile.names.guestConsole, work: console.interrupt }, all);
+  const fronts = talk(parts, kernel);
   if (spec!.devices.length > 0) devices.rtc(`dom${domain.id}.rtc`, kernel, Spi.RTC);
-  const blkfronts = attachDisk(host, devices, parts, kernel, spec!);
-  const netfronts = attachNetwork(host, devices, parts, kernel, spec!);
-  furtherChannels(kernel, spec!, late, all);
-  return { ...booted(parts, { kernel, store, console }), blkfronts, netfronts };
-}
-
-function booted(parts: ArmDomainParts, known: Partial<Booted>): Booted {
-  return {
-    parts,
-    kernel: undefined,
-    store: undefined,
-    console: undefined,
-    blkfronts: [],
-    netfronts: [],
-    emulated: undefined,
-    ...known,
-  };
+  return booted(parts, { kernel, ...fronts, ...attach(host, devices, parts, kernel, spec!) });
 }

@@ -14,15 +14,7 @@ import { timing } from '../../timing.ts';
 import { Debugger } from './debugger.ts';
 import { Dom0Devices } from './devices.ts';
 import type { DomainParts, XenHost } from './host.ts';
-import {
-  attachDisk,
-  attachNetwork,
-  type Booted,
-  Daemons,
-  furtherChannels,
-  QUIET,
-  type Running,
-} from './split.ts';
+import { attach, type Booted, booted, Daemons, makePorts, QUIET, type Running, talk } from './split.ts';
 
 /** What workloads use of an x86 host beside. */
 export interface X86Running extends Running {
@@ -52,17 +44,7 @@ export function boot(host: XenHost): X86Running {
   host.disks = (name) => devices.diskNamed(name);
   host.nic = () => [...devices.receivers.values()][0];
 
-  const domains: Booted[] = [
-    {
-      parts: dom0,
-      kernel,
-      store,
-      console: undefined,
-      blkfronts: [],
-      netfronts: [],
-      emulated: undefined,
-    },
-  ];
+  const domains: Booted[] = [booted(dom0, { kernel, store })];
   for (const parts of host.domains.slice(1)) domains.push(bootGuest(host, devices, daemons, parts));
   const debugged = host.scenario.guests.flatMap((g, i) => (g.debugger ? [i + 1] : []));
   if (debugged.length > 0) new Debugger(host, debugged);
@@ -165,50 +147,33 @@ function virq(
  * backend.
  */
 function bootGuest(host: XenHost, devices: Dom0Devices, daemons: Daemons, parts: DomainParts): Booted {
-  const { domain, hvm } = parts;
+  const { hvm } = parts;
   const spec = parts.spec!;
-  const { channels } = host.xen;
-  parts.storePort = channels.allocUnbound(0, domain.id, 0);
-  parts.consolePort = channels.allocUnbound(0, domain.id, 0);
+  makePorts(host.xen.channels, parts);
   hvm?.pc?.createIoreqServer();
   daemons.introduce(parts);
   hvm?.pc?.startModel();
   hvm?.boot();
   if (!('events' in parts.kernel)) {
     hvm?.pc?.probe(() => {});
-    return {
-      parts,
-      kernel: undefined,
-      store: undefined,
-      console: undefined,
-      blkfronts: [],
-      netfronts: [],
-      emulated: hvm?.pc?.disks[0],
-    };
+    return booted(parts, { emulated: hvm?.pc?.disks[0] });
   }
   const { kernel } = parts;
   if (spec.type === 'pvh') legacyRows(kernel);
   bindPercpu(kernel);
-  const { events, irqs, profile } = kernel;
-  const all = kernel.cpus.map((c) => c.cpu);
-  const late = profile.lateEoi;
-  const store = new MessageFront(kernel, 'xenbus', parts.store, false);
-  const xenbus = events.bindEvtchn(parts.storePort, false);
-  store.port = xenbus.port;
-  irqs.request(xenbus, { name: 'xenbus', work: store.interrupt }, all);
-  const console = new MessageFront(kernel, 'console', parts.console, late);
-  const hvc = events.bindEvtchn(parts.consolePort, late);
-  console.port = hvc.port;
-  irqs.request(hvc, { name: profile.names.guestConsole, work: console.interrupt }, all);
+  const { events, irqs } = kernel;
+  const fronts = talk(parts, kernel);
   hvm?.pc?.probe(() => {
     const vkbd = events.allocUnbound(0, false);
-    irqs.request(vkbd, { name: 'vkbd', work: QUIET }, all);
+    irqs.request(
+      vkbd,
+      { name: 'vkbd', work: QUIET },
+      kernel.cpus.map((c) => c.cpu),
+    );
     hvm.pc!.model.bindFrontend(vkbd.port);
   });
-  const blkfronts = attachDisk(host, devices, parts, kernel, spec);
-  const netfronts = attachNetwork(host, devices, parts, kernel, spec);
-  furtherChannels(kernel, spec, late, all);
-  return { parts, kernel, store, console, blkfronts, netfronts, emulated: hvm?.pc?.disks[0] };
+  const devicesOf = attach(host, devices, parts, kernel, spec);
+  return booted(parts, { kernel, ...fronts, ...devicesOf, emulated: hvm?.pc?.disks[0] });
 }
 
 /** PVH: a PIC that nobody uses has its two rows. */

@@ -13,10 +13,11 @@ import { NoSpace } from '../../guest/linux/irq-info.ts';
 import type { LinuxKernel } from '../../guest/linux/kernel.ts';
 import { BlkBack, BlkFront, type Disk } from '../../guest/linux/xen-drivers/block.ts';
 import { EvtchnUser } from '../../guest/linux/xen-drivers/evtchn-user.ts';
-import type { MessageFront } from '../../guest/linux/xen-drivers/messages.ts';
+import { MessageFront } from '../../guest/linux/xen-drivers/messages.ts';
 import { NetBack, NetFront } from '../../guest/linux/xen-drivers/net.ts';
 import type { XenGuest } from '../../guest/linux/xen-side.ts';
 import type { Domain } from '../../hv/xen/domain.ts';
+import type { EventChannels } from '../../hv/xen/evtchn.ts';
 import { timing } from '../../timing.ts';
 import type { Workshop } from '../machine.ts';
 
@@ -144,13 +145,60 @@ export class Daemons {
   }
 }
 
-/** Channels beyond those of the drivers; when none is left the kernel says so once and goes on without. */
-export function furtherChannels(
+/** What workloads use of a domain of which no more is known than this. */
+export function booted(parts: SplitDomain, known: Partial<Booted> = {}): Booted {
+  return {
+    parts,
+    kernel: undefined,
+    store: undefined,
+    console: undefined,
+    blkfronts: [],
+    netfronts: [],
+    emulated: undefined,
+    ...known,
+  };
+}
+
+/** What a new guest and the toolstack talk by: its ports of xenstore and the console. */
+export function makePorts(channels: EventChannels, parts: SplitDomain): void {
+  parts.storePort = channels.allocUnbound(0, parts.domain.id, 0);
+  parts.consolePort = channels.allocUnbound(0, parts.domain.id, 0);
+}
+
+/** A guest's ends of xenstore and the console. */
+export function talk(parts: SplitDomain, kernel: XenGuest): { store: MessageFront; console: MessageFront } {
+  const { events, irqs, profile, cpus } = kernel;
+  const all = cpus.map((c) => c.cpu);
+  const late = profile.lateEoi;
+  const store = new MessageFront(kernel, 'xenbus', parts.store, false);
+  const xenbus = events.bindEvtchn(parts.storePort, false);
+  store.port = xenbus.port;
+  irqs.request(xenbus, { name: 'xenbus', work: store.interrupt }, all);
+  const console = new MessageFront(kernel, 'console', parts.console, late);
+  const hvc = events.bindEvtchn(parts.consolePort, late);
+  console.port = hvc.port;
+  irqs.request(hvc, { name: profile.names.guestConsole, work: console.interrupt }, all);
+  return { store, console };
+}
+
+/** Its disks and network cards, each with the backend in dom0, and what else it has of channels. */
+export function attach(
+  host: SplitHost,
+  devices: SplitDevices,
+  parts: SplitDomain,
   kernel: XenGuest,
   spec: SplitSpec,
-  late: boolean,
-  all: readonly number[],
-): void {
+): Pick<Booted, 'blkfronts' | 'netfronts'> {
+  const blkfronts = attachDisk(host, devices, parts, kernel, spec);
+  const netfronts = attachNetwork(host, devices, parts, kernel, spec);
+  furtherChannels(kernel, spec);
+  return { blkfronts, netfronts };
+}
+
+/** Channels beyond those of the drivers; when none is left the kernel says so once and goes on without. */
+function furtherChannels(kernel: XenGuest, spec: SplitSpec): void {
+  const late = kernel.profile.lateEoi;
+  const all = kernel.cpus.map((c) => c.cpu);
   for (let i = 0; i < spec.channels; i++) {
     try {
       const desc = kernel.events.allocUnbound(0, late);
@@ -164,7 +212,7 @@ export function furtherChannels(
 }
 
 /** The frontend makes a port for each ring, then the backend binds them. */
-export function attachDisk(
+function attachDisk(
   host: SplitHost,
   devices: SplitDevices,
   parts: SplitDomain,
@@ -195,7 +243,7 @@ export function attachDisk(
   return fronts.map((f) => f.front);
 }
 
-export function attachNetwork(
+function attachNetwork(
   host: SplitHost,
   devices: SplitDevices,
   parts: SplitDomain,
