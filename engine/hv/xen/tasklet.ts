@@ -32,6 +32,8 @@ export class Tasklets implements Part {
   private readonly idleLists: Waiting[][];
   private readonly nr: number;
   private readonly schedule: number;
+  /** one is at work, behind whatever its CPU did before in the same event */
+  running = false;
 
   /** @param raise cpu_raise_softirq */
   constructor(
@@ -87,7 +89,9 @@ export class Tasklets implements Part {
     const [index, source, journey] = first;
     this.books.source = source;
     this.books.journey = journey;
+    this.running = true;
     this.all[index]!.run(cpu);
+    this.running = false;
   }
 
   /**

@@ -265,11 +265,11 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
 
   /**
    * What the trace says of the time: that of the event, or where a guest on VMX has the CPU, which may have left it more
-   * than once within the event, the CPU's own.
+   * than once within the event, the CPU's own; so with a tasklet, for which what it was put off by may still be under way.
    */
   get stamp(): Ns {
     const { here } = this.wiring;
-    return here?.current instanceof HvmVcpu ? here.time : this.clock.now;
+    return here && (here.current instanceof HvmVcpu || this.tasklets.running) ? here.time : this.clock.now;
   }
 
   get scheduler(): Scheduler {
