@@ -21,7 +21,7 @@ export async function machineOf(options: Options): Promise<Machine> {
   }
   if (options.hook) {
     const { hook, system } = machine.platform;
-    if (!hook) throw new UsageError(`--hook: needs a Xen host, ${machine.scenario.name} is ${system}`);
+    if (!hook) throw new UsageError(`--hook: needs a Xen host on x86, ${machine.scenario.name} is ${system}`);
     hook.on = true;
   }
   return machine;

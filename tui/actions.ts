@@ -104,7 +104,7 @@ function neighbour(session: Session, direction: 1 | -1): void {
 function toggleHook(session: Session): void {
   const on = session.driver.toggleHook();
   const { system } = session.frame.snapshot;
-  if (on === undefined) session.update({ notice: `the hook is Xen's: this is ${system}` });
+  if (on === undefined) session.update({ notice: `the hook is Xen's on x86: this is ${system}` });
   else if (!on) session.update({ notice: 'hook off' });
   else session.update({ notice: `hook on${session.view.name === 'events' ? '' : ': see Events of Xen'}` });
 }

@@ -27,6 +27,7 @@ import {
 } from './frame.ts';
 import { History } from './history.ts';
 import { JourneyWatch } from './journey-watch.ts';
+import { isXenOnX86 } from './subject.ts';
 import { sum } from './table-model.ts';
 import { xenCounts } from './xen-table.ts';
 
@@ -391,6 +392,7 @@ export class Driver {
   private feedXen(xen: XenSnapshot): void {
     const { history } = this;
     for (const [key, counts] of xenCounts(xen)) history.count(key, sum(counts));
+    if (!isXenOnX86(xen)) return;
     xen.hook.cpus.forEach(({ records, added }, cpu) => {
       history.count(`hook ${cpu}`, records);
       history.count(`hook added ${cpu}`, added);

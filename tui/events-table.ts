@@ -1,5 +1,5 @@
 /** The event log of Xen: what the interrupt hook has recorded last, the newest on top. */
-import type { XenSnapshot } from '../engine/index.ts';
+import type { XenX86Snapshot } from '../engine/index.ts';
 import { clockTime, pad, padLeft, sanitize } from './format.ts';
 import { vectorText } from './subject.ts';
 import {
@@ -27,7 +27,7 @@ const WHO = 'name';
 const POINT = 'chip';
 const SORTS: readonly SortColumn[] = ['time', 'irq', WHO, POINT];
 
-export function eventRows({ hook }: XenSnapshot, ascii: boolean): EventRow[] {
+export function eventRows({ hook }: XenX86Snapshot, ascii: boolean): EventRow[] {
   return hook.last.map(({ time, cpu, vector, who, point, what, journey }) => ({
     key: `event ${cpu} ${time}`,
     label: clockTime(time, 9),
@@ -53,7 +53,7 @@ const BY: Partial<Record<SortColumn, (a: EventRow, b: EventRow) => number>> = {
 
 const byTime = (a: EventRow, b: EventRow) => a.time - b.time || a.cpu - b.cpu;
 
-export const EVENTS: TableKind<EventRow, XenSnapshot> = {
+export const EVENTS: TableKind<EventRow, XenX86Snapshot> = {
   sorts: SORTS,
   below: 3,
   rows: eventRows,

@@ -33,6 +33,7 @@ export function helpBlocks(devices: readonly DeviceSnapshot[], glyphs: Glyphs): 
     new LineBuilder().add('Marks', 'heading'),
     mark('P M A', 'pending, masked, active'),
     mark('P E R', 'softirq, EOI awaited, ready'),
+    mark('P L A', 'pending, line high, active'),
     mark('+250', 'counted just now'),
     mark('/s', 'per simulated second'),
     mark(`${spark[1]}${spark.at(-1)}`, '30 s watched, own scale'),

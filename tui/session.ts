@@ -9,7 +9,7 @@ import type { Glyphs } from './glyphs.ts';
 import { bindingOf } from './keymap.ts';
 import { isText } from './keys.ts';
 import { FIRST_PATH, moveHop, type PathUi } from './path.ts';
-import { type Subject, subjectsOf } from './subject.ts';
+import { processorsOf, type Subject, subjectsOf } from './subject.ts';
 import { type TableModel, type TableState, tableModel } from './table-model.ts';
 import { type Depth, type Paint, painter, THEMES } from './theme.ts';
 import { FIRST_TABLES, TABLES, type TableName, VIEWS, type View, type ViewName } from './views.ts';
@@ -204,13 +204,13 @@ export class Session {
     } else if (this.view.name === 'path') {
       moveHop(this, by);
     } else {
-      this.update({ vcpu: within(this.vcpu + by, this.subject.x86?.lapics.length ?? 1) });
+      this.update({ vcpu: within(this.vcpu + by, processorsOf(this.subject)) });
     }
   }
 
   /** The processor that the pending view shows in full, by its index. */
   get vcpu(): number {
-    return within(this.ui.vcpu, this.subject.x86?.lapics.length ?? 1);
+    return within(this.ui.vcpu, processorsOf(this.subject));
   }
 
   /** A key was pressed. */

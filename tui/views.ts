@@ -2,7 +2,7 @@
 import { EVENTS } from './events-table.ts';
 import { EXITS } from './exits-table.ts';
 import { INTERRUPTS } from './interrupts-table.ts';
-import { isXen, type Subject } from './subject.ts';
+import { isXen, isXenOnX86, processorsOf, type Subject } from './subject.ts';
 import type { TableKind, TableState } from './table-model.ts';
 import { XEN } from './xen-table.ts';
 
@@ -34,7 +34,7 @@ export const VIEWS: readonly View[] = [
     name: 'pending',
     title: 'Pending',
     key: 'f3',
-    has: ({ x86 }) => x86 !== undefined && x86.lapics.length > 0,
+    has: (subject) => processorsOf(subject) > 0,
   },
   {
     name: 'exits',
@@ -44,7 +44,7 @@ export const VIEWS: readonly View[] = [
     table: () => 'exits',
   },
   { name: 'path', title: 'Path', key: 'f5', has: () => true },
-  { name: 'events', title: 'Events', key: 'f6', has: isXen, table: () => 'events' },
+  { name: 'events', title: 'Events', key: 'f6', has: isXenOnX86, table: () => 'events' },
 ];
 
 export function viewsOf(subject: Subject): readonly View[] {

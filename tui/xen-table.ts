@@ -1,10 +1,10 @@
-/** What Xen has taken and run, as a table: a row for each vector; NMIs and softirqs stand below them. */
-import type { XenSnapshot } from '../engine/index.ts';
+/** What Xen has taken and run, as a table: a row for each vector or INTID; NMIs and softirqs stand below them. */
+import type { XenArmSnapshot, XenSnapshot, XenX86Snapshot } from '../engine/index.ts';
 import { sanitize } from './format.ts';
 import { rowKey } from './frame.ts';
 import { SORTS, sortRows, type TableRow, textOf } from './interrupt-rows.ts';
 import { countTable } from './interrupts-table.ts';
-import { vectorText } from './subject.ts';
+import { cpusOf, isXenOnX86, takenBy } from './subject.ts';
 import { sum, type TableKind } from './table-model.ts';
 
 /** A softirq goes by its number: one of them is called NMI too. */
@@ -14,9 +14,7 @@ function softirqLabel(nr: number): string {
 
 /** The rows in Xen's order. */
 export function xenRows(xen: XenSnapshot, ascii: boolean): TableRow[] {
-  const waiting = new Set<number>();
-  const ready = new Set<number>();
-  for (const entry of xen.pendingEoi.flat()) (entry.ready ? ready : waiting).add(entry.vector);
+  const flagsOf = isXenOnX86(xen) ? eoiFlags(xen) : gicFlags(xen);
   const row = (label: string, counts: readonly number[], rest: Partial<TableRow>): TableRow => ({
     key: rowKey(xen.name, label),
     label,
@@ -31,16 +29,16 @@ export function xenRows(xen: XenSnapshot, ascii: boolean): TableRow[] {
     ...rest,
   });
   return [
-    ...xen.vectors.map(({ vector, counts, what, owner }) =>
-      row(vectorText(vector), counts, {
-        irq: vector,
+    ...takenBy(xen).map(({ number, label, counts, what, owner }) =>
+      row(label, counts, {
+        irq: number,
         chip: sanitize(what, ascii),
         name: sanitize(owner, ascii),
-        flags: [false, waiting.has(vector), ready.has(vector)],
-        follow: { vector },
+        flags: flagsOf(number),
+        follow: { vector: number },
       }),
     ),
-    row('NMI', xen.nmis, { name: 'do_nmi' }),
+    ...(isXenOnX86(xen) ? [row('NMI', xen.nmis, { name: 'do_nmi' })] : []),
     ...xen.softirqs.map(({ name, counts, pending }, nr) =>
       row(softirqLabel(nr), counts, {
         name: `softirq ${name}`,
@@ -50,16 +48,45 @@ export function xenRows(xen: XenSnapshot, ascii: boolean): TableRow[] {
   ];
 }
 
+type Flags = (number: number) => readonly [boolean, boolean, boolean];
+
+/** Waits for its EOI; is ready for it. */
+function eoiFlags({ pendingEoi }: XenX86Snapshot): Flags {
+  const waiting = new Set<number>();
+  const ready = new Set<number>();
+  for (const entry of pendingEoi.flat()) (entry.ready ? ready : waiting).add(entry.vector);
+  return (vector) => [false, waiting.has(vector), ready.has(vector)];
+}
+
+/** Pending at the GIC, its wire high, active; of a private one on any CPU. */
+function gicFlags({ gic }: XenArmSnapshot): Flags {
+  return (intid) => {
+    const all = gic.interrupts.filter((irq) => irq.intid === intid);
+    return [all.some((irq) => irq.pending), all.some((irq) => irq.line), all.some((irq) => irq.active)];
+  };
+}
+
 /** The counts of Xen's rows by their keys. */
-export function xenCounts({ name, vectors, nmis, softirqs }: XenSnapshot): Map<string, readonly number[]> {
+export function xenCounts(xen: XenSnapshot): Map<string, readonly number[]> {
+  const { name, softirqs } = xen;
   const counts = new Map<string, readonly number[]>();
-  for (const v of vectors) counts.set(rowKey(name, vectorText(v.vector)), v.counts);
-  counts.set(rowKey(name, 'NMI'), nmis);
+  for (const taken of takenBy(xen)) counts.set(rowKey(name, taken.label), taken.counts);
+  if (isXenOnX86(xen)) counts.set(rowKey(name, 'NMI'), xen.nmis);
   softirqs.forEach((s, nr) => {
     counts.set(rowKey(name, softirqLabel(nr)), s.counts);
   });
   return counts;
 }
+
+const cpusOfXen = (xen: XenSnapshot) => Array.from({ length: cpusOf(xen) }, (_, cpu) => cpu);
+const ON_X86 = countTable<XenSnapshot>(
+  { label: 'VECTOR', flags: 'PER', chip: 'WHAT', least: 18, name: 'OWNER' },
+  cpusOfXen,
+);
+const ON_ARM = countTable<XenSnapshot>(
+  { label: 'INTID', flags: 'PLA', chip: 'WHAT', least: 9, name: 'OWNER' },
+  cpusOfXen,
+);
 
 export const XEN: TableKind<TableRow, XenSnapshot> = {
   sorts: SORTS,
@@ -68,8 +95,5 @@ export const XEN: TableKind<TableRow, XenSnapshot> = {
   counts: xenCounts,
   sorted: sortRows,
   textOf,
-  columns: countTable(
-    { label: 'VECTOR', flags: 'PER', chip: 'WHAT', least: 18, name: 'OWNER' },
-    ({ nmis }) => [...nmis.keys()],
-  ),
+  columns: (rows, xen, around) => (isXenOnX86(xen) ? ON_X86 : ON_ARM)(rows, xen, around),
 };

@@ -1,6 +1,6 @@
 /** --csv: a line for every interrupt of every update (RFC 4180, the first line names the fields). */
 import type { Snapshot } from '../../engine/index.ts';
-import { isXen, type Subject, subjectsOf } from '../../tui/subject.ts';
+import { cpusOf, isXen, type Subject, subjectsOf } from '../../tui/subject.ts';
 import { chosenOf } from '../machine.ts';
 import type { Options } from '../options.ts';
 import { printable } from '../usage.ts';
@@ -30,7 +30,7 @@ export class CsvReport implements Report {
   begin(before: Snapshot): string {
     this.deltas.begin(before);
     const shown = this.shown(before);
-    this.cpus = Math.max(...shown.map((d) => (isXen(d) ? d.nmis : d.interrupts.cpus).length));
+    this.cpus = Math.max(...shown.map((d) => (isXen(d) ? cpusOf(d) : d.interrupts.cpus.length)));
     return line([...FIELDS, ...Array.from({ length: this.cpus }, (_, i) => `cpu${i}`)]);
   }
 

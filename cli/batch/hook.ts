@@ -1,6 +1,6 @@
 /** --hook: a line for every vector that comes to Xen, and at the end what recording them has cost each CPU. */
 import type { HookRecordSnapshot, Machine, Snapshot } from '../../engine/index.ts';
-import { isXen, vectorText } from '../../tui/subject.ts';
+import { hookOf, isXen, vectorText } from '../../tui/subject.ts';
 import { chosenOf } from '../machine.ts';
 import type { Options } from '../options.ts';
 import { printable } from '../usage.ts';
@@ -45,9 +45,10 @@ export class HookReport implements Report {
   }
 
   /** The sums are of all that was written, so what waits is told before them. */
-  end({ scenario, seed, time, xen }: Snapshot): string {
+  end(snapshot: Snapshot): string {
+    const { scenario, seed, time } = snapshot;
     const rest = this.until(Infinity);
-    const { cpus } = xen!.hook;
+    const { cpus } = hookOf(snapshot)!;
     if (this.options.json) return `${rest}${JSON.stringify({ scenario, seed, time, hook: { cpus } })}\n`;
     const rows = cpus.map(({ records, added }, cpu) => [`CPU${cpu}`, String(records), microseconds(added)]);
     const sum = (of: (cpu: (typeof cpus)[number]) => number) => cpus.reduce((n, cpu) => n + of(cpu), 0);

@@ -1,6 +1,6 @@
 /** -J: JSON lines, a snapshot each; `-g` keeps one domain, or Xen, `-z` the rows that counted. */
 import type { DomainSnapshot, Snapshot, XenSnapshot } from '../../engine/index.ts';
-import { isXen, vectorText } from '../../tui/subject.ts';
+import { isXen, isXenOnX86, takenBy } from '../../tui/subject.ts';
 import { chosenOf } from '../machine.ts';
 import type { Options } from '../options.ts';
 import { type Changes, Deltas, type Report } from './report.ts';
@@ -50,9 +50,9 @@ function busy(domain: DomainSnapshot, changes: Changes): DomainSnapshot {
 
 function busyXen(xen: XenSnapshot, changes: Changes): XenSnapshot {
   const counted = new Set(xenRows(xen).flatMap(({ key }) => (changes.of(xen, key) > 0 ? [key] : [])));
-  return {
-    ...xen,
-    vectors: xen.vectors.filter((v) => counted.has(vectorText(v.vector))),
-    softirqs: xen.softirqs.filter((s) => counted.has(softirqKey(s.name))),
-  };
+  const softirqs = xen.softirqs.filter((s) => counted.has(softirqKey(s.name)));
+  const taken = takenBy(xen).map(({ label }) => counted.has(label));
+  return isXenOnX86(xen)
+    ? { ...xen, vectors: xen.vectors.filter((_, i) => taken[i]), softirqs }
+    : { ...xen, irqs: xen.irqs.filter((_, i) => taken[i]), softirqs };
 }

@@ -1,10 +1,10 @@
-/** What Xen counts, as rows: vectors, NMIs and softirqs. */
+/** What Xen counts, as rows: vectors and NMIs, on ARM INTIDs, and softirqs. */
 import type { XenSnapshot } from '../../engine/index.ts';
-import { vectorText } from '../../tui/subject.ts';
+import { isXenOnX86, takenBy } from '../../tui/subject.ts';
 
 export interface XenRow {
-  readonly kind: 'vector' | 'softirq';
-  /** `0x31`, `NMI`, or the name of the softirq */
+  readonly kind: 'interrupt' | 'softirq';
+  /** `0x31`, `NMI`, on ARM `27`, or the name of the softirq */
   readonly label: string;
   /** what it is called among all rows: a softirq is named NMI too */
   readonly key: string;
@@ -19,11 +19,20 @@ export function softirqKey(name: string): string {
 }
 
 export function xenRows(xen: XenSnapshot): XenRow[] {
-  const vectors = xen.vectors.map(({ vector, counts, what, owner }): XenRow => {
-    const label = vectorText(vector);
-    return { kind: 'vector', label, key: label, counts, what, owner };
-  });
-  const nmi = { label: 'NMI', key: 'NMI', counts: xen.nmis, what: 'do_nmi', owner: 'Xen' };
+  const interrupts = takenBy(xen).map(
+    ({ label, counts, what, owner }): XenRow => ({
+      kind: 'interrupt',
+      label,
+      key: label,
+      counts,
+      what,
+      owner,
+    }),
+  );
+  if (isXenOnX86(xen)) {
+    const nmi = { label: 'NMI', key: 'NMI', counts: xen.nmis, what: 'do_nmi', owner: 'Xen' };
+    interrupts.push({ kind: 'interrupt', ...nmi });
+  }
   const softirqs = xen.softirqs.map(
     ({ name, counts }): XenRow => ({
       kind: 'softirq',
@@ -34,5 +43,5 @@ export function xenRows(xen: XenSnapshot): XenRow[] {
       owner: 'Xen',
     }),
   );
-  return [...vectors, { kind: 'vector', ...nmi }, ...softirqs];
+  return [...interrupts, ...softirqs];
 }

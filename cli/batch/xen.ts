@@ -1,6 +1,8 @@
 /** -b -g Xen: what Xen itself has taken and run on each CPU, and what it holds. */
-import type { PendingEoiSnapshot, Snapshot, XenSnapshot } from '../../engine/index.ts';
+import type { PendingEoiSnapshot, Snapshot, XenSnapshot, XenX86Snapshot } from '../../engine/index.ts';
+import { cpusOf, isXenOnX86 } from '../../tui/subject.ts';
 import { printable } from '../usage.ts';
+import { gicTables } from './gic.ts';
 import { asShown, type Changes, count, perSecond, secondsText } from './report.ts';
 import { type Column, table } from './table.ts';
 import { type XenRow, xenRows } from './xen-rows.ts';
@@ -10,20 +12,21 @@ export function xenBlock(now: Snapshot, xen: XenSnapshot, changes: Changes, busy
   const rows = xenRows(xen);
   const of = (kind: XenRow['kind']) =>
     rows.filter((row) => row.kind === kind && (!busy || changes.of(xen, row.key) > 0));
+  const onX86 = isXenOnX86(xen);
+  const label = onX86 ? 'VECTOR' : 'INTID';
   const parts = [
     header(now, xen, changes, rows),
-    counters('VECTOR', of('vector'), xen, changes, [{ title: 'WHAT' }, { title: 'OWNER' }]),
+    counters(label, of('interrupt'), xen, changes, [{ title: 'WHAT' }, { title: 'OWNER' }]),
     counters('SOFTIRQ', of('softirq'), xen, changes, []),
-    stacks(xen),
-    brakes(xen),
+    ...(onX86 ? [stacks(xen), brakes(xen)] : gicTables(xen)),
   ];
   return parts.join('\n');
 }
 
 function header(now: Snapshot, xen: XenSnapshot, changes: Changes, rows: readonly XenRow[]): string {
-  const vectors = rows.filter((row) => row.kind === 'vector');
+  const interrupts = rows.filter((row) => row.kind === 'interrupt');
   const rate = perSecond(
-    vectors.reduce((n, row) => n + changes.of(xen, row.key), 0),
+    interrupts.reduce((n, row) => n + changes.of(xen, row.key), 0),
     changes,
   );
   const { sent, skipped } = xen.eventChecks;
@@ -31,7 +34,7 @@ function header(now: Snapshot, xen: XenSnapshot, changes: Changes, rows: readonl
   const lines = [
     `virqtop - scenario ${now.scenario}, seed ${now.seed}, time ${secondsText(now.time)} s`,
     `Host: ${now.system}, ${count(now.cpus.length, 'CPU')}, ${count(names.length, 'domain')}: ${names.join(' ')}`,
-    `Xen: ${xen.kind}, ${rate} interrupts/s, event checks ${sent} sent, ${skipped} saved by mwait`,
+    `Xen: ${xen.kind}, ${rate} interrupts/s, event checks ${sent} sent${isXenOnX86(xen) ? `, ${skipped} saved by mwait` : ''}`,
   ];
   return `${lines.map(printable).join('\n')}\n`;
 }
@@ -45,7 +48,7 @@ function counters(
 ): string {
   const columns: Column[] = [
     { title, least: 7 },
-    ...xen.nmis.map((_, cpu) => ({ title: `CPU${cpu}`, right: true, least: 10 })),
+    ...Array.from({ length: cpusOf(xen) }, (_, cpu) => ({ title: `CPU${cpu}`, right: true, least: 10 })),
     { title: '/s', right: true, least: 8 },
     ...more,
   ];
@@ -61,13 +64,13 @@ function counters(
 }
 
 /** A line for each CPU, its stack from the bottom up. */
-function stacks(xen: XenSnapshot): string {
+function stacks(xen: XenX86Snapshot): string {
   const rows = xen.pendingEoi.map((stack, cpu) => [`CPU${cpu}`, stack.map(entry).join(', ') || '-']);
   return table([{ title: 'PENDING EOI' }, { title: 'FROM THE BOTTOM UP' }], rows);
 }
 
 /** What holds back, or ends, interrupts; and which now. */
-function brakes(xen: XenSnapshot): string {
+function brakes(xen: XenX86Snapshot): string {
   const columns = [{ title: 'BRAKE' }, { title: 'COUNT', right: true, least: 10 }, { title: 'NOW' }];
   return table(
     columns,

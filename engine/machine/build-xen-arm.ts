@@ -6,10 +6,11 @@ import { ARM_DEBUG_KEYS, armDebugKey } from '../hv/xen/arm/debug-keys/keys.ts';
 import { statOf } from '../proc/stat-of.ts';
 import type { ArmScenario } from '../scenario/arm-schema.ts';
 import { type Hop, hopOf } from './hops.ts';
-import type { CpuSnapshot, DomainSnapshot, IrqState, VcpuSnapshot } from './inspect.ts';
+import type { CpuSnapshot, DomainSnapshot, IrqState, VcpuSnapshot, XenArmSnapshot } from './inspect.ts';
 import { type Fireable, Machine, type Platform, Workshop } from './machine.ts';
 import { channelSnapshot } from './xen/channels.ts';
 import { housekeeping, serve, startCommon } from './xen/loops.ts';
+import { armSnapshot, xenArmSnapshot } from './xen-arm/arm-inspect.ts';
 import { bootArm } from './xen-arm/boot.ts';
 import { ARM_HOPS, ArmHopNames, armWaiting } from './xen-arm/hops.ts';
 import { type ArmDomainParts, XenArmHost } from './xen-arm/host.ts';
@@ -69,6 +70,12 @@ class XenArmPlatform implements Platform {
 
   domains(): DomainSnapshot[] {
     return this.host.domains.map((parts) => this.domain(parts));
+  }
+
+  xen(): XenArmSnapshot {
+    return xenArmSnapshot(this.host.xen, (domain, virq) => {
+      return this.host.domains[domain]!.kernel.gic.handlersOf(virq);
+    });
   }
 
   hop(record: TraceRecord): Hop {
@@ -177,6 +184,7 @@ class XenArmPlatform implements Platform {
       messages: kernel.log,
       channels: channels.filter((c) => c.port !== 0).map(channelSnapshot),
       exits: { rows, stats: [] },
+      arm: armSnapshot(xen, parts.arm.vcpus, kernel, interrupts.arch),
     };
   }
 }

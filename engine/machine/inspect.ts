@@ -4,6 +4,9 @@
  */
 import type { Account } from '../core/books.ts';
 import type { Interrupts, IrqRow, Softirqs, Stat } from '../proc/types.ts';
+import type { ArmSnapshot, GicSnapshot } from './inspect-arm.ts';
+
+export type * from './inspect-arm.ts';
 
 export interface Snapshot {
   readonly scenario: string;
@@ -70,6 +73,8 @@ export interface DomainSnapshot {
   readonly exits?: ExitsSnapshot;
   /** its x86 interrupt controllers; absent where it has none */
   readonly x86?: X86Snapshot;
+  /** its virtual GIC; absent where it has none */
+  readonly arm?: ArmSnapshot;
 }
 
 export interface VcpuSnapshot {
@@ -161,26 +166,49 @@ export interface HopSnapshot {
 }
 
 /** Xen as a domain of its own. Counts are since boot; lists without a word about it are by physical CPU. */
-export interface XenSnapshot {
+export type XenSnapshot = XenX86Snapshot | XenArmSnapshot;
+
+/** What it tells of itself on any machine. */
+interface XenCommon {
   /** DOMID_XEN */
   readonly id: number;
   readonly name: 'Xen';
   /** e.g. `hypervisor 4.17` */
   readonly kind: string;
-  /** vectors that have come, in ascending order */
-  readonly vectors: readonly XenVectorSnapshot[];
   /** all there are, in the order they run */
   readonly softirqs: readonly XenSoftirqSnapshot[];
+  /** event-check IPIs sent, and those saved as the CPU monitored its softirq word in MWAIT */
+  readonly eventChecks: { readonly sent: number; readonly skipped: number };
+}
+
+export interface XenX86Snapshot extends XenCommon {
+  /** vectors that have come, in ascending order */
+  readonly vectors: readonly XenVectorSnapshot[];
   readonly nmis: readonly number[];
   /** interrupts of guests that wait for their EOI, from the bottom up */
   readonly pendingEoi: readonly (readonly PendingEoiSnapshot[])[];
   /** what holds back interrupts that come too often, or ends those that nobody does */
   readonly brakes: readonly XenBrakeSnapshot[];
-  /** event-check IPIs sent, and those saved as the CPU monitored its softirq word in MWAIT */
-  readonly eventChecks: { readonly sent: number; readonly skipped: number };
   /** the physical ones; of several IOAPICs the first */
   readonly x86: X86Snapshot;
   readonly hook: HookSnapshot;
+}
+
+export interface XenArmSnapshot extends XenCommon {
+  /** interrupts that have come or that somebody has, by ascending INTID */
+  readonly irqs: readonly XenIrqSnapshot[];
+  /** the physical one */
+  readonly gic: GicSnapshot;
+}
+
+/** A row of interrupts: one INTID. */
+export interface XenIrqSnapshot {
+  readonly intid: number;
+  /** what kind it is, and how it triggers: `SPI level`, `SGI` */
+  readonly what: string;
+  /** `Xen` with who it is requested for, or the domain that has it, with its number there: `dom0:36 virtio2` */
+  readonly owner: string;
+  readonly counts: readonly number[];
 }
 
 /** A row of interrupts: one vector. */

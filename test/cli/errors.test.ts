@@ -46,8 +46,8 @@ test.each<[args: string[], line: string]>([
   [['scenario'], "scenario: must be 'scenario list'"],
   [['scenario', 'lsit'], "scenario 'lsit': must be 'scenario list'"],
   // the hook
-  [['kvm', '--hook', '-b'], '--hook: needs a Xen host, kvm is KVM on Linux 6.1 x86_64'],
-  [['kvm', '--hook'], '--hook: needs a Xen host, kvm is KVM on Linux 6.1 x86_64'],
+  [['kvm', '--hook', '-b'], '--hook: needs a Xen host on x86, kvm is KVM on Linux 6.1 x86_64'],
+  [['kvm', '--hook'], '--hook: needs a Xen host on x86, kvm is KVM on Linux 6.1 x86_64'],
   [['--hook', '--csv'], '--hook: goes with the monitor, -b or -J'],
   [['--hook', '-b', '-z'], '--skip-zero: does not go with --hook in batch, which prints no rows'],
   [['--hook', '--dump', 'i'], '--hook: does not go with --dump'],

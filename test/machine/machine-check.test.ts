@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { buildMachine, type Machine, takeSnapshot } from '../../engine/index.ts';
 import { parseScenario } from '../../engine/scenario/load.ts';
+import { onX86 } from '../support/xen-snapshots.ts';
 
 const GUESTS = {
   native: '{type: hvm, kernel: linux-2.6.36, vcpus: 2, devices: [{driver: i8042}]}',
@@ -72,7 +73,7 @@ describe.each(['4.17', '3.4'])('an uncorrected error in a free page, Xen %s', (x
   });
 
   test('leaves a guest on VMX as EXCEPTION_NMI, where the hook records vector 18', () => {
-    const seen = machine.platform.xen!().hook.last.filter((r) => r.vector === 18);
+    const seen = onX86(machine.platform.xen!()).hook.last.filter((r) => r.vector === 18);
     expect(seen.length).toBeGreaterThan(0);
     for (const { point, domain, what } of seen) {
       expect([point, domain, what]).toEqual(['exception exit', 1, '#MC machine check']);
@@ -199,7 +200,7 @@ describe('corrected errors', () => {
   ])('interrupt the first CPU two by two (%s)', (xen, vector, what) => {
     const machine = machineOf(xen, [GUESTS.native]);
     machine.runUntil(1e8);
-    const row = () => machine.platform.xen!().vectors.find((v) => v.vector === vector);
+    const row = () => onX86(machine.platform.xen!()).vectors.find((v) => v.vector === vector);
     fire(machine, 'corrected-error');
     expect([row(), virqs(machine)]).toEqual([undefined, 0]);
     fire(machine, 'corrected-error');

@@ -6,18 +6,17 @@ import {
   type HookRecordSnapshot,
   type Machine,
   takeSnapshot,
-  type XenSnapshot,
+  type XenX86Snapshot,
 } from '../../engine/index.ts';
 import { timing } from '../../engine/timing.ts';
+import { onX86 } from '../support/xen-snapshots.ts';
 
 const SECOND = 1e9;
 
 const made = (name: string) => buildMachine(builtinScenario(name)!, 42);
 
-function xenOf(machine: Machine): XenSnapshot {
-  const { xen } = takeSnapshot(machine);
-  if (!xen) throw new Error('no Xen here');
-  return xen;
+function xenOf(machine: Machine): XenX86Snapshot {
+  return onX86(takeSnapshot(machine).xen);
 }
 
 /** A machine that has run with the hook on, and what the hook has recorded. */

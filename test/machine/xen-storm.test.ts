@@ -5,6 +5,7 @@ import { IRQ_GUEST_EOI_PENDING } from '../../engine/hv/xen/x86/irq-status.ts';
 import type { Xen } from '../../engine/hv/xen/x86/xen.ts';
 import { buildMachine, builtinScenario, type Machine, takeSnapshot } from '../../engine/index.ts';
 import { amiss, handled, told } from '../support/passed.ts';
+import { onX86 } from '../support/xen-snapshots.ts';
 
 const MS = 1e6;
 const SECOND = 1e9;
@@ -100,7 +101,7 @@ describe('xen-storm', () => {
 
   test('Xen tells how many were lost, and what it holds back now', () => {
     const machine = hostOf('xen-storm');
-    const brake = (m: Machine) => takeSnapshot(m).xen!.brakes.find((b) => b.name === 'irq_ratelimit')!;
+    const brake = (m: Machine) => onX86(takeSnapshot(m).xen).brakes.find((b) => b.name === 'irq_ratelimit')!;
     const { rateLimit } = irqsOf(machine);
     machine.runUntil(2 * SECOND);
     while (rateLimit.braked().length === 0) machine.step();
@@ -146,7 +147,7 @@ describe('xen-storm-3.4', () => {
     expect(byTimer.length).toBeGreaterThan(50);
     expect(Math.max(...byTimer)).toBeLessThan(1.1 * MS);
     expect(card.filter((ns) => ns < 0.1 * MS).length).toBeGreaterThan(500);
-    const [brake] = takeSnapshot(machine).xen!.brakes;
+    const [brake] = onX86(takeSnapshot(machine).xen).brakes;
     expect(brake).toMatchObject({ name: 'IRQ_GUEST_EOI_PENDING' });
     expect(brake!.count).toBeGreaterThan(card.length);
     // an edge line cannot be switched off: each further pulse brakes it anew
@@ -169,7 +170,7 @@ describe('xen-eoi-timer', () => {
       expect(n - before[i]!).toBeLessThanOrEqual(2_001);
     });
     expect(handled(machine, 2, 'hba')).toBe(stuck);
-    const timer = takeSnapshot(machine).xen!.brakes.find((b) => b.name === 'irq_guest_eoi_timer')!;
+    const timer = onX86(takeSnapshot(machine).xen).brakes.find((b) => b.name === 'irq_guest_eoi_timer')!;
     expect(timer.count).toBeGreaterThan(2_900);
     expect(timer.count).toBeLessThanOrEqual(3_000);
     expect(amiss(machine)).toEqual([]);

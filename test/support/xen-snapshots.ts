@@ -1,6 +1,11 @@
 /** A fabricated snapshot of Xen as a domain of its own: counters are functions of time. */
 
-import type { HookRecordSnapshot, XenSnapshot, XenVectorSnapshot } from '../../engine/machine/inspect.ts';
+import type {
+  HookRecordSnapshot,
+  XenSnapshot,
+  XenVectorSnapshot,
+  XenX86Snapshot,
+} from '../../engine/machine/inspect.ts';
 import { lapic, pin, vectorSet } from './kvm-snapshots.ts';
 
 export interface FakeXenOptions {
@@ -10,8 +15,8 @@ export interface FakeXenOptions {
   readonly hook?: boolean;
   /** records that it has written */
   readonly records?: number;
-  readonly pendingEoi?: XenSnapshot['pendingEoi'] | undefined;
-  readonly brakes?: XenSnapshot['brakes'];
+  readonly pendingEoi?: XenX86Snapshot['pendingEoi'] | undefined;
+  readonly brakes?: XenX86Snapshot['brakes'];
 }
 
 /** vector, interrupts a second on all CPUs, what, owner */
@@ -36,7 +41,7 @@ const SOFTIRQS: readonly (readonly [name: string, perSecond: number])[] = [
   ['NMI', 0],
 ];
 
-export function fakeXen(options: FakeXenOptions = {}): XenSnapshot {
+export function fakeXen(options: FakeXenOptions = {}): XenX86Snapshot {
   const { seconds = 0, cpus = 4, records = 0 } = options;
   const list = Array.from({ length: cpus }, (_, cpu) => cpu);
   const shared = (perSecond: number) => list.map(() => Math.floor((perSecond * seconds) / cpus));
@@ -115,4 +120,10 @@ function record(n: number, cpus: number): HookRecordSnapshot {
     { domain: 2, vcpu: 0, who: 'd2v0', point: 'exception exit', vector: 0x0e, what: '#PF page fault' },
   ][at % 3]!;
   return { journey: 0, ...seen, time: 1e9 + at * 1_234_567, cpu: at % cpus };
+}
+
+/** Xen of a snapshot, which is that on x86. */
+export function onX86(xen: XenSnapshot | undefined): XenX86Snapshot {
+  if (!xen || !('vectors' in xen)) throw new Error('no Xen on x86 here');
+  return xen;
 }

@@ -5,7 +5,7 @@ import { fakeKvmMachine } from '../support/fake-kvm.ts';
 import { fakeMachine } from '../support/fake-machine.ts';
 import { FakeScreen, type ScreenOptions } from '../support/fake-screen.tsx';
 import { machineOf, XEN_4_17 } from '../support/quiet.ts';
-import { type FakeXenOptions, fakeXen } from '../support/xen-snapshots.ts';
+import { type FakeXenOptions, fakeXen, onX86 } from '../support/xen-snapshots.ts';
 
 const SIZES = [
   [80, 24],
@@ -127,7 +127,7 @@ describe('Xen among the domains', () => {
   test('a host without Xen has no such tab, and no hook', async () => {
     screen = new FakeScreen(fakeKvmMachine(), {});
     screen.press('H');
-    expect(await domainLine()).toContain("the hook is Xen's: this is KVM, Linux 6.1 x86_64");
+    expect(await domainLine()).toContain("the hook is Xen's on x86: this is KVM, Linux 6.1 x86_64");
     expect(await screen.text()).not.toMatch(/\bXen<|Events|H hook/);
   });
 });
@@ -275,13 +275,13 @@ describe('the hook', () => {
     screen = new FakeScreen(machineOf(XEN_4_17), { delay: 0.5 });
     screen.press('left', 'f6', 'H');
     await run(1000);
-    const { hook } = screen.driver.get().snapshot.xen!;
+    const { hook } = onX86(screen.driver.get().snapshot.xen);
     expect(hook.on).toBe(true);
     expect(hook.cpus.reduce((n, cpu) => n + cpu.records, 0)).toBeGreaterThan(20);
     expect(await screen.text()).toContain('direct_apic_vector');
     screen.press('H');
     await run(1000);
-    expect(screen.driver.get().snapshot.xen!.hook).toEqual({ ...hook, on: false });
+    expect(onX86(screen.driver.get().snapshot.xen).hook).toEqual({ ...hook, on: false });
   });
 });
 

@@ -2,7 +2,7 @@
 import { displayWidth, sanitize } from '../format.ts';
 import { type Segment, spread } from '../line.ts';
 import type { Session } from '../session.ts';
-import { cpusOf, isXen, subjectsOf } from '../subject.ts';
+import { cpusOf, hookOf, isXen, subjectsOf } from '../subject.ts';
 import { isDescending, sortable, type TableModel } from '../table-model.ts';
 import { viewsOf } from '../views.ts';
 
@@ -19,7 +19,7 @@ export function domainLine(session: Session): string {
     ui.notice !== ''
       ? [{ text: text(ui.notice), role: 'warn', keep: 9 }]
       : [
-          { text: frame.snapshot.xen?.hook.on ? 'hook on' : '', role: 'warn', keep: 5 },
+          { text: hookOf(frame.snapshot)?.on ? 'hook on' : '', role: 'warn', keep: 5 },
           { text: `${text(subject.kind)}, ${cpus} ${unit}`, keep: 3 },
           ...tableSegments(session),
         ];

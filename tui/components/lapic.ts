@@ -9,7 +9,7 @@ import {
 } from '../../engine/index.ts';
 import { sanitize } from '../format.ts';
 import { fitSegments, LineBuilder, type Segment, spread } from '../line.ts';
-import { isXen, type Subject } from '../subject.ts';
+import { isXen, isXenOnX86, type Subject } from '../subject.ts';
 import { addRow, DIGITS, hex2, highestText, membersOfRow, rowsInUse, type VectorMap } from './bitmap.ts';
 
 /** A processor of a domain, or of Xen, as the lines need it. */
@@ -226,7 +226,7 @@ export function oneLine(processor: Processor, width: number): LineBuilder {
     { text: placeOf(processor), role: 'dim', keep: 2 },
     { text: service < 0 ? '' : `handles ${named(processor, service)}`, keep: 1 },
   ];
-  const stack = isXen(subject) ? [...subject.pendingEoi[apic.cpu]!].reverse() : [];
+  const stack = isXenOnX86(subject) ? [...subject.pendingEoi[apic.cpu]!].reverse() : [];
   const right: Segment[] = [
     {
       text: stack.length > 0 ? `EOI ${stack.map((e) => hex2(e.vector)).join(' ')}` : '',

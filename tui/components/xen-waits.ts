@@ -1,5 +1,5 @@
 /** What waits in Xen: on each CPU the interrupts of guests without their EOI, and the softirqs that are raised. */
-import type { PendingEoiSnapshot, XenSnapshot } from '../../engine/index.ts';
+import type { PendingEoiSnapshot, XenX86Snapshot } from '../../engine/index.ts';
 import { grouped, sanitize } from '../format.ts';
 import { LineBuilder } from '../line.ts';
 import type { Session } from '../session.ts';
@@ -9,7 +9,7 @@ import { vectorText } from '../subject.ts';
  * ` pending EOI  CPU1 0xa0 irq 24, 0x51 irq 16 ready  irq_ratelimit 123 now irq 7`: the stacks that are not empty, their tops
  * first, and the brakes that have been used, in a line.
  */
-export function stacksLine({ size, paint, glyphs }: Session, xen: XenSnapshot): string {
+export function stacksLine({ size, paint, glyphs }: Session, xen: XenX86Snapshot): string {
   const line = new LineBuilder().add(' pending EOI ', 'dim');
   xen.pendingEoi.forEach((stack, cpu) => {
     if (stack.length > 0)
@@ -36,7 +36,7 @@ function briefly({ irq, vector, ready }: PendingEoiSnapshot): string {
  * there is room; in a single line where that is all there is.
  */
 export function xenWaitingLines(
-  xen: XenSnapshot,
+  xen: XenX86Snapshot,
   cpu: number,
   width: number,
   most: number,
@@ -66,7 +66,12 @@ export function xenWaitingLines(
 const EOI = 14;
 
 /** `0x51  ready, below another  irq 16 IO-APIC-level  dom0:16 i801` */
-function entryLine(xen: XenSnapshot, entry: PendingEoiSnapshot, top: boolean, ascii: boolean): LineBuilder {
+function entryLine(
+  xen: XenX86Snapshot,
+  entry: PendingEoiSnapshot,
+  top: boolean,
+  ascii: boolean,
+): LineBuilder {
   const { irq, vector, ready } = entry;
   const known = xen.vectors.find((v) => v.vector === vector);
   const state = !ready ? 'waits for its guests' : top ? 'ready' : 'ready, below another';

@@ -4,12 +4,12 @@ import { MAX_CPU_COLUMNS } from '../columns.ts';
 import { count, duration, padLeft, rate } from '../format.ts';
 import { LineBuilder } from '../line.ts';
 import type { Session } from '../session.ts';
-import { isXen } from '../subject.ts';
+import { isXenOnX86 } from '../subject.ts';
 import { countersLines } from './interrupts.ts';
 
 export function eventsLines(session: Session): string[] {
   const { subject, size, paint, glyphs, table } = session;
-  if (!isXen(subject) || !table) return [];
+  if (!isXenOnX86(subject) || !table) return [];
   const { hook } = subject;
   const dressed = (line: LineBuilder) => line.paint(paint, size.columns, glyphs.ellipsis);
   const lines = countersLines(session);

@@ -1,14 +1,17 @@
 /** The interrupts of one domain, or Xen's. */
+
+import { registersLine } from '../components/gic.ts';
 import { tableLines } from '../components/table.ts';
 import { stacksLine } from '../components/xen-waits.ts';
 import type { Session } from '../session.ts';
-import { isXen, subjectsOf } from '../subject.ts';
+import { isXen, isXenOnX86, subjectsOf } from '../subject.ts';
 import { TABLES } from '../views.ts';
 
 export function interruptsLines(session: Session): string[] {
   const { subject } = session;
   const lines = countersLines(session);
-  return isXen(subject) ? [...lines, stacksLine(session, subject)] : lines;
+  if (!isXen(subject)) return lines;
+  return [...lines, isXenOnX86(subject) ? stacksLine(session, subject) : registersLine(session, subject)];
 }
 
 /** The table that the session shows: its heading and rows. */

@@ -19,7 +19,8 @@ import { xenWaitingLines } from '../components/xen-waits.ts';
 import { roomOf } from '../geometry.ts';
 import { LineBuilder } from '../line.ts';
 import type { Session } from '../session.ts';
-import { isXen } from '../subject.ts';
+import { isXen, isXenOnX86 } from '../subject.ts';
+import { gicLines, listRegisterLines } from './pending-arm.ts';
 
 /** cells that the fields beside whole maps need */
 const SIDE = 45;
@@ -39,16 +40,22 @@ interface Area {
 }
 
 export function pendingLines(session: Session): string[] {
-  const { subject, frame, ui, size, paint, glyphs, vcpu } = session;
-  const x86 = subject.x86!;
+  const { frame, ui, size, paint, glyphs } = session;
   const height = roomOf(frame.snapshot, size, ui.prompt !== null);
-  const apic = x86.lapics[vcpu]!;
-  const chosen = { apic, subject, x86, cpus: frame.snapshot.cpus, ascii: glyphs.ascii };
-  const others = [...x86.lapics.slice(vcpu + 1), ...x86.lapics.slice(0, vcpu)];
-  const lines = layout({ chosen, others, x86, width: size.columns, height });
+  const lines = linesOf(session, height);
   const texts = lines.slice(0, height).map((line) => line.paint(paint, size.columns, glyphs.ellipsis));
   while (texts.length < height) texts.push('');
   return texts;
+}
+
+function linesOf(session: Session, height: number): LineBuilder[] {
+  const { subject, frame, size, glyphs, vcpu } = session;
+  if (isXen(subject) && !isXenOnX86(subject)) return gicLines(session, subject, height);
+  if (!isXen(subject) && subject.arm) return listRegisterLines(session, subject.arm, height);
+  const x86 = subject.x86!;
+  const chosen = { apic: x86.lapics[vcpu]!, subject, x86, cpus: frame.snapshot.cpus, ascii: glyphs.ascii };
+  const others = [...x86.lapics.slice(vcpu + 1), ...x86.lapics.slice(0, vcpu)];
+  return layout({ chosen, others, x86, width: size.columns, height });
 }
 
 function layout(area: Area): LineBuilder[] {
@@ -72,7 +79,7 @@ function headLines({ chosen, width, height }: Area): LineBuilder[] {
 /** What the hypervisor keeps for the processor. */
 function waitingLines(chosen: Processor, width: number, most: number): LineBuilder[] {
   const { subject, apic, ascii } = chosen;
-  if (!isXen(subject)) return injectionLines(chosen, width, most);
+  if (!isXenOnX86(subject)) return injectionLines(chosen, width, most);
   return xenWaitingLines(subject, apic.cpu, width, most, ascii);
 }
 

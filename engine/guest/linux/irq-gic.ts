@@ -133,6 +133,11 @@ export class Gic {
     return desc;
   }
 
+  /** Who handles it; empty: nobody. */
+  handlersOf(intid: number): string {
+    return this.descs[intid]?.actions.map((a) => a.name).join(', ') ?? '';
+  }
+
   /** request_irq */
   request(intid: number, level: boolean, name: string, work: Work): IrqDesc {
     const desc = this.map(intid, level);

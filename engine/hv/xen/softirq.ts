@@ -36,6 +36,9 @@ export const SOFTIRQS = {
   ],
 } as const;
 
+/** Of 4.17's those that every architecture has: on ARM there are no others. */
+export const COMMON_SOFTIRQS = 6;
+
 export type XenProfile = keyof typeof SOFTIRQS;
 
 /** Number of a softirq that both profiles have. */

@@ -186,6 +186,11 @@ export class Gic implements Part {
     };
   }
 
+  /** How it triggers; a private one as the first CPU has it. */
+  isEdge(intid: number): boolean {
+    return (this.core.flags[this.core.index(0, intid)]! & EDGE) !== 0;
+  }
+
   inspectCpu(cpu: number): GicCpuState {
     const { pmr, running, pending, signal, split, groups } = this.interfaces[cpu]!;
     return { pmr, running, pending, signal: SIGNALS[signal], split, groups };
