@@ -157,6 +157,10 @@ export const timing = {
   serrorSync: 20,
   /** SSBD: the workaround is switched by an SMC to the firmware [est] */
   ssbdCall: 250,
+  /** HVC #0 of a workaround, answered without a frame [est] */
+  hvcFastPath: 40,
+  /** the answer to a store that has failed comes back from the bus [est] */
+  serrorFlight: 900,
   /** an arm64 kernel's kernel_entry, irq_enter and the way to the GIC's driver [est] */
   kernelEntry: 200,
   /** its way back without softirqs [est] */

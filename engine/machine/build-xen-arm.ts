@@ -12,6 +12,7 @@ import { channelSnapshot } from './xen/channels.ts';
 import { housekeeping, serve, startCommon } from './xen/loops.ts';
 import { armSnapshot, xenArmSnapshot } from './xen-arm/arm-inspect.ts';
 import { bootArm } from './xen-arm/boot.ts';
+import { startFaults } from './xen-arm/faults.ts';
 import { ARM_HOPS, ArmHopNames, armWaiting } from './xen-arm/hops.ts';
 import { type ArmDomainParts, XenArmHost } from './xen-arm/host.ts';
 
@@ -24,7 +25,9 @@ export function buildXenArm(scenario: ArmScenario, seed: number): Machine {
     const running = bootArm(host);
     for (const booted of running.domains) housekeeping(host, booted);
     scenario.workloads.forEach((spec, i) => {
-      startCommon(host, running, spec, `${spec.what}${i}`);
+      const name = `${spec.what}${i}`;
+      if (spec.what === 'serror' || spec.what === 'fiq') startFaults(host, spec, name);
+      else startCommon(host, running, spec, name);
     });
     for (const booted of running.domains) serve(host, booted);
     platform = new XenArmPlatform(host);
@@ -36,13 +39,11 @@ export function buildXenArm(scenario: ArmScenario, seed: number): Machine {
 }
 
 class XenArmPlatform implements Platform {
-  readonly system: string;
   readonly fireables: readonly Fireable[];
   readonly dumps = ARM_DEBUG_KEYS;
   private readonly names: ArmHopNames;
 
   constructor(private readonly host: XenArmHost) {
-    this.system = `Xen ${host.scenario.xen} arm64, GICv${host.scenario.gic}`;
     this.fireables = host.scenario.keys.map(({ device, title }, i) => {
       const fired = host.devices.get(device)!;
       return { key: `${(i + 1) % 10}`, name: device, title: title ?? fired.title, fire: () => fired.fire() };
@@ -50,6 +51,13 @@ class XenArmPlatform implements Platform {
     host.xen.console.keyHandler = (key) => this.dump(key);
     this.names = new ArmHopNames(host.xen, (domain) => host.domains[domain]?.kernel);
     host.xen.start();
+  }
+
+  /** Once Xen has ended, what it has ended with: nothing runs any more, while time goes on and devices raise their wires. */
+  get system(): string {
+    const { why } = this.host.xen.panic;
+    const { xen, gic } = this.host.scenario;
+    return `Xen ${xen} arm64, GICv${gic}${why === '' ? '' : `, ended: ${why}`}`;
   }
 
   cpus(): CpuSnapshot[] {
@@ -134,7 +142,7 @@ class XenArmPlatform implements Platform {
   }
 
   private domain(parts: ArmDomainParts): DomainSnapshot {
-    const { kernel, domain, spec } = parts;
+    const { kernel, domain } = parts;
     const { xen } = this.host;
     const channels = xen.channels.channels(domain.id);
     const byPort = new Map(channels.map((c) => [c.port, c]));
@@ -170,7 +178,7 @@ class XenArmPlatform implements Platform {
     return {
       id: domain.id,
       name: `dom${domain.id}`,
-      kind: `${spec ? (spec.type === 'xl' ? 'domU' : 'dom0less domU') : 'dom0'}, ${kernel.profile.title} arm64`,
+      kind: kindOf(parts, xen.control.endOf(domain.id)),
       vcpus,
       interrupts,
       irqStates,
@@ -187,4 +195,10 @@ class XenArmPlatform implements Platform {
       arm: armSnapshot(xen, parts.arm.vcpus, kernel, interrupts.arch),
     };
   }
+}
+
+function kindOf({ kernel, spec }: ArmDomainParts, end: string): string {
+  const what = spec ? (spec.type === 'xl' ? 'domU' : 'dom0less domU') : 'dom0';
+  const isa = spec?.aarch32 ? 'arm32' : 'arm64';
+  return `${what}, ${kernel.profile.title} ${isa}${end === '' ? '' : `, ${end}`}`;
 }

@@ -11,7 +11,7 @@ const GICV2_CPUS = 8;
 const MOST_VCPUS = 4096;
 
 /** What can be fired on every Xen host. */
-const XENS_DEVICES = ['uart', 'xen-key'];
+const XENS_DEVICES = ['uart', 'xen-key', 'fiq', 'xen.serror'];
 
 export function checkArmScenario(s: ArmScenario, wrong: Wrong): void {
   checkCpus(s, wrong);
@@ -97,6 +97,7 @@ function checkUse(s: ArmScenario, wrong: Wrong): void {
   s.guests.forEach((g, i) => {
     if (g.devices.length > 0) names.push(`dom${i + 1}.rtc`);
   });
+  for (let id = 0; id <= s.guests.length; id++) names.push(`dom${id}.serror`);
   const known = (path: Path, device: string) => {
     if (names.includes(device)) return;
     wrong(path, `there is no device ${quoted(device)}, expected one of ${names.join(', ')}`);
@@ -110,6 +111,7 @@ function checkUse(s: ArmScenario, wrong: Wrong): void {
       known([...path, 'device'], w.device);
       return;
     }
+    if (w.what === 'fiq' || w.domain === undefined) return;
     if (w.domain > s.guests.length) {
       const last = s.guests.length;
       wrong(

@@ -4,7 +4,7 @@
  */
 import * as z from 'zod';
 import { checkArmScenario } from './arm-rules.ts';
-import { affinity, cpuCount, moderation, name, printed, service } from './shapes.ts';
+import { affinity, callRate, cpuCount, moderation, name, printed, service } from './shapes.ts';
 import { commonWorkloads } from './xen-workloads.ts';
 
 /** devices of the board, in the order in which dom0's drivers find them */
@@ -30,11 +30,15 @@ const device = z.discriminatedUnion('driver', [
   }),
 ]);
 
+/** the kernel's ssbd=: whether it lets user space run with the firmware's workaround, or does without it altogether */
+const ssbd = z.enum(['kernel', 'force-on', 'force-off']).default('kernel');
+
 const dom0 = z.strictObject({
   kernel: z.enum(['linux-6.1']).default('linux-6.1'),
   fifo: z.boolean().default(true),
   vcpus: cpuCount,
   cpus: affinity.optional(),
+  ssbd,
   devices: z.array(device).max(33).default([]),
 });
 
@@ -47,6 +51,7 @@ const guest = z.strictObject({
   aarch32: z.boolean().default(false),
   vcpus: cpuCount.default(1),
   cpus: affinity.optional(),
+  ssbd,
   rings: z.int().min(0).max(16).default(1),
   disk: name.optional(),
   queues: z.int().min(0).max(16).default(1),
@@ -59,7 +64,13 @@ const guest = z.strictObject({
   'max-event-channels': z.int().min(2).max(131_071).default(1023),
 });
 
-const workload = z.discriminatedUnion('what', [...commonWorkloads]);
+const workload = z.discriminatedUnion('what', [
+  ...commonWorkloads,
+  /** stores that are answered by an SError: of a domain's, or without one of Xen itself */
+  z.strictObject({ what: z.literal('serror'), domain: z.int().min(0).optional(), rate: callRate }),
+  /** interrupts of group 0, which the GIC signals as FIQ */
+  z.strictObject({ what: z.literal('fiq'), rate: callRate }),
+]);
 
 export const armSchema = z
   .strictObject({
@@ -72,10 +83,16 @@ export const armSchema = z
     'list-registers': z.int().min(1).max(16).default(4),
     'command-line': z
       .strictObject({
-        /** what becomes of SErrors */
-        serrors: z.enum(['diverse', 'forward', 'panic']).default('diverse'),
-        /** the firmware's workaround for speculative store bypass */
-        ssbd: z.enum(['force-disable', 'runtime', 'force-enable']).default('force-disable'),
+        /** what becomes of SErrors: a guest's goes back to it, or all end Xen */
+        serrors: z.enum(['diverse', 'panic']).default('diverse'),
+        /** spec-ctrl=ssbd: the firmware's workaround for speculative store bypass */
+        ssbd: z.enum(['force-disable', 'runtime', 'force-enable']).default('runtime'),
+      })
+      .prefault({}),
+    firmware: z
+      .strictObject({
+        /** its workaround: there is none, processors need it or not, or are safe by themselves */
+        ssbd: z.enum(['none', 'required', 'not-required', 'mitigated']).default('none'),
       })
       .prefault({}),
     dom0,

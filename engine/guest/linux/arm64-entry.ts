@@ -6,11 +6,14 @@
  */
 import type { Ns } from '../../core/clock.ts';
 import type { Plain } from '../../core/state.ts';
-import type { ArmCpu, ArmEntry } from '../../hw/arm/cpu.ts';
+import type { ArmCpu, ArmEntry, CodePlace } from '../../hw/arm/cpu.ts';
 import { timing } from '../../timing.ts';
 import type { Arm64Kernel } from './arm64.ts';
+import { placeOf } from './arm64-symbols.ts';
 import { EXIT, type Frame, HANDLER, LinuxCpu, UPCALL } from './entry.ts';
 import type { IrqDesc } from './irq-core.ts';
+
+const PSCI_SYSTEM_RESET = 0x8400_0009;
 
 /** of a HANDLER frame: it goes through event channels */
 const IN_EVENTS: Ns = -2;
@@ -37,6 +40,25 @@ export class Arm64Cpu extends LinuxCpu implements ArmEntry {
 
   protected entered(): void {
     this.nextEvent();
+  }
+
+  /**
+   * do_serror, arm64_serror_panic. The kernel was booted with panic=-1, so that its panic ends in a reboot, which it asks
+   * its firmware for; one that knows Xen would by SCHEDOP_shutdown, to the same end.
+   */
+  serror(remaining: Ns, syndrome: number): void {
+    const { log } = this.arm;
+    const code = syndrome.toString(16).padStart(16, '0');
+    log.push(`SError Interrupt on CPU${this.cpu}, code 0x${code} -- SError`);
+    log.push('Kernel panic - not syncing: Asynchronous SError Interrupt', 'SMP: stopping secondary CPUs');
+    this.top.left = remaining;
+    this.hardware.hvc(0, PSCI_SYSTEM_RESET, 0, 0, 0);
+    this.vcpu.run(timing.kernelEntry);
+  }
+
+  /** Where the function lies that its top frame runs in, and those that have called it. */
+  where(): CodePlace {
+    return placeOf(this.frames, this.arm.init.aarch32 === true, this.cpu);
   }
 
   /** gic_handle_irq: GICv2's goes on until there is nothing more, GICv3's takes one. */

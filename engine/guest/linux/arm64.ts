@@ -26,6 +26,10 @@ export interface Arm64Init extends KernelInit<ArmCpu> {
   readonly virtualTimer: number;
   /** ticks of the system counter in a second */
   readonly frequency: number;
+  /** AArch32, which differs in where its code lies */
+  readonly aarch32?: boolean;
+  /** ssbd= */
+  readonly ssbd?: 'kernel' | 'force-on' | 'force-off';
   /** on Xen: event channels, and the PPI that tells of them */
   readonly xen: (XenSideInit & { readonly ppi: number }) | undefined;
   slot(cpu: number, intid: number): SlotId;
@@ -34,6 +38,10 @@ export interface Arm64Init extends KernelInit<ArmCpu> {
 /** enum ipi_msg_type of arch/arm64/kernel/smp.c; those not named have no sender here */
 const IPI: Readonly<Record<string, number>> = { resched: 0, callfunc: 1, irqwork: 5 };
 const IPIS = 8;
+
+/** SMCCC: is there a function, and ARM_SMCCC_ARCH_WORKAROUND_2 */
+const ARCH_FEATURES = 0x8000_0001;
+const WORKAROUND_2 = 0x8000_7fff;
 
 const TWO32 = 2 ** 32;
 
@@ -73,7 +81,7 @@ export class Arm64Kernel extends LinuxKernel {
   /** init_IRQ, time_init, smp_init, up to where drivers begin. */
   start(): void {
     this.gic.start();
-    for (const cpu of this.cpus) this.gic.startCpu(cpu);
+    for (const cpu of this.cpus) this.startCpu(cpu);
     this.setIpis();
     for (const intid of this.init.timers) this.gic.map(intid, true);
     this.gic.request(this.init.virtualTimer, true, 'arch_timer', this.timerWork);
@@ -83,6 +91,19 @@ export class Arm64Kernel extends LinuxKernel {
       cost: () => timing.upcallEntry,
       run: () => {},
     }).irq;
+  }
+
+  /** setup_local_cpu_features, gic_cpu_init */
+  private startCpu(cpu: Arm64Cpu): void {
+    this.enableSsbd(cpu);
+    this.gic.startCpu(cpu);
+  }
+
+  /** spectre_v4_enable_fw_mitigation: if the firmware can switch its workaround. A 32-bit kernel does not ask. */
+  private enableSsbd({ hardware }: Arm64Cpu): void {
+    const { aarch32, ssbd } = this.init;
+    if (aarch32 || hardware.hvc(0, ARCH_FEATURES, WORKAROUND_2) !== 0) return;
+    hardware.hvc(0, WORKAROUND_2, ssbd === 'force-off' ? 0 : 1);
   }
 
   /** set_smp_ipi_range: SGIs are the first interrupts of all, and not shown as such. */

@@ -45,8 +45,19 @@ export interface ArmCpu {
   smc(x0: number, x1?: number, x2?: number, x3?: number): number;
 }
 
+/** Addresses of code and stack, their lower halves; the upper ones are the kernel's. */
+export interface CodePlace {
+  readonly pc: number;
+  readonly lr: number;
+  /** what the exception that it handles has interrupted; 0: it handles none */
+  readonly elr: number;
+  readonly sp: number;
+}
+
 /** Entry points of such a kernel, called on its own processor. */
 export interface ArmEntry {
+  /** Where its code is, for who looks at registers; absent where nobody knows. */
+  where?(): CodePlace;
   /** The stretch begun by `run` is over, or a wait has ended without an interrupt that can be taken. */
   done(): void;
   /**
@@ -54,6 +65,6 @@ export interface ArmEntry {
    * goes on with `run`.
    */
   irq(remaining: Ns): void;
-  /** The SError entry: the same, and a kernel that does not expect it panics. */
-  serror?(remaining: Ns): void;
+  /** The SError entry: the same, with what ESR_EL1 says of it; a kernel that does not expect it panics. */
+  serror?(remaining: Ns, syndrome: number): void;
 }

@@ -21,11 +21,15 @@ export const Hcr = {
   vi: bit(7),
   vse: bit(8),
   fb: bit(9),
+  /** barriers reach inner shareable at least */
+  bsuInner: bit(10),
   twi: bit(13),
   twe: bit(14),
-  tidcp: bit(20),
+  tid3: bit(18),
   tsc: bit(19),
+  tidcp: bit(20),
   tacr: bit(21),
+  tsw: bit(22),
   /** general exceptions: all of EL0's go to EL2 */
   tge: bit(27),
   /** EL1 is AArch64 */
@@ -169,7 +173,8 @@ export const Sys64 = {
 /** Syndrome of WFI and WFE. */
 export const Wfx = { wfe: bit(0), cond: new Field(20, 4), cv: bit(24) } as const;
 
-function syndrome(ec: Ec, iss: number): number {
+/** ESR_EL2 of a class. */
+export function syndrome(ec: Ec, iss: number): number {
   return Esr.ec.set(Esr.il.mask | iss, ec);
 }
 

@@ -2,12 +2,13 @@
  * Hops through Xen on ARM: what each tracepoint of hv/xen/arm means, in the names of xen/arch/arm/{gic,gic-vgic,irq,traps,
  * vgic,vtimer}.c and arm64/entry.S.
  */
+import { DOMID_XEN } from '../../abi/xen.ts';
 import type { TraceRecord } from '../../core/trace.ts';
 import type { Arm64Kernel } from '../../guest/linux/arm64.ts';
-import { armExitName, EXIT_IRQ } from '../../hv/xen/arm/traps.ts';
+import { armExitName, EXIT_FIQ, EXIT_IRQ, IN_WINDOW } from '../../hv/xen/arm/traps.ts';
 import { OUTCOMES, type XenArm } from '../../hv/xen/arm/xen.ts';
 import { BY_ITSELF, SOFTIRQS } from '../../hv/xen/softirq.ts';
-import { From, Kind, vectorOffset } from '../../hw/arm/exceptions.ts';
+import { Ec, From, Kind, vectorOffset } from '../../hw/arm/exceptions.ts';
 import { timing } from '../../timing.ts';
 import type { EndGrade, HopRow, HopTable } from '../hops.ts';
 import { hex, type Kernels, LINUX_HOPS } from '../hops-linux.ts';
@@ -42,6 +43,20 @@ export class ArmHopNames implements Kernels {
 type Row = HopRow<ArmHopNames>;
 
 const EL2: HopMode = 'el2';
+/** The entry of the vector table that an exit has come by. */
+function entryOf(reason: number): { readonly name: string; readonly kind: Kind } {
+  switch (reason) {
+    case EXIT_IRQ:
+      return { name: 'guest_irq', kind: Kind.IRQ };
+    case EXIT_FIQ:
+      return { name: 'guest_fiq_invalid', kind: Kind.FIQ };
+    case Ec.SERROR:
+      return { name: 'guest_error', kind: Kind.SERROR };
+    default:
+      return { name: 'guest_sync', kind: Kind.SYNC };
+  }
+}
+
 const nameOf = ({ xen }: ArmHopNames, index: number) => xen.vcpus[index]?.name ?? 'idle';
 
 const ROWS: Record<string, Row> = {
@@ -55,21 +70,59 @@ const ROWS: Record<string, Row> = {
     brief: (_, [irq]) => `irq ${irq} raised`,
     about: 'the device pulls its wire: pending at the distributor',
   },
+  store_fails: {
+    mode: 'device',
+    name: 'store fails',
+    detail: (host, [domain]) => (domain === DOMID_XEN ? 'of Xen' : `of ${host.domainName(domain!)}`),
+    about: 'a store finds nobody who answers; the processor has gone on and learns of it by an SError',
+  },
+  fiq: {
+    mode: 'device',
+    name: 'FIQ',
+    detail: (_, [cpu]) => `CPU${cpu}`,
+    about: 'an interrupt of group 0 is signalled as FIQ: Xen has it masked, a guest cannot',
+  },
   guest_exit: {
     mode: 'exit',
-    name: (_, [, reason]) => (reason === EXIT_IRQ ? 'guest_irq' : 'guest_sync'),
+    name: (_, [, reason]) => entryOf(reason!).name,
     detail: (host, [v, reason, esr]) => {
       const { compat } = host.xen.vcpus[v!]!;
-      const entry = vectorOffset(
-        compat ? From.LOWER_32 : From.LOWER_64,
-        reason === EXIT_IRQ ? Kind.IRQ : Kind.SYNC,
-      );
-      const why = reason === EXIT_IRQ ? '' : ` ${armExitName(reason!)} ESR ${hex(esr!, 8)}`;
+      const entry = vectorOffset(compat ? From.LOWER_32 : From.LOWER_64, entryOf(reason!).kind);
+      const why = esr === 0 ? '' : ` ${armExitName(reason!)} ESR ${hex(esr!, 8)}`;
       return `${nameOf(host, v!)}, vector ${hex(entry, 3)}${why}`;
     },
     brief: (host, [v, reason]) => `${armExitName(reason!)} ${nameOf(host, v!)}`,
     about: 'the guest is left for EL2: the entry macro saves its registers in cpu_user_regs',
     charged: timing.armEntry,
+  },
+  hyp_error: {
+    mode: EL2,
+    name: 'hyp_error',
+    detail: (host, [v, window]) =>
+      window === IN_WINDOW ? `in check_pending_guest_serror, of ${nameOf(host, v!)}` : 'in Xen',
+    about: "an SError comes while Xen runs: at its entry, where it looks for them, it is the guest's",
+    charged: timing.armHypEntry,
+  },
+  inject_vabt_exception: {
+    mode: EL2,
+    name: 'inject_vabt_exception',
+    detail: (host, [v]) => `${nameOf(host, v!)}, HCR_EL2.VSE`,
+    about: 'serrors=diverse: what the guest has done goes back to it as a virtual SError',
+    nested: true,
+  },
+  el1_serror: {
+    mode: 'el1',
+    name: 'el1h_64_error',
+    detail: (host, [v]) => nameOf(host, v!),
+    about: 'the guest takes the virtual SError, which its kernel does not survive',
+    end: () => 2,
+  },
+  panic: {
+    mode: EL2,
+    name: 'panic',
+    detail: (_, [kind]) => (kind === Kind.FIQ ? 'bad mode' : 'Unexpected Trap'),
+    about: 'Xen prints registers, tells all CPUs to halt and ends',
+    end: () => 2,
   },
   enter_hypervisor_from_guest: {
     mode: EL2,

@@ -7,6 +7,7 @@ import type { NetBack } from '../../guest/linux/xen-drivers/net.ts';
 import { ArmGuestCpu } from '../../hv/xen/arm/arm-cpu.ts';
 import type { ArmDomain, GicMap } from '../../hv/xen/arm/arm-domain.ts';
 import { ArmHypercalls } from '../../hv/xen/arm/hypercalls.ts';
+import { ssbdOf } from '../../hv/xen/arm/ssbd.ts';
 import { XenArm } from '../../hv/xen/arm/xen.ts';
 import { COUNTER_HZ, Ppi, VIRT_BASE, VIRT_INTIDS } from '../../hw/arm/board-virt.ts';
 import { GICD_SIZE } from '../../hw/arm/gic-regs.ts';
@@ -14,6 +15,7 @@ import type { ArmGuestSpec, ArmScenario } from '../../scenario/arm-schema.ts';
 import type { Workshop } from '../machine.ts';
 import type { Fired } from '../xen/devices.ts';
 import type { SplitDomain, SplitHost } from '../xen/split.ts';
+import { registerFaults } from './faults.ts';
 
 export interface ArmDomainParts extends SplitDomain {
   readonly arm: ArmDomain;
@@ -45,12 +47,16 @@ export class XenArmHost implements SplitHost {
   ) {
     const all = Array.from({ length: scenario.cpus }, (_, i) => i);
     const specs = [scenario.dom0, ...scenario.guests];
+    const commandLine = scenario['command-line'];
     this.xen = new XenArm(shop, {
       gic: scenario.gic,
       cpus: scenario.cpus,
       lrs: scenario['list-registers'],
       intids: VIRT_INTIDS[scenario.gic],
-      trapOptions: scenario['command-line'],
+      trapOptions: {
+        serrors: commandLine.serrors,
+        ssbd: ssbdOf(commandLine.ssbd, scenario.firmware.ssbd),
+      },
       domains: specs.map((s, id) => ({
         id,
         vcpus: Array.from({ length: s.vcpus }, () => s.cpus ?? all),
@@ -60,6 +66,7 @@ export class XenArmHost implements SplitHost {
     specs.forEach((s, id) => {
       this.domains.push(this.addDomain(id, s, scenario.guests[id - 1]));
     });
+    registerFaults(this);
     this.register('uart', 'serial line of Xen', { fire: () => this.type('\r', false) });
     this.register('xen-key', 'debug key q on the serial line', { fire: () => this.type('q', true) });
   }
@@ -82,7 +89,7 @@ export class XenArmHost implements SplitHost {
 
   private addDomain(
     id: number,
-    spec: { vcpus: number; fifo: boolean },
+    spec: Pick<ArmScenario['dom0'], 'vcpus' | 'fifo' | 'ssbd'>,
     guest: ArmGuestSpec | undefined,
   ): ArmDomainParts {
     const { shop, xen, scenario } = this;
@@ -117,6 +124,8 @@ export class XenArmHost implements SplitHost {
       timers: TIMER_PPIS,
       virtualTimer: Ppi.CNTV,
       frequency: COUNTER_HZ,
+      aarch32: guest?.aarch32 ?? false,
+      ssbd: spec.ssbd,
       xen: knowsXen
         ? {
             ppi,

@@ -21,6 +21,7 @@ import type { GicCpu } from './gic-hw.ts';
 import { readDistributor, readRedistributor, writeDistributor, writeRedistributor } from './vgic-emulate.ts';
 import type { MmioAccess, Size } from './vgic-mmio.ts';
 import { writeSgi1r } from './vgic-v3.ts';
+import { Smccc } from './vsmccc.ts';
 import type { XenArm } from './xen.ts';
 
 const TWO32 = 2 ** 32;
@@ -240,6 +241,11 @@ export class ArmGuestCpu implements ArmCpu {
   // calls
 
   hvc(immediate: number, x0: number, x1 = 0, x2 = 0, x3 = 0): number {
+    // the fast path is AArch64's
+    if (immediate === 0 && x0 === Smccc.WORKAROUND_2 && !this.v.compat) {
+      this.xen.traps.switchWorkaround2(this.v, x1 !== 0);
+      return 0;
+    }
     return this.firmware(Ec.HVC64, immediate, x0, x1, x2, x3);
   }
 
@@ -254,7 +260,7 @@ export class ArmGuestCpu implements ArmCpu {
       v.regs.setX(n, value >>> 0);
     });
     this.trap(call(ec, immediate), 0);
-    return xen.vsmccc(v, x[0]!, x[1]!, x[2]!);
+    return xen.vsmccc(v, x[0]! >>> 0, x[1]!, x[2]!);
   }
 
   /** HVC #XEN_HYPERCALL_TAG: the trip of a hypercall. */
@@ -266,9 +272,8 @@ export class ArmGuestCpu implements ArmCpu {
 
   private dataAbort(address: number, width: Width, write: boolean, value: number): void {
     if (!this.running) return;
-    const { regs } = this.v;
-    if (write) regs.setX(RT, value >>> 0, Math.floor(value / TWO32));
-    regs.far = address;
+    if (write) this.v.regs.setX(RT, value >>> 0, Math.floor(value / TWO32));
+    this.xen.traps.far[this.v.processor] = address;
     this.trap(dataAbort(width, write, RT), timing.armEmulate);
   }
 

@@ -167,6 +167,7 @@ export class ArmIrqs implements Part {
     const n = cpu.cpu;
     const before = this.inHand[n]!;
     if (before !== NONE) this.handle(cpu, before);
+    if (cpu.holding) return;
     const irq = this.gic.readIrq(n);
     if (irq >= MOST_INTIDS) {
       this.inHand[n] = NONE;
@@ -210,6 +211,7 @@ export class ArmIrqs implements Part {
   private handle(cpu: Pcpu, irq: number): void {
     if (irq < SGIS) {
       this.host.sgi(cpu, irq);
+      if (cpu.holding) return;
       this.gic.dir(cpu.cpu, irq);
       return;
     }

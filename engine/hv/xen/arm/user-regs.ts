@@ -1,14 +1,17 @@
 /**
  * What an exception saves on Xen's stack (struct cpu_user_regs of asm-arm/arm64/processor.h, the entry and entry_guest
  * macros of arm64/entry.S), as far as the machine has it: a guest's code is not instructions here, so that registers hold
- * what those that leave the guest put there.
+ * what those that leave the guest put there. Of an AArch32 guest the banked SPSRs are saved, and the upper halves of its
+ * registers are clear.
  */
 import type { Plain } from '../../../core/state.ts';
 
-/** SPSR_EL2: EL1 with its own stack pointer; AArch32's supervisor mode */
+/** SPSR_EL2.M: EL1 and EL2 with their own stack pointer; AArch32's supervisor mode */
 const MODE_EL1H = 5;
+export const MODE_EL2H = 9;
 const MODE_SVC = 0x13;
-/** PSTATE.I, and D, A and F, which Linux leaves clear */
+export const PSR_MODE = 0x1f;
+/** PSTATE.I; D, A and F Linux leaves clear */
 const PSR_I = 0x80;
 
 export class UserRegs {
@@ -18,13 +21,33 @@ export class UserRegs {
   hsr = 0;
   /** SPSR_EL2 */
   cpsr = 0;
-  /** the address of a data abort (HPFAR_EL2 and FAR_EL2) */
-  far = 0;
+  /** SPSR_EL1, which is SPSR_svc; AArch32's others */
+  spsrEl1 = 0;
+  spsrIrq = 0;
+  spsrAbt = 0;
+  spsrUnd = 0;
+  spsrFiq = 0;
+  /** of the last exception that the guest has taken with a syndrome */
+  esrEl1 = 0;
 
   /** SPSR_EL2 of the guest as it was. */
   fromGuest(irqsMasked: boolean, compat: boolean, hsr: number): void {
     this.cpsr = (compat ? MODE_SVC : MODE_EL1H) | (irqsMasked ? PSR_I : 0);
     this.hsr = hsr;
+  }
+
+  /** The guest takes an interrupt of its own while PSTATE.I is clear. */
+  takesIrq(compat: boolean): void {
+    if (compat) this.spsrIrq = MODE_SVC;
+    else this.spsrEl1 = MODE_EL1H;
+  }
+
+  /** The guest takes an SError. */
+  takesSerror(compat: boolean, irqsMasked: boolean, syndrome: number): void {
+    const before = (compat ? MODE_SVC : MODE_EL1H) | (irqsMasked ? PSR_I : 0);
+    if (compat) this.spsrAbt = before;
+    else this.spsrEl1 = before;
+    this.esrEl1 = syndrome;
   }
 
   setX(n: number, low: number, high = 0): void {
@@ -33,14 +56,14 @@ export class UserRegs {
   }
 
   save(): Plain {
-    return [Array.from(this.x), this.hsr, this.cpsr, this.far];
+    const { hsr, cpsr, spsrEl1, spsrIrq, spsrAbt, spsrUnd, spsrFiq, esrEl1 } = this;
+    return [Array.from(this.x), [hsr, cpsr, spsrEl1, spsrIrq, spsrAbt, spsrUnd, spsrFiq, esrEl1]];
   }
 
   restore(state: Plain): void {
-    const [x, hsr, cpsr, far] = state as [number[], number, number, number];
+    const [x, rest] = state as [number[], [number, number, number, number, number, number, number, number]];
     this.x.set(x);
-    this.hsr = hsr;
-    this.cpsr = cpsr;
-    this.far = far;
+    [this.hsr, this.cpsr, this.spsrEl1, this.spsrIrq] = rest;
+    [, , , , this.spsrAbt, this.spsrUnd, this.spsrFiq, this.esrEl1] = rest;
   }
 }

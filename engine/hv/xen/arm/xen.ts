@@ -3,6 +3,7 @@
  * Reading it top to bottom follows an interrupt: into Xen, to the virtual GIC of a domain, to the virtual CPU that is
  * kicked, and by its list register into the guest.
  */
+import { DOMID_XEN } from '../../../abi/xen.ts';
 import type { Books, SlotId, SourceId } from '../../../core/books.ts';
 import type { Clock, Ns } from '../../../core/clock.ts';
 import type { Part, Plain } from '../../../core/state.ts';
@@ -13,6 +14,7 @@ import { GenericTimer, SystemCounter } from '../../../hw/arm/generic-timer.ts';
 import { Gic, Signal } from '../../../hw/arm/gic.ts';
 import { Gich } from '../../../hw/arm/gich.ts';
 import { Ich } from '../../../hw/arm/ich.ts';
+import { ProcessorSignals } from '../../../hw/arm/signals.ts';
 import { VirtualInterface } from '../../../hw/arm/virtual-interface.ts';
 import { GICV2_VIRTUAL, GICV3_VIRTUAL } from '../../../hw/arm/virtual-options.ts';
 import { timing } from '../../../timing.ts';
@@ -20,6 +22,7 @@ import { ExitTable } from '../../exits.ts';
 import { type Hypervisor, Pcpu, type PcpuWiring, type Vcpu } from '../../pcpu.ts';
 import { XenConsole } from '../console.ts';
 import { Domain, type DomainInit } from '../domain.ts';
+import { DomainControl } from '../domain-control.ts';
 import { EventBooks } from '../event-books.ts';
 import { EventChannels } from '../evtchn.ts';
 import type { EvtchnOutput, PendOutcome } from '../evtchn-types.ts';
@@ -34,22 +37,17 @@ import { GicCpu } from './gic-hw.ts';
 import { GicV2Hw } from './gic-v2.ts';
 import { GicV3Hw } from './gic-v3.ts';
 import { HostGic } from './host-gic.ts';
-import { type ArmIrqDesc, ArmIrqs, GIC_SGI_EVENT_CHECK } from './irq.ts';
+import { type ArmIrqDesc, ArmIrqs, GIC_SGI_CALL_FUNCTION, GIC_SGI_EVENT_CHECK } from './irq.ts';
+import { Panic } from './panic.ts';
 import { GIC_IRQ_GUEST_QUEUED } from './pending-irq.ts';
-import { ARM_EXITS, armExitName, type TrapOptions, Traps } from './traps.ts';
+import { ARM_EXITS, armExitName, IN_XEN, type TrapOptions, Traps } from './traps.ts';
 import { Vgic } from './vgic.ts';
 import { NR_LOCAL_IRQS, VgicDomain, type VgicVcpu } from './vgic-domain.ts';
 import { inspectVcpu, type VcpuInterrupts } from './vgic-inspect.ts';
 import { VgicLink } from './vgic-link.ts';
+import { type FirmwareHost, vsmcccHandleCall } from './vsmccc.ts';
 
 const PROFILE = '4.17';
-
-/** PSCI functions of the guests' firmware (asm-arm/psci.h) */
-export const PSCI_CPU_ON = 0xc400_0003;
-const PSCI_SUCCESS = 0;
-const PSCI_ALREADY_ON = -4 >>> 0;
-const PSCI_INVALID_PARAMETERS = -2 >>> 0;
-const NOT_SUPPORTED = -1 >>> 0;
 
 export interface XenArmOptions {
   readonly gic: 2 | 3;
@@ -82,7 +80,7 @@ export interface ArmDomainSpec {
   readonly spis: number;
 }
 
-export class XenArm implements Hypervisor, EvtchnOutput, Part {
+export class XenArm implements Hypervisor, EvtchnOutput, FirmwareHost, Part {
   readonly id = 'xen';
   readonly profile = PROFILE;
   readonly uartHandler = 'pl011_interrupt';
@@ -106,6 +104,9 @@ export class XenArm implements Hypervisor, EvtchnOutput, Part {
   readonly irqs: ArmIrqs;
   readonly vgic: Vgic;
   readonly traps: Traps;
+  readonly signals: ProcessorSignals;
+  readonly panic: Panic;
+  readonly control: DomainControl;
   readonly exits: ExitTable;
   readonly kicks: Kicks;
   readonly eventCheck: EventCheck;
@@ -125,6 +126,8 @@ export class XenArm implements Hypervisor, EvtchnOutput, Part {
   private readonly fromXen: SourceId;
   private readonly tpInject: Tracepoint;
   private readonly tpOutcome: Tracepoint;
+  private readonly tpStore: Tracepoint;
+  private readonly tpFiq: Tracepoint;
 
   constructor(
     private readonly shop: XenArmShop,
@@ -155,6 +158,13 @@ export class XenArm implements Hypervisor, EvtchnOutput, Part {
     const changed = (cpu: number) => {
       if (this.gic.signal(cpu) !== Signal.NONE) cpus[cpu]!.interruptRequest();
     };
+    const signalled = {
+      serror: (cpu: number) => cpus[cpu]!.nmi(),
+      fiq: (cpu: number) => {
+        if (this.takesFiq(cpus[cpu]!)) cpus[cpu]!.interruptRequest();
+      },
+    };
+    this.signals = parts.add(new ProcessorSignals(clock, options.cpus, signalled));
     this.gic = parts.add(
       new Gic({
         id: 'gic',
@@ -196,7 +206,7 @@ export class XenArm implements Hypervisor, EvtchnOutput, Part {
     const raiseTimer = (cpu: Pcpu) => this.eventCheck.raiseSoftirq(cpu, this.timerSoftirq);
     const timerDue = (cpu: Pcpu) => this.gic.setPrivateLine(cpu.cpu, Ppi.CNTHP, true);
     this.timers = parts.add(new XenTimers(clock, cpus, PROFILE, timerDue, raiseTimer));
-    this.traps = new Traps(this);
+    this.traps = parts.add(new Traps(this, options.cpus));
     for (const { id, vcpus: affinities, compat } of options.domains) {
       affinities.forEach((affinity, n) => {
         const first = cpus[affinity[vcpus.length % affinity.length]!]!;
@@ -232,16 +242,27 @@ export class XenArm implements Hypervisor, EvtchnOutput, Part {
       new Tasklets(PROFILE, cpus.length, books, (cpu, nr) => eventCheck.raiseSoftirq(cpu, nr)),
     );
     this.console = parts.add(new XenConsole(this));
+    this.panic = parts.add(new Panic(this));
+    this.control = parts.add(new DomainControl(this));
     this.softirqCounts = SOFTIRQS[PROFILE].map(() => new Uint32Array(cpus.length));
     this.tpInject = trace.point('vgic_inject_irq', 'dom', 'vcpu', 'virq');
     this.tpOutcome = trace.point('vgic_inject_outcome', 'dom', 'vcpu', 'virq', 'outcome');
+    this.tpStore = trace.point('store_fails', 'dom');
+    this.tpFiq = trace.point('fiq', 'cpu');
     this.setUp();
     parts.add(this);
   }
 
   private lineOf(cpu: Pcpu): Pcpu['line'] {
     const hyp = vectorOffset(From.EL2H, Kind.IRQ);
-    return { deliverable: () => (this.gic.signal(cpu.cpu) === Signal.NONE ? -1 : hyp), ack: () => hyp };
+    const deliverable = () => (this.gic.signal(cpu.cpu) !== Signal.NONE || this.takesFiq(cpu) ? hyp : -1);
+    return { deliverable, ack: () => hyp };
+  }
+
+  /** PSTATE.F is set in all of Xen, which therefore never takes an FIQ itself; in a guest nothing masks it. */
+  private takesFiq(cpu: Pcpu): boolean {
+    const v = cpu.current as ArmVcpu | null;
+    return this.signals.fiq[cpu.cpu] === 1 && v !== null && !v.exited;
   }
 
   private timerOf(cpu: Pcpu): GenericTimer {
@@ -336,12 +357,22 @@ export class XenArm implements Hypervisor, EvtchnOutput, Part {
     return 0;
   }
 
+  /** do_trap_irq; an FIQ's entries are invalid. */
   interrupt(cpu: Pcpu, vector: number): void {
-    this.irqs.interrupt(cpu, vector);
+    if (vector % vectorOffset(From.EL2H, Kind.SYNC) === vectorOffset(From.EL2T, Kind.FIQ)) {
+      this.panic.badMode(cpu, Kind.FIQ);
+    } else this.irqs.interrupt(cpu, vector);
   }
 
-  /** There are none on ARM: a FIQ or an SError has an entry of its own. */
-  nmi(): void {}
+  /** An SError, which has stopped the CPU: do_trap_guest_serror, or hyp_error. */
+  nmi(cpu: Pcpu): void {
+    if (cpu.current && this.traps.inXen[cpu.cpu] === 0) this.traps.doTrapSerror(cpu, true);
+    else this.traps.hypError(cpu, IN_XEN);
+  }
+
+  unexpectedTrap(cpu: Pcpu, what: string): void {
+    this.panic.unexpectedTrap(cpu, what);
+  }
 
   wokenBy(next: Vcpu): number {
     return this.kicks.wokenBy(next);
@@ -359,6 +390,7 @@ export class XenArm implements Hypervisor, EvtchnOutput, Part {
   /** do_sgi: what an event check is about is looked at on the way out. */
   sgi(cpu: Pcpu, sgi: number): void {
     if (sgi === GIC_SGI_EVENT_CHECK) this.kicks.eventChecked(cpu);
+    else if (sgi === GIC_SGI_CALL_FUNCTION) this.panic.halt(cpu);
   }
 
   /** timer_interrupt: the timer is switched off, and the softirq sets it anew. */
@@ -519,16 +551,45 @@ export class XenArm implements Hypervisor, EvtchnOutput, Part {
     return out.join(' ');
   }
 
-  /** vsmccc_handle_call, as far as PSCI's CPU_ON; the answer goes to X0. */
-  vsmccc(v: ArmVcpu, fn: number, target: number, _entry: number): number {
-    if (fn !== PSCI_CPU_ON) return NOT_SUPPORTED;
-    const other = v.arm.vcpus[target & 0xff];
-    if (!other) return PSCI_INVALID_PARAMETERS;
-    if (other.online) return PSCI_ALREADY_ON;
-    this.vgic.clearPendingIrqs(other.vgic);
-    other.online = true;
-    this.sched.start(other);
-    return PSCI_SUCCESS;
+  // the guests' firmware
+
+  vsmccc(v: ArmVcpu, fn: number, x1: number, x2: number): number {
+    return vsmcccHandleCall(this, v, fn, x1, x2);
+  }
+
+  /** domain_shutdown: of dom0's it is hwdom_shutdown. */
+  domainShutdown(v: ArmVcpu, reboot: boolean): void {
+    if (v.domain === 0) this.panic.dom0Shutdown(v.cpu, reboot);
+    else {
+      this.beginOwn();
+      this.control.shutDown(v.domain, reboot ? 'rebooted' : 'powered off');
+    }
+  }
+
+  // what comes from outside of guests
+
+  /** A store of the guest's, or of Xen's own on a CPU, fails; the answer is its journey. */
+  guestStoreFails(v: ArmVcpu): number {
+    const journey = this.books.beside();
+    this.trace.emit(this.tpStore, this.clock.now, journey, -1, v.domain);
+    v.makeStoreFail(journey);
+    return journey;
+  }
+
+  xenStoreFails(cpu: Pcpu): number {
+    const journey = this.books.beside();
+    this.trace.emit(this.tpStore, this.clock.now, journey, -1, DOMID_XEN);
+    this.traps.failing[cpu.cpu] = journey;
+    if (cpu.idle) this.traps.storeFails(cpu);
+    return journey;
+  }
+
+  /** The secure side of the GIC signals an interrupt of group 0 to a CPU. */
+  raiseFiq(cpu: Pcpu): number {
+    const journey = this.books.beside();
+    this.trace.emit(this.tpFiq, this.clock.now, journey, -1, cpu.cpu);
+    this.signals.raiseFiq(cpu.cpu, journey);
+    return journey;
   }
 
   save(): Plain {

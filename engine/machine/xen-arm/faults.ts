@@ -1,0 +1,31 @@
+/** What goes wrong on a board: stores of guests or of Xen that are answered by an error, interrupts that come as FIQ. */
+import type { ArmScenario } from '../../scenario/arm-schema.ts';
+import { arrivals } from '../xen/loops.ts';
+import type { XenArmHost } from './host.ts';
+
+/** Things that can be fired: `fiq`, `xen.serror` and `dom0.serror` to the last domain's. */
+export function registerFaults(host: XenArmHost): void {
+  const { xen } = host;
+  host.register('fiq', 'secure interrupt, as FIQ', { fire: () => xen.raiseFiq(xen.cpus[0]!) });
+  host.register('xen.serror', 'failed store of Xen', { fire: () => xen.xenStoreFails(xen.cpus[0]!) });
+  for (const { domain, arm } of host.domains) {
+    const fire = () => xen.guestStoreFails(arm.vcpus[0]!);
+    host.register(`dom${domain.id}.serror`, `failed store of dom${domain.id}`, { fire });
+  }
+}
+
+type FaultSpec = Extract<ArmScenario['workloads'][number], { what: 'serror' | 'fiq' }>;
+
+/** One of the processors, or of the domain's virtual ones, each time. */
+export function startFaults(host: XenArmHost, spec: FaultSpec, name: string): void {
+  const { xen, shop } = host;
+  const rng = shop.rng.stream(`${name}.cpu`);
+  const pattern = { kind: 'poisson', rate: spec.rate } as const;
+  const anyCpu = () => xen.cpus[rng.below(xen.cpus.length)]!;
+  if (spec.what === 'fiq') arrivals(host, name, pattern, () => xen.raiseFiq(anyCpu()));
+  else if (spec.domain === undefined) arrivals(host, name, pattern, () => xen.xenStoreFails(anyCpu()));
+  else {
+    const { vcpus } = host.domains[spec.domain]!.arm;
+    arrivals(host, name, pattern, () => xen.guestStoreFails(vcpus[rng.below(vcpus.length)]!));
+  }
+}
