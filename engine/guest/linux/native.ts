@@ -188,11 +188,16 @@ export class NativeKernel extends LinuxKernel {
 
   /** ICR: a fixed interrupt for one CPU by its physical ID. */
   sendVector(vector: number, cpu: number, from: LinuxCpu): void {
+    this.writeIcr(vector, this.apicId(cpu), from);
+  }
+
+  /** native_apic_icr_write, native_x2apic_icr_write */
+  writeIcr(low: number, apicId: number, from: LinuxCpu): void {
     const { hardware } = from as NativeLinuxCpu;
-    if (this.init.x2apic) hardware.wrmsr(MSR + (Reg.ICR >> 4), vector, this.apicId(cpu));
+    if (this.init.x2apic) hardware.wrmsr(MSR + (Reg.ICR >> 4), low, apicId);
     else {
-      hardware.store(APIC_PAGE + Reg.ICR2, (this.apicId(cpu) << 24) >>> 0);
-      hardware.store(APIC_PAGE + Reg.ICR, vector);
+      hardware.store(APIC_PAGE + Reg.ICR2, (apicId << 24) >>> 0);
+      hardware.store(APIC_PAGE + Reg.ICR, low);
     }
   }
 

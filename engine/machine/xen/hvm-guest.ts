@@ -5,6 +5,7 @@
  */
 import { NativeKernel } from '../../guest/linux/native.ts';
 import type { KernelProfile } from '../../guest/linux/profiles.ts';
+import { startOthers } from '../../guest/linux/smpboot.ts';
 import { HYPERVISOR_CALLBACK_VECTOR, XenHvmKernel } from '../../guest/linux/xen-hvm.ts';
 import type { Domain } from '../../hv/xen/domain.ts';
 import { HvmCpu } from '../../hv/xen/x86/hvm-cpu.ts';
@@ -46,8 +47,6 @@ export class HvmGuest {
     this.kernel = this.makeKernel(profile);
     hvm.vcpus.forEach((v, n) => {
       v.guest = this.kernel.cpus[n]!;
-      // the firmware has started them all
-      Object.assign(hvm.chips.vcpus[n]!, { initialised: true, down: false });
     });
     if (spec.type === 'hvm') this.pc = new HvmDevices(host, domain.id, spec, hvm, this.kernel);
   }
@@ -91,11 +90,15 @@ export class HvmGuest {
     });
   }
 
-  /** The kernel boots on its first CPU: its chips, the way that events come by, and GSIs that the firmware lists. */
+  /**
+   * The kernel boots on its first CPU: its chips, the other CPUs, the way that events come by, and GSIs that the firmware
+   * lists.
+   */
   boot(): void {
     const { kernel, pc } = this;
     if (pc) kernel.controllers.start();
-    for (const cpu of kernel.cpus) kernel.startCpu(cpu);
+    kernel.startCpu(kernel.cpus[0]!);
+    startOthers(kernel);
     if (kernel instanceof XenHvmKernel) this.listenToEvents(kernel);
     if (!pc) return;
     kernel.controllers.requestTimer('timer', kernel.time.interrupt);

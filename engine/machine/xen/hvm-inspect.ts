@@ -47,11 +47,14 @@ export function hvmMismatch(
 ): void {
   for (const v of hvm.vcpus) {
     const { apic, upcallVector } = hvm.chips.vcpus[v.vcpu]!;
+    let again = false;
     for (let vector = 16; vector < 256; vector++) {
       if (vector === upcallVector) continue;
       const chip = apic.irr.has(vector) || v.inDelivery(vector);
       compare(`${v.name} vec ${vector.toString(16)}`, chip, v.slot(vector));
+      again ||= apic.irr.has(vector) && v.inDelivery(vector);
     }
+    compare(`${v.name}, once more`, again, v.again);
   }
   for (const { pirq, masked, slot } of hvm.dpci.waiting()) compare(`${hvm.id} pirq ${pirq}`, masked, slot);
 }

@@ -104,7 +104,7 @@ export class HvmDomain implements Part {
           upcallPending: () => shared.vcpus[v.vcpu]!.upcallPending !== 0,
           tasklet: () => this.putOff(v),
           started: (vector) => this.started(v, vector),
-          reset: () => xen.vmce.reset(v),
+          reset: () => this.wasReset(v),
           woken: () => xen.sched.unpause(v),
           accepted: (vector, fresh) => this.accepted(v, vector, fresh),
         },
@@ -168,9 +168,19 @@ export class HvmDomain implements Part {
       xen.sched.pause(v);
       if (chips.vcpus.every((other) => other.down))
         xen.control.shutDown(v.domain, 'all virtual CPUs are down');
-    } else if (v.state === 'offline') {
-      if (xen.wiring.here) xen.sched.start(v);
-    } else xen.sched.unpause(v);
+    } else if (v.state !== 'offline') xen.sched.unpause(v);
+    // while kernels are booted nobody runs yet
+    else if (xen.wiring.here) xen.sched.start(v);
+  }
+
+  /** vcpu_reset: what waited for it is lost. */
+  private wasReset(v: HvmVcpu): void {
+    const { books, vmce } = this.xen;
+    v.vmcs.entryInfo = 0;
+    v.unfinished = false;
+    for (let vector = 0; vector < 256; vector++) books.discard(v.slot(vector), 'INIT');
+    books.discard(v.again, 'INIT');
+    vmce.reset(v);
   }
 
   /** An NMI has a way of its own, in nobody's account. */
@@ -207,8 +217,9 @@ export class HvmDomain implements Part {
     const { books } = this.xen;
     v.journey = books.journey;
     if (vector === this.chips.vcpus[v.vcpu]!.upcallVector) return;
-    if (this.handing >= 0 && books.holds(this.handing)) books.move(this.handing, v.slot(vector));
-    else books.pend(v.slot(vector), v.destination(vector));
+    const slot = fresh && v.inDelivery(vector) ? v.again : v.slot(vector);
+    if (this.handing >= 0 && books.holds(this.handing)) books.move(this.handing, slot);
+    else books.pend(slot, v.destination(vector));
   }
 
   /** What `act` requests is the raise in this slot; of several requests the first. */

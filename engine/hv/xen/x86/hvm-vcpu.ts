@@ -63,6 +63,8 @@ export class HvmVcpu extends Vcpu {
   /** that of the NMI sent to it last */
   nmi = 0;
   private readonly slots: SlotId;
+  /** where a request waits whose vector has been acknowledged and not delivered yet: it is to come once more */
+  readonly again: SlotId;
   private readonly destinations: DestinationId[] = [];
 
   constructor(
@@ -75,7 +77,8 @@ export class HvmVcpu extends Vcpu {
     readonly options: VmxOptions,
   ) {
     super(index, domain, vcpu, cpu, affinity);
-    this.slots = exits.xen.books.addSlots(256);
+    this.slots = exits.xen.books.addSlots(257);
+    this.again = this.slots + 256;
     this.constructVmcs();
   }
 

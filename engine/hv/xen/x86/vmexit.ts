@@ -268,6 +268,9 @@ export class VmExits {
     } else if (deliveredType === Type.HARDWARE_EXCEPTION && vector === MACHINE_CHECK) {
       this.xen.vmce.taken(v);
       v.guest.machineCheck(left, interruptFlag);
-    } else v.guest.interrupt(vector, left);
+    } else {
+      v.guest.interrupt(vector, left);
+      this.xen.books.move(v.again, v.slot(vector));
+    }
   }
 }
