@@ -1,10 +1,12 @@
 /** Hops inside a Linux kernel, which is the same code as guest of Xen, as guest of KVM and as KVM's host. */
+import { Arm64Kernel, type XenArm64Kernel } from '../guest/linux/arm64.ts';
 import type { IrqDesc } from '../guest/linux/irq-core.ts';
 import type { LinuxKernel } from '../guest/linux/kernel.ts';
 import { NativeKernel } from '../guest/linux/native.ts';
 import { XenHvmKernel } from '../guest/linux/xen-hvm.ts';
 import { XenKernel } from '../guest/linux/xen-kernel.ts';
 import type { XenGuest } from '../guest/linux/xen-side.ts';
+import { PRIVATE } from '../hw/arm/gic-regs.ts';
 import { timing } from '../timing.ts';
 import type { EndGrade, HopRow, HopTable } from './hops.ts';
 import type { HopMode } from './inspect.ts';
@@ -56,6 +58,9 @@ function isModern({ profile }: LinuxKernel): boolean {
 /** Descriptors are flow handlers of kernel/irq/chip.c; __do_IRQ knows one flow for all. */
 function flowOf(kernel: LinuxKernel, desc: IrqDesc | undefined): string {
   if (isAncient(kernel)) return '__do_IRQ';
+  if (kernel instanceof Arm64Kernel && kernel.isGic(desc)) {
+    return desc!.hwirq! < PRIVATE ? 'handle_percpu_devid_irq' : 'handle_fasteoi_irq';
+  }
   switch (desc?.flow) {
     case 'ioapic-level':
     case 'fasteoi':
@@ -77,8 +82,21 @@ function systemOf(kernel: LinuxKernel, irq: number) {
   return irq < 0 ? SYSTEM[descOf(kernel, irq)?.actions[0]?.name ?? ''] : undefined;
 }
 
+/** Handlers of a CPU's own interrupts on arm64, which handle_percpu_devid_irq calls itself. */
+const PERCPU_HANDLERS: Readonly<Record<string, string>> = {
+  arch_timer: 'arch_timer_handler_virt',
+  events: 'xen_arm_callback',
+  IPI: 'ipi_handler',
+};
+
 /** Who runs the handlers. */
 function runnerOf(kernel: LinuxKernel, irq: number): string {
+  if (kernel instanceof Arm64Kernel) {
+    const desc = descOf(kernel, irq)!;
+    const own =
+      desc.hwirq !== null && desc.hwirq < PRIVATE ? PERCPU_HANDLERS[desc.actions[0]!.name] : undefined;
+    if (own) return own;
+  }
   return systemOf(kernel, irq)?.[2] ?? (isAncient(kernel) ? 'handle_IRQ_event' : 'handle_irq_event');
 }
 
@@ -90,6 +108,9 @@ function finderOf(kernel: LinuxKernel, irq: number): string {
     return scanOf(kernel);
   }
   if (kernel instanceof XenHvmKernel && descOf(kernel, irq)!.ports.length > 0) return scanOf(kernel);
+  if (kernel instanceof Arm64Kernel) {
+    return kernel.isGic(descOf(kernel, irq)) ? 'gic_handle_irq' : scanOf(kernel as XenArm64Kernel);
+  }
   const old = kernel instanceof NativeKernel && kernel.old;
   const names = systemOf(kernel, irq);
   if (names) return names[old ? 1 : 0];
@@ -129,7 +150,8 @@ function flowRow(): HopRow<Kernels> {
       const kernel = host.kernelOf(domain!);
       if (!kernel || irq! < 0) return `vector ${hex(source!)}`;
       const desc = descOf(kernel, irq!);
-      const from = desc && desc.ports.length > 0 ? `port ${source}` : `vector ${hex(source!)}`;
+      const line = kernel instanceof Arm64Kernel ? `INTID ${source}` : `vector ${hex(source!)}`;
+      const from = desc && desc.ports.length > 0 ? `port ${source}` : line;
       return `${from} is irq ${irq}, ${flowOf(kernel, desc)}`;
     },
     about: 'the kernel finds which interrupt it is and acknowledges it',

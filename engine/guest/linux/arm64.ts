@@ -127,6 +127,11 @@ export class Arm64Kernel extends LinuxKernel {
     }
   }
 
+  /** Is it an interrupt of the GIC, and not an event channel? */
+  isGic(desc: IrqDesc | undefined): boolean {
+    return desc?.chip === this.gic.chip;
+  }
+
   /** SGIs are hidden (IRQ_HIDDEN). */
   override shownDescs(): IrqDesc[] {
     return super.shownDescs().filter((d) => d.chip !== this.gic.chip || d.hwirq! >= IPIS);
