@@ -180,7 +180,7 @@ const GROUPS: readonly OptionGroup[] = [
   {
     title: 'One look, then leave:',
     rows: [
-      { flags: '--dump <key>', help: "Xen's key e i I M q r z; QEMU's lapic, pic, irq", of: MAIN },
+      { flags: '--dump <key>', help: "Xen's key d e i I M q r z; QEMU's lapic, pic, irq", of: MAIN },
       {
         flags: '--path <irq>',
         help: 'hop by hop: fired, a row as dom0:24, or Xen:0xa0',

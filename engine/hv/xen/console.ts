@@ -25,6 +25,8 @@ const SWITCH_CODE = 1;
 const FIFO = 16;
 /** a character at 115200 baud: start, eight bits, stop */
 const CHARACTER: Ns = Math.round(1e10 / 115_200);
+/** keys whose handlers run within the interrupt (IRQ_KEYHANDLER) */
+const IRQ_KEYS = 'd';
 /** lines of the ring that are kept to look at */
 const LINES = 500;
 
@@ -146,11 +148,11 @@ export class XenConsole implements Part {
 
   // debug keys
 
-  /** handle_keypress: not within an interrupt. A second key before the first is handled takes its place. */
+  /** handle_keypress: most not within an interrupt. A second key before the first is handled takes its place. */
   private handleKeypress(cpu: Pcpu, key: string): void {
     const { trace, clock, books, tasklets } = this.host;
     trace.emit(this.tpKey, clock.now, books.journey, cpu.cpu, key.charCodeAt(0));
-    if (!this.host.inIrq(cpu)) {
+    if (!this.host.inIrq(cpu) || IRQ_KEYS.includes(key)) {
       this.runKey(cpu, key);
       return;
     }

@@ -127,7 +127,13 @@ export class ArmGuestCpu implements ArmCpu {
         ? readDistributor(vgic, this.here, offset, size)
         : readRedistributor(vgic, this.here, Math.floor(offset / GICR_SIZE), offset % GICR_SIZE, size),
     );
-    return access ? readOf(access, width) : 0;
+    return this.loaded(access ? readOf(access, width) : 0);
+  }
+
+  /** The register that it was loaded to. */
+  private loaded(value: number): number {
+    if (this.running) this.v.regs.setX(RT, value >>> 0, Math.floor(value / TWO32));
+    return value;
   }
 
   private storeGic({ what, offset }: { what: string; offset: number }, value: number, width: Width): void {
@@ -214,7 +220,7 @@ export class ArmGuestCpu implements ArmCpu {
       case CNT.CNTP_CVAL_EL0:
       case CNT.CNTP_TVAL_EL0:
         this.sysreg(register, true);
-        return v.timers.readPhysical(register);
+        return this.loaded(v.timers.readPhysical(register)!);
       default:
         return undefined;
     }
@@ -260,11 +266,14 @@ export class ArmGuestCpu implements ArmCpu {
       v.regs.setX(n, value >>> 0);
     });
     this.trap(call(ec, immediate), 0);
-    return xen.vsmccc(v, x[0]! >>> 0, x[1]!, x[2]!);
+    const answer = xen.vsmccc(v, x[0]! >>> 0, x[1]!, x[2]!);
+    v.regs.setX(0, answer);
+    return answer;
   }
 
   /** HVC #XEN_HYPERCALL_TAG: the trip of a hypercall. */
   hypercall(): void {
+    this.v.regs.setX(16, EVENT_CHANNEL_OP);
     this.trap(call(Ec.HVC64, XEN_HYPERCALL_TAG), 0);
   }
 
@@ -293,6 +302,8 @@ export class ArmGuestCpu implements ArmCpu {
   }
 }
 
+/** __HYPERVISOR_event_channel_op */
+const EVENT_CHANNEL_OP = 32;
 /** asm-arm/hypercall: the immediate of HVC */
 const XEN_HYPERCALL_TAG = 0xea1;
 

@@ -11,7 +11,7 @@ import type { Pcpu } from '../../pcpu.ts';
 import { hex } from '../debug-keys/printk.ts';
 import type { ArmVcpu } from './arm-vcpu.ts';
 import type { Traps } from './traps.ts';
-import { MODE_EL2H, PSR_MODE } from './user-regs.ts';
+import { MODE_EL2H, PSR_MODE, pstate } from './user-regs.ts';
 import { type XenFunction, xenAddress } from './xen-symbols.ts';
 
 /** 44 bits of physical addresses, as Cortex-A57 has them (setup_virt_paging) */
@@ -19,9 +19,9 @@ const VTCR_EL2 = 0x8004_3594;
 const SCTLR_EL2 = 0x30cd_183d;
 /** before a guest has run (init_traps): AMO, IMO, FMO */
 const HCR_XEN = 0x38;
-/** PSTATE.D, A, I and F in Xen: interrupts let in but FIQ; all masked */
-const IDLE_DAIF = 0x40;
-const MASKED_DAIF = 0x3c0;
+/** PSTATE.D, A, I and F in Xen: interrupts and SErrors let in; SErrors alone */
+const OPEN_DAIF = 0x240;
+const MASKED_DAIF = 0x2c0;
 
 const MODES: Readonly<Record<number, string>> = {
   4: '64-bit EL1t (Guest Kernel, thread)',
@@ -41,12 +41,12 @@ export interface XenPlace {
 export function showGuest(traps: Traps, cpu: Pcpu, v: ArmVcpu): string[] {
   const place = v.guest.where?.() ?? { pc: 0, lr: 0, elr: 0, sp: 0 };
   const body = v.compat ? registers32(v, place) : registers64(v, place);
-  return [...head(cpu), ...body, ...tail(traps, cpu, v, v.exited ? v.regs.hsr : traps.esr[cpu.cpu]!)];
+  return [...head(cpu), ...body, ...tail(traps, cpu, v.exited ? v.regs.hsr : traps.esr[cpu.cpu]!)];
 }
 
 /** The same of Xen itself: what ran when an exception came. */
 export function showXen(traps: Traps, cpu: Pcpu, { at, from }: XenPlace): string[] {
-  const daif = at === 'idle_loop' ? IDLE_DAIF : MASKED_DAIF;
+  const daif = at === 'leave_hypervisor_to_guest' ? MASKED_DAIF : OPEN_DAIF;
   const { text, low } = xenAddress(at);
   const cpsr = MODE_EL2H | daif;
   return [
@@ -56,7 +56,7 @@ export function showXen(traps: Traps, cpu: Pcpu, { at, from }: XenPlace): string
     `SP:     ${wide(stackOf(cpu), 0x8000)}`,
     `CPSR:   ${wide(cpsr)} MODE:${MODES[cpsr & PSR_MODE]}`,
     ...x64(new Uint32Array(62)),
-    ...tail(traps, cpu, cpu.current as ArmVcpu | null, traps.esr[cpu.cpu]!),
+    ...tail(traps, cpu, traps.esr[cpu.cpu]!),
   ];
 }
 
@@ -71,7 +71,7 @@ function head({ cpu }: Pcpu): string[] {
 
 function registers64(v: ArmVcpu, { pc, lr, elr, sp }: CodePlace): string[] {
   const { regs } = v;
-  const cpsr = pstate(v);
+  const cpsr = cpsrOf(v);
   return [
     `PC:     ${kernel(pc)}`,
     `LR:     ${kernel(lr)}`,
@@ -103,7 +103,7 @@ function x64(x: Uint32Array): string[] {
 
 function registers32(v: ArmVcpu, { pc, lr, elr, sp }: CodePlace): string[] {
   const { regs } = v;
-  const cpsr = pstate(v);
+  const cpsr = cpsrOf(v);
   const r = (n: number) => `R${n}:${n < 10 ? ' ' : ''}${hex(regs.x[2 * n]!, 8)}`;
   const row = (...numbers: number[]) => `     ${numbers.map(r).join(' ')}`;
   const bank = (name: string, stack: number, link: number, spsr: number) =>
@@ -133,12 +133,12 @@ function registers32(v: ArmVcpu, { pc, lr, elr, sp }: CodePlace): string[] {
 }
 
 /** SPSR_EL2 of the frame, or PSTATE while the guest runs. */
-function pstate(v: ArmVcpu): number {
-  if (!v.exited) v.regs.fromGuest(v.irqsMasked, v.compat, v.regs.hsr);
-  return v.regs.cpsr;
+function cpsrOf(v: ArmVcpu): number {
+  return v.exited ? v.regs.cpsr : pstate(v.irqsMasked, v.compat);
 }
 
-function tail(traps: Traps, { cpu }: Pcpu, v: ArmVcpu | null, esr: number): string[] {
+function tail(traps: Traps, { cpu, current }: Pcpu, esr: number): string[] {
+  const v = (current ?? traps.xen.vcpus[traps.loaded[cpu]!] ?? null) as ArmVcpu | null;
   const far = traps.far[cpu]!;
   return [
     `  VTCR_EL2: ${wide(VTCR_EL2)}`,

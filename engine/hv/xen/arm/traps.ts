@@ -69,6 +69,7 @@ export interface TrapHost extends VtimerHost {
   readonly vgic: Vgic;
   readonly gicCpus: readonly GicCpu[];
   readonly signals: ProcessorSignals;
+  readonly vcpus: readonly ArmVcpu[];
   readonly trapOptions: TrapOptions;
   /** Is the guest's IRQ line high? */
   hasVirq(v: ArmVcpu): boolean;
@@ -85,6 +86,8 @@ export class Traps implements Part {
   readonly far: Float64Array;
   /** by CPU: the last exception that nothing masks has come from Xen itself */
   readonly inXen: Uint8Array;
+  /** by CPU: whose HCR_EL2 and VTTBR_EL2 it has, as the idle one brings none; -1: nobody's */
+  readonly loaded: Int32Array;
   /** by CPU: Xen is about to make a store that fails, when it next has the CPU: its journey; 0: it is not */
   readonly failing: number[];
   private readonly tpExit: Tracepoint;
@@ -104,6 +107,7 @@ export class Traps implements Part {
     this.esr = new Uint32Array(cpus);
     this.far = new Float64Array(cpus);
     this.inXen = new Uint8Array(cpus);
+    this.loaded = new Int32Array(cpus).fill(-1);
     this.failing = new Array(cpus).fill(0);
     this.tpExit = trace.point('guest_exit', 'vcpu', 'reason', 'esr');
     this.tpEnter = trace.point('enter_hypervisor_from_guest', 'vcpu', 'lrs');
@@ -238,6 +242,7 @@ export class Traps implements Part {
     xen.exits.end(v.index, v.now);
     this.emit(v, this.tpEret);
     v.exited = false;
+    this.loaded[v.processor] = v.index;
   }
 
   /** The virtual interrupt is taken: the guest's own vector. */
@@ -280,14 +285,16 @@ export class Traps implements Part {
   // to keep
 
   save(): Plain {
-    return [saveArray(this.esr), saveArray(this.far), saveArray(this.inXen), [...this.failing]];
+    const { esr, far, inXen, loaded, failing } = this;
+    return [...[esr, far, inXen, loaded].map((array) => saveArray(array)), [...failing]];
   }
 
   restore(state: Plain): void {
-    const [esr, far, inXen, failing] = state as [number[], number[], number[], number[]];
+    const [esr, far, inXen, loaded, failing] = state as [number[], number[], number[], number[], number[]];
     restoreArray(this.esr, esr);
     restoreArray(this.far, far);
     restoreArray(this.inXen, inXen);
+    restoreArray(this.loaded, loaded);
     this.failing.splice(0, Infinity, ...failing);
   }
 }

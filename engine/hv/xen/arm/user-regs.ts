@@ -11,8 +11,15 @@ const MODE_EL1H = 5;
 export const MODE_EL2H = 9;
 const MODE_SVC = 0x13;
 export const PSR_MODE = 0x1f;
-/** PSTATE.I; D, A and F Linux leaves clear */
+/** PSTATE.I, with which arm64 Linux masks FIQ; D and A it leaves clear */
 const PSR_I = 0x80;
+const PSR_F = 0x40;
+
+/** PSTATE of a kernel that runs. */
+export function pstate(irqsMasked: boolean, compat: boolean): number {
+  if (compat) return MODE_SVC | (irqsMasked ? PSR_I : 0);
+  return MODE_EL1H | (irqsMasked ? PSR_I | PSR_F : 0);
+}
 
 export class UserRegs {
   /** X0 to X30, low and high halves */
@@ -32,7 +39,7 @@ export class UserRegs {
 
   /** SPSR_EL2 of the guest as it was. */
   fromGuest(irqsMasked: boolean, compat: boolean, hsr: number): void {
-    this.cpsr = (compat ? MODE_SVC : MODE_EL1H) | (irqsMasked ? PSR_I : 0);
+    this.cpsr = pstate(irqsMasked, compat);
     this.hsr = hsr;
   }
 
@@ -44,7 +51,7 @@ export class UserRegs {
 
   /** The guest takes an SError. */
   takesSerror(compat: boolean, irqsMasked: boolean, syndrome: number): void {
-    const before = (compat ? MODE_SVC : MODE_EL1H) | (irqsMasked ? PSR_I : 0);
+    const before = pstate(irqsMasked, compat);
     if (compat) this.spsrAbt = before;
     else this.spsrEl1 = before;
     this.esrEl1 = syndrome;

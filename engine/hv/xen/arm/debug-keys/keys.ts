@@ -7,8 +7,9 @@ import type { ArmVcpu } from '../arm-vcpu.ts';
 import { type ArmIrqDesc, V2M } from '../irq.ts';
 import type { XenArm } from '../xen.ts';
 import { archDumpVcpuInfo } from './gic.ts';
+import { debugKeyD } from './registers.ts';
 
-export const ARM_DEBUG_KEYS: readonly string[] = ['e', 'q', 'r'];
+export const ARM_DEBUG_KEYS: readonly string[] = ['d', 'e', 'q', 'r'];
 
 /** SPSR_EL2: PSTATE.I of the guest */
 const PSR_IRQ_MASK = 0x80;
@@ -17,6 +18,8 @@ const PSR_IRQ_MASK = 0x80;
 export function armDebugKey(xen: XenArm, key: string, domains: readonly Domain[]): string | undefined {
   const { profile, now, cpus } = xen;
   switch (key) {
+    case 'd':
+      return debugKeyD(xen);
     case 'e':
       return debugKeyE(
         xen.channels,
