@@ -3,12 +3,11 @@ import { UserError } from '../core/errors.ts';
 import type { TraceRecord } from '../core/trace.ts';
 import { NoSpace } from '../guest/linux/irq-info.ts';
 import { ARM_DEBUG_KEYS, armDebugKey } from '../hv/xen/arm/debug-keys/keys.ts';
-import { statOf } from '../proc/stat-of.ts';
 import type { ArmScenario } from '../scenario/arm-schema.ts';
 import { type Hop, hopOf } from './hops.ts';
-import type { CpuSnapshot, DomainSnapshot, IrqState, VcpuSnapshot, XenArmSnapshot } from './inspect.ts';
+import type { CpuSnapshot, DomainSnapshot, XenArmSnapshot } from './inspect.ts';
 import { type Fireable, Machine, type Platform, Workshop } from './machine.ts';
-import { channelSnapshot } from './xen/channels.ts';
+import { cpuSnapshots, domainSnapshot } from './xen/domain-snapshot.ts';
 import { housekeeping, serve, startCommon } from './xen/loops.ts';
 import { armSnapshot, xenArmSnapshot } from './xen-arm/arm-inspect.ts';
 import { bootArm } from './xen-arm/boot.ts';
@@ -61,19 +60,7 @@ class XenArmPlatform implements Platform {
   }
 
   cpus(): CpuSnapshot[] {
-    const { now } = this.host.shop.clock;
-    return this.host.xen.cpus.map((cpu) => {
-      const guestNs = cpu.guestTime();
-      const xenNs = cpu.xenTime();
-      return {
-        cpu: cpu.cpu,
-        running: cpu.current ? cpu.current.name : null,
-        mode: cpu.inXen ? 'xen' : cpu.current ? 'guest' : 'idle',
-        guestNs,
-        xenNs,
-        idleNs: Math.max(0, now - guestNs - xenNs),
-      };
-    });
+    return cpuSnapshots(this.host.xen.cpus, this.host.shop.clock.now);
   }
 
   domains(): DomainSnapshot[] {
@@ -142,57 +129,19 @@ class XenArmPlatform implements Platform {
   }
 
   private domain(parts: ArmDomainParts): DomainSnapshot {
-    const { kernel, domain } = parts;
-    const { xen } = this.host;
+    const { kernel, domain, arm } = parts;
+    const { xen, shop } = this.host;
     const channels = xen.channels.channels(domain.id);
-    const byPort = new Map(channels.map((c) => [c.port, c]));
-    const interrupts = kernel.interruptsFile();
-    const descs = kernel.shownDescs();
-    const irqStates: IrqState[] = interrupts.rows.map((row, i) => {
-      const desc = descs[i]!;
-      const own = desc.ports.map((p) => byPort.get(p)).filter((c) => c !== undefined);
-      const gic = desc.ports.length === 0;
-      return {
-        row,
-        pending: gic ? this.waitsFor(parts, desc.hwirq!) : own.some((c) => c.pending),
-        masked: gic ? desc.depth > 0 : own.length > 0 && own.every((c) => c.masked),
-        active: desc.active > 0,
-        port: desc.port === 0 ? null : desc.port,
-      };
-    });
-    const vcpus: VcpuSnapshot[] = parts.arm.vcpus.map((v) => {
-      const info = domain.shared.vcpus[v.vcpu]!;
-      return {
-        vcpu: v.vcpu,
-        state: v.state,
-        cpu: v.cpu.cpu,
-        runNs: v.runNs + (v.state === 'running' ? Math.max(0, v.now - v.since) : 0),
-        upcallPending: info.upcallPending !== 0,
-        upcallMask: info.upcallMask !== 0,
-        upcalls: v.upcalls,
-      };
-    });
-    const softirqs = kernel.softirqsFile();
-    const { now } = this.host.shop.clock;
-    const rows = xen.exits.totals(parts.arm.vcpus.map((v) => v.index));
+    const kind = kindOf(parts, xen.control.endOf(domain.id));
+    const common = domainSnapshot(domain, kernel, channels, kind, shop.clock.now, (desc) => ({
+      pending: this.waitsFor(parts, desc.hwirq!),
+      masked: desc.depth > 0,
+    }));
+    const rows = xen.exits.totals(arm.vcpus.map((v) => v.index));
     return {
-      id: domain.id,
-      name: `dom${domain.id}`,
-      kind: kindOf(parts, xen.control.endOf(domain.id)),
-      vcpus,
-      interrupts,
-      irqStates,
-      softirqs,
-      stat: {
-        ...statOf({ interrupts, softirqs, vcpus, nrIrqs: kernel.irqs.nrIrqs }, now),
-        ctxt: kernel.switches,
-        processes: kernel.threads.length,
-        procsRunning: kernel.threads.filter((t) => t.ready).length,
-      },
-      messages: kernel.log,
-      channels: channels.filter((c) => c.port !== 0).map(channelSnapshot),
+      ...common,
       exits: { rows, stats: [] },
-      arm: armSnapshot(xen, parts.arm.vcpus, kernel, interrupts.arch),
+      arm: armSnapshot(xen, arm.vcpus, kernel, common.interrupts.arch),
     };
   }
 }

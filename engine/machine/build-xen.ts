@@ -4,13 +4,12 @@ import { UserError } from '../core/errors.ts';
 import type { TraceRecord } from '../core/trace.ts';
 import { NoSpace } from '../guest/linux/irq-info.ts';
 import { DEBUG_KEYS, debugKey } from '../hv/xen/x86/debug-keys/keys.ts';
-import { statOf } from '../proc/stat-of.ts';
 import type { XenScenario } from '../scenario/xen-schema.ts';
 import { type Hop, hopOf } from './hops.ts';
-import type { CpuSnapshot, DomainSnapshot, IrqState, VcpuSnapshot, XenSnapshot } from './inspect.ts';
+import type { CpuSnapshot, DomainSnapshot, XenSnapshot } from './inspect.ts';
 import { type Fireable, type HookSwitch, Machine, type Platform, Workshop } from './machine.ts';
 import { boot } from './xen/boot.ts';
-import { channelSnapshot } from './xen/channels.ts';
+import { cpuSnapshots, domainSnapshot } from './xen/domain-snapshot.ts';
 import { XEN_HOPS, XenHopNames, type XenNames, xenWaiting } from './xen/hops.ts';
 import { type DomainParts, XenHost } from './xen/host.ts';
 import { hvmMismatch, hvmSnapshot } from './xen/hvm-inspect.ts';
@@ -55,19 +54,7 @@ class XenPlatform implements Platform {
   }
 
   cpus(): CpuSnapshot[] {
-    const { now } = this.host.shop.clock;
-    return this.host.xen.cpus.map((cpu) => {
-      const guestNs = cpu.guestTime();
-      const xenNs = cpu.xenTime();
-      return {
-        cpu: cpu.cpu,
-        running: cpu.current ? cpu.current.name : null,
-        mode: cpu.inXen ? 'xen' : cpu.current ? 'guest' : 'idle',
-        guestNs,
-        xenNs,
-        idleNs: Math.max(0, now - guestNs - xenNs),
-      };
-    });
+    return cpuSnapshots(this.host.xen.cpus, this.host.shop.clock.now);
   }
 
   domains(): DomainSnapshot[] {
@@ -140,54 +127,12 @@ class XenPlatform implements Platform {
     return wrong;
   }
 
-  private domain(parts: DomainParts): DomainSnapshot {
-    const { kernel, domain, spec } = parts;
-    const channels = this.host.xen.channels.channels(domain.id);
-    const byPort = new Map(channels.map((c) => [c.port, c]));
-    const interrupts = kernel.interruptsFile();
-    const descs = kernel.shownDescs();
-    const irqStates: IrqState[] = interrupts.rows.map((row, i) => {
-      const desc = descs[i]!;
-      const own = desc.ports.map((p) => byPort.get(p)).filter((c) => c !== undefined);
-      return {
-        row,
-        pending: own.some((c) => c.pending),
-        masked: own.length > 0 && own.every((c) => c.masked),
-        active: desc.active > 0,
-        port: desc.port === 0 ? null : desc.port,
-      };
-    });
-    const vcpus: VcpuSnapshot[] = domain.vcpus.map((v) => {
-      const info = domain.shared.vcpus[v.vcpu]!;
-      return {
-        vcpu: v.vcpu,
-        state: v.state,
-        cpu: v.cpu.cpu,
-        runNs: v.runNs + (v.state === 'running' ? Math.max(0, v.now - v.since) : 0),
-        upcallPending: info.upcallPending !== 0,
-        upcallMask: info.upcallMask !== 0,
-        upcalls: v.upcalls,
-      };
-    });
-    const softirqs = kernel.softirqsFile();
-    const { now } = this.host.shop.clock;
+  private domain({ kernel, domain, spec, hvm }: DomainParts): DomainSnapshot {
+    const { xen, shop } = this.host;
+    const kind = `${spec ? spec.type.toUpperCase() : 'PV dom0'}, ${kernel.profile.title}`;
     return {
-      id: domain.id,
-      name: `dom${domain.id}`,
-      kind: `${spec ? spec.type.toUpperCase() : 'PV dom0'}, ${kernel.profile.title}`,
-      vcpus,
-      interrupts,
-      irqStates,
-      softirqs,
-      stat: {
-        ...statOf({ interrupts, softirqs, vcpus, nrIrqs: kernel.irqs.nrIrqs }, now),
-        ctxt: kernel.switches,
-        processes: kernel.threads.length,
-        procsRunning: kernel.threads.filter((t) => t.ready).length,
-      },
-      messages: kernel.log,
-      channels: channels.filter((c) => c.port !== 0).map(channelSnapshot),
-      ...(parts.hvm && hvmSnapshot(this.host, parts.hvm)),
+      ...domainSnapshot(domain, kernel, xen.channels.channels(domain.id), kind, shop.clock.now),
+      ...(hvm && hvmSnapshot(this.host, hvm)),
     };
   }
 }

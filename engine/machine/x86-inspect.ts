@@ -6,8 +6,8 @@ import { Rte } from '../hw/x86/ioapic-regs.ts';
 import type { LocalApic } from '../hw/x86/lapic.ts';
 import type { VmxGuest } from '../hw/x86/vm-entry-exit.ts';
 import type { Vmcs } from '../hw/x86/vmcs.ts';
-import { statOf } from '../proc/stat-of.ts';
 import type { IoApicSnapshot, IrqState, PicSnapshot, VcpuSnapshot, VmcsSnapshot } from './inspect.ts';
+import { linuxSnapshot } from './linux-snapshot.ts';
 
 /** What a native kernel tells of itself. */
 export function kernelSnapshot(
@@ -32,20 +32,7 @@ export function kernelSnapshot(
       port: null,
     };
   });
-  const softirqs = kernel.softirqsFile();
-  return {
-    interrupts,
-    irqStates,
-    softirqs,
-    stat: {
-      ...statOf({ interrupts, softirqs, vcpus, nrIrqs: kernel.irqs.nrIrqs }, now),
-      ctxt: kernel.switches,
-      processes: kernel.threads.length,
-      procsRunning: kernel.threads.filter((t) => t.ready).length,
-    },
-    messages: kernel.log,
-    channels: [],
-  };
+  return { interrupts, irqStates, ...linuxSnapshot(kernel, interrupts, vcpus, now), channels: [] };
 }
 
 export function lapicSnapshot(lapic: LocalApic, cpu: number) {

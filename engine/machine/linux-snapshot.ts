@@ -1,0 +1,25 @@
+/** What a Linux kernel tells of itself beside its interrupts: softirqs, its line of /proc/stat, its log. */
+import type { Ns } from '../core/clock.ts';
+import type { LinuxKernel } from '../guest/linux/kernel.ts';
+import { statOf } from '../proc/stat-of.ts';
+import type { Interrupts } from '../proc/types.ts';
+import type { DomainSnapshot, VcpuSnapshot } from './inspect.ts';
+
+export function linuxSnapshot(
+  kernel: LinuxKernel,
+  interrupts: Interrupts,
+  vcpus: readonly VcpuSnapshot[],
+  now: Ns,
+): Pick<DomainSnapshot, 'softirqs' | 'stat' | 'messages'> {
+  const softirqs = kernel.softirqsFile();
+  return {
+    softirqs,
+    stat: {
+      ...statOf({ interrupts, softirqs, vcpus, nrIrqs: kernel.irqs.nrIrqs }, now),
+      ctxt: kernel.switches,
+      processes: kernel.threads.length,
+      procsRunning: kernel.threads.filter((t) => t.ready).length,
+    },
+    messages: kernel.log,
+  };
+}

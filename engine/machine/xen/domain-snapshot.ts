@@ -1,0 +1,105 @@
+/** What CPUs and domains of a Xen host tell, whatever machine it is. */
+import type { Ns } from '../../core/clock.ts';
+import type { IrqDesc } from '../../guest/linux/irq-core.ts';
+import type { LinuxKernel } from '../../guest/linux/kernel.ts';
+import type { Pcpu } from '../../hv/pcpu.ts';
+import type { Domain } from '../../hv/xen/domain.ts';
+import type { ChannelInfo } from '../../hv/xen/evtchn-types.ts';
+import type { ChannelSnapshot, CpuSnapshot, DomainSnapshot, IrqState, VcpuSnapshot } from '../inspect.ts';
+import { linuxSnapshot } from '../linux-snapshot.ts';
+
+export function cpuSnapshots(cpus: readonly Pcpu[], now: Ns): CpuSnapshot[] {
+  return cpus.map((cpu) => {
+    const guestNs = cpu.guestTime();
+    const xenNs = cpu.xenTime();
+    return {
+      cpu: cpu.cpu,
+      running: cpu.current ? cpu.current.name : null,
+      mode: cpu.inXen ? 'xen' : cpu.current ? 'guest' : 'idle',
+      guestNs,
+      xenNs,
+      idleNs: Math.max(0, now - guestNs - xenNs),
+    };
+  });
+}
+
+/** An interrupt that is no event channel: does one wait, and is it held back? */
+export type OtherState = (desc: IrqDesc) => Pick<IrqState, 'pending' | 'masked'>;
+
+const NO_CHANNEL: OtherState = () => ({ pending: false, masked: false });
+
+/**
+ * @param kind what sort of domain it is, in words
+ * @param other of interrupts without an event channel
+ */
+export function domainSnapshot(
+  domain: Domain,
+  kernel: LinuxKernel,
+  channels: readonly ChannelInfo[],
+  kind: string,
+  now: Ns,
+  other: OtherState = NO_CHANNEL,
+): DomainSnapshot {
+  const byPort = new Map(channels.map((c) => [c.port, c]));
+  const interrupts = kernel.interruptsFile();
+  const descs = kernel.shownDescs();
+  const irqStates: IrqState[] = interrupts.rows.map((row, i) => {
+    const desc = descs[i]!;
+    const own = desc.ports.map((p) => byPort.get(p)).filter((c) => c !== undefined);
+    const state =
+      own.length > 0
+        ? { pending: own.some((c) => c.pending), masked: own.every((c) => c.masked) }
+        : other(desc);
+    return { row, ...state, active: desc.active > 0, port: desc.port === 0 ? null : desc.port };
+  });
+  const vcpus = domain.vcpus.map((v) => vcpuSnapshot(domain, v));
+  return {
+    id: domain.id,
+    name: `dom${domain.id}`,
+    kind,
+    vcpus,
+    interrupts,
+    irqStates,
+    ...linuxSnapshot(kernel, interrupts, vcpus, now),
+    channels: channels.filter((c) => c.port !== 0).map(channelSnapshot),
+  };
+}
+
+function vcpuSnapshot(domain: Domain, v: Domain['vcpus'][number]): VcpuSnapshot {
+  const info = domain.shared.vcpus[v.vcpu]!;
+  return {
+    vcpu: v.vcpu,
+    state: v.state,
+    cpu: v.cpu.cpu,
+    runNs: v.runNs + (v.state === 'running' ? Math.max(0, v.now - v.since) : 0),
+    upcallPending: info.upcallPending !== 0,
+    upcallMask: info.upcallMask !== 0,
+    upcalls: v.upcalls,
+  };
+}
+
+function channelSnapshot(c: ChannelInfo): ChannelSnapshot {
+  return {
+    port: c.port,
+    kind: c.kind === 'reserved' ? 'unbound' : c.kind,
+    vcpu: c.vcpu,
+    pending: c.pending,
+    masked: c.masked,
+    peer: peer(c),
+  };
+}
+
+function peer(c: ChannelInfo): string {
+  switch (c.kind) {
+    case 'interdomain':
+      return `dom${c.remoteDom}:${c.remotePort}`;
+    case 'unbound':
+      return `waits for dom${c.remoteDom}`;
+    case 'pirq':
+      return `pirq ${c.pirq} (irq ${c.irq})`;
+    case 'virq':
+      return `virq ${c.virq}`;
+    default:
+      return '';
+  }
+}
