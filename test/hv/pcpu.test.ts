@@ -311,3 +311,53 @@ describe('upcalls', () => {
     expect(rig.guest().times('upcall')[0]! - from).toBe(pending + timing.idleSwitch + timing.bounceFrame);
   });
 });
+
+describe('CPUs that meet within a step', () => {
+  /** A machine check, which all CPUs meet for, while the other one is in Xen for 30 us more. */
+  function met() {
+    const b = busy();
+    intoStretch(b);
+    const { rig, other } = b;
+    other.charge(us(30));
+    rig.xen.mce.raise('uncorrected', -1);
+    return b;
+  }
+
+  test('the first waits in Xen until the last has come', () => {
+    const { rig, cpu, other } = met();
+    const from = rig.clock.now;
+    while (!cpu.holding) rig.clock.step();
+    expect([cpu.inXen, cpu.idle, other.holding]).toEqual([true, false, false]);
+    while (cpu.holding) rig.clock.step();
+    expect(rig.clock.now - from).toBeGreaterThanOrEqual(us(30));
+    expect(cpu.time).toBeGreaterThan(rig.clock.now);
+    rig.run(us(50));
+    expect([cpu.holding, other.holding]).toEqual([false, false]);
+  });
+
+  test('an interrupt that comes meanwhile is taken when it goes on, the guest after that', () => {
+    const b = met();
+    const { rig, cpu, guest } = b;
+    while (!cpu.holding) rig.clock.step();
+    const seen = rig.countInterrupts();
+    b.accept(EVENT_CHECK);
+    rig.run(us(10));
+    expect([seen.size, cpu.holding]).toEqual([0, true]);
+    rig.run(us(200));
+    expect(seen.get('0:fc')).toBe(1);
+    expect(guest.times('done').length).toBeGreaterThan(1);
+  });
+
+  test('the time it waits is time in Xen', () => {
+    const { rig, cpu } = met();
+    const start = rig.clock.now;
+    const before = cpu.xenTime();
+    for (let t = 1; t <= 60; t++) {
+      rig.run(us(1));
+      expect(cpu.guestTime() + cpu.xenTime() + cpu.idleTime()).toBe(rig.clock.now);
+    }
+    // once in the handler, once in the softirq
+    expect(cpu.xenTime() - before).toBeGreaterThan(us(30));
+    expect(rig.clock.now - start).toBe(us(60));
+  });
+});

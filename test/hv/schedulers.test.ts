@@ -56,6 +56,73 @@ describe.each(['3.4', '4.17'] as const)('Xen %s', (profile) => {
     expect(shares(rig).reduce((a, b) => a + b)).toBeGreaterThan(1.99);
   });
 
+  test('one that is pinned leaves its CPU for that, and is free again', () => {
+    const rig = busy(profile, [one(), one(), one()]);
+    rig.run(ms(50));
+    const { v } = rig.guest(0);
+    const { sched, cpus } = rig.xen;
+    const away = cpus[1 - v.cpu.cpu]!;
+    sched.pin(v, away);
+    const before = rig.ran(0);
+    for (let n = 0; n < 200; n++) {
+      rig.run(ms(1));
+      expect(v.cpu).toBe(away);
+    }
+    expect(rig.ran(0)).toBeGreaterThan(before);
+    sched.unpin(v);
+    expect(v.mayRunOn(cpus[0]!) && v.mayRunOn(cpus[1]!)).toBe(true);
+    // to where its affinity does not let it be it does not stay
+    const [alone] = [new HvRig({ profile, cpus: 2, domains: [{ vcpus: [[0]] }] })];
+    alone.guest().compute(us(170));
+    alone.start().run(ms(5));
+    alone.xen.sched.pin(alone.guest().v, alone.cpus[1]!);
+    alone.run(ms(5));
+    expect(alone.guest().v.cpu.cpu).toBe(1);
+    alone.xen.sched.unpin(alone.guest().v);
+    alone.run(ms(5));
+    expect([alone.guest().v.cpu.cpu, alone.guest().v.state]).toEqual([0, 'running']);
+  });
+
+  test('one that is paused twice runs when both let it go on, and not before', () => {
+    const rig = busy(profile, [one(), one()]);
+    rig.run(ms(20));
+    const { v } = rig.guest(0);
+    const { sched } = rig.xen;
+    sched.pause(v);
+    sched.pause(v);
+    rig.run(ms(1));
+    const stood = rig.ran(0);
+    rig.run(ms(40));
+    sched.unpause(v);
+    rig.run(ms(40));
+    expect([rig.ran(0), v.state]).toEqual([stood, 'blocked']);
+    sched.unpause(v);
+    rig.run(ms(80));
+    expect(rig.ran(0)).toBeGreaterThan(stood);
+  });
+
+  test('one that sleeps while it is paused goes on sleeping, and one that is woken meanwhile runs after', () => {
+    const rig = new HvRig({ profile, cpus: 2, domains: [one(), one()] });
+    const guest = rig.guest(0);
+    guest.calls.bindVirq(VIRQ_TIMER, 0);
+    guest.next = () => {
+      guest.calls.setTimer(guest.v.now + ms(10));
+      guest.v.block();
+    };
+    rig.start().run(ms(5));
+    const { sched } = rig.xen;
+    sched.pause(guest.v);
+    sched.unpause(guest.v);
+    rig.run(ms(1));
+    expect(guest.v.state).toBe('blocked');
+    sched.pause(guest.v);
+    rig.run(ms(20));
+    expect(guest.times('upcall')).toEqual([]);
+    sched.unpause(guest.v);
+    rig.run(ms(1));
+    expect(guest.times('upcall')).toHaveLength(1);
+  });
+
   test('no more of them than CPUs: each has one for itself', () => {
     const rig = busy(profile, [one(), one()]);
     rig.run(seconds(2));

@@ -6,6 +6,7 @@
  * event_2l.c of 4.17 and 3.4; that of KVM's of arch/x86/kvm/{irq_comm,ioapic,lapic,x86}.c and vmx/vmx.c.
  */
 import { describe, expect, test } from 'vitest';
+import { pastJourney } from '../../engine/index.ts';
 import { fired, golden, last, names, passes } from '../support/journeys.ts';
 import { busy, KVM, machineOf, POSTED, XEN_3_4, XEN_4_17 } from '../support/quiet.ts';
 
@@ -78,6 +79,23 @@ describe('machine checks', () => {
     passes(journey, 'vcpu_set_affinity', 'context_switch', 'do_machine_check');
     await golden('xen-3.4-machine-check', journey);
   });
+
+  test.each([
+    ['4.17', XEN_4_17, 'cmci_interrupt'],
+    ['3.4', XEN_3_4, 'smp_cmci_interrupt'],
+  ])(
+    'the second of two corrected errors interrupts one CPU, which tells dom0 (%s)',
+    async (xen, text, name) => {
+      const machine = machineOf(key(text, 'corrected-error'));
+      machine.fire('corrected-error');
+      const { journey } = machine.shop.books;
+      machine.fire('corrected-error');
+      machine.runUntil(machine.clock.now + 1e6);
+      const way = pastJourney(machine, journey, 'corrected error')!;
+      passes(way, 'MCi_STATUS', name, 'test_all_events', 'handle_irq_event');
+      await golden(`xen-${xen}-cmci`, way);
+    },
+  );
 });
 
 describe('Xen 3.4', () => {

@@ -88,7 +88,17 @@ const guest = fc.record({
 const slow = fc.oneof(fc.integer({ min: 1, max: 300 }), fc.constantFrom(5_000, 100_000));
 
 const workload = fc.record({
-  what: fc.constantFrom('device', 'packets', 'disk', 'xenstore', 'console', 'compute', 'calls', 'locks'),
+  what: fc.constantFrom(
+    'device',
+    'packets',
+    'disk',
+    'xenstore',
+    'console',
+    'compute',
+    'calls',
+    'locks',
+    'machine-check',
+  ),
   who: number,
   pattern,
   rate: slow,
@@ -215,6 +225,10 @@ function scenarioOf(d: Draw): object {
           return domain > 0 ? [{ what: w.what, domain, rate: w.rate }] : [];
         case 'compute':
           return [{ what: w.what, domain, share: w.share }];
+        case 'machine-check': {
+          const error = at(['uncorrected', 'corrected', 'polled'], w.jobs);
+          return [{ what: w.what, error, rate: w.rate, ...(w.reply && { domain }) }];
+        }
         default:
           return [{ what: w.what, domain, rate: w.rate }];
       }

@@ -74,8 +74,6 @@ export class MachineChecks implements Part {
   readonly id = 'xen.mce';
   /** what dom0 has still to fetch */
   readonly telemetry = new Mctelem();
-  /** machine checks that each CPU has taken */
-  readonly taken: number[];
   private readonly banks: Record<McaError, Bank>;
   private deferred: Deferred[] = [];
   /** CPUs in the #MC's handler, and in the softirq, in the order they came */
@@ -100,7 +98,6 @@ export class MachineChecks implements Part {
     const { books, cpus, trace, timers, profile } = host;
     const bank = (): Bank => ({ count: 0, domain: FREE_PAGE });
     this.banks = { uncorrected: bank(), corrected: bank(), polled: bank() };
-    this.taken = cpus.map(() => 0);
     this.due = cpus.map(() => false);
     this.softirqNr = softirqNumber(profile, 'MACHINE_CHECK');
     this.timer = timers.timer((on) => this.work(on));
@@ -177,7 +174,6 @@ export class MachineChecks implements Part {
   machineCheck(cpu: Pcpu): void {
     const { books, cpus } = this.host;
     const slot = this.slots + cpu.cpu;
-    this.taken[cpu.cpu]!++;
     books.resume(slot);
     books.deliver(slot);
     const error = this.banks.uncorrected;
@@ -294,11 +290,13 @@ export class MachineChecks implements Part {
   private corrected(cpu: Pcpu, kind: McaError, which: number, point: Tracepoint): boolean {
     const { books } = this.host;
     const bank = this.banks[kind];
+    const slot = this.slots + which;
+    if (bank.count > 0) {
+      books.resume(slot);
+      this.emit(point, 0);
+    }
     cpu.charge(timing.mcaPoll);
     if (bank.count === 0) return false;
-    const slot = this.slots + which;
-    books.resume(slot);
-    this.emit(point, 0);
     bank.count = 0;
     const entry = this.telemetry.reserve('nonurgent');
     if (entry < 0) {
@@ -342,7 +340,6 @@ export class MachineChecks implements Part {
     const { uncorrected, corrected, polled } = this.banks;
     return {
       telemetry: this.telemetry.save(),
-      taken: [...this.taken],
       banks: [uncorrected, corrected, polled].map(({ count, domain }) => [count, domain]),
       deferred: [...this.deferred],
       waiting: [[...this.inTrap], [...this.inSoftirq]],
@@ -355,7 +352,6 @@ export class MachineChecks implements Part {
   restore(state: Plain): void {
     const s = state as unknown as {
       telemetry: Plain;
-      taken: number[];
       banks: [number, number][];
       deferred: Deferred[];
       waiting: [number[], number[]];
@@ -364,7 +360,6 @@ export class MachineChecks implements Part {
       due: boolean[];
     };
     this.telemetry.restore(s.telemetry);
-    this.taken.splice(0, Infinity, ...s.taken);
     MCA_ERRORS.forEach((kind, i) => {
       [this.banks[kind].count, this.banks[kind].domain] = s.banks[i]!;
     });
