@@ -2,6 +2,9 @@
  * An arm64 kernel: interrupts by the GIC, ticks by the virtual timer of the architecture, IPIs as software-generated
  * interrupts (arch/arm64/kernel/smp.c, drivers/clocksource/arm_arch_timer.c). On Xen it has event channels beside, which
  * one PPI tells of (arch/arm/xen/enlighten.c).
+ *
+ * A 32-bit kernel is the same here but for how its instructions leave it (its CPU's business), where its code lies and what it
+ * asks its firmware for. Its rows of IPIs are arm64's, as no capture says how a 32-bit one prints them.
  */
 import type { Hypercalls } from '../../abi/hypercalls.ts';
 import type { SlotId, SourceId } from '../../core/books.ts';

@@ -191,10 +191,12 @@ export function systemRegister(register: number, read: boolean, rt: number): num
   return syndrome(Ec.SYS64, register | Sys64.rt.set(0, rt) | (read ? 1 : 0));
 }
 
-/** ESR_EL2 of HVC and SMC of an AArch64 guest. */
-export function call(ec: typeof Ec.HVC64 | typeof Ec.SMC64, immediate: number): number {
-  return syndrome(ec, immediate & 0xffff);
+/** ESR_EL2 of HVC and SMC. That of an AArch32 guest's SMC, which can be conditional, does not have the immediate. */
+export function call(ec: CallClass, immediate: number): number {
+  return syndrome(ec, ec === Ec.SMC32 ? 0 : immediate & 0xffff);
 }
+
+export type CallClass = typeof Ec.HVC64 | typeof Ec.SMC64 | typeof Ec.HVC32 | typeof Ec.SMC32;
 
 /** ESR_EL2 of WFI or WFE. */
 export function waitFor(event: boolean): number {

@@ -8,8 +8,9 @@
  */
 import type { Ns } from '../../../core/clock.ts';
 import type { Width } from '../../../core/registers.ts';
+import { coprocessor } from '../../../hw/arm/cp15.ts';
 import type { ArmCpu } from '../../../hw/arm/cpu.ts';
-import { call, dataAbort, Ec, systemRegister, waitFor } from '../../../hw/arm/exceptions.ts';
+import { type CallClass, call, dataAbort, Ec, systemRegister, waitFor } from '../../../hw/arm/exceptions.ts';
 import { GICC_SIZE, GICR_SIZE, ICC } from '../../../hw/arm/gic-regs.ts';
 import { readGicv, writeGicv } from '../../../hw/arm/gich-regs.ts';
 import { readIcv, writeIcv } from '../../../hw/arm/icv.ts';
@@ -72,6 +73,7 @@ export class ArmGuestCpu implements ArmCpu {
   // memory
 
   load(address: number, width: Width = 4): number {
+    if (width === 8 && this.v.compat) return this.load(address) + this.load(address + 4) * TWO32;
     const place = this.gicPlace(address);
     if (place) return this.loadGic(place, width);
     const range = this.range(address);
@@ -80,6 +82,12 @@ export class ArmGuestCpu implements ArmCpu {
   }
 
   store(address: number, value: number, width: Width = 4): void {
+    if (width === 8 && this.v.compat) {
+      // __gic_writeq_nonatomic
+      this.store(address, value % TWO32);
+      this.store(address + 4, Math.floor(value / TWO32));
+      return;
+    }
     const place = this.gicPlace(address);
     if (place) {
       this.storeGic(place, value, width);
@@ -132,7 +140,11 @@ export class ArmGuestCpu implements ArmCpu {
 
   /** The register that it was loaded to. */
   private loaded(value: number): number {
-    if (this.running) this.v.regs.setX(RT, value >>> 0, Math.floor(value / TWO32));
+    if (this.running) {
+      const [low, high] = [value >>> 0, Math.floor(value / TWO32)];
+      if (this.v.compat) this.setPair(low, high);
+      else this.v.regs.setX(RT, low, high);
+    }
     return value;
   }
 
@@ -252,15 +264,15 @@ export class ArmGuestCpu implements ArmCpu {
       this.xen.traps.switchWorkaround2(this.v, x1 !== 0);
       return 0;
     }
-    return this.firmware(Ec.HVC64, immediate, x0, x1, x2, x3);
+    return this.firmware(this.v.compat ? Ec.HVC32 : Ec.HVC64, immediate, x0, x1, x2, x3);
   }
 
   smc(x0: number, x1 = 0, x2 = 0, x3 = 0): number {
-    return this.firmware(Ec.SMC64, 0, x0, x1, x2, x3);
+    return this.firmware(this.v.compat ? Ec.SMC32 : Ec.SMC64, 0, x0, x1, x2, x3);
   }
 
   /** vsmccc_handle_call */
-  private firmware(ec: typeof Ec.HVC64 | typeof Ec.SMC64, immediate: number, ...x: number[]): number {
+  private firmware(ec: CallClass, immediate: number, ...x: number[]): number {
     const { v, xen } = this;
     x.forEach((value, n) => {
       v.regs.setX(n, value >>> 0);
@@ -273,8 +285,9 @@ export class ArmGuestCpu implements ArmCpu {
 
   /** HVC #XEN_HYPERCALL_TAG: the trip of a hypercall. */
   hypercall(): void {
-    this.v.regs.setX(16, EVENT_CHANNEL_OP);
-    this.trap(call(Ec.HVC64, XEN_HYPERCALL_TAG), 0);
+    const { compat, regs } = this.v;
+    regs.setX(compat ? 12 : 16, EVENT_CHANNEL_OP);
+    this.trap(call(compat ? Ec.HVC32 : Ec.HVC64, XEN_HYPERCALL_TAG), 0);
   }
 
   // leaving
@@ -287,8 +300,21 @@ export class ArmGuestCpu implements ArmCpu {
   }
 
   private sysreg(register: number, read: boolean, low = 0, high = 0): void {
-    if (!read) this.v.regs.setX(RT, low >>> 0, high >>> 0);
+    const { compat, regs } = this.v;
+    if (compat) {
+      if (!read) this.setPair(low, high);
+      this.trap(coprocessor(register, read, RT), timing.armEmulate);
+      return;
+    }
+    if (!read) regs.setX(RT, low >>> 0, high >>> 0);
     this.trap(systemRegister(register, read, RT), timing.armEmulate);
+  }
+
+  /** AArch32: two registers, the lower half in the first. */
+  private setPair(low: number, high: number): void {
+    const { regs } = this.v;
+    regs.setX(RT, low >>> 0);
+    regs.setX(RT + 1, high >>> 0);
   }
 
   private trap(esr: number, cost: Ns): void {
