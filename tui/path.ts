@@ -4,7 +4,7 @@
  */
 import type { HopSnapshot, JourneySnapshot, Passage } from '../engine/index.ts';
 import type { Session } from './session.ts';
-import { vectorText } from './subject.ts';
+import { isXenOnX86, vectorText } from './subject.ts';
 import type { ViewName } from './views.ts';
 
 /** What was chosen; without a choice it is what was fired last. */
@@ -155,7 +155,7 @@ type Found = Omit<Extract<PathChoice, { kind: 'row' }>, 'kind'>;
 function selectedPath({ driver, subject, table }: Session): Found | string {
   const { follow: by, label, journey } = table?.rows[table.selected] ?? {};
   if (!by) return 'Enter follows an interrupt: choose its row first';
-  const what = 'vector' in by ? vectorText(by.vector) : label;
+  const what = 'vector' in by && isXenOnX86(subject) ? vectorText(by.vector) : label;
   const name = `${subject.name}:${what}`;
   if (journey === 0) return 'no raise stands behind it: it has no path';
   const list = driver.past(by, name);

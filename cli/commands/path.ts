@@ -8,6 +8,7 @@ import {
   pastJourneys,
   takeSnapshot,
 } from '../../engine/index.ts';
+import { isXenOnX86 } from '../../tui/subject.ts';
 import { pathText } from '../batch/path.ts';
 import { machineOf } from '../machine.ts';
 import type { Options } from '../options.ts';
@@ -98,14 +99,16 @@ async function lastOfRow(machine: Machine, options: Options): Promise<JourneySna
   return [last];
 }
 
-/** `dom0:24` is a row of a domain, `Xen:0xa0` a vector of Xen's. */
+/** `dom0:24` is a row of a domain, `Xen:0xa0` a vector of Xen's, on ARM `Xen:36` an INTID. */
 function passageOf(machine: Machine, wanted: string): Passage {
   const { domains, xen } = takeSnapshot(machine);
-  const [, vector] = /^xen:(0x[0-9a-f]{1,2})$/i.exec(wanted) ?? [];
-  if (xen && vector !== undefined) return { vector: Number(vector) };
+  const onX86 = xen && isXenOnX86(xen);
+  const number = onX86 ? /^xen:(0x[0-9a-f]{1,2})$/i : /^xen:(\d{1,4})$/i;
+  const [, taken] = number.exec(wanted) ?? [];
+  if (xen && taken !== undefined) return { vector: Number(taken) };
   const [, name, irq] = /^([^:]+):(-?\d+)$/.exec(wanted) ?? [];
   if (name === undefined) {
-    const or = xen ? ', or a vector as Xen:0xa0' : '';
+    const or = !xen ? '' : onX86 ? ', or a vector as Xen:0xa0' : ', or an INTID as Xen:36';
     throw new UsageError(`--path ${quoted(wanted)}: must be fired, or a row as dom0:24${or}`);
   }
   const domain = domains.find((d) => d.name === name);

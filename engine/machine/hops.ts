@@ -31,7 +31,7 @@ export interface HopRow<H> {
   readonly end?: (host: H, args: Args) => EndGrade;
   /** the row of /proc/interrupts whose handler runs here */
   readonly row?: (host: H, args: Args) => HandlerRow | null;
-  /** the vector that the hypervisor takes here */
+  /** the vector, or on ARM the INTID, that the hypervisor takes here */
   readonly vector?: (host: H, args: Args) => number;
 }
 
@@ -44,7 +44,7 @@ export interface HandlerRow {
   readonly irq: number;
 }
 
-/** A vector that Xen takes. */
+/** A vector that Xen takes; on ARM an INTID. */
 export interface TakenVector {
   readonly vector: number;
 }

@@ -87,6 +87,8 @@ describe.each([
   ['kvm-2.6.36', ['vm1.kbd', 'disk']],
   ['kvm-posted', ['vm1.ixgbevf', 'vm1.disk']],
   ['kvm-noack', ['vm1.kbd']],
+  ['xen-arm-v2', ['disk', 'disk1', 'rtc', 'uart']],
+  ['xen-arm-v3', ['disk', 'nic', 'dom2.rtc', 'uart']],
 ])('%s', (name, devices) => {
   const machine = built(name, 1e8);
 

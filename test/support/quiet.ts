@@ -88,3 +88,22 @@ export function machineOf(text: string, at = 101.5e6): Machine {
   machine.runUntil(at);
   return machine;
 }
+
+/** @param gic version of the GIC */
+export const onArm = (gic: 2 | 3) => `
+name: quiet
+title: dom0 on one CPU, guests on two others
+gic: ${gic}
+cpus: 3
+dom0:
+  vcpus: 1
+  cpus: [0]
+  devices:
+    - {driver: virtio-blk, name: virtio2, slot: 1, as: disk}
+    - {driver: virtio-blk, name: virtio1, transport: 31, as: disk1}
+    - {driver: virtio-net, name: virtio0, transport: 30, as: nic}
+guests:
+  - {vcpus: 1, cpus: [1]}
+  - {type: dom0less, vcpus: 1, cpus: [2], devices: [{driver: rtc}]}
+keys: [{device: disk}, {device: disk1}, {device: nic}, {device: dom2.rtc}, {device: uart}, {device: xen-key}]
+`;

@@ -5,6 +5,7 @@
 import { DOMID_XEN } from '../../abi/xen.ts';
 import type { TraceRecord } from '../../core/trace.ts';
 import type { Arm64Kernel } from '../../guest/linux/arm64.ts';
+import { GIC_SGI_EVENT_CHECK } from '../../hv/xen/arm/irq.ts';
 import { armExitName, EXIT_FIQ, EXIT_IRQ, IN_WINDOW } from '../../hv/xen/arm/traps.ts';
 import { OUTCOMES, type XenArm } from '../../hv/xen/arm/xen.ts';
 import { BY_ITSELF, SOFTIRQS } from '../../hv/xen/softirq.ts';
@@ -59,6 +60,13 @@ function entryOf(reason: number): { readonly name: string; readonly kind: Kind }
 
 const nameOf = ({ xen }: ArmHopNames, index: number) => xen.vcpus[index]?.name ?? 'idle';
 
+/** Of a list register that is written: with HW, its physical interrupt. */
+function intoLr({ xen }: ArmHopNames, [domain, vcpu, virq, lr]: readonly number[]): string {
+  const { vgic } = xen.armDomain(domain!);
+  const { desc } = vgic.pendingOf(vgic.vcpus[vcpu!]!, virq!);
+  return `LR${lr} = irq ${virq}, pending${desc ? `, HW irq ${desc.irq}` : ''}`;
+}
+
 const ROWS: Record<string, Row> = {
   gic_set_irq: {
     mode: 'device',
@@ -74,7 +82,7 @@ const ROWS: Record<string, Row> = {
     mode: 'device',
     name: 'store fails',
     detail: (host, [domain]) => (domain === DOMID_XEN ? 'of Xen' : `of ${host.domainName(domain!)}`),
-    about: 'a store finds nobody who answers; the processor has gone on and learns of it by an SError',
+    about: 'a store finds nobody who answers; the CPU has gone on and learns by an SError',
   },
   fiq: {
     mode: 'device',
@@ -92,7 +100,7 @@ const ROWS: Record<string, Row> = {
       return `${nameOf(host, v!)}, vector ${hex(entry, 3)}${why}`;
     },
     brief: (host, [v, reason]) => `${armExitName(reason!)} ${nameOf(host, v!)}`,
-    about: 'the guest is left for EL2: the entry macro saves its registers in cpu_user_regs',
+    about: 'the guest is left for EL2: the entry macro saves registers in cpu_user_regs',
     charged: timing.armEntry,
   },
   hyp_error: {
@@ -100,7 +108,7 @@ const ROWS: Record<string, Row> = {
     name: 'hyp_error',
     detail: (host, [v, window]) =>
       window === IN_WINDOW ? `in check_pending_guest_serror, of ${nameOf(host, v!)}` : 'in Xen',
-    about: "an SError comes while Xen runs: at its entry, where it looks for them, it is the guest's",
+    about: "an SError while Xen runs: at its entry, where it looks, it is the guest's",
     charged: timing.armHypEntry,
   },
   inject_vabt_exception: {
@@ -136,15 +144,16 @@ const ROWS: Record<string, Row> = {
     name: 'do_IRQ',
     detail: (_, [irq, domain]) => `IAR ${irq}, ${domain! >= 0 ? `dom${domain}: EOIR at once` : 'Xen'}`,
     brief: (_, [irq]) => `do_IRQ ${irq}`,
-    about: "gic_interrupt has read IAR; a guest's interrupt is dropped in priority and stays active",
+    about: "gic_interrupt has read IAR; after EOIR a guest's interrupt stays active",
     charged: timing.armDoIrq,
+    vector: (_, [irq]) => irq!,
   },
   vgic_inject_irq: {
     mode: EL2,
     name: 'vgic_inject_irq',
     detail: (_, [domain, vcpu, virq]) => `dom${domain}.${vcpu} irq ${virq}`,
     brief: (_, [domain, vcpu, virq]) => `inject ${virq} dom${domain}.${vcpu}`,
-    about: 'queued for the virtual CPU: in a list register at once, or when it next enters its guest',
+    about: 'queued for the virtual CPU: into a list register now, or on the way in',
     charged: timing.vgicInject,
   },
   vgic_inject_outcome: {
@@ -152,7 +161,30 @@ const ROWS: Record<string, Row> = {
     name: 'gic_raise_inflight_irq',
     detail: (_, [domain, vcpu, virq, outcome]) => `dom${domain}.${vcpu} irq ${virq}, ${OUTCOMES[outcome!]}`,
     brief: (_, [, , virq, outcome]) => `${virq} ${OUTCOMES[outcome!]}`,
-    about: 'it is in flight already: both are one, or the second of a physical interrupt is lost',
+    about: 'in flight already: both are one, or the second of a physical one is lost',
+    nested: true,
+  },
+  gic_set_lr: {
+    mode: EL2,
+    name: 'gic_set_lr',
+    detail: intoLr,
+    brief: (_, [, , virq, lr]) => `LR${lr} = ${virq}`,
+    about: 'a free list register is written; with HW, EOI deactivates the physical one too',
+    nested: true,
+  },
+  gic_restore_pending_irqs: {
+    mode: EL2,
+    name: 'gic_restore_pending_irqs',
+    detail: intoLr,
+    brief: (_, [, , virq, lr]) => `LR${lr} = ${virq}`,
+    about: 'on the way out: what has waited goes into a list register, by gic_set_lr',
+  },
+  gic_update_one_lr: {
+    mode: EL2,
+    name: 'gic_update_one_lr',
+    detail: (_, [, , virq, lr]) => `LR${lr} has irq ${virq} already: pending once more`,
+    brief: (_, [, , virq, lr]) => `LR${lr} = ${virq} again`,
+    about: 'an active one becomes pending too; a pending one takes in the raise',
     nested: true,
   },
   pl011_interrupt: {
@@ -192,6 +224,7 @@ const ROWS: Record<string, Row> = {
     detail: () => 'GIC_SGI_EVENT_CHECK',
     about: 'the SGI has no work of its own: its CPU is in Xen now and looks on the way out',
     charged: timing.armSgi,
+    vector: () => GIC_SGI_EVENT_CHECK,
   },
   sched_switch: {
     mode: EL2,
@@ -204,7 +237,7 @@ const ROWS: Record<string, Row> = {
     mode: EL2,
     name: 'leave_hypervisor_to_guest',
     detail: (_, [, lrs]) => `vgic_sync_to_lrs, in use ${hex(lrs!, 1)}`,
-    about: 'softirqs are done: what waits goes into free list registers',
+    about: 'softirqs are done, and what waited is in list registers as far as they go',
   },
   eret: {
     mode: 'entry',
@@ -218,13 +251,23 @@ const ROWS: Record<string, Row> = {
     name: 'el1h_64_irq',
     detail: (host, [v]) => nameOf(host, v!),
     brief: (host, [v]) => `irq ${nameOf(host, v!)}`,
-    about: "the virtual interrupt is signalled and PSTATE.I is clear: the guest's own vector",
+    about: "the virtual IRQ is signalled and PSTATE.I is clear: the guest's own vector",
     charged: timing.kernelEntry,
   },
 };
 
+const EVENTS = eventRows(EL2);
+
 /** Xen on ARM. */
-export const ARM_HOPS: HopTable<ArmHopNames> = { ...eventRows(EL2), ...ROWS, ...LINUX_HOPS };
+export const ARM_HOPS: HopTable<ArmHopNames> = {
+  ...EVENTS,
+  vcpu_kick: {
+    ...EVENTS.vcpu_kick!,
+    about: 'vgic_inject_irq has put it in flight: its virtual CPU is told',
+  },
+  ...ROWS,
+  ...LINUX_HOPS,
+};
 
 /** What waits for the destination of a journey: the distributor's bits, the list register, the event channel. */
 export function armWaiting({ xen }: ArmHopNames, records: readonly TraceRecord[]): string {

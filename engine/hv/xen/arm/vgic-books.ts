@@ -10,7 +10,11 @@ export class VgicBooks implements VgicRaises {
   /** by pending_irq, of its place in the queue */
   private readonly destinations: DestinationId[] = [];
 
-  constructor(private readonly books: Books) {}
+  /** @param entered is told what goes into a list register, whose raise it is, and if one that is there takes it in */
+  constructor(
+    private readonly books: Books,
+    private readonly entered?: (p: PendingIrq, journey: number, coalesced: boolean) => void,
+  ) {}
 
   addDomain(d: VgicDomain): void {
     const first = this.books.addSlots(2 * d.pendingIrqs);
@@ -28,7 +32,9 @@ export class VgicBooks implements VgicRaises {
   }
 
   entersLr(p: PendingIrq): void {
-    this.books.move(p.slot, p.slot + 1);
+    const { books } = this;
+    this.entered?.(p, books.holds(p.slot) ? books.journeyIn(p.slot) : 0, books.holds(p.slot + 1));
+    books.move(p.slot, p.slot + 1);
   }
 
   leavesLr(p: PendingIrq): void {

@@ -39,7 +39,7 @@ import { GicV3Hw } from './gic-v3.ts';
 import { HostGic } from './host-gic.ts';
 import { type ArmIrqDesc, ArmIrqs, GIC_SGI_CALL_FUNCTION, GIC_SGI_EVENT_CHECK } from './irq.ts';
 import { Panic } from './panic.ts';
-import { GIC_IRQ_GUEST_QUEUED } from './pending-irq.ts';
+import { GIC_IRQ_GUEST_ACTIVE, GIC_IRQ_GUEST_QUEUED, type PendingIrq } from './pending-irq.ts';
 import { ARM_EXITS, armExitName, IN_XEN, type TrapOptions, Traps } from './traps.ts';
 import { Vgic } from './vgic.ts';
 import { NR_LOCAL_IRQS, VgicDomain, type VgicVcpu } from './vgic-domain.ts';
@@ -125,6 +125,9 @@ export class XenArm implements Hypervisor, EvtchnOutput, FirmwareHost, Part {
   private readonly taskletSoftirq: number;
   private readonly fromXen: SourceId;
   private readonly tpInject: Tracepoint;
+  private readonly tpSetLr: Tracepoint;
+  private readonly tpRestoreLr: Tracepoint;
+  private readonly tpUpdateLr: Tracepoint;
   private readonly tpOutcome: Tracepoint;
   private readonly tpStore: Tracepoint;
   private readonly tpFiq: Tracepoint;
@@ -245,6 +248,9 @@ export class XenArm implements Hypervisor, EvtchnOutput, FirmwareHost, Part {
     this.panic = parts.add(new Panic(this));
     this.control = parts.add(new DomainControl(this));
     this.softirqCounts = SOFTIRQS[PROFILE].map(() => new Uint32Array(cpus.length));
+    this.tpSetLr = trace.point('gic_set_lr', 'dom', 'vcpu', 'virq', 'lr');
+    this.tpRestoreLr = trace.point('gic_restore_pending_irqs', 'dom', 'vcpu', 'virq', 'lr');
+    this.tpUpdateLr = trace.point('gic_update_one_lr', 'dom', 'vcpu', 'virq', 'lr');
     this.tpInject = trace.point('vgic_inject_irq', 'dom', 'vcpu', 'virq');
     this.tpOutcome = trace.point('vgic_inject_outcome', 'dom', 'vcpu', 'virq', 'outcome');
     this.tpStore = trace.point('store_fails', 'dom');
@@ -449,6 +455,17 @@ export class XenArm implements Hypervisor, EvtchnOutput, FirmwareHost, Part {
     if (became === 'queued') return;
     const outcome = OUTCOMES.indexOf(became);
     this.trace.emit(this.tpOutcome, this.stamp, journey, here.cpu, d.domain, v.id, virq, outcome);
+  }
+
+  /** Only what runs on a CPU has its list registers there. One that was active stays so, and is pending as well. */
+  entersLr(p: PendingIrq, journey: number, coalesced: boolean): void {
+    const { trace, here } = this;
+    const { current } = here;
+    if (!trace.enabled || !current) return;
+    const again = coalesced || (p.status & GIC_IRQ_GUEST_ACTIVE) !== 0;
+    // one that has waited is still on the list of those that do
+    const point = again ? this.tpUpdateLr : p.lrPending ? this.tpRestoreLr : this.tpSetLr;
+    trace.emit(point, this.stamp, journey, here.cpu, current.domain.domain, current.id, p.irq, p.lr);
   }
 
   aimed(irq: number, cpu: number): void {
