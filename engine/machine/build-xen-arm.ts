@@ -140,6 +140,8 @@ class XenArmPlatform implements Platform {
     const rows = xen.exits.totals(arm.vcpus.map((v) => v.index));
     return {
       ...common,
+      // one that PSCI has taken down, or has not brought up
+      vcpus: common.vcpus.map((v) => (arm.vcpus[v.vcpu]!.online ? v : { ...v, state: 'offline' })),
       exits: { rows, stats: [] },
       arm: armSnapshot(xen, arm.vcpus, kernel, common.interrupts.arch),
     };

@@ -23,6 +23,7 @@ const FUNCTIONS = [
   '__do_softirq',
   'do_serror',
   'arm64_serror_panic',
+  'secondary_entry',
 ] as const;
 type Name = (typeof FUNCTIONS)[number];
 

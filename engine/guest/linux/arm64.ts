@@ -14,6 +14,7 @@ import { SystemCounter } from '../../hw/arm/generic-timer.ts';
 import { CNT, TimerCtl } from '../../hw/arm/timer-regs.ts';
 import { timing } from '../../timing.ts';
 import { Arm64Cpu } from './arm64-entry.ts';
+import { addressOf } from './arm64-symbols.ts';
 import type { LinuxCpu } from './entry.ts';
 import type { EventIrqs } from './evtchn.ts';
 import type { IrqDesc, Work } from './irq-core.ts';
@@ -42,6 +43,9 @@ export interface Arm64Init extends KernelInit<ArmCpu> {
 const IPI: Readonly<Record<string, number>> = { resched: 0, callfunc: 1, irqwork: 5 };
 const IPIS = 8;
 
+/** PSCI */
+const CPU_ON32 = 0x8400_0003;
+const CPU_ON64 = 0xc400_0003;
 /** SMCCC: is there a function, and ARM_SMCCC_ARCH_WORKAROUND_2 */
 const ARCH_FEATURES = 0x8000_0001;
 const WORKAROUND_2 = 0x8000_7fff;
@@ -84,7 +88,7 @@ export class Arm64Kernel extends LinuxKernel {
   /** init_IRQ, time_init, smp_init, up to where drivers begin. */
   start(): void {
     this.gic.start();
-    for (const cpu of this.cpus) this.startCpu(cpu);
+    for (const cpu of this.cpus) if (cpu.cpu === 0 || this.bootSecondary(cpu.cpu)) this.startCpu(cpu);
     this.setIpis();
     for (const intid of this.init.timers) this.gic.map(intid, true);
     this.gic.request(this.init.virtualTimer, true, 'arch_timer', this.timerWork);
@@ -94,6 +98,21 @@ export class Arm64Kernel extends LinuxKernel {
       cost: () => timing.upcallEntry,
       run: () => {},
     }).irq;
+  }
+
+  /** smp_init, cpu_psci_cpu_boot: the first CPU has the firmware bring up another one. */
+  private bootSecondary(cpu: number): boolean {
+    const { hardware } = this.cpus[0]!;
+    const aarch32 = this.init.aarch32 === true;
+    const answer = hardware.hvc(
+      0,
+      aarch32 ? CPU_ON32 : CPU_ON64,
+      mpidrOf(cpu),
+      addressOf('secondary_entry', aarch32),
+    );
+    if (answer === 0) return true;
+    this.log.push(`psci: failed to boot CPU${cpu} (${answer | 0})`);
+    return false;
   }
 
   /** setup_local_cpu_features, gic_cpu_init */
@@ -182,6 +201,11 @@ export class Arm64Kernel extends LinuxKernel {
     this.books.resume(slot);
     this.books.deliver(slot);
   }
+}
+
+/** MPIDR_EL1's affinity: clusters of 16. */
+function mpidrOf(cpu: number): number {
+  return ((cpu >> 4) << 8) | (cpu & 0xf);
 }
 
 /** One on Xen. */

@@ -48,8 +48,8 @@ export class ArmVcpu extends Vcpu {
   irqsMasked = true;
   /** the guest has executed WFI, and no interrupt has come since */
   waiting = false;
-  /** it has been brought up (not _VPF_down) */
-  online = true;
+  /** it has been brought up (not _VPF_down): the first one by Xen, the others by the first (PSCI) */
+  online: boolean;
   /** the raise that is being handled */
   journey = 0;
   /** HCR_EL2; VSE: a virtual SError is pending */
@@ -72,6 +72,7 @@ export class ArmVcpu extends Vcpu {
     readonly compat: boolean,
   ) {
     super(index, domain, vcpu, cpu, affinity);
+    this.online = vcpu === 0;
     this.timers = new VcpuTimers(this, traps.xen);
     this.hcr = DEFAULT_HCR | (compat ? 0 : Hcr.rw.mask);
   }

@@ -69,6 +69,7 @@ export function vsmcccHandleCall(xen: FirmwareHost, v: ArmVcpu, fn: number, x1: 
     case Psci.CPU_ON64:
       return cpuOn(xen, v, x1, x2);
     case Psci.CPU_OFF:
+      // one that comes back goes on where it was: no kernel here takes CPUs out of use
       v.online = false;
       xen.sched.pause(v);
       return SUCCESS;
@@ -91,7 +92,10 @@ export function vsmcccHandleCall(xen: FirmwareHost, v: ArmVcpu, fn: number, x1: 
   }
 }
 
-/** do_common_cpu_on: what came for it while it was down is dropped from its list, and it begins. */
+/**
+ * do_common_cpu_on: what came for it before is dropped from its list, and it begins; with the others, if the one that says so
+ * has not begun itself.
+ */
 function cpuOn({ vgic, sched }: FirmwareHost, v: ArmVcpu, target: number, entry: number): number {
   const other = v.arm.vcpus[vaffinityToVcpuid(target)];
   if (!other) return INVALID_PARAMETERS;
@@ -99,8 +103,8 @@ function cpuOn({ vgic, sched }: FirmwareHost, v: ArmVcpu, target: number, entry:
   if (other.online) return ALREADY_ON;
   vgic.clearPendingIrqs(other.vgic);
   other.online = true;
-  if (other.state === 'offline') sched.start(other);
-  else sched.unpause(other);
+  if (other.state !== 'offline') sched.unpause(other);
+  else if (v.state !== 'offline') sched.start(other);
   return SUCCESS;
 }
 
@@ -112,7 +116,7 @@ function affinityInfo(v: ArmVcpu, target: number, lowest: number): number {
 }
 
 /** Aff0 counts 16 CPUs, Aff1 goes on. */
-export function vaffinityToVcpuid(affinity: number): number {
+function vaffinityToVcpuid(affinity: number): number {
   return (affinity & 0xf) | (((affinity >>> 8) & 0xff) << 4);
 }
 
