@@ -48,6 +48,6 @@ export { parseStat, printStat } from './proc/stat.ts';
 export { statOf } from './proc/stat-of.ts';
 export type * from './proc/types.ts';
 export { builtinScenario, builtinScenarios, DEFAULT_SCENARIO } from './scenario/builtin.ts';
+export type { Scenario } from './scenario/kinds.ts';
 export { loadScenario } from './scenario/load-lazy.ts';
-export type { Scenario } from './scenario/schema.ts';
 export * from './snapshot.ts';

@@ -1,5 +1,5 @@
 /** From a scenario to a machine. */
-import { isArm, isKvm, type Scenario } from '../scenario/schema.ts';
+import { isArm, isKvm, type Scenario } from '../scenario/kinds.ts';
 import { buildKvm } from './build-kvm.ts';
 import { buildXen } from './build-xen.ts';
 import { buildXenArm } from './build-xen-arm.ts';

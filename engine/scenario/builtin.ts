@@ -15,7 +15,7 @@ import xenPv from './builtin/xen-pv.yaml';
 import xenPv2618 from './builtin/xen-pv-2.6.18.yaml';
 import xenStorm from './builtin/xen-storm.yaml';
 import xenStorm34 from './builtin/xen-storm-3.4.yaml';
-import type { Scenario } from './schema.ts';
+import type { Scenario } from './kinds.ts';
 
 const ALL: readonly Scenario[] = [
   xenMixed,

@@ -14,7 +14,8 @@ import {
 } from 'yaml';
 import { FormatError, printable } from '../core/errors.ts';
 import { complain, type Issue, placeOf } from './complaint.ts';
-import { type Scenario, schemaFor } from './schema.ts';
+import type { Scenario } from './kinds.ts';
+import { schemaFor } from './schema.ts';
 
 /** A scenario is a page of text; the largest machine is described in less than this. */
 const LARGEST = 1 << 20;

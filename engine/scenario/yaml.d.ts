@@ -1,5 +1,5 @@
 /** A built-in scenario, checked and completed by scenarios.mjs when the program is built. */
 declare module '*.yaml' {
-  const scenario: import('./schema.ts').Scenario;
+  const scenario: import('./kinds.ts').Scenario;
   export default scenario;
 }

@@ -5,7 +5,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Xen } from '../../engine/hv/xen/x86/xen.ts';
 import { buildMachine, builtinScenarios, type Machine, type Scenario } from '../../engine/index.ts';
-import { isXenX86 } from '../../engine/scenario/schema.ts';
+import { isXenX86 } from '../../engine/scenario/kinds.ts';
 
 function xenOf(machine: Machine): Xen {
   return (machine.platform as unknown as { host: { xen: Xen } }).host.xen;

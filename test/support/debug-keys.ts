@@ -1,6 +1,6 @@
 /** What a real Xen 4.17 printed for its debug keys, and the simulated host that mirrors that machine. */
 import { buildMachine, builtinScenario, type Machine } from '../../engine/index.ts';
-import { isXenX86 } from '../../engine/scenario/schema.ts';
+import { isXenX86 } from '../../engine/scenario/kinds.ts';
 import { capture } from './captures.ts';
 
 /** The machine of the captures named xen-q35: xen-pv with the first of its guests. */
