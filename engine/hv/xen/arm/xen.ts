@@ -288,6 +288,7 @@ export class XenArm implements Hypervisor, EvtchnOutput, FirmwareHost, Part {
     irqs.request(Ppi.CNTHP, 'hyptimer', (cpu) => this.hypTimer(cpu), cpus);
     irqs.request(Ppi.CNTV, 'virtimer', (cpu) => this.virtualTimer(cpu), cpus);
     irqs.request(Ppi.CNTP, 'phytimer', () => {}, cpus);
+    // maintenance_interrupt, hardly ever called: its line falls with UIE, before IAR is read
     irqs.request(Ppi.MAINTENANCE, 'irq-maintenance', () => {}, cpus);
     const uart = (cpu: Pcpu) => {
       this.console.interrupt(cpu);

@@ -41,7 +41,11 @@ const hostOf = (machine: Machine): Host => (machine.platform as unknown as { hos
 /** A thread of the guest's does this on one of its CPUs, once, then. */
 function later(machine: Machine, cpu: number, when: number, act: (on: Arm64Cpu) => void): void {
   const { kernel } = hostOf(machine).domains[1]!;
-  const work = { cost: () => 1_000, run: (on: LinuxCpu) => (act(on as Arm64Cpu), false) };
+  const run = (on: LinuxCpu): boolean => {
+    act(on as Arm64Cpu);
+    return false;
+  };
+  const work = { cost: () => 1_000, run };
   const thread = kernel.thread(`once/${when}`, cpu, work);
   const timer = kernel.time.timer(cpu, (on) => kernel.wake(thread, on));
   timer.expires = when;
