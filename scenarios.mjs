@@ -1,6 +1,7 @@
 /**
- * Built-in scenarios are checked when the program is built: `import scenario from './builtin/x.yaml'` gives
- * the finished scenario, so that the program starts without reading YAML. For esbuild and for Vite.
+ * Built-in scenarios are checked when the program is built: `import scenario, { text } from './builtin/x.yaml'`
+ * gives the finished scenario, so that the program starts without reading YAML, and the file as it is written.
+ * For esbuild and for Vite.
  */
 import { mkdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
@@ -32,8 +33,9 @@ async function parser() {
 async function compile(path) {
   loader ??= parser();
   const { parseScenario } = await loader;
-  const scenario = parseScenario(readFileSync(path, 'utf8'), basename(path));
-  return `export default ${JSON.stringify(scenario)};`;
+  const text = readFileSync(path, 'utf8');
+  const scenario = parseScenario(text, basename(path));
+  return `export default ${JSON.stringify(scenario)};\nexport const text = ${JSON.stringify(text)};`;
 }
 
 /** @type {import('esbuild').Plugin} */

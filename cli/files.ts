@@ -22,6 +22,18 @@ export function readText(file: string): string {
   return decode(file, readBytes(file));
 }
 
+/** The text of standard input, by the name that messages have for it. */
+export async function readStandardInput(name: string): Promise<string> {
+  const chunks: Buffer[] = [];
+  let total = 0;
+  for await (const chunk of process.stdin as AsyncIterable<Buffer>) {
+    chunks.push(chunk);
+    total += chunk.length;
+    if (total > LARGEST) throw new UsageError(`${name}: too large, at most 32 MiB`);
+  }
+  return decode(name, Buffer.concat(chunks));
+}
+
 function readBytes(file: string): Buffer {
   const chunks: Buffer[] = [];
   let total = 0;

@@ -24,7 +24,7 @@ const PAGES: Readonly<Record<CommandName, Page>> = {
       'virqtop [options] [scenario]',
       'virqtop proc [options] [scenario]',
       'virqtop qtest --machine pc|virt',
-      'virqtop scenario list',
+      'virqtop scenario list|show|validate|schema',
       'virqtop vectors <dir>',
     ],
     about: `top for virtual interrupts: simulates a host, its hypervisor and its guests, and
@@ -33,7 +33,7 @@ shows every interrupt on its way. A live monitor, or text with -b, -J or --csv.
 Commands:
   proc                       print a file of /proc as a guest shows it
   qtest                      interrupt chips to drive over standard input
-  scenario list              name the built-in scenarios
+  scenario                   list and show scenarios, check files of one's own
   vectors <dir>              replay golden vectors against the models
                              (virqtop COMMAND --help tells more)`,
     end: `Examples:
@@ -79,8 +79,25 @@ of gic are the SPIs, then from 256 the CPU's private interrupts; wires of the CP
 0, IRQ, and 1, FIQ. virt,gic-version=3 has a GICv3: distributor and redistributor.`,
   },
   scenario: {
-    usage: ['virqtop scenario list'],
-    about: 'Prints the built-in scenarios, a line each.',
+    usage: [
+      'virqtop scenario list [-J]',
+      'virqtop scenario show [--full] <name|file>',
+      'virqtop scenario validate [-J] <file...>',
+      'virqtop scenario schema [--platform xen|kvm|arm]',
+    ],
+    about: `list      the built-in scenarios: name, system and title
+show      the YAML of a scenario, to begin one's own with
+validate  every mistake in the files, a line each: file, line, place, what is
+          wrong and what would be right; - is standard input. What parts must
+          have in common is looked at when each by itself is right.
+          Exit status 2 if there is any mistake.
+schema    the JSON Schema (draft 2020-12) of such files, for editors`,
+    end: `Examples:
+  virqtop scenario show xen-pv > lab.yaml
+  virqtop scenario validate lab.yaml && virqtop ./lab.yaml
+  virqtop scenario schema > virqtop.schema.json
+With this as its first line an editor completes and checks lab.yaml:
+  # yaml-language-server: $schema=virqtop.schema.json`,
   },
   vectors: {
     usage: ['virqtop vectors <dir>'],

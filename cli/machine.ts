@@ -55,7 +55,7 @@ async function scenarioMachine(options: Options): Promise<Machine> {
 }
 
 /** Names of scenarios have no slash and no ending; `./name` is a file. */
-function looksLikeFile(name: string): boolean {
+export function looksLikeFile(name: string): boolean {
   return name.includes('/') || /\.[^.]+$/.test(name);
 }
 

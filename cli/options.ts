@@ -30,6 +30,8 @@ export interface Options {
   readonly at?: number;
   readonly file?: ProcFile;
   readonly machine?: string;
+  readonly full?: boolean;
+  readonly platform?: Platform;
 }
 
 export const COLOR_WHEN = ['auto', 'always', 'never'] as const;
@@ -37,6 +39,10 @@ export type ColorWhen = (typeof COLOR_WHEN)[number];
 
 export const PROC_FILES = ['interrupts', 'softirqs', 'stat'] as const;
 export type ProcFile = (typeof PROC_FILES)[number];
+
+/** Of which there are schemas; what engine/ calls a Platform. */
+export const PLATFORMS = ['xen', 'kvm', 'arm'] as const;
+export type Platform = (typeof PLATFORMS)[number];
 
 const THEME_NAMES = THEMES.map((t) => t.name);
 
@@ -70,6 +76,19 @@ const GROUPS: readonly OptionGroup[] = [
         help: 'pc: 8259s, IOAPIC, local APIC; virt: a GIC',
         of: ['qtest'],
       },
+    ],
+  },
+  {
+    title: 'Scenarios:',
+    rows: [
+      { flags: '--full', help: 'show: with every default filled in', of: ['scenario'] },
+      {
+        flags: '--platform <name>',
+        help: 'schema: of xen, kvm or arm hosts alone',
+        parse: (t) => values.oneOf('--platform', t, PLATFORMS),
+        of: ['scenario'],
+      },
+      { flags: '-J, --json', help: 'list, validate: a line of JSON for each', of: ['scenario'] },
     ],
   },
   {

@@ -61,14 +61,11 @@ function makeProgram(out: Output, choose: (job: Job) => void): Command {
   });
   program
     .command('scenario')
-    .argument('[list]')
-    .action((what: string | undefined, options: Options, command: Command) => {
-      withRoot(options, command);
-      if (what !== 'list')
-        throw new UsageError(
-          `scenario${what === undefined ? '' : ` ${quoted(what)}`}: must be 'scenario list'`,
-        );
-      choose(async () => (await import('./commands/scenario.ts')).scenarioList(out));
+    .argument('[what]')
+    .argument('[name...]')
+    .action((what: string | undefined, names: string[], options: Options, command: Command) => {
+      const all = withRoot(options, command);
+      choose(async () => (await import('./commands/scenario.ts')).scenario(what, names, all, out));
     });
   program
     .command('vectors')

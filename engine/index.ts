@@ -47,7 +47,13 @@ export { parseSoftirqs, printSoftirqs } from './proc/softirqs.ts';
 export { parseStat, printStat } from './proc/stat.ts';
 export { statOf } from './proc/stat-of.ts';
 export type * from './proc/types.ts';
-export { builtinScenario, builtinScenarios, DEFAULT_SCENARIO } from './scenario/builtin.ts';
-export type { Scenario } from './scenario/kinds.ts';
-export { loadScenario } from './scenario/load-lazy.ts';
+export { builtinScenario, builtinScenarios, builtinText, DEFAULT_SCENARIO } from './scenario/builtin.ts';
+export { isArm, isKvm, PLATFORMS, type Platform, type Scenario, systemOf } from './scenario/kinds.ts';
+export {
+  type CheckedScenario,
+  checkScenario,
+  loadScenario,
+  printScenario,
+  scenarioJsonSchema,
+} from './scenario/load-lazy.ts';
 export * from './snapshot.ts';

@@ -4,6 +4,7 @@ import { UserError } from '../core/errors.ts';
 import type { TraceRecord } from '../core/trace.ts';
 import { NoSpace } from '../guest/linux/irq-info.ts';
 import type { KvmVcpu } from '../hv/kvm/vcpu.ts';
+import { systemOf } from '../scenario/kinds.ts';
 import type { KvmScenario } from '../scenario/kvm-schema.ts';
 import { type Hop, hopOf } from './hops.ts';
 import type { CpuSnapshot, DomainSnapshot, LapicSnapshot, VcpuSnapshot } from './inspect.ts';
@@ -35,8 +36,8 @@ class KvmPlatform implements Platform {
 
   constructor(private readonly host: KvmHost) {
     this.names = new KvmNames(host);
-    const { scenario, kernel } = host;
-    this.system = `KVM on ${kernel.profile.title} x86_64`;
+    const { scenario } = host;
+    this.system = systemOf(scenario);
     this.fireables = scenario.keys.map(({ device, title }, i) => {
       const fired = host.fired(device)!;
       return { key: `${(i + 1) % 10}`, name: device, title: title ?? fired.title, fire: () => fired.fire() };

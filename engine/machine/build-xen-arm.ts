@@ -4,6 +4,7 @@ import type { TraceRecord } from '../core/trace.ts';
 import { NoSpace } from '../guest/linux/irq-info.ts';
 import { ARM_DEBUG_KEYS, armDebugKey } from '../hv/xen/arm/debug-keys/keys.ts';
 import type { ArmScenario } from '../scenario/arm-schema.ts';
+import { systemOf } from '../scenario/kinds.ts';
 import { type Hop, hopOf } from './hops.ts';
 import type { CpuSnapshot, DomainSnapshot, XenArmSnapshot } from './inspect.ts';
 import { type Fireable, Machine, type Platform, Workshop } from './machine.ts';
@@ -55,8 +56,7 @@ class XenArmPlatform implements Platform {
   /** Once Xen has ended, what it has ended with: nothing runs any more, while time goes on and devices raise their wires. */
   get system(): string {
     const { why } = this.host.xen.panic;
-    const { xen, gic } = this.host.scenario;
-    return `Xen ${xen} arm64, GICv${gic}${why === '' ? '' : `, ended: ${why}`}`;
+    return `${systemOf(this.host.scenario)}${why === '' ? '' : `, ended: ${why}`}`;
   }
 
   cpus(): CpuSnapshot[] {

@@ -4,6 +4,7 @@ import { UserError } from '../core/errors.ts';
 import type { TraceRecord } from '../core/trace.ts';
 import { NoSpace } from '../guest/linux/irq-info.ts';
 import { DEBUG_KEYS, debugKey } from '../hv/xen/x86/debug-keys/keys.ts';
+import { systemOf } from '../scenario/kinds.ts';
 import type { XenScenario } from '../scenario/xen-schema.ts';
 import { type Hop, hopOf } from './hops.ts';
 import type { CpuSnapshot, DomainSnapshot, XenSnapshot } from './inspect.ts';
@@ -41,7 +42,7 @@ class XenPlatform implements Platform {
   private readonly names: XenNames;
 
   constructor(private readonly host: XenHost) {
-    this.system = `Xen ${host.scenario.xen} x86_64`;
+    this.system = systemOf(host.scenario);
     this.dumps = DEBUG_KEYS[host.scenario.xen];
     this.fireables = host.scenario.keys.map(({ device, title }, i) => {
       const fired = host.devices.get(device)!;

@@ -4,104 +4,164 @@
  */
 import * as z from 'zod';
 import { checkArmScenario } from './arm-rules.ts';
-import { affinity, callRate, cpuCount, moderation, name, printed, service } from './shapes.ts';
-import { commonWorkloads } from './xen-workloads.ts';
+import {
+  affinity,
+  as,
+  callRate,
+  cpuCount,
+  cpus,
+  keys,
+  moderation,
+  name,
+  scenarioName,
+  service,
+  title,
+} from './shapes.ts';
+import { commonWorkloads, domain } from './xen-workloads.ts';
 
-/** devices of the board, in the order in which dom0's drivers find them */
+/** Where a device of dom0 is: on one or the other. */
+const place = {
+  name: name.describe('as its driver calls it in /proc/interrupts'),
+  transport: z.int().min(0).max(31).optional().describe('its virtio-mmio transport'),
+  slot: z.int().min(0).max(31).optional().describe('its place as a PCI device'),
+  as,
+};
+
 const device = z.discriminatedUnion('driver', [
-  /** PL031, unless a guest has it */
-  z.strictObject({ driver: z.literal('rtc') }),
-  /** a disk on a virtio-mmio transport, or as a PCI device */
-  z.strictObject({
-    driver: z.literal('virtio-blk'),
-    name,
-    transport: z.int().min(0).max(31).optional(),
-    slot: z.int().min(0).max(31).optional(),
-    as: name.optional(),
-    ...service,
-  }),
-  z.strictObject({
-    driver: z.literal('virtio-net'),
-    name,
-    transport: z.int().min(0).max(31).optional(),
-    slot: z.int().min(0).max(31).optional(),
-    as: name.optional(),
-    moderation,
-  }),
+  z.strictObject({ driver: z.literal('rtc') }).describe('PL031, unless a guest has it'),
+  z
+    .strictObject({ driver: z.literal('virtio-blk'), ...place, ...service })
+    .describe('a disk on a virtio-mmio transport, or as a PCI device'),
+  z
+    .strictObject({ driver: z.literal('virtio-net'), ...place, moderation })
+    .describe('a network card on a virtio-mmio transport, or as a PCI device'),
 ]);
 
-/** the kernel's ssbd=: whether it lets user space run with the firmware's workaround, or does without it altogether */
-const ssbd = z.enum(['kernel', 'force-on', 'force-off']).default('kernel');
+/** Of any domain. */
+const kernel = z.enum(['linux-6.1']).default('linux-6.1').describe('its kernel');
+const fifo = z
+  .boolean()
+  .default(true)
+  .describe('event channels of the FIFO kind; false: xen.fifo_events=0, the 2-level kind');
+const ssbd = z
+  .enum(['kernel', 'force-on', 'force-off'])
+  .default('kernel')
+  .describe(
+    "ssbd= of its kernel: when its user space runs with the firmware's workaround for speculative store bypass",
+  );
 
-const dom0 = z.strictObject({
-  kernel: z.enum(['linux-6.1']).default('linux-6.1'),
-  fifo: z.boolean().default(true),
-  vcpus: cpuCount,
-  cpus: affinity.optional(),
-  ssbd,
-  devices: z.array(device).max(33).default([]),
-});
+const dom0 = z
+  .strictObject({
+    kernel,
+    fifo,
+    vcpus: cpuCount.describe('virtual CPUs'),
+    cpus: affinity.optional(),
+    ssbd,
+    devices: z
+      .array(device)
+      .max(33)
+      .default([])
+      .describe('devices of the board, in the order in which its drivers find them'),
+  })
+  .describe('the first domain, which has the devices');
 
 const guest = z.strictObject({
-  kernel: z.enum(['linux-6.1']).default('linux-6.1'),
-  fifo: z.boolean().default(true),
-  /** made by the toolstack, with split drivers; or by Xen at boot, knowing nothing of Xen */
-  type: z.enum(['xl', 'dom0less']).default('xl'),
-  /** AArch32: its exceptions come to Xen by the compat entries */
-  aarch32: z.boolean().default(false),
-  vcpus: cpuCount.default(1),
+  kernel,
+  fifo,
+  type: z
+    .enum(['xl', 'dom0less'])
+    .default('xl')
+    .describe('made by the toolstack, with split drivers; or by Xen at boot, knowing nothing of Xen'),
+  aarch32: z.boolean().default(false).describe('AArch32: its exceptions come to Xen by the compat entries'),
+  vcpus: cpuCount.default(1).describe('virtual CPUs'),
   cpus: affinity.optional(),
   ssbd,
-  rings: z.int().min(0).max(16).default(1),
-  disk: name.optional(),
-  queues: z.int().min(0).max(16).default(1),
-  /** devices of the board that are passed through to it */
+  rings: z.int().min(0).max(16).default(1).describe('rings of its paravirtual disk; 0: it has none'),
+  disk: name.optional().describe('the disk of dom0 behind it; without it the first'),
+  queues: z
+    .int()
+    .min(0)
+    .max(16)
+    .default(1)
+    .describe('queues of its paravirtual network card; 0: it has none'),
   devices: z
-    .array(z.strictObject({ driver: z.literal('rtc') }))
+    .array(z.strictObject({ driver: z.literal('rtc') }).describe('PL031'))
     .max(1)
-    .default([]),
-  channels: z.int().min(0).max(100_000).default(0),
-  'max-event-channels': z.int().min(2).max(131_071).default(1023),
+    .default([])
+    .describe('devices of the board that are passed through to it'),
+  channels: z
+    .int()
+    .min(0)
+    .max(100_000)
+    .default(0)
+    .describe('further event channels without traffic, for full tables'),
+  'max-event-channels': z
+    .int()
+    .min(2)
+    .max(131_071)
+    .default(1023)
+    .describe("xl's max_event_channels; the toolstack needs two, for xenstore and the console"),
 });
 
 const workload = z.discriminatedUnion('what', [
   ...commonWorkloads,
-  /** stores that are answered by an SError: of a domain's, or without one of Xen itself */
-  z.strictObject({ what: z.literal('serror'), domain: z.int().min(0).optional(), rate: callRate }),
-  /** interrupts of group 0, which the GIC signals as FIQ */
-  z.strictObject({ what: z.literal('fiq'), rate: callRate }),
+  z
+    .strictObject({
+      what: z.literal('serror'),
+      domain: domain.optional().describe("whose store it is; without it Xen's own"),
+      rate: callRate,
+    })
+    .describe('stores that are answered by an SError'),
+  z
+    .strictObject({ what: z.literal('fiq'), rate: callRate })
+    .describe('interrupts of group 0, which the GIC signals as FIQ'),
 ]);
 
 export const armSchema = z
   .strictObject({
-    name,
-    title: printed(120),
-    /** the version of the GIC: which makes this a scenario of ARM */
-    gic: z.union([z.literal(2), z.literal(3)]),
-    xen: z.enum(['4.17']).default('4.17'),
-    cpus: cpuCount.default(4),
-    'list-registers': z.int().min(1).max(16).default(4),
+    name: scenarioName,
+    title,
+    gic: z
+      .union([z.literal(2), z.literal(3)])
+      .describe('version of the GIC; this key makes it a Xen host on ARM'),
+    xen: z.enum(['4.17']).default('4.17').describe('version of Xen'),
+    cpus,
+    'list-registers': z
+      .int()
+      .min(1)
+      .max(16)
+      .default(4)
+      .describe('list registers of each virtual CPU interface'),
     'command-line': z
       .strictObject({
-        /** what becomes of SErrors: a guest's goes back to it, or all end Xen */
-        serrors: z.enum(['diverse', 'panic']).default('diverse'),
-        /** spec-ctrl=ssbd: the firmware's workaround for speculative store bypass */
-        ssbd: z.enum(['force-disable', 'runtime', 'force-enable']).default('runtime'),
+        serrors: z
+          .enum(['diverse', 'panic'])
+          .default('diverse')
+          .describe("what becomes of SErrors: a guest's goes back to it, or all end Xen"),
+        ssbd: z
+          .enum(['force-disable', 'runtime', 'force-enable'])
+          .default('runtime')
+          .describe("spec-ctrl=ssbd: the firmware's workaround for speculative store bypass"),
       })
-      .prefault({}),
+      .prefault({})
+      .describe("options of Xen's command line, by their names there"),
     firmware: z
       .strictObject({
-        /** its workaround: there is none, processors need it or not, or are safe by themselves */
-        ssbd: z.enum(['none', 'required', 'not-required', 'mitigated']).default('none'),
+        ssbd: z
+          .enum(['none', 'required', 'not-required', 'mitigated'])
+          .default('none')
+          .describe('its workaround: there is none, processors need it or not, or are safe by themselves'),
       })
-      .prefault({}),
+      .prefault({})
+      .describe("what the board's firmware offers"),
     dom0,
-    guests: z.array(guest).max(500).default([]),
-    keys: z
-      .array(z.strictObject({ device: name, title: printed(30).optional() }))
-      .max(10)
-      .default([]),
-    workloads: z.array(workload).max(2_000).default([]),
+    guests: z.array(guest).max(500).default([]).describe('the other domains, from 1'),
+    keys,
+    workloads: z
+      .array(workload)
+      .max(2_000)
+      .default([])
+      .describe('what goes on, by a pattern or as a closed loop'),
   })
   .check((ctx) => {
     checkArmScenario(ctx.value, (path, message) => {

@@ -1,23 +1,29 @@
 /** The scenarios that come with the program. */
-import kvm from './builtin/kvm.yaml';
-import kvm2636 from './builtin/kvm-2.6.36.yaml';
-import kvmApicv from './builtin/kvm-apicv.yaml';
-import kvmNoack from './builtin/kvm-noack.yaml';
-import kvmPosted from './builtin/kvm-posted.yaml';
-import xenArmLr from './builtin/xen-arm-lr-exhaustion.yaml';
-import xenArmV2 from './builtin/xen-arm-v2.yaml';
-import xenArmV3 from './builtin/xen-arm-v3.yaml';
-import xenEoiTimer from './builtin/xen-eoi-timer.yaml';
-import xenHvm from './builtin/xen-hvm.yaml';
-import xenHvm34 from './builtin/xen-hvm-3.4.yaml';
-import xenMixed from './builtin/xen-mixed.yaml';
-import xenPv from './builtin/xen-pv.yaml';
-import xenPv2618 from './builtin/xen-pv-2.6.18.yaml';
-import xenStorm from './builtin/xen-storm.yaml';
-import xenStorm34 from './builtin/xen-storm-3.4.yaml';
+import * as kvm from './builtin/kvm.yaml';
+import * as kvm2636 from './builtin/kvm-2.6.36.yaml';
+import * as kvmApicv from './builtin/kvm-apicv.yaml';
+import * as kvmNoack from './builtin/kvm-noack.yaml';
+import * as kvmPosted from './builtin/kvm-posted.yaml';
+import * as xenArmLr from './builtin/xen-arm-lr-exhaustion.yaml';
+import * as xenArmV2 from './builtin/xen-arm-v2.yaml';
+import * as xenArmV3 from './builtin/xen-arm-v3.yaml';
+import * as xenEoiTimer from './builtin/xen-eoi-timer.yaml';
+import * as xenHvm from './builtin/xen-hvm.yaml';
+import * as xenHvm34 from './builtin/xen-hvm-3.4.yaml';
+import * as xenMixed from './builtin/xen-mixed.yaml';
+import * as xenPv from './builtin/xen-pv.yaml';
+import * as xenPv2618 from './builtin/xen-pv-2.6.18.yaml';
+import * as xenStorm from './builtin/xen-storm.yaml';
+import * as xenStorm34 from './builtin/xen-storm-3.4.yaml';
 import type { Scenario } from './kinds.ts';
 
-const ALL: readonly Scenario[] = [
+/** A scenario with all its defaults, and the YAML it is written as. */
+interface Builtin {
+  readonly default: Scenario;
+  readonly text: string;
+}
+
+const ALL: readonly Builtin[] = [
   xenMixed,
   xenPv,
   xenPv2618,
@@ -39,10 +45,17 @@ const ALL: readonly Scenario[] = [
 /** The default scenario. */
 export const DEFAULT_SCENARIO = 'xen-mixed';
 
+const SCENARIOS: readonly Scenario[] = ALL.map((b) => b.default);
+
 export function builtinScenarios(): readonly Scenario[] {
-  return ALL;
+  return SCENARIOS;
 }
 
 export function builtinScenario(name: string): Scenario | undefined {
-  return ALL.find((s) => s.name === name);
+  return SCENARIOS.find((s) => s.name === name);
+}
+
+/** The YAML of a built-in scenario, comments and all. */
+export function builtinText(name: string): string | undefined {
+  return ALL.find((b) => b.default.name === name)?.text;
 }

@@ -9,10 +9,12 @@ export type Issue = z.core.$ZodIssue;
 /** What a part of a scenario may be; the words of JSON Schema that the schema here comes out as. */
 interface Shape {
   readonly type?: string;
-  readonly description?: string;
+  /** in words, where the rest says it badly */
+  readonly expected?: string;
   readonly const?: unknown;
   readonly enum?: readonly unknown[];
   readonly oneOf?: readonly Shape[];
+  readonly anyOf?: readonly Shape[];
   readonly properties?: { readonly [key: string]: Shape };
   readonly items?: Shape;
   readonly minimum?: number;
@@ -27,32 +29,55 @@ interface Shape {
 export interface Complaint {
   /** keys and indices from the top */
   readonly path: readonly (string | number)[];
-  /** an unknown key is to be shown where the key stands, not its value */
   readonly text: string;
+  /** about the key at this place rather than its value */
+  readonly ofKey?: true;
 }
 
-/** @param scenario the whole document */
-export function complain(schema: z.ZodType, issue: Issue, scenario: unknown): Complaint {
+/**
+ * What an issue says, a complaint for each unknown key.
+ * @param scenario the whole document
+ */
+export function complain(schema: z.ZodType, issue: Issue, scenario: unknown): Complaint[] {
   const path = issue.path as (string | number)[];
-  if (issue.code === 'custom') return { path, text: issue.message };
-  const top = z.toJSONSchema(schema, { io: 'input' }) as Shape;
-  const shape = shapeAt(top, path, scenario);
   if (issue.code === 'unrecognized_keys') {
-    const key = issue.keys[0]!;
-    const known = Object.keys(shape?.properties ?? {});
-    return { path: [...path, key], text: `unknown key, expected ${near(key, known) ?? oneOf(known)}` };
+    const known = knownKeys(schema, path, scenario);
+    return issue.keys.map((key) => ({
+      path: [...path, key],
+      ofKey: true,
+      text: `unknown key, expected ${near(key, known) ?? oneOf(known)}`,
+    }));
   }
+  return [{ path, text: problemOf(schema, issue, valueAt(scenario, path), scenario) }];
+}
+
+function problemOf(schema: z.ZodType, issue: Issue, value: unknown, scenario: unknown): string {
+  if (issue.code === 'custom') return issue.message;
   if (issue.code === 'invalid_union' && issue.discriminator !== undefined) {
     const options = ((issue as { options?: readonly unknown[] }).options ?? []).map(String);
-    const value = valueAt(scenario, path);
-    return { path, text: expected(near(value, options) ?? oneOf(options), value) };
+    return expected(near(value, options) ?? oneOf(options), value);
   }
-  const value = valueAt(scenario, path);
+  const shape = shapeAt(shapeOf(schema), issue.path as (string | number)[], scenario);
   // 4.17 and true are no text unless they are quoted
-  if (shape?.enum?.includes(String(value))) {
-    return { path, text: `expected "${value}" in quotes, got ${describeValue(value)}` };
+  if (shape?.enum?.includes(String(value)))
+    return `expected "${value}" in quotes, got ${describeValue(value)}`;
+  return expected(shape ? describe(shape) : 'something else', value);
+}
+
+/** The keys that may stand in the part of the document at this path. */
+export function knownKeys(schema: z.ZodType, path: Complaint['path'], scenario: unknown): string[] {
+  return Object.keys(shapeAt(shapeOf(schema), path, scenario)?.properties ?? {});
+}
+
+const shapes = new WeakMap<z.ZodType, Shape>();
+
+function shapeOf(schema: z.ZodType): Shape {
+  let shape = shapes.get(schema);
+  if (!shape) {
+    shape = z.toJSONSchema(schema, { io: 'input' }) as Shape;
+    shapes.set(schema, shape);
   }
-  return { path, text: expected(shape ? describe(shape) : 'something else', value) };
+  return shape;
 }
 
 /** The place as a path: `guests[0].disk`; keys come from the file. */
@@ -92,9 +117,10 @@ function branch(shapes: readonly Shape[], value: unknown): Shape | undefined {
 }
 
 function describe(shape: Shape): string {
-  if (shape.description !== undefined) return shape.description;
+  if (shape.expected !== undefined) return shape.expected;
   if (shape.const !== undefined) return String(shape.const);
   if (shape.enum) return oneOf(shape.enum.map(String));
+  if (shape.anyOf) return oneOf(shape.anyOf.map(describe));
   switch (shape.oneOf ? 'object' : shape.type) {
     case 'integer':
       return `a whole number${range(shape)}`;

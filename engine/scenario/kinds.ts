@@ -1,9 +1,13 @@
-/** What kinds of scenario there are. Apart from the schemas, so that a built-in one starts without them. */
+/** Of which platform a scenario is; the keys `kvm` and `gic` tell them apart. Read by whoever has no need of the schema. */
 import type { ArmScenario } from './arm-schema.ts';
 import type { KvmScenario } from './kvm-schema.ts';
 import type { XenScenario } from './xen-schema.ts';
 
 export type Scenario = XenScenario | KvmScenario | ArmScenario;
+
+/** What a schema is of. */
+export const PLATFORMS = ['xen', 'kvm', 'arm'] as const;
+export type Platform = (typeof PLATFORMS)[number];
 
 export function isKvm(scenario: Scenario): scenario is KvmScenario {
   return 'kvm' in scenario;
@@ -16,4 +20,11 @@ export function isArm(scenario: Scenario): scenario is ArmScenario {
 /** A Xen host on x86. */
 export function isXenX86(scenario: Scenario): scenario is XenScenario {
   return !isKvm(scenario) && !isArm(scenario);
+}
+
+/** Hypervisor, version and board in a few words. */
+export function systemOf(scenario: Scenario): string {
+  if (isKvm(scenario)) return `KVM on Linux ${scenario.kvm} x86_64`;
+  if (isArm(scenario)) return `Xen ${scenario.xen} arm64, GICv${scenario.gic}`;
+  return `Xen ${scenario.xen} x86_64`;
 }

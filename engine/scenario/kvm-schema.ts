@@ -6,113 +6,160 @@ import {
   ahci,
   callRate,
   cpuCount,
+  cpus,
   e1000e,
   eventRate,
   gsi,
   i8042,
+  jobs,
+  keys,
   line,
   msix,
   name,
   nvme,
   pattern,
-  printed,
+  reply,
+  scenarioName,
+  share,
+  think,
+  title,
 } from './shapes.ts';
 
-/** The devices of the host, found in this order. */
 const hostDevice = z.discriminatedUnion('driver', [line, i8042, nvme, ahci, e1000e, msix]);
 
-const host = z.strictObject({
-  kernel: z.enum(['linux-6.1', 'linux-2.6.36']).default('linux-6.1'),
-  devices: z.array(hostDevice).max(256).default([]),
-});
+const kernel = z.enum(['linux-6.1', 'linux-2.6.36']).default('linux-6.1');
 
-const queues = z.int().min(1).max(64).default(1);
+const host = z
+  .strictObject({
+    kernel: kernel.describe('its kernel, which KVM is part of'),
+    devices: z
+      .array(hostDevice)
+      .max(256)
+      .default([])
+      .describe('its devices, in the order in which their drivers find them'),
+  })
+  .describe('Linux on the bare machine');
 
-/** The devices of a virtual machine, found by its kernel in this order. */
+const queues = z.int().min(1).max(64).default(1).describe('queues, each with a message of its own');
+const disk = name.optional().describe('the disk of the host behind it; without it the first');
+
 const vmDevice = z.discriminatedUnion('driver', [
-  z.strictObject({ driver: z.literal('i8042') }),
-  z.strictObject({ driver: z.literal('rtc') }),
-  z.strictObject({ driver: z.literal('serial') }),
-  /** a level line without much behind it */
-  z.strictObject({ driver: z.literal('acpi') }),
-  /** IDE channels of the PIIX3; `disk`: the device of the host behind it */
-  z.strictObject({ driver: z.literal('ata'), disk: name.optional() }),
-  z.strictObject({ driver: z.literal('e1000'), gsi: gsi.default(11) }),
-  z.strictObject({ driver: z.literal('virtio-blk'), queues, disk: name.optional() }),
-  z.strictObject({
-    driver: z.literal('virtio-net'),
-    queues,
-    /** packets handled in the host's kernel rather than in QEMU */
-    vhost: z.boolean().default(true),
-  }),
-  /** a function of a card given to the guest whole: `queues` messages that an IOMMU remaps */
-  z.strictObject({ driver: z.literal('vfio'), name, queues }),
+  z.strictObject({ driver: z.literal('i8042') }).describe('keyboard and mouse: `kbd` and `mouse`'),
+  z.strictObject({ driver: z.literal('rtc') }).describe('the clock of the board'),
+  z.strictObject({ driver: z.literal('serial') }).describe('the first serial line: `uart`'),
+  z.strictObject({ driver: z.literal('acpi') }).describe('a level line without much behind it'),
+  z.strictObject({ driver: z.literal('ata'), disk }).describe('IDE channels of the PIIX3: `disk`'),
+  z
+    .strictObject({ driver: z.literal('e1000'), gsi: gsi.default(11) })
+    .describe('network card on a level line: `nic`'),
+  z.strictObject({ driver: z.literal('virtio-blk'), queues, disk }).describe('paravirtual disk: `disk`'),
+  z
+    .strictObject({
+      driver: z.literal('virtio-net'),
+      queues,
+      vhost: z
+        .boolean()
+        .default(true)
+        .describe("packets are handled in the host's kernel rather than in QEMU"),
+    })
+    .describe('paravirtual network card: `nic`'),
+  z
+    .strictObject({ driver: z.literal('vfio'), name: name.describe('what it is called'), queues })
+    .describe('a function of a card given to the guest whole; an IOMMU remaps its messages'),
 ]);
 
 const vm = z.strictObject({
-  name: name.optional(),
-  kernel: z.enum(['linux-6.1', 'linux-2.6.36']).default('linux-6.1'),
-  vcpus: cpuCount.default(1),
-  /** CPUs of the host that its threads may run on; every one without it */
+  name: name.optional().describe('of the machine; vm1, vm2, ... without it'),
+  kernel: kernel.describe('the kernel of the guest'),
+  vcpus: cpuCount.default(1).describe('virtual CPUs'),
   cpus: affinity.optional(),
-  /** what its kernel makes ticks of; the best that kernel and KVM have unless given */
-  timer: z.enum(['tsc-deadline', 'lapic', 'pit']).optional(),
-  x2apic: z.boolean().default(true),
-  devices: z.array(vmDevice).max(64).default([]),
+  timer: z
+    .enum(['tsc-deadline', 'lapic', 'pit'])
+    .optional()
+    .describe('what its kernel makes ticks of; without it the best that kernel and KVM have'),
+  x2apic: z.boolean().default(true).describe('local APICs are reached by MSRs rather than by memory'),
+  devices: z
+    .array(vmDevice)
+    .max(64)
+    .default([])
+    .describe('its devices, in the order in which their drivers find them'),
 });
 
-/** a number of `vms`, from 1; 0: the host */
-const vmNumber = z.int().min(0).max(500);
+const machine = z.int().min(0).max(500).describe('number of the machine, from 1; 0: the host');
 
-/** What happens in a virtual machine (from 1) or on the host (0), by a pattern or as a closed loop. */
 const workload = z.discriminatedUnion('what', [
-  /** a device fires: `kbd` of the host, `vm1.kbd` of a virtual machine */
-  z.strictObject({ what: z.literal('device'), device: name, pattern }),
-  z.strictObject({ what: z.literal('packets'), vm: vmNumber, pattern, reply: z.boolean().default(true) }),
-  /** closed loop: `jobs` requests at a time, `think` ms between */
-  z.strictObject({
-    what: z.literal('disk'),
-    vm: vmNumber,
-    jobs: z.int().min(1).max(256).default(1),
-    think: z.number().min(0).max(1e6).default(10),
-  }),
-  z.strictObject({ what: z.literal('compute'), vm: vmNumber, share: z.number().min(0.001).max(1) }),
-  /** function calls to all other CPUs */
-  z.strictObject({ what: z.literal('calls'), vm: vmNumber, rate: callRate }),
-  /** instructions that fault or are intercepted: page faults, CPUID, breakpoints, first use of the FPU */
-  z.strictObject({
-    what: z.literal('faults'),
-    vm: vmNumber,
-    kind: z.enum(['page', 'cpuid', 'breakpoint', 'fpu']).default('page'),
-    rate: eventRate,
-  }),
-  /** non-maskable interrupts of the host, as its watchdog or perf makes them */
-  z.strictObject({ what: z.literal('nmi'), vm: vmNumber, rate: callRate }),
+  z
+    .strictObject({
+      what: z.literal('device'),
+      device: name.describe('which one: `kbd` of the host, `vm1.kbd` of a virtual machine'),
+      pattern,
+    })
+    .describe('a device fires'),
+  z
+    .strictObject({ what: z.literal('packets'), vm: machine, pattern, reply })
+    .describe('packets from the network for a machine'),
+  z
+    .strictObject({ what: z.literal('disk'), vm: machine, jobs, think })
+    .describe("requests to the machine's disk, the next once one is answered"),
+  z
+    .strictObject({ what: z.literal('compute'), vm: machine, share })
+    .describe('a thread on every virtual CPU that computes for a share of the time'),
+  z
+    .strictObject({ what: z.literal('calls'), vm: machine, rate: callRate })
+    .describe('function calls to all other CPUs'),
+  z
+    .strictObject({
+      what: z.literal('faults'),
+      vm: machine,
+      kind: z
+        .enum(['page', 'cpuid', 'breakpoint', 'fpu'])
+        .default('page')
+        .describe('page faults, CPUID, breakpoints, first use of the FPU'),
+      rate: eventRate,
+    })
+    .describe('instructions that fault or are intercepted'),
+  z
+    .strictObject({ what: z.literal('nmi'), vm: machine, rate: callRate })
+    .describe('non-maskable interrupts of the host, as its watchdog or perf makes them'),
 ]);
 
 export const kvmSchema = z
   .strictObject({
-    name,
-    title: printed(120),
-    kvm: z.enum(['2.6.36', '6.1']).default('6.1'),
-    cpus: cpuCount.default(4),
-    /** VM-exit control "acknowledge interrupt on exit"; as that KVM sets it unless given */
-    'ack-on-exit': z.boolean().optional(),
-    /** APIC-register virtualization and virtual-interrupt delivery (enable_apicv) */
-    apicv: z.boolean().default(false),
-    /** posted interrupts: by IPI among the CPUs, and from devices through the IOMMU */
-    posted: z.boolean().default(false),
-    /** the guests' timers by the VMX-preemption timer while they run */
-    'preemption-timer': z.boolean().optional(),
-    /** extended page tables; without them page faults of the guest exit */
-    ept: z.boolean().default(true),
+    name: scenarioName,
+    title,
+    kvm: z
+      .enum(['2.6.36', '6.1'])
+      .default('6.1')
+      .describe('version of the kernel that KVM is of; this key makes it a KVM host'),
+    cpus,
+    'ack-on-exit': z
+      .boolean()
+      .optional()
+      .describe('VM-exit control "acknowledge interrupt on exit"; without it as that KVM sets it'),
+    apicv: z
+      .boolean()
+      .default(false)
+      .describe('APIC-register virtualization and virtual-interrupt delivery (enable_apicv)'),
+    posted: z
+      .boolean()
+      .default(false)
+      .describe('posted interrupts: by IPI among the CPUs, and from devices through the IOMMU'),
+    'preemption-timer': z
+      .boolean()
+      .optional()
+      .describe("the guests' timers by the VMX-preemption timer while they run; without it as that KVM does"),
+    ept: z
+      .boolean()
+      .default(true)
+      .describe('extended page tables; without them page faults of the guest exit'),
     host: host.prefault({}),
-    vms: z.array(vm).min(1).max(500),
-    keys: z
-      .array(z.strictObject({ device: name, title: printed(30).optional() }))
-      .max(10)
-      .default([]),
-    workloads: z.array(workload).max(2_000).default([]),
+    vms: z.array(vm).min(1).max(500).describe('its virtual machines'),
+    keys,
+    workloads: z
+      .array(workload)
+      .max(2_000)
+      .default([])
+      .describe('what goes on, by a pattern or as a closed loop'),
   })
   .check((ctx) => {
     checkKvmScenario(ctx.value, (path, message) => {

@@ -1,8 +1,29 @@
-/** Scenario files of users: the parser is read only when there is one. */
-import type { Scenario } from './kinds.ts';
+/** Scenario files of users: parser and schema are read only when there is one. */
+import type { Platform, Scenario } from './kinds.ts';
+import type { CheckedScenario } from './load.ts';
+
+export type { CheckedScenario };
 
 /** @throws UserError naming the file, the line and what was expected */
 export async function loadScenario(text: string, file: string): Promise<Scenario> {
   const { parseScenario } = await import('./load.ts');
   return parseScenario(text, file);
+}
+
+/** The scenario, or every mistake in the text. */
+export async function checkScenario(text: string, file: string): Promise<CheckedScenario> {
+  const { checkScenario } = await import('./load.ts');
+  return checkScenario(text, file);
+}
+
+/** A scenario as YAML that loads to the same again. */
+export async function printScenario(scenario: Scenario): Promise<string> {
+  const { printScenario } = await import('./print.ts');
+  return printScenario(scenario);
+}
+
+/** The JSON Schema of scenarios; without a platform of all. */
+export async function scenarioJsonSchema(platform?: Platform): Promise<object> {
+  const { jsonSchema } = await import('./json-schema.ts');
+  return jsonSchema(platform);
 }

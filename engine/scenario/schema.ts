@@ -1,4 +1,4 @@
-/** A scenario of any platform; the keys `kvm` and `gic` tell them apart. */
+/** The schemas of all platforms. */
 import { armSchema } from './arm-schema.ts';
 import { kvmSchema } from './kvm-schema.ts';
 import { xenSchema } from './xen-schema.ts';

@@ -3,9 +3,20 @@
  * limits.
  */
 import * as z from 'zod';
-import { affinity, callRate, cpuCount, deviceSchema, gsi, name, printed } from './shapes.ts';
+import {
+  affinity,
+  callRate,
+  cpuCount,
+  cpus,
+  deviceSchema,
+  gsi,
+  keys,
+  name,
+  scenarioName,
+  title,
+} from './shapes.ts';
 import { checkXenScenario } from './xen-rules.ts';
-import { commonWorkloads } from './xen-workloads.ts';
+import { commonWorkloads, domain } from './xen-workloads.ts';
 
 const kernel = z.enum([
   'linux-6.1',
@@ -15,27 +26,36 @@ const kernel = z.enum([
   'linux-2.6.18-xen',
   'linux-2.6.3x-xen',
 ]);
-/** the devices of an HVM guest's device model, found by its kernel in this order */
+
 const guestDevice = z.discriminatedUnion('driver', [
-  z.strictObject({ driver: z.literal('i8042') }),
-  z.strictObject({ driver: z.literal('rtc') }),
-  z.strictObject({ driver: z.literal('serial') }),
-  /** a level line without much behind it */
-  z.strictObject({ driver: z.literal('acpi') }),
-  /** the paravirtual keyboard that a device model offers beside */
-  z.strictObject({ driver: z.literal('vkbd') }),
-  /** IDE channels of the PIIX3; `disk`: the device of dom0 behind it */
-  z.strictObject({ driver: z.literal('ata'), disk: name.optional() }),
-  z.strictObject({ driver: z.literal('e1000') }),
-  /** a device of the machine, passed through: messages of its own, or the line it is on */
-  z.strictObject({
-    driver: z.literal('passthrough'),
-    name,
-    messages: z.int().min(1).max(32).optional(),
-    gsi: gsi.optional(),
-    /** its driver's handler never returns once it has asked, so that the guest never ends the interrupt */
-    stuck: z.boolean().default(false),
-  }),
+  z.strictObject({ driver: z.literal('i8042') }).describe('keyboard and mouse: `kbd` and `mouse`'),
+  z.strictObject({ driver: z.literal('rtc') }).describe('the clock of the board'),
+  z.strictObject({ driver: z.literal('serial') }).describe('the first serial line: `uart`'),
+  z.strictObject({ driver: z.literal('acpi') }).describe('a level line without much behind it'),
+  z
+    .strictObject({ driver: z.literal('vkbd') })
+    .describe('the paravirtual keyboard that a device model offers beside'),
+  z
+    .strictObject({
+      driver: z.literal('ata'),
+      disk: name.optional().describe('the disk of dom0 behind it; without it the first'),
+    })
+    .describe('IDE channels of the PIIX3: `disk`'),
+  z.strictObject({ driver: z.literal('e1000') }).describe('network card on a level line: `nic`'),
+  z
+    .strictObject({
+      driver: z.literal('passthrough'),
+      name: name.describe('what it is called'),
+      messages: z.int().min(1).max(32).optional().describe('messages of its own'),
+      gsi: gsi.optional().describe('the line it is on, if it has no messages'),
+      stuck: z
+        .boolean()
+        .default(false)
+        .describe(
+          "its driver's handler never returns once it has asked, so that the guest never ends the interrupt",
+        ),
+    })
+    .describe('a device of the machine, passed through'),
 ]);
 
 export const FAULTS = [
@@ -56,107 +76,156 @@ export const FAULTS = [
 /** kinds of machine checks */
 export const MCA_ERRORS = ['uncorrected', 'corrected', 'polled'] as const;
 
-/** event channels of the FIFO kind where kernel and Xen have them; false: xen.fifo_events=0 */
-const fifo = z.boolean().default(true);
+/** Of any domain. */
+const fifo = z
+  .boolean()
+  .default(true)
+  .describe('event channels of the FIFO kind where kernel and Xen have them; false: xen.fifo_events=0');
 
-const dom0 = z.strictObject({
-  kernel: kernel.default('linux-6.1'),
-  fifo,
-  vcpus: cpuCount,
-  /** physical CPUs of all its virtual CPUs; every one without it */
-  cpus: affinity.optional(),
-  /** in the order in which their drivers find them */
-  devices: z.array(deviceSchema).max(256).default([]),
-});
+const dom0 = z
+  .strictObject({
+    kernel: kernel.default('linux-6.1').describe('its kernel'),
+    fifo,
+    vcpus: cpuCount.describe('virtual CPUs'),
+    cpus: affinity.optional(),
+    devices: z
+      .array(deviceSchema)
+      .max(256)
+      .default([])
+      .describe('devices of the machine, in the order in which their drivers find them'),
+  })
+  .describe('the first domain, which has the devices');
 
 const guest = z.strictObject({
-  /** linux-2.6.36: knows nothing of Xen, and runs as an HVM guest only */
-  kernel: z.enum([...kernel.options, 'linux-2.6.36']).default('linux-6.1'),
+  kernel: z
+    .enum([...kernel.options, 'linux-2.6.36'])
+    .default('linux-6.1')
+    .describe('its kernel; linux-2.6.36 knows nothing of Xen, and runs as an HVM guest only'),
   fifo,
-  type: z.enum(['pv', 'pvh', 'hvm']).default('pv'),
-  vcpus: cpuCount.default(1),
+  type: z
+    .enum(['pv', 'pvh', 'hvm'])
+    .default('pv')
+    .describe('paravirtual; on VMX without a virtual PC (pvh); on VMX with one (hvm)'),
+  vcpus: cpuCount.default(1).describe('virtual CPUs'),
   cpus: affinity.optional(),
-  /** paravirtual disk: rings of it, and the device of dom0 behind it; 0: none */
-  rings: z.int().min(0).max(16).default(1),
-  disk: name.optional(),
-  /** paravirtual network card: queues of it; 0: none */
-  queues: z.int().min(0).max(16).default(1),
-  /** what linux-2.6.36 makes ticks of */
-  timer: z.enum(['lapic', 'pit']).default('lapic'),
-  /** on VMX: nested paging; without it page faults and changes of CR3 leave the guest */
-  hap: z.boolean().default(true),
-  /** on VMX: RDTSC is emulated (tsc_mode=always_emulate) */
-  'emulate-tsc': z.boolean().default(false),
-  /** on VMX: a debugger is attached, for which breakpoints and debug exceptions stop the guest */
-  debugger: z.boolean().default(false),
-  /** of an HVM guest */
-  devices: z.array(guestDevice).max(64).default([]),
-  /** further event channels without traffic, for full tables */
-  channels: z.int().min(0).max(100_000).default(0),
-  /** xl's max_event_channels; the toolstack needs two, for xenstore and the console */
-  'max-event-channels': z.int().min(2).max(131_071).default(1023),
+  rings: z.int().min(0).max(16).default(1).describe('rings of its paravirtual disk; 0: it has none'),
+  disk: name.optional().describe('the disk of dom0 behind it; without it the first'),
+  queues: z
+    .int()
+    .min(0)
+    .max(16)
+    .default(1)
+    .describe('queues of its paravirtual network card; 0: it has none'),
+  timer: z.enum(['lapic', 'pit']).default('lapic').describe('what linux-2.6.36 makes ticks of'),
+  hap: z
+    .boolean()
+    .default(true)
+    .describe('on VMX: nested paging; without it page faults and changes of CR3 leave the guest'),
+  'emulate-tsc': z.boolean().default(false).describe('on VMX: RDTSC is emulated (tsc_mode=always_emulate)'),
+  debugger: z
+    .boolean()
+    .default(false)
+    .describe('on VMX: a debugger is attached, for which breakpoints and debug exceptions stop the guest'),
+  devices: z
+    .array(guestDevice)
+    .max(64)
+    .default([])
+    .describe("devices of an HVM guest's device model, in the order in which its kernel finds them"),
+  channels: z
+    .int()
+    .min(0)
+    .max(100_000)
+    .default(0)
+    .describe('further event channels without traffic, for full tables'),
+  'max-event-channels': z
+    .int()
+    .min(2)
+    .max(131_071)
+    .default(1023)
+    .describe("xl's max_event_channels; the toolstack needs two, for xenstore and the console"),
 });
 
-/** `what` happens to `device` or in `domain`, by a pattern or as a closed loop. */
 const workload = z.discriminatedUnion('what', [
   ...commonWorkloads,
-  /** contended spinlocks: one CPU polls for another's kick */
-  z.strictObject({ what: z.literal('locks'), domain: z.int().min(0), rate: callRate }),
-  /**
-   * instructions of a guest on VMX that may leave it: page faults, CPUID, debug exceptions, breakpoints, first use of the FPU,
-   * accesses to control and debug registers, task switches, RDTSC, INVLPG; `triple` faults end it
-   */
-  z.strictObject({
-    what: z.literal('faults'),
-    domain: z.int().min(0),
-    kind: z.enum(FAULTS).default('page'),
-    rate: callRate,
-  }),
-  /** non-maskable interrupts: of the host's processors (domain 0), or sent to an HVM guest (xl trigger ... nmi) */
-  z.strictObject({ what: z.literal('nmi'), domain: z.int().min(0), rate: callRate }),
-  /**
-   * errors in the machine's memory, in pages of `domain` or, without it, of nobody. Uncorrected ones are a #MC on every
-   * processor; corrected ones interrupt by CMCI, two by two, or in a bank without that are found when Xen polls it
-   */
-  z.strictObject({
-    what: z.literal('machine-check'),
-    error: z.enum(MCA_ERRORS).default('uncorrected'),
-    domain: z.int().min(0).optional(),
-    rate: callRate,
-  }),
+  z
+    .strictObject({ what: z.literal('locks'), domain, rate: callRate })
+    .describe("contended spinlocks: one CPU polls for another's kick"),
+  z
+    .strictObject({
+      what: z.literal('faults'),
+      domain,
+      kind: z
+        .enum(FAULTS)
+        .default('page')
+        .describe(
+          'page faults, CPUID, debug exceptions, breakpoints, first use of the FPU, accesses to control and debug ' +
+            'registers, task switches, RDTSC, INVLPG; `triple` faults end the guest',
+        ),
+      rate: callRate,
+    })
+    .describe('instructions of a guest on VMX that may leave it'),
+  z
+    .strictObject({ what: z.literal('nmi'), domain, rate: callRate })
+    .describe(
+      "non-maskable interrupts: of the host's processors (domain 0), or sent to an HVM guest (xl trigger ... nmi)",
+    ),
+  z
+    .strictObject({
+      what: z.literal('machine-check'),
+      error: z
+        .enum(MCA_ERRORS)
+        .default('uncorrected')
+        .describe(
+          'uncorrected ones are a #MC on every processor; corrected ones interrupt by CMCI, two by two, or in a bank ' +
+            'without that are found when Xen polls it',
+        ),
+      domain: domain.optional().describe('whose page it is; without it nobody owns it'),
+      rate: callRate,
+    })
+    .describe("errors in the machine's memory"),
 ]);
 
-/** options of Xen's command line, by their names there; Xen's own defaults without */
 const commandLine = z.strictObject({
-  ioapic_ack: z.enum(['new', 'old']).optional(),
-  irq_ratelimit: z.int().min(0).max(0xffff_ffff).optional(),
-  'irq-max-guests': z.int().min(1).max(255).optional(),
-  clocksource: z.literal('pit').optional(),
+  ioapic_ack: z.enum(['new', 'old']).optional().describe('how levels of the IOAPIC are acknowledged'),
+  irq_ratelimit: z
+    .int()
+    .min(0)
+    .max(0xffff_ffff)
+    .optional()
+    .describe('interrupts of one line within 10 ms that brake it; 0: no brake'),
+  'irq-max-guests': z.int().min(1).max(255).optional().describe('guests that may share a line'),
+  clocksource: z.literal('pit').optional().describe("Xen's platform timer"),
 });
 
 export const xenSchema = z
   .strictObject({
-    name,
-    title: printed(120),
-    xen: z.enum(['3.4', '4.17']).default('4.17'),
-    cpus: cpuCount.default(4),
-    'ioapic-pins': z.int().min(16).max(240).default(24),
-    /** what the board's firmware says of its interrupt lines: ISA ones that are levels, and what a high level means */
+    name: scenarioName,
+    title,
+    xen: z.enum(['3.4', '4.17']).default('4.17').describe('version of Xen'),
+    cpus,
+    'ioapic-pins': z.int().min(16).max(240).default(24).describe('pins of the IOAPIC'),
     firmware: z
       .strictObject({
-        levels: z.array(z.int().min(0).max(15)).max(16).default([]),
-        'active-high': z.boolean().default(false),
+        levels: z
+          .array(z.int().min(0).max(15))
+          .max(16)
+          .default([])
+          .describe('ISA interrupts that are levels'),
+        'active-high': z.boolean().default(false).describe('a level interrupts while it is high'),
       })
-      .prefault({}),
-    'command-line': commandLine.default({}),
+      .prefault({})
+      .describe("what the board's firmware says of its interrupt lines"),
+    'command-line': commandLine
+      .default({})
+      .describe("options of Xen's command line, by their names there; Xen's own defaults without"),
     dom0,
-    guests: z.array(guest).max(500).default([]),
-    /** what the digits fire, by device name */
-    keys: z
-      .array(z.strictObject({ device: name, title: printed(30).optional() }))
-      .max(10)
-      .default([]),
-    workloads: z.array(workload).max(2_000).default([]),
+    guests: z.array(guest).max(500).default([]).describe('the other domains, from 1'),
+    keys,
+    workloads: z
+      .array(workload)
+      .max(2_000)
+      .default([])
+      .describe('what goes on, by a pattern or as a closed loop'),
   })
   .check((ctx) => {
     checkXenScenario(ctx.value, (path, message) => {

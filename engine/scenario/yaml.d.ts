@@ -2,4 +2,6 @@
 declare module '*.yaml' {
   const scenario: import('./kinds.ts').Scenario;
   export default scenario;
+  /** the file as it is written */
+  export const text: string;
 }

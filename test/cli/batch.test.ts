@@ -200,13 +200,6 @@ test.each([
   expect({ code, signal, stderr }).toEqual({ code: 0, signal: null, stderr: '' });
 });
 
-test('scenario list names the scenarios, a line each', async () => {
-  const { code, stdout } = await virqtop('scenario', 'list');
-  expect(code).toBe(0);
-  expect(stdout).toMatch(/^xen-pv +\S.*$/m);
-  expect(stdout).toMatch(/^xen-pv-2\.6\.18 +\S.*$/m);
-});
-
 test('a scenario goes by its bare name, and with options before a command', async () => {
   const [a, b, c] = await Promise.all([
     virqtop('proc', 'xen-mixed', '--seed', '3'),

@@ -29,6 +29,7 @@ const FOLDER = join(DIR, 'folder');
 mkdirSync(FOLDER);
 const BINARY = file('binary.yaml', Buffer.from([0x61, 0x62, 0, 0x63]));
 const LATIN1 = file('latin1.yaml', Buffer.from([0x6e, 0xe9]));
+const BAD = file('bad.yaml', 'name: none\ntitle: none\ncpus: 0\ndom0: {vcpus: 1}\n');
 const TIME = 'must be a time as 5, 0.5s, 250ms or 10us';
 
 test.each<[args: string[], line: string]>([
@@ -43,8 +44,21 @@ test.each<[args: string[], line: string]>([
   [['-b', '-n'], "option '-n, --iterations <n>' argument missing"],
   [['xen-pv', 'again'], 'too many arguments. Expected 1 argument but got 2: xen-pv, again.'],
   [['vectors'], "missing required argument 'dir'"],
-  [['scenario'], "scenario: must be 'scenario list'"],
-  [['scenario', 'lsit'], "scenario 'lsit': must be 'scenario list'"],
+  [['scenario'], 'scenario: must be list, show, validate or schema'],
+  [['scenario', 'lsit'], "scenario 'lsit': must be list, show, validate or schema; did you mean 'list'?"],
+  [['scenario', '\x1b[31m'], "scenario '\\x1b[31m': must be list, show, validate or schema"],
+  [['scenario', 'list', 'kvm'], "scenario list: takes no name, got 'kvm'"],
+  [['scenario', 'list', '--full'], "--full: goes with 'scenario show'"],
+  [['scenario', 'show', 'kvm', '-J'], "--json: goes with 'scenario list' and 'scenario validate'"],
+  [['scenario', 'show'], 'scenario show: must have one scenario, a name or a file'],
+  [['scenario', 'show', 'kvm', 'xen-pv'], 'scenario show: must have one scenario, a name or a file'],
+  [['scenario', 'show', 'xen-pw'], "unknown scenario 'xen-pw'; did you mean 'xen-pv'?"],
+  [['scenario', 'show', BAD], `${BAD}:3: cpus: expected a whole number from 1 to 256, got 0`],
+  [['scenario', 'show', `${MISSING}.yaml`], `${MISSING}.yaml: no such file`],
+  [['scenario', 'validate'], 'scenario validate: must have files, or - for standard input'],
+  [['scenario', 'validate', '-', '-'], 'scenario validate: - twice, must be once'],
+  [['scenario', 'validate', BAD, '--platform', 'xen'], "--platform: goes with 'scenario schema'"],
+  [['scenario', 'schema', '--platform', 'power'], "--platform 'power': unknown; there is xen, kvm, arm"],
   // the hook
   [['kvm', '--hook', '-b'], '--hook: needs a Xen host on x86, kvm is KVM on Linux 6.1 x86_64'],
   [['kvm', '--hook'], '--hook: needs a Xen host on x86, kvm is KVM on Linux 6.1 x86_64'],
