@@ -15,6 +15,7 @@ export function takeSnapshot(machine: Machine, fired?: JourneySnapshot | null): 
     scenario: scenario.name,
     title: scenario.title,
     system: platform.system,
+    ...(platform.ended !== undefined && { ended: platform.ended }),
     seed: machine.seed,
     time: shop.clock.now,
     events: shop.clock.events,

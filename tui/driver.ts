@@ -363,7 +363,8 @@ export class Driver {
 
   private makeFrame(snapshot: Snapshot, base: Snapshot, number = this.frame.number + 1): Frame {
     const { history, state, speed, achieved, delay } = this;
-    const ended = this.fires.length === 0 && this.machine.clock.next === Number.POSITIVE_INFINITY;
+    const over = this.fires.length === 0 && this.machine.clock.next === Number.POSITIVE_INFINITY;
+    const ended = over || snapshot.ended !== undefined;
     const { journeys } = this.journey;
     return { number, snapshot, journeys, base, history, state, speed, achieved, delay, ended };
   }

@@ -29,7 +29,7 @@ export interface Frame {
   readonly achieved: number;
   /** seconds between frames */
   readonly delay: number;
-  /** nothing will ever happen again */
+  /** nothing will ever happen again, or at least nothing run */
   readonly ended: boolean;
 }
 

@@ -39,7 +39,7 @@ export class TextReport implements Report {
     const names = now.domains.map((d) => d.name);
     const lines = [
       `virqtop - scenario ${now.scenario}, seed ${now.seed}, time ${secondsText(now.time)} s`,
-      `Host: ${now.system}, ${count(now.cpus.length, 'CPU')}, ${count(names.length, 'domain')}: ${names.join(' ')}`,
+      `Host: ${now.system}${now.ended === undefined ? '' : `, ended: ${now.ended}`}, ${count(now.cpus.length, 'CPU')}, ${count(names.length, 'domain')}: ${names.join(' ')}`,
       `Domain ${domain.name}: ${domain.kind}, ${count(domain.vcpus.length, 'vCPU')}, ${rates.join(', ')}`,
     ];
     return `${lines.map(printable).join('\n')}\n\n`;

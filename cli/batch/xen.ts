@@ -33,7 +33,7 @@ function header(now: Snapshot, xen: XenSnapshot, changes: Changes, rows: readonl
   const names = now.domains.map((d) => d.name);
   const lines = [
     `virqtop - scenario ${now.scenario}, seed ${now.seed}, time ${secondsText(now.time)} s`,
-    `Host: ${now.system}, ${count(now.cpus.length, 'CPU')}, ${count(names.length, 'domain')}: ${names.join(' ')}`,
+    `Host: ${now.system}${now.ended === undefined ? '' : `, ended: ${now.ended}`}, ${count(now.cpus.length, 'CPU')}, ${count(names.length, 'domain')}: ${names.join(' ')}`,
     `Xen: ${xen.kind}, ${rate} interrupts/s, event checks ${sent} sent${isXenOnX86(xen) ? `, ${skipped} saved by mwait` : ''}`,
   ];
   return `${lines.map(printable).join('\n')}\n`;

@@ -39,11 +39,13 @@ export function buildXenArm(scenario: ArmScenario, seed: number): Machine {
 }
 
 class XenArmPlatform implements Platform {
+  readonly system: string;
   readonly fireables: readonly Fireable[];
   readonly dumps = ARM_DEBUG_KEYS;
   private readonly names: ArmHopNames;
 
   constructor(private readonly host: XenArmHost) {
+    this.system = systemOf(host.scenario);
     this.fireables = host.scenario.keys.map(({ device, title }, i) => {
       const fired = host.devices.get(device)!;
       return { key: `${(i + 1) % 10}`, name: device, title: title ?? fired.title, fire: () => fired.fire() };
@@ -53,10 +55,9 @@ class XenArmPlatform implements Platform {
     host.xen.start();
   }
 
-  /** Once Xen has ended, what it has ended with: nothing runs any more, while time goes on and devices raise their wires. */
-  get system(): string {
-    const { why } = this.host.xen.panic;
-    return `${systemOf(this.host.scenario)}${why === '' ? '' : `, ended: ${why}`}`;
+  /** Nothing runs any more, while devices go on to raise their wires. */
+  get ended(): string | undefined {
+    return this.host.xen.panic.why || undefined;
   }
 
   cpus(): CpuSnapshot[] {

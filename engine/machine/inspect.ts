@@ -13,6 +13,8 @@ export interface Snapshot {
   readonly title: string;
   /** e.g. `Xen 4.17 x86_64` */
   readonly system: string;
+  /** what has ended the hypervisor, so that nothing runs any more; absent while it runs */
+  readonly ended?: string;
   readonly seed: number;
   /** virtual nanoseconds since boot */
   readonly time: number;

@@ -54,6 +54,8 @@ export interface HookSwitch {
 export interface Platform {
   /** e.g. `Xen 4.17 x86_64` */
   readonly system: string;
+  /** What has ended it; undefined: it runs. Time goes on all the same. */
+  readonly ended?: string | undefined;
   readonly fireables: readonly Fireable[];
   cpus(): CpuSnapshot[];
   domains(): DomainSnapshot[];

@@ -1,7 +1,17 @@
 /** The batch mode of the built program: what it prints, that it repeats itself, and how it ends. */
-import { expect, test } from 'vitest';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
 import type { Snapshot } from '../../engine/index.ts';
+import { HALTING_YAML } from '../support/halting.ts';
 import { finished, shell, start, virqtop } from './run.ts';
+
+const DIR = mkdtempSync(join(tmpdir(), 'virqtop-batch-'));
+afterAll(() => rmSync(DIR, { recursive: true }));
+
+const HALTING = join(DIR, 'halting.yaml');
+writeFileSync(HALTING, HALTING_YAML);
 
 /** The shape of a snapshot: the names of its fields and the kinds of their values. */
 const SNAPSHOT_FIELDS = {
@@ -18,7 +28,7 @@ const SNAPSHOT_FIELDS = {
   lastFired: 'object',
   books: 'object',
   totals: 'object',
-} satisfies Record<keyof Snapshot, string>;
+} satisfies Record<Exclude<keyof Snapshot, 'ended'>, string>;
 
 async function lines(...args: string[]): Promise<Snapshot[]> {
   const { code, stdout, stderr } = await virqtop(...args);
@@ -220,4 +230,17 @@ test('proc prints the three files', async () => {
   expect(interrupts.stdout).toMatch(/^ +CPU0 +CPU1/);
   expect(softirqs.stdout).toMatch(/^ {20}CPU0 .*\n {10}HI:/);
   expect(stat.stdout).toMatch(/^cpu {2}\d.*\n(cpu\d+ .*\n)+intr \d+ /);
+});
+
+test('a hypervisor that has ended is told of plainly, and the updates go on', async () => {
+  const { code, stdout } = await virqtop('-b', '-n', '3', '--scenario', HALTING, '--fire', 'fiq@1.5');
+  expect(code).toBe(0);
+  const hosts = stdout.split('\n').filter((line) => line.startsWith('Host:'));
+  const ended = 'Host: Xen 4.17 arm64, GICv2, ended: Panic on CPU 0: bad mode, 1 CPU, 1 domain: dom0';
+  expect(hosts).toEqual(['Host: Xen 4.17 arm64, GICv2, 1 CPU, 1 domain: dom0', ended, ended]);
+  const json = await lines('-J', '-n', '3', '--scenario', HALTING, '--fire', 'fiq@1.5');
+  expect(json.map((snapshot) => snapshot.ended)).toEqual([
+    undefined,
+    ...Array(2).fill('Panic on CPU 0: bad mode'),
+  ]);
 });

@@ -28,7 +28,9 @@ export function titleLine({ frame, width, paint, glyphs }: Omit<HeaderProps, 'cp
   const left: Segment[] = [
     { text: 'virqtop', role: 'title', keep: 4 },
     { text: text(snapshot.scenario), role: 'accent', keep: 10 },
-    { text: text(snapshot.system), keep: 7 },
+    snapshot.ended === undefined
+      ? { text: text(snapshot.system), keep: 7 }
+      : { text: text(snapshot.ended), role: 'badgePause', keep: 10 },
     { text: `${cpus.length} ${cpus.length === 1 ? 'CPU' : 'CPUs'}`, keep: 2 },
     { text: `${domains.length} ${domains.length === 1 ? 'domain' : 'domains'}`, keep: 1 },
     { text: `seed ${snapshot.seed}`, keep: 5 },

@@ -126,7 +126,7 @@ test('SYSTEM_OFF ends the domain alone', () => {
   const machine = build(2);
   later(machine, 1, ms(200), (on) => on.hardware.hvc(0, SYSTEM_OFF, 0, 0, 0));
   machine.runUntil(ms(300));
-  const { domains, system } = takeSnapshot(machine);
+  const { domains, ended } = takeSnapshot(machine);
   expect(domains[1]!.kind).toContain('powered off');
-  expect(system).toBe('Xen 4.17 arm64, GICv3');
+  expect(ended).toBeUndefined();
 });
