@@ -7,9 +7,10 @@ import type { ArmScenario } from '../scenario/arm-schema.ts';
 import { systemOf } from '../scenario/kinds.ts';
 import { type Hop, hopOf } from './hops.ts';
 import type { CpuSnapshot, DomainSnapshot, XenArmSnapshot } from './inspect.ts';
+import { housekeeping } from './loops.ts';
 import { type Fireable, Machine, type Platform, Workshop } from './machine.ts';
+import { serve, startCommon } from './xen/common-workloads.ts';
 import { cpuSnapshots, domainSnapshot } from './xen/domain-snapshot.ts';
-import { housekeeping, serve, startCommon } from './xen/loops.ts';
 import { armSnapshot, xenArmSnapshot } from './xen-arm/arm-inspect.ts';
 import { bootArm } from './xen-arm/boot.ts';
 import { startFaults } from './xen-arm/faults.ts';
@@ -23,7 +24,7 @@ export function buildXenArm(scenario: ArmScenario, seed: number): Machine {
   try {
     const host = new XenArmHost(shop, scenario);
     const running = bootArm(host);
-    for (const booted of running.domains) housekeeping(host, booted);
+    for (const booted of running.domains) housekeeping(shop, booted.parts.kernel);
     scenario.workloads.forEach((spec, i) => {
       const name = `${spec.what}${i}`;
       if (spec.what === 'serror' || spec.what === 'fiq') startFaults(host, spec, name);

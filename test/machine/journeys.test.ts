@@ -142,6 +142,19 @@ describe('KVM', () => {
     await golden('kvm-msi', journey);
   });
 
+  test('an exit in the delivery, of a page that is absent: what IDT vectoring had is injected once more', async () => {
+    const journey = fired(machineOf(KVM, 0), 'vm1.disk');
+    const exit = names(journey).indexOf('vmexit');
+    expect(names(journey).slice(exit - 2, exit + 3)).toEqual([
+      'vmx_inject_irq',
+      'vmx_vcpu_enter_exit',
+      'vmexit',
+      'vmx_inject_irq',
+      'vmx_vcpu_enter_exit',
+    ]);
+    await golden('kvm-reinjected', journey);
+  });
+
   test('without acknowledge on exit the vector waits in the IRR for the IDT', async () => {
     const scenario = busy(KVM, '{what: compute, vm: 1, share: 0.95}').replace(
       "'6.1'",

@@ -1,6 +1,6 @@
 /** What goes wrong on a board: stores of guests or of Xen that are answered by an error, interrupts that come as FIQ. */
 import type { ArmScenario } from '../../scenario/arm-schema.ts';
-import { arrivals } from '../xen/loops.ts';
+import { arrivals } from '../loops.ts';
 import type { XenArmHost } from './host.ts';
 
 /** Things that can be fired: `fiq`, `xen.serror` and `dom0.serror` to the last domain's. */
@@ -22,10 +22,10 @@ export function startFaults(host: XenArmHost, spec: FaultSpec, name: string): vo
   const rng = shop.rng.stream(`${name}.cpu`);
   const pattern = { kind: 'poisson', rate: spec.rate } as const;
   const anyCpu = () => xen.cpus[rng.below(xen.cpus.length)]!;
-  if (spec.what === 'fiq') arrivals(host, name, pattern, () => xen.raiseFiq(anyCpu()));
-  else if (spec.domain === undefined) arrivals(host, name, pattern, () => xen.xenStoreFails(anyCpu()));
+  if (spec.what === 'fiq') arrivals(shop, name, pattern, () => xen.raiseFiq(anyCpu()));
+  else if (spec.domain === undefined) arrivals(shop, name, pattern, () => xen.xenStoreFails(anyCpu()));
   else {
     const { vcpus } = host.domains[spec.domain]!.arm;
-    arrivals(host, name, pattern, () => xen.guestStoreFails(vcpus[rng.below(vcpus.length)]!));
+    arrivals(shop, name, pattern, () => xen.guestStoreFails(vcpus[rng.below(vcpus.length)]!));
   }
 }

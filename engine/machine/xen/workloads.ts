@@ -9,14 +9,15 @@ import type { XenGuest } from '../../guest/linux/xen-side.ts';
 import { BREAKPOINT, DEBUG, DEVICE_NOT_AVAILABLE, type HvmCpu } from '../../hv/xen/x86/hvm-cpu.ts';
 import { FREE_PAGE } from '../../hv/xen/x86/vmce.ts';
 import type { FAULTS, WorkloadSpec } from '../../scenario/xen-schema.ts';
+import { arrivals, housekeeping, periodically } from '../loops.ts';
 import type { X86Running } from './boot.ts';
+import { serve, startCommon } from './common-workloads.ts';
 import type { XenHost } from './host.ts';
-import { arrivals, housekeeping, periodically, serve, startCommon } from './loops.ts';
 import type { Booted, Running } from './split.ts';
 
 export function startWorkloads(host: XenHost, running: X86Running): void {
   for (const booted of running.domains) {
-    housekeeping(host, booted, booted.parts === host.dom0 ? running.mcelog : undefined);
+    housekeeping(host.shop, booted.parts.kernel, booted.parts === host.dom0 ? running.mcelog : undefined);
   }
   host.scenario.workloads.forEach((spec, i) => {
     start(host, running, spec, `${spec.what}${i}`);
@@ -31,7 +32,7 @@ function start(host: XenHost, running: Running, spec: WorkloadSpec, name: string
       return;
     case 'faults': {
       const act = faults(spec.kind);
-      periodically(host, running.domains[spec.domain]!, name, spec.rate, us(3), (cpu) =>
+      periodically(host.shop, running.domains[spec.domain]!.parts.kernel, name, spec.rate, us(3), (cpu) =>
         act((cpu as NativeLinuxCpu).hardware as HvmCpu),
       );
       return;
@@ -40,12 +41,12 @@ function start(host: XenHost, running: Running, spec: WorkloadSpec, name: string
       const rng = host.shop.rng.stream(`${name}.cpu`);
       const targets = nmiTargets(host, spec.domain);
       const pattern = { kind: 'poisson', rate: spec.rate } as const;
-      arrivals(host, name, pattern, targets[0] ? () => targets[rng.below(targets.length)]!() : () => {});
+      arrivals(host.shop, name, pattern, targets[0] ? () => targets[rng.below(targets.length)]!() : () => {});
       return;
     }
     case 'machine-check': {
       const pattern = { kind: 'poisson', rate: spec.rate } as const;
-      arrivals(host, name, pattern, () => host.xen.mce.raise(spec.error, spec.domain ?? FREE_PAGE));
+      arrivals(host.shop, name, pattern, () => host.xen.mce.raise(spec.error, spec.domain ?? FREE_PAGE));
       return;
     }
     default:
