@@ -40,7 +40,7 @@ export type ColorWhen = (typeof COLOR_WHEN)[number];
 export const PROC_FILES = ['interrupts', 'softirqs', 'stat'] as const;
 export type ProcFile = (typeof PROC_FILES)[number];
 
-/** Of which there are schemas; what engine/ calls a Platform. */
+/** Of which there are schemas. */
 export const PLATFORMS = ['xen', 'kvm', 'arm'] as const;
 export type Platform = (typeof PLATFORMS)[number];
 

@@ -48,7 +48,15 @@ export { parseStat, printStat } from './proc/stat.ts';
 export { statOf } from './proc/stat-of.ts';
 export type * from './proc/types.ts';
 export { builtinScenario, builtinScenarios, builtinText, DEFAULT_SCENARIO } from './scenario/builtin.ts';
-export { isArm, isKvm, PLATFORMS, type Platform, type Scenario, systemOf } from './scenario/kinds.ts';
+export {
+  isArm,
+  isKvm,
+  PLATFORMS,
+  type Platform,
+  type Scenario,
+  shortSystemOf,
+  systemOf,
+} from './scenario/kinds.ts';
 export {
   type CheckedScenario,
   checkScenario,

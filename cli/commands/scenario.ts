@@ -7,7 +7,9 @@ import {
   isKvm,
   loadScenario,
   printScenario,
+  type Scenario,
   scenarioJsonSchema,
+  shortSystemOf,
   systemOf,
 } from '../../engine/index.ts';
 import { readText } from '../files.ts';
@@ -69,26 +71,25 @@ function none(what: string, names: readonly string[]): void {
 }
 
 async function list(options: Options, out: Output): Promise<number> {
-  const all = builtinScenarios().map((s) => ({
+  const lines = builtinScenarios().map(options.json ? jsonLine : textLine);
+  await out.write(lines.map((line) => `${line}\n`).join(''));
+  return 0;
+}
+
+function textLine(s: Scenario): string {
+  const title = s.name === DEFAULT_SCENARIO ? `default: ${s.title}` : s.title;
+  return `${s.name.padEnd(21)}  ${shortSystemOf(s).padEnd(14)}  ${title}`;
+}
+
+function jsonLine(s: Scenario): string {
+  return JSON.stringify({
     name: s.name,
     system: systemOf(s),
     title: s.title,
     cpus: s.cpus,
     guests: isKvm(s) ? s.vms.length : s.guests.length,
     default: s.name === DEFAULT_SCENARIO,
-  }));
-  if (options.json) {
-    await out.write(all.map((row) => `${JSON.stringify(row)}\n`).join(''));
-    return 0;
-  }
-  const name = Math.max(...all.map((s) => s.name.length));
-  const system = Math.max(...all.map((s) => s.system.length));
-  const lines = all.map(
-    (s) =>
-      `${s.name.padEnd(name)}  ${s.system.padEnd(system)}  ${s.title}${s.default ? ' (the default)' : ''}\n`,
-  );
-  await out.write(lines.join(''));
-  return 0;
+  });
 }
 
 async function show(wanted: string, options: Options, out: Output): Promise<number> {

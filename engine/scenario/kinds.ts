@@ -28,3 +28,9 @@ export function systemOf(scenario: Scenario): string {
   if (isArm(scenario)) return `Xen ${scenario.xen} arm64, GICv${scenario.gic}`;
   return `Xen ${scenario.xen} x86_64`;
 }
+
+/** The same for a narrow column. */
+export function shortSystemOf(scenario: Scenario): string {
+  if (isKvm(scenario)) return `KVM ${scenario.kvm}`;
+  return isArm(scenario) ? `Xen ${scenario.xen} GICv${scenario.gic}` : `Xen ${scenario.xen} x86`;
+}

@@ -40,10 +40,13 @@ test('list: a line for each, with name, system and title', async () => {
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   const lines = stdout.trimEnd().split('\n');
   expect(lines.map((l) => l.split(' ')[0])).toEqual(builtinScenarios().map((s) => s.name));
-  expect(stdout).toMatch(/^xen-mixed +Xen 4\.17 x86_64 +\S.* \(the default\)$/m);
-  expect(stdout).toMatch(/^xen-pv-2\.6\.18 +Xen 3\.4 x86_64 +\S.*$/m);
-  expect(stdout).toMatch(/^xen-arm-v2 +Xen 4\.17 arm64, GICv2 +\S.*$/m);
-  expect(stdout).toMatch(/^kvm +KVM on Linux 6\.1 x86_64 +\S.*$/m);
+  expect(stdout).toMatch(/^xen-mixed +Xen 4\.17 x86 +default: \S.*$/m);
+  expect(stdout).toMatch(/^xen-pv-2\.6\.18 +Xen 3\.4 x86 +\S.*$/m);
+  expect(stdout).toMatch(/^xen-arm-v2 +Xen 4\.17 GICv2 +\S.*$/m);
+  expect(stdout).toMatch(/^kvm +KVM 6\.1 +\S.*$/m);
+  // columns that stand under each other, and fit a terminal
+  expect([...new Set(lines.map((l) => l.search(/(Xen|KVM) \d/)))]).toEqual([23]);
+  expect(lines.filter((l) => l.length > 80)).toEqual([]);
 });
 
 test('list -J: a line of JSON for each', async () => {

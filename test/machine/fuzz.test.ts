@@ -9,7 +9,7 @@ import { expect, test } from 'vitest';
 import { findControl, UserError } from '../../engine/core/errors.ts';
 import { buildMachine } from '../../engine/machine/build.ts';
 import type { Machine } from '../../engine/machine/machine.ts';
-import { parseScenario } from '../../engine/scenario/load.ts';
+import { checkScenario, parseScenario } from '../../engine/scenario/load.ts';
 import { takeSnapshot } from '../../engine/snapshot.ts';
 import { mutated } from '../support/mutate.ts';
 import { scenarioText } from '../support/random-scenario.ts';
@@ -48,7 +48,24 @@ function checkMachine(machine: Machine): void {
   }
 }
 
+/** All mistakes have the one that is told first among them; a text without any is one that loads. */
+function checkMistakes(text: string): void {
+  const { scenario, mistakes } = checkScenario(text, 'some.yaml');
+  for (const { message } of mistakes) checkMessage(message);
+  expect(mistakes.map((m) => m.line)).toEqual(mistakes.map((m) => m.line).sort((a, b) => a - b));
+  let first: string | undefined;
+  try {
+    expect(parseScenario(text, 'some.yaml')).toEqual(scenario);
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    first = error.message;
+  }
+  if (first === undefined) expect(mistakes).toEqual([]);
+  else expect(mistakes.map((m) => m.message)).toContain(first);
+}
+
 function survives(text: string): 'message' | 'machine' {
+  checkMistakes(text);
   const built = tryToBuild(text);
   if (typeof built === 'string') {
     checkMessage(built);
