@@ -47,7 +47,7 @@ export function deviceName(d: ArmDeviceSpec): string {
 
 function checkDevices(s: ArmScenario, wrong: Wrong): void {
   const names = new Set(XENS_DEVICES);
-  const transports = new Set<number>();
+  const taken = { transport: new Set<number>(), slot: new Set<number>() };
   s.dom0.devices.forEach((d, i) => {
     const path = ['dom0', 'devices', i];
     const called = deviceName(d);
@@ -60,15 +60,19 @@ function checkDevices(s: ArmScenario, wrong: Wrong): void {
     names.add(called);
     if (d.driver === 'rtc') return;
     const { transport, slot } = d;
+    const once = (what: 'transport' | 'slot', n: number | undefined) => {
+      if (n === undefined) return;
+      if (taken[what].has(n))
+        wrong([...path, what], `${what} ${n} has a device already, expected another one`);
+      taken[what].add(n);
+    };
     if ((transport === undefined) === (slot === undefined)) {
       const both = transport === undefined ? 'neither a transport nor a slot' : 'a transport and a slot';
       wrong(path, `a device with ${both}, expected one of both`);
-    } else if (transport !== undefined) {
-      if (transports.has(transport)) {
-        wrong([...path, 'transport'], `transport ${transport} has a device already, expected another one`);
-      }
-      transports.add(transport);
+      return;
     }
+    once('transport', transport);
+    once('slot', slot);
   });
 }
 
@@ -82,7 +86,7 @@ function checkGuests(s: ArmScenario, wrong: Wrong): void {
       else if (g.disk !== undefined && !disks.includes(g.disk)) {
         wrong(
           [...path, 'disk'],
-          `there is no disk ${quoted(g.disk)}, expected ${oneOf(disks)}${near(g.disk, disks)}`,
+          `there is no disk ${quoted(g.disk)}, expected ${near(g.disk, disks) ?? oneOf(disks)}`,
         );
       }
     }

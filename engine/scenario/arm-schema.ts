@@ -23,7 +23,7 @@ import { commonWorkloads, domain } from './xen-workloads.ts';
 const place = {
   name: name.describe('as its driver calls it in /proc/interrupts'),
   transport: z.int().min(0).max(31).optional().describe('its virtio-mmio transport'),
-  slot: z.int().min(0).max(31).optional().describe('its place as a PCI device'),
+  slot: z.int().min(1).max(31).optional().describe('its place as a PCI device; 0 is the bridge of the bus'),
   as,
 };
 
@@ -121,9 +121,7 @@ export const armSchema = z
   .strictObject({
     name: scenarioName,
     title,
-    gic: z
-      .union([z.literal(2), z.literal(3)])
-      .describe('version of the GIC; this key makes it a Xen host on ARM'),
+    gic: z.literal([2, 3]).describe('version of the GIC; this key makes it a Xen host on ARM'),
     xen: z.enum(['4.17']).default('4.17').describe('version of Xen'),
     cpus,
     'list-registers': z

@@ -1,7 +1,10 @@
 /** What Xen hosts on ARM tell of their GICs: Xen as a domain of its own, and the virtual CPUs' list registers. */
 import { describe, expect, test } from 'vitest';
+import type { Part } from '../../engine/core/state.ts';
+import type { Disk } from '../../engine/devices/disk.ts';
 import { buildMachine, builtinScenario, type Machine, takeSnapshot } from '../../engine/index.ts';
 import type { XenArmSnapshot } from '../../engine/machine/inspect.ts';
+import { parseScenario } from '../../engine/scenario/load.ts';
 
 const SECOND = 1e9;
 const made = (name: string) => buildMachine(builtinScenario(name)!, 42);
@@ -86,5 +89,43 @@ describe.each(['xen-arm-v2', 'xen-arm-v3', 'xen-arm-lr-exhaustion'])('%s', (name
     }
     for (let n = 0; n < 500; n++) never.step();
     expect(looked.save()).toEqual(never.save());
+  });
+});
+
+describe('two PCI devices on one line', () => {
+  const SHARED = `
+name: shared
+title: two disks whose slots are four apart
+gic: 3
+cpus: 1
+dom0:
+  vcpus: 1
+  devices:
+    - {driver: virtio-blk, name: virtio1, slot: 1, as: a}
+    - {driver: virtio-blk, name: virtio2, slot: 5, as: b}
+workloads:
+  - {what: device, device: a, pattern: {kind: poisson, rate: 20000}}
+  - {what: device, device: b, pattern: {kind: poisson, rate: 20000}}
+`;
+
+  test('it falls when the last of them lets go: none that is not served is forgotten', () => {
+    const machine = buildMachine(parseScenario(SHARED, 'shared.yaml'), 42);
+    const { all } = machine.shop.parts as unknown as { all: ReadonlyMap<string, Part> };
+    const disks = ['device.a', 'device.b'];
+    let low = 0;
+    let both = 0;
+    while (machine.clock.now < 10e6) {
+      machine.step();
+      const waiting = disks.filter((id) => (all.get(id) as Disk).done(0) > 0);
+      const line = (machine.platform.xen!() as XenArmSnapshot).gic.interrupts.find(
+        (i) => i.intid === 36,
+      )!.line;
+      expect(line, `${waiting} at ${machine.clock.now}`).toBe(waiting.length > 0);
+      if (!line) low++;
+      if (waiting.length === 2) both++;
+    }
+    expect(Math.min(low, both)).toBeGreaterThan(20);
+    const { rows } = takeSnapshot(machine).domains[0]!.interrupts;
+    expect(rows.find((row) => row.hwirq === 36)!.actions).toEqual(['virtio1', 'virtio2']);
   });
 });

@@ -1,5 +1,6 @@
 /** The devices of a `virt`-like board, each on its SPI, with the drivers of the kernel that has them. */
 import { us } from '../../core/clock.ts';
+import { Line } from '../../core/line.ts';
 import { Disk } from '../../devices/disk.ts';
 import { Nic } from '../../devices/nic.ts';
 import { LevelDevice } from '../../devices/pulse.ts';
@@ -15,29 +16,18 @@ import { timing } from '../../timing.ts';
 import type { SplitDevices } from '../xen/split.ts';
 import type { XenArmHost } from './host.ts';
 
-/** The wire of a device: high from its first cause until its driver has read and cleared the status. */
-class Wire {
-  private readonly source: number;
-
-  constructor(
-    private readonly host: XenArmHost,
-    readonly intid: number,
-    name: string,
-  ) {
-    this.source = host.shop.books.sourceOf(name);
-  }
-
-  readonly raise = (): number => this.host.xen.irqs.setLine(this.intid, true, this.source);
-
-  lower(): void {
-    this.host.xen.irqs.setLine(this.intid, false, this.source);
-  }
+/** A device's end of a wire: high from its first cause until its driver has read and cleared the status. */
+interface Wire {
+  readonly raise: () => number;
+  lower(): void;
 }
 
 export class ArmDevices implements SplitDevices {
   readonly disks = new Map<string, DiskDriver>();
   readonly receivers = new Map<string, (packet: number) => number>();
   private uplink: NicDriver | undefined;
+  /** by INTID: PCI devices share the lines of their bus */
+  private readonly lines = new Map<number, Line>();
 
   constructor(private readonly host: XenArmHost) {}
 
@@ -67,18 +57,43 @@ export class ArmDevices implements SplitDevices {
 
   /** PL031 (rtc-pl031.c): its alarm, until RTCICR is written. */
   rtc(name: string, kernel: Arm64Kernel, virq: number): void {
-    const wire = new Wire(this.host, Spi.RTC, name);
+    const wire = this.wire(Spi.RTC, name);
     const device = new LevelDevice(name, wire.raise, () => wire.lower());
     const work: Work = { cost: () => timing.shortHandler, run: () => device.serviced() };
     kernel.gic.request(virq, true, 'rtc-pl031', work);
     this.host.register(name, 'alarm of the clock', this.host.shop.parts.add(device));
   }
 
+  /** One more end of a wire; it falls when the last one lets go. */
+  private wire(intid: number, name: string): Wire {
+    const { irqs } = this.host.xen;
+    const { books, parts } = this.host.shop;
+    const source = books.sourceOf(name);
+    let line = this.lines.get(intid);
+    if (!line) {
+      line = parts.add(
+        new Line(`irq${intid}`, (high) => {
+          if (!high) irqs.setLine(intid, false, source);
+        }),
+      );
+      this.lines.set(intid, line);
+    }
+    const end = line.driver();
+    return {
+      raise: () => {
+        const journey = irqs.setLine(intid, true, source);
+        end.set(true);
+        return journey;
+      },
+      lower: () => end.set(false),
+    };
+  }
+
   private disk(spec: Extract<ArmDeviceSpec, { driver: 'virtio-blk' }>): void {
     const { shop } = this.host;
     const name = spec.as ?? spec.name;
     const { intid, level } = ArmDevices.spi(spec);
-    const wire = new Wire(this.host, intid, name);
+    const wire = this.wire(intid, name);
     const disk = new Disk(name, shop.clock, shop.rng.stream(`${name}.service`), [wire.raise], {
       least: us(spec.least),
       extra: us(spec.extra),
@@ -94,7 +109,7 @@ export class ArmDevices implements SplitDevices {
     const { shop } = host;
     const name = spec.as ?? spec.name;
     const { intid, level } = ArmDevices.spi(spec);
-    const wire = new Wire(host, intid, name);
+    const wire = this.wire(intid, name);
     const nic = shop.parts.add(new Nic(name, shop.clock, wire.raise, wire.raise, us(spec.moderation)));
     const driver = new NicDriver(this.kernel, name, nic, (cpu, packet) => this.bridge(cpu, packet));
     this.uplink ??= driver;
