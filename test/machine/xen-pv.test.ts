@@ -83,37 +83,6 @@ describe('xen-pv, the q35 machine of the captures', () => {
   });
 });
 
-test('the same boot, given the pc machine, yields the rows and channels of its dom0', () => {
-  const scenario = parseScenario(
-    `
-name: pc
-title: the other machine
-dom0:
-  vcpus: 4
-  devices:
-    - {driver: line, name: acpi, gsi: 9, level: true}
-    - {driver: i8042}
-    - {driver: line, name: rtc0, gsi: 8}
-    - {driver: ata, name: ata_piix, gsi: 14}
-    - {driver: ata, name: ata_piix, gsi: 15, as: ata2}
-    - {driver: virtio-scsi, name: virtio1, queues: 4}
-    - {driver: line, name: parport0, gsi: 7}
-    - {driver: line, name: floppy, gsi: 6}
-    - {driver: line, name: 'uhci_hcd:usb1', gsi: 11, level: true}
-    - {driver: virtio-net, name: virtio0}
-    - {driver: e1000, name: eth0, gsi: 11}
-`,
-    'pc.yaml',
-  );
-  const machine = buildMachine(scenario, 1);
-  const wanted = shapeOfCapture('dom0-pc-with-hvm-domU.interrupts.txt').split('\n');
-  // up to the rows of the HVM guest's backends
-  const upTo = wanted.findIndex((line) => line.startsWith(' 63:'));
-  expect(shape(domain(machine, 0).interrupts).split('\n').slice(0, upTo)).toEqual(wanted.slice(0, upTo));
-  const real = channelTable(capture('xen-x86/hvm-pc.debug-key-e.txt'), 0);
-  expect(channelTable(machine.platform.dump('e')!, 0)).toEqual(real.slice(0, 48));
-});
-
 test("the same boot yields the PVH guest's rows", () => {
   const scenario = parseScenario(
     `
