@@ -148,7 +148,7 @@ const GROUPS: readonly OptionGroup[] = [
         of: MAIN,
       },
       { flags: '-z, --skip-zero', help: 'hide rows that did not count lately', of: MAIN },
-      { flags: '--hook', help: 'record each vector that comes to Xen; -b: as lines', of: MAIN },
+      { flags: '--hook', help: 'x86: record each vector of Xen; -b: as lines', of: MAIN },
       {
         flags: '--file <file>',
         help: 'interrupts, softirqs or stat (default: interrupts)',
@@ -202,7 +202,7 @@ const GROUPS: readonly OptionGroup[] = [
       { flags: '--dump <key>', help: "Xen's key d e i I M q r z; QEMU's lapic, pic, irq", of: MAIN },
       {
         flags: '--path <irq>',
-        help: 'hop by hop: fired, a row as dom0:24, or Xen:0xa0',
+        help: 'hop by hop: fired, dom0:24, Xen:0xa0 (ARM: Xen:36)',
         of: MAIN,
       },
       { flags: '--books', help: 'the account of every raise; with -b at its end', of: MAIN },
