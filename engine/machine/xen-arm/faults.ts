@@ -6,10 +6,10 @@ import type { XenArmHost } from './host.ts';
 /** Things that can be fired: `fiq`, `xen.serror` and `dom0.serror` to the last domain's. */
 export function registerFaults(host: XenArmHost): void {
   const { xen } = host;
-  host.register('fiq', 'secure interrupt, as FIQ', { fire: () => xen.raiseFiq(xen.cpus[0]!) });
-  host.register('xen.serror', 'failed store of Xen', { fire: () => xen.xenStoreFails(xen.cpus[0]!) });
+  host.register('fiq', 'secure interrupt, as FIQ', { fire: () => xen.faults.fiq(xen.cpus[0]!) });
+  host.register('xen.serror', 'failed store of Xen', { fire: () => xen.faults.xenStore(xen.cpus[0]!) });
   for (const { domain, arm } of host.domains) {
-    const fire = () => xen.guestStoreFails(arm.vcpus[0]!);
+    const fire = () => xen.faults.guestStore(arm.vcpus[0]!);
     host.register(`dom${domain.id}.serror`, `failed store of dom${domain.id}`, { fire });
   }
 }
@@ -22,10 +22,10 @@ export function startFaults(host: XenArmHost, spec: FaultSpec, name: string): vo
   const rng = shop.rng.stream(`${name}.cpu`);
   const pattern = { kind: 'poisson', rate: spec.rate } as const;
   const anyCpu = () => xen.cpus[rng.below(xen.cpus.length)]!;
-  if (spec.what === 'fiq') arrivals(shop, name, pattern, () => xen.raiseFiq(anyCpu()));
-  else if (spec.domain === undefined) arrivals(shop, name, pattern, () => xen.xenStoreFails(anyCpu()));
+  if (spec.what === 'fiq') arrivals(shop, name, pattern, () => xen.faults.fiq(anyCpu()));
+  else if (spec.domain === undefined) arrivals(shop, name, pattern, () => xen.faults.xenStore(anyCpu()));
   else {
     const { vcpus } = host.domains[spec.domain]!.arm;
-    arrivals(shop, name, pattern, () => xen.guestStoreFails(vcpus[rng.below(vcpus.length)]!));
+    arrivals(shop, name, pattern, () => xen.faults.guestStore(vcpus[rng.below(vcpus.length)]!));
   }
 }

@@ -3,7 +3,6 @@
  * Reading it top to bottom follows an interrupt: into Xen, to the virtual GIC of a domain, to the virtual CPU that is
  * kicked, and by its list register into the guest.
  */
-import { DOMID_XEN } from '../../../abi/xen.ts';
 import type { Books, SlotId, SourceId } from '../../../core/books.ts';
 import type { Clock, Ns } from '../../../core/clock.ts';
 import type { Part, Plain } from '../../../core/state.ts';
@@ -33,6 +32,7 @@ import { Tasklets } from '../tasklet.ts';
 import { XenTimers } from '../timer.ts';
 import { ArmDomain, type GicMap } from './arm-domain.ts';
 import { ArmVcpu } from './arm-vcpu.ts';
+import { Faults } from './faults.ts';
 import { GicCpu } from './gic-hw.ts';
 import { GicV2Hw } from './gic-v2.ts';
 import { GicV3Hw } from './gic-v3.ts';
@@ -106,6 +106,7 @@ export class XenArm implements Hypervisor, EvtchnOutput, FirmwareHost, Part {
   readonly traps: Traps;
   readonly signals: ProcessorSignals;
   readonly panic: Panic;
+  readonly faults: Faults;
   readonly control: DomainControl;
   readonly exits: ExitTable;
   readonly kicks: Kicks;
@@ -129,8 +130,6 @@ export class XenArm implements Hypervisor, EvtchnOutput, FirmwareHost, Part {
   private readonly tpRestoreLr: Tracepoint;
   private readonly tpUpdateLr: Tracepoint;
   private readonly tpOutcome: Tracepoint;
-  private readonly tpStore: Tracepoint;
-  private readonly tpFiq: Tracepoint;
 
   constructor(
     private readonly shop: XenArmShop,
@@ -246,6 +245,7 @@ export class XenArm implements Hypervisor, EvtchnOutput, FirmwareHost, Part {
     );
     this.console = parts.add(new XenConsole(this));
     this.panic = parts.add(new Panic(this));
+    this.faults = new Faults(this);
     this.control = parts.add(new DomainControl(this));
     this.softirqCounts = SOFTIRQS[PROFILE].map(() => new Uint32Array(cpus.length));
     this.tpSetLr = trace.point('gic_set_lr', 'dom', 'vcpu', 'virq', 'lr');
@@ -253,8 +253,6 @@ export class XenArm implements Hypervisor, EvtchnOutput, FirmwareHost, Part {
     this.tpUpdateLr = trace.point('gic_update_one_lr', 'dom', 'vcpu', 'virq', 'lr');
     this.tpInject = trace.point('vgic_inject_irq', 'dom', 'vcpu', 'virq');
     this.tpOutcome = trace.point('vgic_inject_outcome', 'dom', 'vcpu', 'virq', 'outcome');
-    this.tpStore = trace.point('store_fails', 'dom');
-    this.tpFiq = trace.point('fiq', 'cpu');
     this.setUp();
     parts.add(this);
   }
@@ -582,32 +580,6 @@ export class XenArm implements Hypervisor, EvtchnOutput, FirmwareHost, Part {
       this.beginOwn();
       this.control.shutDown(v.domain, reboot ? 'rebooted' : 'powered off');
     }
-  }
-
-  // what comes from outside of guests
-
-  /** A store of the guest's, or of Xen's own on a CPU, fails; the answer is its journey. */
-  guestStoreFails(v: ArmVcpu): number {
-    const journey = this.books.beside();
-    this.trace.emit(this.tpStore, this.clock.now, journey, -1, v.domain);
-    v.makeStoreFail(journey);
-    return journey;
-  }
-
-  xenStoreFails(cpu: Pcpu): number {
-    const journey = this.books.beside();
-    this.trace.emit(this.tpStore, this.clock.now, journey, -1, DOMID_XEN);
-    this.traps.failing[cpu.cpu] = journey;
-    if (cpu.idle) this.traps.storeFails(cpu);
-    return journey;
-  }
-
-  /** The secure side of the GIC signals an interrupt of group 0 to a CPU. */
-  raiseFiq(cpu: Pcpu): number {
-    const journey = this.books.beside();
-    this.trace.emit(this.tpFiq, this.clock.now, journey, -1, cpu.cpu);
-    this.signals.raiseFiq(cpu.cpu, journey);
-    return journey;
   }
 
   save(): Plain {
