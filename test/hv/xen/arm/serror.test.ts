@@ -270,3 +270,15 @@ test.each([
 ])('%s is refused', (more, message) => {
   expect(() => parseScenario(scenario(more), 'errors.yaml')).toThrow(message);
 });
+
+test('as workloads: a domain has a failed store, Xen has one, a CPU an FIQ', () => {
+  const ended = (spec: string) => {
+    const machine = build(`  - {what: ${spec}, rate: 20}`);
+    machine.runUntil(2e9);
+    const { ended: why, domains } = takeSnapshot(machine);
+    return [why?.replace(/CPU ?\d/g, 'CPU'), domains[1]!.kind.includes('rebooted')];
+  };
+  expect(ended('serror, domain: 1')).toEqual([undefined, true]);
+  expect(ended('serror')).toEqual(['Panic on CPU: CPU: Unexpected Trap: SError', false]);
+  expect(ended('fiq')).toEqual(['Panic on CPU: bad mode', false]);
+});
