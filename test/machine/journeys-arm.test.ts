@@ -20,8 +20,8 @@ describe.each([2, 3] as const)('GICv%i', (gic) => {
     passes(journey, 'raise', 'do_IRQ', 'vgic_inject_irq', 'vcpu_kick', 'vcpu_wake', 'context_switch');
     passes(journey, 'gic_restore_pending_irqs', 'leave_hypervisor_to_guest', 'eret', 'el1h_64_irq');
     passes(journey, 'gic_handle_irq', 'handle_irq_event', 'irq_handler_exit');
-    expect(detailOf(journey, 'do_IRQ')).toBe('IAR 36, dom0: EOIR at once');
-    expect(detailOf(journey, 'gic_restore_pending_irqs')).toBe('LR0 = irq 36, pending, HW irq 36');
+    expect(detailOf(journey, 'do_IRQ')).toBe('IAR 36, EOIR, dom0');
+    expect(detailOf(journey, 'gic_restore_pending_irqs')).toBe('LR0 = 36 pending, HW 36');
     expect(detailOf(journey, 'gic_handle_irq')).toMatch(/^INTID 36 is irq \d+, handle_fasteoi_irq$/);
     await golden(`arm-v${gic}-spi-level`, journey);
   });
@@ -80,6 +80,6 @@ test('an event while the PPI of the one before is handled: its list register is 
   while (!handled()) machine.step();
   const journey = fired(machine, 'uart');
   passes(journey, 'do_IRQ', 'pl011_interrupt', 'vgic_inject_irq', 'gic_update_one_lr');
-  expect(detailOf(journey, 'gic_update_one_lr')).toBe('LR0 has irq 16 already: pending once more');
+  expect(detailOf(journey, 'gic_update_one_lr')).toBe('LR0 = 16 pending once more');
   await golden('arm-v3-pending-active', journey);
 });

@@ -64,7 +64,7 @@ const nameOf = ({ xen }: ArmHopNames, index: number) => xen.vcpus[index]?.name ?
 function intoLr({ xen }: ArmHopNames, [domain, vcpu, virq, lr]: readonly number[]): string {
   const { vgic } = xen.armDomain(domain!);
   const { desc } = vgic.pendingOf(vgic.vcpus[vcpu!]!, virq!);
-  return `LR${lr} = irq ${virq}, pending${desc ? `, HW irq ${desc.irq}` : ''}`;
+  return `LR${lr} = ${virq} pending${desc ? `, HW ${desc.irq}` : ''}`;
 }
 
 const ROWS: Record<string, Row> = {
@@ -135,14 +135,14 @@ const ROWS: Record<string, Row> = {
   enter_hypervisor_from_guest: {
     mode: EL2,
     name: 'enter_hypervisor_from_guest',
-    detail: (_, [, lrs]) => `vgic_sync_from_lrs, in use ${hex(lrs!, 1)}`,
+    detail: (_, [, lrs]) => `LRs in use ${hex(lrs!, 1)}, vgic_sync_from_lrs`,
     about: 'UIE is cleared and the list registers in use are read back',
     nested: true,
   },
   do_IRQ: {
     mode: EL2,
     name: 'do_IRQ',
-    detail: (_, [irq, domain]) => `IAR ${irq}, ${domain! >= 0 ? `dom${domain}: EOIR at once` : 'Xen'}`,
+    detail: (_, [irq, domain]) => `IAR ${irq}, ${domain! >= 0 ? `EOIR, dom${domain}` : 'Xen'}`,
     brief: (_, [irq]) => `do_IRQ ${irq}`,
     about: "gic_interrupt has read IAR; after EOIR a guest's interrupt stays active",
     charged: timing.armDoIrq,
@@ -182,7 +182,7 @@ const ROWS: Record<string, Row> = {
   gic_update_one_lr: {
     mode: EL2,
     name: 'gic_update_one_lr',
-    detail: (_, [, , virq, lr]) => `LR${lr} has irq ${virq} already: pending once more`,
+    detail: (_, [, , virq, lr]) => `LR${lr} = ${virq} pending once more`,
     brief: (_, [, , virq, lr]) => `LR${lr} = ${virq} again`,
     about: 'an active one becomes pending too; a pending one takes in the raise',
     nested: true,
@@ -236,7 +236,7 @@ const ROWS: Record<string, Row> = {
   leave_hypervisor_to_guest: {
     mode: EL2,
     name: 'leave_hypervisor_to_guest',
-    detail: (_, [, lrs]) => `vgic_sync_to_lrs, in use ${hex(lrs!, 1)}`,
+    detail: (_, [, lrs]) => `LRs in use ${hex(lrs!, 1)}, vgic_sync_to_lrs`,
     about: 'softirqs are done, and what waited is in list registers as far as they go',
   },
   eret: {
