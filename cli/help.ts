@@ -22,6 +22,7 @@ const PAGES: Readonly<Record<CommandName, Page>> = {
   virqtop: {
     usage: [
       'virqtop [options] [scenario]',
+      'virqtop compare [options] <a> [b]',
       'virqtop proc [options] [scenario]',
       'virqtop qtest --machine pc|virt',
       'virqtop scenario list|show|validate|schema',
@@ -31,6 +32,7 @@ const PAGES: Readonly<Record<CommandName, Page>> = {
 shows every interrupt on its way. A live monitor, or text with -b, -J or --csv.
 
 Commands:
+  compare                    two scenarios, or one with settings, side by side
   proc                       print a file of /proc as a guest shows it
   qtest                      interrupt chips to drive over standard input
   scenario                   list and show scenarios, check files of one's own
@@ -45,6 +47,7 @@ Commands:
   virqtop kvm --fire vm1.kbd@1 --path fired
                                        one interrupt, hop by hop
   virqtop kvm --dump pic               interrupt chips, as QEMU's info pic
+  virqtop compare kvm --b apicv=true   what APIC virtualization changes
   virqtop proc --at 5 -g dom1          /proc/interrupts of dom1 after 5 s
   virqtop --import A B --interval 5s   the host of two captures, 5 s apart
 
@@ -60,6 +63,27 @@ user interrupts or the reader leaves), 1 the run failed, 2 wrong usage or input.
   virqtop proc --file stat             /proc/stat of dom0 after 1 s
   virqtop proc --import A B --interval 5s --at 5s
                                        what B looks like, from A on`,
+  },
+  compare: {
+    usage: ['virqtop compare [options] <a> [b]'],
+    about: `Runs two scenarios, or one with different settings, with the same seed, for the
+same simulated time and firing the same devices, and prints what differs: the
+settings, then rates and times of the host, of Xen and of each domain on both
+sides. What changed most comes first; what is equal is only counted.`,
+    end: `A setting is a place in the scenario file and YAML: apicv=true, cpus=2,
+guests[0].fifo=false, 'workloads[0]={what: disk, vm: 1}'. Without a value it
+takes the key away; an index one above the last adds to a list. Interrupts,
+softirqs and exits are matched by their names, those of one name in a domain
+counted together.
+
+Examples:
+  virqtop compare kvm kvm-noack        what acknowledge-on-exit changes
+  virqtop compare kvm --b apicv=true   APIC virtualization off and on
+  virqtop compare xen-arm-v2 --b gic=3 --for 2s
+                                       GICv2 and GICv3
+  virqtop compare xen-pv --b 'guests[0].fifo=false' --b dom0.fifo=false
+                                       event channels, FIFO and 2-level
+  virqtop compare kvm kvm-apicv -J     the same as JSON, with what is equal`,
   },
   qtest: {
     usage: ['virqtop qtest --machine pc|virt'],

@@ -1,5 +1,5 @@
 /** From the options to a machine, and from a machine to the domain that is shown. */
-import type { DomainSnapshot, Machine, Snapshot } from '../engine/index.ts';
+import type { DomainSnapshot, Machine, Scenario, Setting, Snapshot } from '../engine/index.ts';
 import type { Subject } from '../tui/subject.ts';
 import { readText } from './files.ts';
 import type { Options } from './options.ts';
@@ -11,7 +11,26 @@ const SECOND = 1e9;
 
 /** Builds the machine of the options. @throws UsageError, or the engine's UserError */
 export async function machineOf(options: Options): Promise<Machine> {
-  const machine = options.import ? await imported(options, options.import) : await scenarioMachine(options);
+  const machine = options.import
+    ? await imported(options, options.import)
+    : await machineFor(await scenarioOf(options.scenario), options);
+  checkFires(machine, options);
+  if (options.hook) {
+    const { hook, system } = machine.platform;
+    if (!hook) throw new UsageError(`--hook: needs a Xen host on x86, ${machine.scenario.name} is ${system}`);
+    hook.on = true;
+  }
+  return machine;
+}
+
+/** The machine of a scenario, with the seed of the options. */
+export async function machineFor(scenario: Scenario, options: Options): Promise<Machine> {
+  const { buildMachine } = await import('../engine/index.ts');
+  return buildMachine(scenario, options.seed ?? DEFAULT_SEED);
+}
+
+/** @throws UsageError naming the first device of --fire that the machine lacks */
+export function checkFires(machine: Machine, options: Options): void {
   for (const { device } of options.fire ?? []) {
     if (machine.fireable(device)) continue;
     const names = machine.devices().map((d) => d.name);
@@ -19,12 +38,6 @@ export async function machineOf(options: Options): Promise<Machine> {
       `--fire ${quoted(device)}: no such device in ${machine.scenario.name}${hint(device, names)}`,
     );
   }
-  if (options.hook) {
-    const { hook, system } = machine.platform;
-    if (!hook) throw new UsageError(`--hook: needs a Xen host on x86, ${machine.scenario.name} is ${system}`);
-    hook.on = true;
-  }
-  return machine;
 }
 
 async function imported(options: Options, captures: readonly string[]): Promise<Machine> {
@@ -38,20 +51,20 @@ async function imported(options: Options, captures: readonly string[]): Promise<
   });
 }
 
-async function scenarioMachine(options: Options): Promise<Machine> {
-  const { DEFAULT_SCENARIO, buildMachine, builtinScenario, builtinScenarios, loadScenario } = await import(
+/** The scenario of that name, or in that file, with settings. @throws UsageError, or the engine's UserError */
+export async function scenarioOf(
+  name: string | undefined,
+  settings: readonly Setting[] = [],
+): Promise<Scenario> {
+  const { DEFAULT_SCENARIO, builtinScenario, builtinScenarios, changeScenario, loadScenario } = await import(
     '../engine/index.ts'
   );
-  const wanted = options.scenario ?? DEFAULT_SCENARIO;
-  let scenario = builtinScenario(wanted);
-  if (!scenario) {
-    if (!looksLikeFile(wanted)) {
-      const names = builtinScenarios().map((s) => s.name);
-      throw new UsageError(`unknown scenario ${quoted(wanted)}${hint(wanted, names)}`);
-    }
-    scenario = await loadScenario(readText(wanted), wanted);
-  }
-  return buildMachine(scenario, options.seed ?? DEFAULT_SEED);
+  const wanted = name ?? DEFAULT_SCENARIO;
+  const scenario = builtinScenario(wanted);
+  if (scenario) return changeScenario(scenario, settings);
+  if (looksLikeFile(wanted)) return loadScenario(readText(wanted), wanted, settings);
+  const names = builtinScenarios().map((s) => s.name);
+  throw new UsageError(`unknown scenario ${quoted(wanted)}${hint(wanted, names)}`);
 }
 
 /** Names of scenarios have no slash and no ending; `./name` is a file. */

@@ -1,4 +1,5 @@
 /** The options in one table: which there are, what they take, which command knows them, what the help says. */
+import type { Setting } from '../engine/index.ts';
 import { THEMES } from '../tui/theme.ts';
 import * as values from './values.ts';
 
@@ -32,6 +33,10 @@ export interface Options {
   readonly machine?: string;
   readonly full?: boolean;
   readonly platform?: Platform;
+  /** of compare: settings of either side, and how long both run */
+  readonly a?: readonly Setting[];
+  readonly b?: readonly Setting[];
+  readonly for?: number;
 }
 
 export const COLOR_WHEN = ['auto', 'always', 'never'] as const;
@@ -46,7 +51,7 @@ export type Platform = (typeof PLATFORMS)[number];
 
 const THEME_NAMES = THEMES.map((t) => t.name);
 
-export type CommandName = 'virqtop' | 'proc' | 'qtest' | 'scenario' | 'vectors';
+export type CommandName = 'virqtop' | 'compare' | 'proc' | 'qtest' | 'scenario' | 'vectors';
 
 export interface OptionRow {
   readonly flags: string;
@@ -65,6 +70,8 @@ export interface OptionGroup {
 const BOTH: readonly CommandName[] = ['virqtop', 'proc'];
 const MAIN: readonly CommandName[] = ['virqtop'];
 const PROC: readonly CommandName[] = ['proc'];
+const COMPARE: readonly CommandName[] = ['compare'];
+const ALL: readonly CommandName[] = [...BOTH, ...COMPARE];
 
 /** Groups of the help, in its order. */
 const GROUPS: readonly OptionGroup[] = [
@@ -92,6 +99,31 @@ const GROUPS: readonly OptionGroup[] = [
     ],
   },
   {
+    title: 'The sides:',
+    rows: [
+      {
+        flags: '--a <path=value>',
+        help: 'a setting of A, as apicv=true; repeatable',
+        parse: (t) => values.setting('--a', t),
+        list: true,
+        of: COMPARE,
+      },
+      {
+        flags: '--b <path=value>',
+        help: 'a setting of B, as guests[0].fifo=false; repeatable',
+        parse: (t) => values.setting('--b', t),
+        list: true,
+        of: COMPARE,
+      },
+      {
+        flags: '--for <time>',
+        help: 'simulated time that both run (default: 5s)',
+        parse: (t) => values.duration('--for', t),
+        of: COMPARE,
+      },
+    ],
+  },
+  {
     title: 'The machine:',
     rows: [
       {
@@ -103,7 +135,7 @@ const GROUPS: readonly OptionGroup[] = [
         flags: '--seed <n>',
         help: 'same seed, same run (default: 42)',
         parse: (t) => values.seed('--seed', t),
-        of: BOTH,
+        of: ALL,
       },
       {
         flags: '--import <file...>',
@@ -128,7 +160,7 @@ const GROUPS: readonly OptionGroup[] = [
         help: 'fire a device at a time, N times; repeatable',
         parse: (t) => values.fire('--fire', t),
         list: true,
-        of: BOTH,
+        of: ALL,
       },
     ],
   },
@@ -186,6 +218,7 @@ const GROUPS: readonly OptionGroup[] = [
     rows: [
       { flags: '-b, --batch', help: 'print text instead of the monitor', of: MAIN },
       { flags: '-J, --json', help: 'print JSON lines, a snapshot each', of: MAIN },
+      { flags: '-J, --json', help: 'print a line of JSON with all numbers', of: COMPARE },
       { flags: '--csv', help: 'print comma-separated values, a line each interrupt', of: MAIN },
       {
         flags: '-n, --iterations <n>',

@@ -55,6 +55,14 @@ function makeProgram(out: Output, choose: (job: Job) => void): Command {
       const all = withScenario(name, withRoot(options, command));
       choose(async () => (await import('./commands/proc.ts')).proc(all, out));
     });
+  program
+    .command('compare')
+    .argument('<a>')
+    .argument('[b]')
+    .action((a: string, b: string | undefined, options: Options, command: Command) => {
+      const all = withRoot(options, command);
+      choose(async () => (await import('./commands/compare.ts')).compare(a, b ?? a, all, out));
+    });
   program.command('qtest').action((options: Options, command: Command) => {
     const { machine } = withRoot(options, command);
     choose(async () => (await import('./commands/qtest.ts')).qtest(machine, out));

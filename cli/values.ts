@@ -1,4 +1,5 @@
 /** The values of the options: text of the command line in, numbers out, or a line saying what would be right. */
+import type { Setting } from '../engine/index.ts';
 import { hint, quoted, UsageError } from './usage.ts';
 
 /** Nanoseconds of simulated time stay below this: 104 days, the integers a double holds exactly. */
@@ -94,4 +95,16 @@ export function fire(option: string, text: string): Fire {
   const times = count === undefined ? 1 : Number(count);
   if (times < 1 || times > MOST_FIRES) throw wrong(`must fire 1 to ${MOST_FIRES} times`);
   return { device: device!, at: nanoseconds(at!.trim(), wrong), times };
+}
+
+/** `path=value`: keys with dots between them, indices in brackets, then YAML. */
+export function setting(option: string, text: string): Setting {
+  const label = `${option} ${quoted(text)}`;
+  const [, path, value] = /^([^=]*)=(.*)$/s.exec(text) ?? [];
+  const steps = path?.match(/[^.[\]]+|\[\d{1,9}\]/g) ?? [];
+  if (path === undefined || !/^[^.[\]]+(?:\.[^.[\]]+|\[\d{1,9}\])*$/.test(path)) {
+    throw new UsageError(`${label}: must be PATH=VALUE, as apicv=true or guests[0].fifo=false`);
+  }
+  const place = steps.map((s) => (s[0] === '[' ? Number(s.slice(1, -1)) : s));
+  return { label, asked: text, place, text: value! };
 }

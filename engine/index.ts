@@ -59,9 +59,11 @@ export {
 } from './scenario/kinds.ts';
 export {
   type CheckedScenario,
+  changeScenario,
   checkScenario,
   loadScenario,
   printScenario,
   scenarioJsonSchema,
 } from './scenario/load-lazy.ts';
+export type { Setting } from './scenario/settings.ts';
 export * from './snapshot.ts';

@@ -1,7 +1,5 @@
 /** --path: follows what --fire raised, or looks a row's last interrupt up, prints its hops and leaves. */
-import { setImmediate } from 'node:timers/promises';
 import {
-  JourneyLog,
   type JourneySnapshot,
   type Machine,
   type Passage,
@@ -10,16 +8,14 @@ import {
 } from '../../engine/index.ts';
 import { isXenOnX86 } from '../../tui/subject.ts';
 import { pathText } from '../batch/path.ts';
+import { Follower } from '../follower.ts';
 import { machineOf } from '../machine.ts';
 import type { Options } from '../options.ts';
 import type { Output } from '../output.ts';
 import { Player } from '../player.ts';
 import { hint, quoted, UsageError } from '../usage.ts';
-import type { Fire } from '../values.ts';
 import { DEFAULT_AT } from './look.ts';
 
-/** events between two looks at the world outside */
-const STRIDE = 4096;
 /** nobody is waited for any longer: simulated time after the last device was fired */
 const LONGEST = 11e9;
 
@@ -47,42 +43,6 @@ async function firedOnes(machine: Machine, { fire, at }: Options): Promise<Journ
   }
   await follower.run(at ?? plan.at(-1)!.at + LONGEST);
   return follower.journeys();
-}
-
-/** Runs event by event while anything that was fired is under way. */
-class Follower {
-  private readonly ways: (JourneyLog | JourneySnapshot)[] = [];
-  private open: JourneyLog[] = [];
-
-  constructor(private readonly machine: Machine) {}
-
-  fire({ device, times }: Fire): void {
-    const { machine } = this;
-    const before = machine.lastFired?.journey;
-    machine.fire(device, times);
-    const last = machine.lastFired;
-    if (!last || last.journey === before) {
-      this.ways.push({ device, journey: 0, start: machine.clock.now, hops: [], latency: null });
-      return;
-    }
-    const log = new JourneyLog(machine, last);
-    this.ways.push(log);
-    this.open.push(log);
-  }
-
-  async run(until: number): Promise<void> {
-    const { machine } = this;
-    for (let n = 1; this.open.length > 0 && machine.clock.next <= until; n++) {
-      machine.step();
-      for (const log of this.open) log.look();
-      if (n % 64 === 0) this.open = this.open.filter((log) => !log.over);
-      if (n % STRIDE === 0) await setImmediate();
-    }
-  }
-
-  journeys(): JourneySnapshot[] {
-    return this.ways.map((way) => (way instanceof JourneyLog ? way.snapshot : way));
-  }
 }
 
 // a row

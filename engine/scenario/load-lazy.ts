@@ -1,13 +1,24 @@
-/** Scenario files of users: parser and schema are read only when there is one. */
+/** Scenario files of users, and settings: parser and schema are read only when there is something to parse. */
 import type { Platform, Scenario } from './kinds.ts';
 import type { CheckedScenario } from './load.ts';
+import type { Setting } from './settings.ts';
 
 export type { CheckedScenario };
 
 /** @throws UserError naming the file, the line and what was expected */
-export async function loadScenario(text: string, file: string): Promise<Scenario> {
-  const { parseScenario } = await import('./load.ts');
-  return parseScenario(text, file);
+export async function loadScenario(
+  text: string,
+  file: string,
+  settings: readonly Setting[] = [],
+): Promise<Scenario> {
+  const { parseScenarioWith } = await import('./settings.ts');
+  return parseScenarioWith(text, file, settings);
+}
+
+/** A finished scenario with settings. @throws UserError naming the setting and what was expected */
+export async function changeScenario(scenario: Scenario, settings: readonly Setting[]): Promise<Scenario> {
+  if (settings.length === 0) return scenario;
+  return (await import('./settings.ts')).changeScenario(scenario, settings);
 }
 
 /** The scenario, or every mistake in the text. */

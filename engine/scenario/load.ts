@@ -37,10 +37,11 @@ export function checkScenario(text: string, file: string): CheckedScenario {
 }
 
 /** Unknown keys first: a key that is missing is often one that was misspelt. */
-function first(issues: readonly Issue[]): Issue {
+export function first(issues: readonly Issue[]): Issue {
   return issues.find((i) => i.code === 'unrecognized_keys') ?? issues[0]!;
 }
 
-function sentence({ path, text }: Complaint): string {
+/** The complaint with its place. */
+export function sentence({ path, text }: Complaint): string {
   return path.length > 0 ? `${placeOf(path)}: ${text}` : text;
 }

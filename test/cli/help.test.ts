@@ -7,7 +7,7 @@ import { type CommandName, optionsOf } from '../../cli/options.ts';
 import { VERSION } from '../../cli/version.ts';
 import { ROOT, virqtop } from './run.ts';
 
-const COMMANDS: readonly CommandName[] = ['virqtop', 'proc', 'scenario', 'vectors'];
+const COMMANDS: readonly CommandName[] = ['virqtop', 'compare', 'proc', 'scenario', 'vectors'];
 
 /** The command line as promised; an option that is not in this list is one nobody asked for. */
 const OPTIONS = [
@@ -55,6 +55,7 @@ test.each([
   [['-b', '--help'], 'virqtop'],
   [['proc', '--help'], 'proc'],
   [['proc', '-h', '--at', '5'], 'proc'],
+  [['compare', '--help'], 'compare'],
   [['scenario', '--help'], 'scenario'],
   [['vectors', '-h'], 'vectors'],
 ] as const)('%j prints the help of %s', async (args, command) => {
