@@ -19,6 +19,8 @@ const MOST = 20;
 const TOP = 8;
 /** the function of a hop */
 const FUNCTION = 26;
+/** and the two times before it */
+const BEFORE = 22;
 
 export function compareText(comparison: Comparison): string {
   const { a, b, balanced, subjects, ways } = comparison;
@@ -88,14 +90,17 @@ function wayTable(way: Way): string {
   ]);
 }
 
+/** What a hop is for stands beside its function where there is room for all of it, else below. */
 function stepRows({ a, b }: Step, row: (a: string, b: string, what: string) => string): string[] {
   const at = (hop: HopSnapshot | undefined) => (hop ? (hop.at / 1e3).toFixed(3) : '-');
-  const { name, end } = (a ?? b)!;
-  const named = `${name}${end ? ' *' : ''}`.padEnd(FUNCTION);
-  const first = row(at(a), at(b), `${named}  ${(a ?? b)!.detail}`);
-  return a && b && a.detail !== b.detail
-    ? [first, row('', '', `${'B:'.padStart(FUNCTION)}  ${b.detail}`)]
-    : [first];
+  const { name, end, detail } = (a ?? b)!;
+  const named = end ? `${name} *` : name;
+  if (a && b && a.detail !== b.detail) {
+    return [row(at(a), at(b), named), row('', '', `  A: ${a.detail}`), row('', '', `  B: ${b.detail}`)];
+  }
+  const beside = `${named.padEnd(FUNCTION)}  ${detail}`;
+  if (BEFORE + printable(beside).length <= WIDTH) return [row(at(a), at(b), beside)];
+  return [row(at(a), at(b), named), row('', '', `  ${detail}`)];
 }
 
 function block(subject: PairSubject): string {

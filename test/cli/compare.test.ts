@@ -195,8 +195,8 @@ test('JSON: the keys of the document, its subjects and its tables', async () => 
 test('acknowledge-on-exit changes the way of an interrupt that finds a guest, and not one number', async () => {
   const fires = [...Array(20).keys()].flatMap((n) => ['--fire', `disk@${(1 + n * 0.00037).toFixed(5)}`]);
   const { stdout } = await virqtop('compare', 'kvm', 'kvm-noack', '--for', '1.1s', ...fires);
-  expect(stdout).toMatch(/^ +\d\.\d+ +- {2}handle_external_interrupt_irqoff {2}gate 0x/m);
-  expect(stdout).toMatch(/^ +- +\d\.\d+ {2}local_irq_enable +vector 0x\w+ still in IRR/m);
+  expect(stdout).toMatch(/^ +\d\.\d+ +- {2}handle_external_interrupt_irqoff\n {24}gate 0x/m);
+  expect(stdout).toMatch(/^ +- +\d\.\d+ {2}local_irq_enable\n {24}vector 0x\w+ still in IRR/m);
   expect(stdout).toMatch(/^vm2: .*\n\d+ rows, all equal$/m);
   expect(stdout).not.toContain('MOST CHANGED');
 });
