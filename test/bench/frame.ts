@@ -4,6 +4,7 @@
  */
 
 import type { Machine } from '../../engine/machine/machine.ts';
+import { fakeXenArm, turningArm } from '../support/arm-snapshots.ts';
 import { fakeKvmMachine } from '../support/fake-kvm.ts';
 import { fakeMachine } from '../support/fake-machine.ts';
 import { FakeScreen } from '../support/fake-screen.tsx';
@@ -24,12 +25,17 @@ export const frame: Bench = {
         everyRow: 100,
         xen: (seconds, hook) => fakeXen({ seconds, hook, records: Math.floor(seconds * 5000) }),
       });
+    let looks = 0;
+    const onArm = () =>
+      fakeKvmMachine({ change: ({ x86: _, ...rest }) => ({ ...rest, arm: turningArm(8, looks++) }) });
     return [
       await measure('every row changing, 10 Hz', fakeMachine({ everyRow: 100 }), []),
       await measure('exits of 8 vCPUs', guest(), ['right', 'f4']),
       await measure('pending on 8 vCPUs', guest(), ['right', 'f3']),
       await measure('vectors of Xen', xen(), ['left']),
       await measure('log of the hook', xen(), ['left', 'f6', 'H']),
+      await measure('list registers of 8 vCPUs', onArm(), ['right', 'f3']),
+      await measure('INTIDs of Xen', fakeMachine({ everyRow: 100, xen: fakeXenArm }), ['left']),
     ];
   },
 };

@@ -175,3 +175,10 @@ export function fakeXenArm(seconds = 0): XenArmSnapshot {
     },
   };
 }
+
+/** So many virtual CPUs, each in turn as busy as one of those above. */
+export function turningArm(vcpus: number, turn: number): ArmSnapshot {
+  const { version, names, vcpus: models } = busyArm();
+  const of = (vcpu: number) => ({ ...models[(vcpu + turn) % models.length]!, vcpu });
+  return { version, names, vcpus: Array.from({ length: vcpus }, (_, vcpu) => of(vcpu)) };
+}
