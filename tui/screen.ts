@@ -9,7 +9,7 @@ import { geometryOf } from './geometry.ts';
 import { helpHeight } from './help-text.ts';
 import type { Action } from './keymap.ts';
 import { type Session, type Size, SMALLEST } from './session.ts';
-import { isXen } from './subject.ts';
+import { isXenOnX86 } from './subject.ts';
 import { eventsLines } from './views/events.ts';
 import { exitsLines } from './views/exits.ts';
 import { helpView } from './views/help.ts';
@@ -38,7 +38,7 @@ const WITHOUT: Readonly<Record<ViewName, readonly Action[]>> = {
 
 /** Nor is the hook beside anybody but Xen. */
 function withoutOf({ view, subject }: Session): readonly Action[] {
-  return isXen(subject) ? WITHOUT[view.name] : [...WITHOUT[view.name], 'hook'];
+  return isXenOnX86(subject) ? WITHOUT[view.name] : [...WITHOUT[view.name], 'hook'];
 }
 
 export function screenLines(session: Session): string[] {

@@ -147,6 +147,7 @@ describe('Xen', () => {
   test('has no log of a hook', async () => {
     const lines = await xen([]);
     expect(lines[2]).not.toContain('Events');
+    expect(lines.join('\n')).not.toMatch(/H hook/);
     screen.press('f6');
     expect((await trimmed())[2]).toContain('[Interrupts]');
   });
