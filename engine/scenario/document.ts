@@ -8,9 +8,12 @@ import {
   isScalar,
   Lexer,
   LineCounter,
+  type Pair,
   Parser,
   parseDocument,
+  type Scalar,
   visit,
+  type YAMLMap,
 } from 'yaml';
 import { FormatError, printable } from '../core/errors.ts';
 
@@ -18,11 +21,12 @@ import { FormatError, printable } from '../core/errors.ts';
 const LARGEST = 1 << 20;
 const DEEPEST = 32;
 const MOST = 100_000;
+/** The parser looks for the anchor of each from the top. */
+const MOST_ALIASES = 10_000;
 
 /** What the parser's own words leave open. */
 const YAML_ERRORS: Readonly<Record<string, string>> = {
   TAB_AS_INDENT: 'a tab in the indentation, expected blanks',
-  DUPLICATE_KEY: 'a key for the second time, expected each once',
   MULTIPLE_DOCS: 'a second document, expected one',
 };
 
@@ -59,12 +63,18 @@ function read(text: string, file: string, doubled: FormatError[]): Content {
   }
   checkDepth(text, file);
   const lines = new LineCounter();
-  const doc = parseDocument(text, { lineCounter: lines, prettyErrors: false, logLevel: 'error' });
-  for (const { code, message, pos } of [...doc.errors, ...doc.warnings]) {
-    const problem = YAML_ERRORS[code] ?? `not YAML: ${printable(message, 160)}`;
-    const mistake = new FormatError(file, lines.linePos(pos[0]).line, problem);
-    if (code !== 'DUPLICATE_KEY') throw mistake;
-    doubled.push(mistake);
+  // the parser compares each key with all before it: 60,000 of them would take minutes
+  const options = { lineCounter: lines, prettyErrors: false, logLevel: 'error', uniqueKeys: false } as const;
+  const doc = parseDocument(text, options);
+  const broken = doc.errors[0] ?? doc.warnings[0];
+  for (const key of doubledKeys(doc)) {
+    if (broken && key.range![0] > broken.pos[0]) break;
+    const problem = 'a key for the second time, expected each once';
+    doubled.push(new FormatError(file, startOf(key, lines)!, problem));
+  }
+  if (broken) {
+    const problem = YAML_ERRORS[broken.code] ?? `not YAML: ${printable(broken.message, 160)}`;
+    throw new FormatError(file, lines.linePos(broken.pos[0]).line, problem);
   }
   if (doc.contents === null || (isScalar(doc.contents) && doc.contents.value === null)) {
     throw new FormatError(file, 1, 'nothing in it, expected a scenario: name, title, dom0 or kvm, ...');
@@ -79,16 +89,46 @@ function read(text: string, file: string, doubled: FormatError[]): Content {
       );
     },
   });
+  let aliases = 0;
+  visit(doc, {
+    Alias: () => {
+      aliases++;
+    },
+  });
+  if (aliases > MOST_ALIASES) {
+    throw new FormatError(
+      file,
+      aliasLine(doc, lines),
+      `${aliases} aliases, expected at most ${MOST_ALIASES}`,
+    );
+  }
   try {
     const data: unknown = doc.toJS({ maxAliasCount: -1 });
     if (!isSmall(data)) {
       throw new FormatError(file, aliasLine(doc, lines), `too large, expected at most ${MOST} values`);
     }
-    return { data, lineOf: (path, ofKey = false) => lineOf(doc, lines, path, ofKey) };
+    const places = new Places(doc, lines);
+    return { data, lineOf: (path, ofKey = false) => places.lineOf(path, ofKey) };
   } catch (error) {
     if (!(error instanceof ReferenceError)) throw error;
     throw new FormatError(file, aliasLine(doc, lines), `not YAML: ${printable(error.message, 160)}`);
   }
+}
+
+/** The keys that their map has already, in the order of the text. */
+function doubledKeys(doc: Document): Scalar[] {
+  const found: Scalar[] = [];
+  visit(doc, {
+    Map: (_, { items }) => {
+      const seen = new Set<unknown>();
+      for (const { key } of items) {
+        if (!isScalar(key)) continue;
+        if (seen.has(key.value)) found.push(key);
+        seen.add(key.value);
+      }
+    },
+  });
+  return found.sort((a, b) => a.range![0] - b.range![0]);
 }
 
 /** Are the values in it few enough, those behind aliases counted each time they are used? */
@@ -132,23 +172,44 @@ function aliasLine(doc: Document, lines: LineCounter): number {
   return line;
 }
 
-/** The line of the deepest node on the path that is in the document; `ofKey`: of the key it stands under. */
-function lineOf(doc: Document, lines: LineCounter, path: Path, ofKey: boolean): number {
-  let node: unknown = doc.contents;
-  let line = startOf(node, lines) ?? 1;
-  for (const [n, step] of path.entries()) {
-    if (isAlias(node)) node = node.resolve(doc);
-    if (!isCollection(node)) break;
-    const pair = isMap(node)
-      ? node.items.find(({ key }) => isScalar(key) && String(key.value) === step)
-      : undefined;
-    const next = pair ? pair.value : node.get(step, true);
-    const key = startOf(pair?.key, lines);
-    const value = startOf(next, lines);
-    line = (ofKey && n === path.length - 1 ? (key ?? value) : (value ?? key)) ?? line;
-    node = next;
+/** Where the parts of a document stand. */
+class Places {
+  private readonly pairs = new WeakMap<YAMLMap, Map<string, Pair>>();
+
+  constructor(
+    private readonly doc: Document,
+    private readonly lines: LineCounter,
+  ) {}
+
+  /** The line of the deepest node on the path that is in the document; `ofKey`: of the key it stands under. */
+  lineOf(path: Path, ofKey: boolean): number {
+    const { doc, lines } = this;
+    let node: unknown = doc.contents;
+    let line = startOf(node, lines) ?? 1;
+    for (const [n, step] of path.entries()) {
+      if (isAlias(node)) node = node.resolve(doc);
+      if (!isCollection(node)) break;
+      const pair = isMap(node) ? this.pairsOf(node).get(String(step)) : undefined;
+      const next = isMap(node) ? pair?.value : node.get(step, true);
+      const key = startOf(pair?.key, lines);
+      const value = startOf(next, lines);
+      line = (ofKey && n === path.length - 1 ? (key ?? value) : (value ?? key)) ?? line;
+      node = next;
+    }
+    return line;
   }
-  return line;
+
+  private pairsOf(map: YAMLMap): Map<string, Pair> {
+    let pairs = this.pairs.get(map);
+    if (!pairs) {
+      pairs = new Map();
+      for (const pair of map.items) {
+        if (isScalar(pair.key) && !pairs.has(String(pair.key.value))) pairs.set(String(pair.key.value), pair);
+      }
+      this.pairs.set(map, pairs);
+    }
+    return pairs;
+  }
 }
 
 function startOf(node: unknown, lines: LineCounter): number | undefined {

@@ -132,6 +132,11 @@ test.each([
     ].join('\n'),
     '30: too large, expected at most 100000 values',
   ],
+  [
+    'full of aliases',
+    `name: &a x\nguests: [${'*a,'.repeat(90_000)}]\n`,
+    '2: 90000 aliases, expected at most 10000',
+  ],
 ])('a text that is %s is one line', (_, text, line) => {
   expect(mistakes(text)).toEqual([line]);
 });
@@ -140,3 +145,11 @@ test('thousands of mistakes are all found', () => {
   const text = `name: x\ntitle: t\ndom0: {vcpus: 1}\nguests: [${'x,'.repeat(450)}]\nworkloads: [${'{what: knit},'.repeat(1900)}]\n`;
   expect(mistakes(text)).toHaveLength(2350);
 });
+
+test('tens of thousands of keys are told one by one, in seconds', () => {
+  const keys = Array.from({ length: 30_000 }, (_, n) => `k${n}: 1`).join('\n');
+  const found = mistakes(`name: x\ntitle: t\ndom0: {vcpus: 1}\n${keys}\nk7: 2\n`);
+  expect(found).toHaveLength(30_001);
+  expect(found.at(-2)).toMatch(/^30003: k29999: unknown key, expected one of /);
+  expect(found.at(-1)).toBe('30004: a key for the second time, expected each once');
+}, 20_000);
