@@ -1,6 +1,9 @@
 /** Event channels in a Linux guest: what holds on either ABI and in every kernel, on the real Xen side. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import type { Hypercalls } from '../../engine/abi/hypercalls.ts';
+import * as xen from '../../engine/abi/xen.ts';
+import { Events2l } from '../../engine/guest/linux/events-2l.ts';
 import { GuestRig, KINDS } from '../support/guest-rig.ts';
 
 describe.each(KINDS)('$name', (kernel) => {
@@ -412,3 +415,26 @@ describe('2-level', () => {
     expect(rig.settle().sort()).toEqual([a, b].sort());
   });
 });
+
+test.each([false, true])(
+  'an event that is pending as its port is unmasked, with asksToUnmask %s',
+  (asksToUnmask) => {
+    const shared = new xen.SharedInfo(1, 1);
+    const asked: number[] = [];
+    const calls = { unmask: (port: number) => asked.push(port) } as unknown as Hypercalls;
+    const options = { timerFirst: true, asksToUnmask };
+    const abi = new Events2l(
+      'guest',
+      shared,
+      () => calls,
+      options,
+      () => 0,
+    );
+    abi.setup(5);
+    abi.setPending(5);
+    abi.unmask(5, 0);
+    // else nobody would look at the flag: an HVM guest has no irq enable of its own, and WFI would not sleep
+    expect([asked, shared.vcpus[0]!.upcallPending]).toEqual(asksToUnmask ? [[5], 0] : [[], 1]);
+    expect(abi.isMasked(5)).toBe(asksToUnmask);
+  },
+);

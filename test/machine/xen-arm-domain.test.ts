@@ -129,3 +129,28 @@ workloads:
     expect(rows.find((row) => row.hwirq === 36)!.actions).toEqual(['virtio1', 'virtio2']);
   });
 });
+
+test.each([2, 3])('GICv%i: domains with 2-level channels sleep and wake', (gic) => {
+  const text = `
+name: 2l
+title: channels of the 2-level kind
+gic: ${gic}
+cpus: 4
+dom0:
+  vcpus: 4
+  fifo: false
+  devices:
+    - {driver: virtio-blk, name: virtio2, slot: 1, as: disk}
+    - {driver: virtio-net, name: virtio0, transport: 30, as: nic}
+guests: [{type: xl, vcpus: 2, fifo: false}]
+workloads: [{what: console, domain: 1, rate: 500}]
+`;
+  const machine = buildMachine(parseScenario(text, '2l.yaml'), 1);
+  machine.runUntil(SECOND / 2);
+  expect(machine.platform.pendingMismatch()).toEqual([]);
+  const { cpus, domains } = takeSnapshot(machine);
+  expect(
+    sum(domains[0]!.interrupts.rows.find((r) => r.chip.startsWith('xen-dyn') && sum(r.counts) > 50)!.counts),
+  ).toBeGreaterThan(50);
+  for (const { idleNs } of cpus) expect(idleNs).toBeGreaterThan(SECOND / 4);
+});

@@ -68,7 +68,7 @@ export class Arm64Kernel extends LinuxKernel {
     this.gic = new Gic(this, init.gicVersion);
     this.counter = new SystemCounter(init.frequency);
     // numbers of event channels are the lowest that are free
-    this.xen = init.xen && new XenSide(this, init.xen, 0);
+    this.xen = init.xen && new XenSide(this, init.xen, 0, true);
   }
 
   protected makeCpu(cpu: number): Arm64Cpu {

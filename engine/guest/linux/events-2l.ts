@@ -14,6 +14,8 @@ export interface TwoLevelOptions {
   readonly timerFirst: boolean;
   /** order of the scan; by default that of the kernels with and without `timerFirst` */
   readonly scan?: ScanKind;
+  /** the kernel's domain has no irq enable of its own that looks for events: Xen unmasks a port that is pending */
+  readonly asksToUnmask?: boolean;
 }
 
 /** An upcall under way on a CPU. */
@@ -81,13 +83,13 @@ export class Events2l implements EventAbi {
     this.shared.evtchnMask.set(port);
   }
 
-  /** The port's own CPU sets selector and upcall by hand; any other asks Xen. */
+  /** The port's own CPU sets selector and upcall by hand, unless nothing would look at them; any other asks Xen. */
   unmask(port: number, cpu: number): void {
-    if (this.cpuOf[port] !== cpu) {
+    const { shared } = this;
+    if (this.cpuOf[port] !== cpu || (this.options.asksToUnmask && shared.evtchnPending.has(port))) {
       this.hypercalls(cpu).unmask(port);
       return;
     }
-    const { shared } = this;
     shared.evtchnMask.clear(port);
     if (!shared.evtchnPending.has(port)) return;
     const info = shared.vcpus[cpu]!;

@@ -63,6 +63,8 @@ export interface KernelProfile {
   /** 2-level channels: the timer's is looked at before all others, and the order of the rest */
   readonly timerFirst: boolean;
   readonly scan: ScanKind;
+  /** 2-level channels of an HVM guest, PVH or ARM: a port that is pending is left to Xen to unmask (3.7 on) */
+  readonly hvmAsksToUnmask: boolean;
   readonly names: { readonly console: string; readonly guestConsole: string };
   /** /proc/interrupts tells level from edge (CONFIG_GENERIC_IRQ_SHOW_LEVEL) */
   readonly showsLevel?: boolean;
@@ -86,6 +88,7 @@ const LINUX_6_1: KernelProfile = {
   spreads: true,
   timerFirst: true,
   scan: 'pvops',
+  hvmAsksToUnmask: true,
   names: { console: 'hvc_console', guestConsole: 'hvc_console' },
 };
 
@@ -149,6 +152,7 @@ const XEN_2_6_18: KernelProfile = {
   spreads: false,
   timerFirst: false,
   scan: '2.6.18',
+  hvmAsksToUnmask: false,
   names: { console: 'console', guestConsole: 'xencons' },
 };
 
@@ -171,6 +175,7 @@ const FORWARD_PORT: KernelProfile = {
   spreads: false,
   timerFirst: false,
   scan: 'forward-port',
+  hvmAsksToUnmask: false,
   names: { console: 'console', guestConsole: 'xencons' },
 };
 
@@ -184,7 +189,7 @@ export const LINUX_6_1_ARM64: KernelProfile = {
 };
 
 /** Native kernels of 2010: the layout of 2.6.31, softirqs without a limit of time. */
-const LINUX_2_6_36: KernelProfile = { ...LINUX_3_10, title: 'Linux 2.6.36' };
+const LINUX_2_6_36: KernelProfile = { ...LINUX_3_10, title: 'Linux 2.6.36', hvmAsksToUnmask: false };
 
 export const KERNELS = {
   'linux-6.1': LINUX_6_1,

@@ -30,7 +30,7 @@ export class XenHvmKernel extends NativeKernel implements XenGuest {
 
   constructor(init: XenHvmInit) {
     super(init);
-    this.xen = new XenSide(this, init.xen, init.xen.dynamicBase);
+    this.xen = new XenSide(this, init.xen, init.xen.dynamicBase, true);
   }
 
   protected override makeCpu(cpu: number): XenHvmCpu {

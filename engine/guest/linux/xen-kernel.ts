@@ -20,7 +20,7 @@ export class XenKernel extends LinuxKernel implements XenGuest {
     const dynamicBase = profile.dynamicBase ?? init.dynamicBase;
     const bindcount = profile.numbering === 'bindcount';
     super({ ...init, nrIrqs: bindcount ? dynamicBase + profile.nrDynamic : init.nrIrqs } as XenKernelInit);
-    this.xen = new XenSide(this, init, dynamicBase);
+    this.xen = new XenSide(this, init, dynamicBase, false);
   }
 
   protected makeCpu(cpu: number): XenCpu {

@@ -47,6 +47,8 @@ export class XenSide implements EventsHost {
     private readonly kernel: LinuxKernel,
     private readonly init: XenSideInit,
     readonly dynamicBase: number,
+    /** xen_hvm_domain() */
+    private readonly hvm: boolean,
   ) {
     this.id = kernel.id;
     this.profile = kernel.profile;
@@ -69,8 +71,9 @@ export class XenSide implements EventsHost {
       const fifo = new EventsFifo(this.id, memory, this.cpuCount, calls);
       if (fifo.init() === 0) return fifo;
     }
-    const { timerFirst, scan } = this.profile;
-    return new Events2l(this.id, shared, calls, { timerFirst, scan }, (cpu) => this.events.timerPort(cpu));
+    const { timerFirst, scan, hvmAsksToUnmask } = this.profile;
+    const options = { timerFirst, scan, asksToUnmask: this.hvm && hvmAsksToUnmask };
+    return new Events2l(this.id, shared, calls, options, (cpu) => this.events.timerPort(cpu));
   }
 
   /** xen_send_IPI_one */
