@@ -10,12 +10,15 @@ import {
   callRate,
   cpuCount,
   cpus,
+  guestsOf,
   keys,
   moderation,
   name,
+  rules,
   scenarioName,
   service,
   title,
+  workloadsOf,
 } from './shapes.ts';
 import { commonWorkloads, domain } from './xen-workloads.ts';
 
@@ -153,19 +156,11 @@ export const armSchema = z
       .prefault({})
       .describe("what the board's firmware offers"),
     dom0,
-    guests: z.array(guest).max(500).default([]).describe('the other domains, from 1'),
+    guests: guestsOf(guest),
     keys,
-    workloads: z
-      .array(workload)
-      .max(2_000)
-      .default([])
-      .describe('what goes on, by a pattern or as a closed loop'),
+    workloads: workloadsOf(workload),
   })
-  .check((ctx) => {
-    checkArmScenario(ctx.value, (path, message) => {
-      ctx.issues.push({ code: 'custom', path: [...path], message, input: ctx.value });
-    });
-  });
+  .check(rules(checkArmScenario));
 
 export type ArmScenario = z.output<typeof armSchema>;
 export type ArmGuestSpec = ArmScenario['guests'][number];

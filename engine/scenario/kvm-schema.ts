@@ -19,10 +19,12 @@ import {
   nvme,
   pattern,
   reply,
+  rules,
   scenarioName,
   share,
   think,
   title,
+  workloadsOf,
 } from './shapes.ts';
 
 const hostDevice = z.discriminatedUnion('driver', [line, i8042, nvme, ahci, e1000e, msix]);
@@ -155,17 +157,9 @@ export const kvmSchema = z
     host: host.prefault({}),
     vms: z.array(vm).min(1).max(500).describe('its virtual machines'),
     keys,
-    workloads: z
-      .array(workload)
-      .max(2_000)
-      .default([])
-      .describe('what goes on, by a pattern or as a closed loop'),
+    workloads: workloadsOf(workload),
   })
-  .check((ctx) => {
-    checkKvmScenario(ctx.value, (path, message) => {
-      ctx.issues.push({ code: 'custom', path: [...path], message, input: ctx.value });
-    });
-  });
+  .check(rules(checkKvmScenario));
 
 export type KvmScenario = z.output<typeof kvmSchema>;
 export type VmSpec = KvmScenario['vms'][number];

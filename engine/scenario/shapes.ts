@@ -3,6 +3,7 @@
  * the published schema; `expected` what it may be, in complaints, where type and limits do not say it well.
  */
 import * as z from 'zod';
+import type { Wrong } from './xen-rules.ts';
 
 export const name = z
   .string()
@@ -29,6 +30,20 @@ export const gsi = z.int().min(0).max(255).describe('global system interrupt: th
 export const scenarioName = name.describe('what the scenario is called');
 export const title = printed(120).describe('what it shows, in one line');
 export const cpus = cpuCount.default(4).describe('CPUs of the machine');
+
+/** And what they end with. */
+export const guestsOf = <T extends z.ZodType>(guest: T) =>
+  z.array(guest).max(500).default([]).describe('the other domains, from 1');
+export const workloadsOf = <T extends z.ZodType>(workload: T) =>
+  z.array(workload).max(2_000).default([]).describe('what goes on, by a pattern or as a closed loop');
+
+/** Rules between the parts of a scenario, for `check`. */
+export const rules =
+  <T>(check: (scenario: T, wrong: Wrong) => void) =>
+  (ctx: z.core.ParsePayload<T>): void =>
+    check(ctx.value, (path, message) => {
+      ctx.issues.push({ code: 'custom', path: [...path], message, input: ctx.value });
+    });
 
 /** How a device is found and called. */
 const deviceName = name.describe('as its driver calls it in /proc/interrupts');

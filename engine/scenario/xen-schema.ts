@@ -10,10 +10,13 @@ import {
   cpus,
   deviceSchema,
   gsi,
+  guestsOf,
   keys,
   name,
+  rules,
   scenarioName,
   title,
+  workloadsOf,
 } from './shapes.ts';
 import { checkXenScenario } from './xen-rules.ts';
 import { commonWorkloads, domain } from './xen-workloads.ts';
@@ -219,19 +222,11 @@ export const xenSchema = z
       .default({})
       .describe("options of Xen's command line, by their names there; Xen's own defaults without"),
     dom0,
-    guests: z.array(guest).max(500).default([]).describe('the other domains, from 1'),
+    guests: guestsOf(guest),
     keys,
-    workloads: z
-      .array(workload)
-      .max(2_000)
-      .default([])
-      .describe('what goes on, by a pattern or as a closed loop'),
+    workloads: workloadsOf(workload),
   })
-  .check((ctx) => {
-    checkXenScenario(ctx.value, (path, message) => {
-      ctx.issues.push({ code: 'custom', path: [...path], message, input: ctx.value });
-    });
-  });
+  .check(rules(checkXenScenario));
 
 export type XenScenario = z.output<typeof xenSchema>;
 export type WorkloadSpec = XenScenario['workloads'][number];
