@@ -1,10 +1,11 @@
 /** What each action of the key table does. */
+import type { Command } from '../engine/index.ts';
 import { duration, speed } from './format.ts';
 import { helpOverflow } from './help-text.ts';
 import type { Action } from './keymap.ts';
 import { followFired, leavePath, neighbourPath, openPath, stepPath } from './path.ts';
 import type { Session } from './session.ts';
-import { subjectsOf } from './subject.ts';
+import { hookOf, subjectsOf } from './subject.ts';
 import { type SortColumn, sortable, type TableModel, type TableState } from './table-model.ts';
 import { THEMES } from './theme.ts';
 import { TABLES, VIEWS, viewsOf } from './views.ts';
@@ -92,8 +93,16 @@ export const ACTIONS: Readonly<Record<Action, (session: Session, key: string) =>
 function fire(session: Session, device: string, times: number): void {
   const known = session.frame.snapshot.devices.some((d) => d.key === device || d.name === device);
   if (!known) session.update({ notice: `no device has the key ${device}` });
-  else if (!session.driver.fire(device, times)) session.update({ notice: 'it raised no interrupt' });
-  else followFired(session);
+  else perform(session, { do: 'fire', device, times });
+}
+
+/** Tells what came of a command, and follows the interrupt that it raised. @returns whether it was done */
+function perform(session: Session, command: Command): boolean {
+  const { refused, journey } = session.driver.do(command);
+  if (refused !== undefined) session.update({ notice: refused });
+  else if (journey !== undefined) followFired(session);
+  else if (command.do === 'fire') session.update({ notice: 'it raised no interrupt' });
+  return refused === undefined;
 }
 
 function neighbour(session: Session, direction: 1 | -1): void {
@@ -102,11 +111,10 @@ function neighbour(session: Session, direction: 1 | -1): void {
 }
 
 function toggleHook(session: Session): void {
-  const on = session.driver.toggleHook();
-  const { system } = session.frame.snapshot;
-  if (on === undefined) session.update({ notice: `the hook is Xen's on x86: this is ${system}` });
-  else if (!on) session.update({ notice: 'hook off' });
-  else session.update({ notice: `hook on${session.view.name === 'events' ? '' : ': see Events of Xen'}` });
+  const on = !hookOf(session.frame.snapshot)?.on;
+  if (!perform(session, { do: 'hook', on })) return;
+  const where = session.view.name === 'events' ? '' : ': see Events of Xen';
+  session.update({ notice: on ? `hook on${where}` : 'hook off' });
 }
 
 function switchDomain(session: Session, direction: 1 | -1): void {

@@ -6,8 +6,10 @@
  * command, and more often while the interrupt that was fired last is still under way.
  */
 import {
+  type Command,
   type JourneySnapshot,
   type Machine,
+  type Outcome,
   type Passage,
   pastJourney,
   pastJourneys,
@@ -194,29 +196,16 @@ export class Driver {
     this.setDelay(stepThrough(DELAYS, this.delay, direction));
   }
 
-  /**
-   * Fires a device; what came of it so far is on the next frame, which is published at once.
-   * @returns whether it raised an interrupt
-   */
-  fire(device: string, times = 1): boolean {
-    const before = this.machine.lastFired?.journey;
-    this.guard(() => {
-      this.machine.fire(device, times);
-      this.journey.fired(this.host.now());
+  /** Does something to the machine; what came of it so far is on the next frame, which is published at once. */
+  do(command: Command): Outcome {
+    const outcome = this.guard(() => {
+      const done = this.perform(command);
       if (this.state === 'running') this.advance(this.target(this.host.now()));
+      return done;
     });
     if (this.state === 'paused') this.sample();
     else this.publish();
-    return this.machine.lastFired?.journey !== before;
-  }
-
-  /** Switches Xen's hook. @returns whether it is on now; undefined where there is none */
-  toggleHook(): boolean | undefined {
-    const { hook } = this.machine.platform;
-    if (!hook) return undefined;
-    hook.on = !hook.on;
-    this.publish();
-    return hook.on;
+    return outcome ?? { refused: 'the machine has failed' };
   }
 
   /** Interrupts that came to a handler's row, or by a vector, as far as the trace goes back, oldest first. */
@@ -308,9 +297,15 @@ export class Driver {
     if (!fire || fire.at >= limit) return false;
     this.fires.shift();
     this.machine.runUntil(fire.at);
-    this.machine.fire(fire.device, fire.times);
-    this.journey.fired(this.host.now());
+    this.perform({ do: 'fire', device: fire.device, times: fire.times });
     return true;
+  }
+
+  /** All that is ever done to the machine from outside comes by here. */
+  private perform(command: Command): Outcome {
+    const outcome = this.machine.do(command);
+    this.journey.fired(this.host.now());
+    return outcome;
   }
 
   /** The simulated time that it should be by now. */

@@ -9,6 +9,7 @@ import { Clock, type Ns } from '../core/clock.ts';
 import { Rng } from '../core/rng.ts';
 import { Parts, type Plain } from '../core/state.ts';
 import { Trace, type TraceRecord } from '../core/trace.ts';
+import type { Command, Outcome, Place } from './commands.ts';
 import type { Hop } from './hops.ts';
 import type {
   CpuSnapshot,
@@ -134,6 +135,31 @@ export class Machine {
       if (journey !== 0) this.last = { device: device.name, journey, start: this.clock.now };
       this.fired.set(device.name, (this.fired.get(device.name) ?? 0) + 1);
     }
+  }
+
+  /** Between two events. What it cannot do is refused in a few words and leaves everything as it was. */
+  do(command: Command): Outcome {
+    switch (command.do) {
+      case 'fire': {
+        const { device, times } = command;
+        if (!this.fireable(device)) return { refused: `no device ${device} in ${this.scenario.name}` };
+        const before = this.last?.journey;
+        this.fire(device, times);
+        const journey = this.last?.journey;
+        return journey === undefined || journey === before ? {} : { journey };
+      }
+      case 'hook': {
+        const { hook, system } = this.platform;
+        if (!hook) return { refused: `the hook is Xen's on x86: this is ${system}` };
+        hook.on = command.on;
+        return {};
+      }
+    }
+  }
+
+  /** Where a command given now takes effect. */
+  get place(): Place {
+    return { events: this.clock.events, at: this.clock.now };
   }
 
   devices(): DeviceSnapshot[] {
