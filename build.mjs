@@ -3,6 +3,7 @@
  *
  *   dist/virqtop.mjs    the entry: small, readable by any Node since 14, loads the rest on demand
  *   dist/chunks/        everything else, split so that `--help` never reads Ink
+ *   dist/virqtop.1      the manual page
  *   dist/LICENSES.txt   of the packages bundled
  *
  * With --bench: the benchmarks, dist/bench.mjs, instead.
@@ -73,6 +74,16 @@ async function buildProgram() {
   removeStale(Object.keys(metafile.outputs));
   chmodSync(join(DIST, 'virqtop.mjs'), 0o755);
   writeFileSync(join(DIST, 'LICENSES.txt'), licenses(Object.keys(metafile.inputs)));
+  writeFileSync(join(DIST, 'virqtop.1'), await manPage());
+}
+
+/** The program's own text, as this Node can run what makes it. */
+async function manPage() {
+  const { outputFiles } = await build({ ...COMMON, entryPoints: ['cli/man.ts'], write: false, banner: {} });
+  const { manPage } = await import(
+    `data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString('base64')}`
+  );
+  return manPage();
 }
 
 async function buildBench() {

@@ -2,7 +2,7 @@
  * What --help and --version print, from the table of options. Loading the parser of the command line costs
  * as much as starting Node does, so that these two do without it.
  */
-import { type CommandName, optionsOf } from './options.ts';
+import { type CommandName, type Offer, optionsOf } from './options.ts';
 import { VERSION } from './version.ts';
 
 export const VERSION_LINE = `virqtop ${VERSION}\n`;
@@ -14,25 +14,30 @@ const OTHER = [
 
 interface Page {
   readonly usage: readonly string[];
+  /** what a shell offers for each argument; the last for all after it */
+  readonly offers: readonly Offer[];
   readonly about: string;
   readonly end?: string;
 }
 
-const PAGES: Readonly<Record<CommandName, Page>> = {
+export const PAGES: Readonly<Record<CommandName, Page>> = {
   virqtop: {
     usage: [
       'virqtop [options] [scenario]',
       'virqtop compare [options] <a> [b]',
+      'virqtop completion bash|zsh|fish',
       'virqtop proc [options] [scenario]',
       'virqtop qtest --machine pc|virt',
       'virqtop scenario list|show|validate|schema',
       'virqtop vectors <dir>',
     ],
+    offers: ['scenario'],
     about: `top for virtual interrupts: simulates a host, its hypervisor and its guests, and
 shows every interrupt on its way. A live monitor, or text with -b, -J or --csv.
 
 Commands:
   compare                    two scenarios, or one with settings, side by side
+  completion <shell>         what makes a shell complete this command line
   proc                       print a file of /proc as a guest shows it
   qtest                      interrupt chips to drive over standard input
   scenario                   list and show scenarios, check files of one's own
@@ -57,6 +62,7 @@ user interrupts or the reader leaves), 1 the run failed, 2 wrong usage or input.
   },
   proc: {
     usage: ['virqtop proc [options] [scenario]'],
+    offers: ['scenario'],
     about: 'Prints a file of /proc as the guest shows it at a simulated time.',
     end: `Examples:
   virqtop proc --at 5 -g dom1          /proc/interrupts of dom1 after 5 s
@@ -66,6 +72,7 @@ user interrupts or the reader leaves), 1 the run failed, 2 wrong usage or input.
   },
   compare: {
     usage: ['virqtop compare [options] <a> [b]'],
+    offers: ['scenario', 'scenario'],
     about: `Runs two scenarios, or one with different settings, with the same seed, for the
 same simulated time and firing the same devices, and prints what differs: the
 settings, then rates and times of the host, of Xen and of each domain on both
@@ -85,8 +92,19 @@ Examples:
                                        event channels, FIFO and 2-level
   virqtop compare kvm kvm-apicv -J     the same as JSON, with what is equal`,
   },
+  completion: {
+    usage: ['virqtop completion bash|zsh|fish'],
+    offers: [['bash', 'zsh', 'fish']],
+    about: `Prints what makes a shell complete virqtop's commands, options, their values and
+the names of the built-in scenarios.`,
+    end: `Where the shells look for it:
+  bash    source <(virqtop completion bash)        in ~/.bashrc
+  zsh     source <(virqtop completion zsh)         in ~/.zshrc, after compinit
+  fish    virqtop completion fish > ~/.config/fish/completions/virqtop.fish`,
+  },
   qtest: {
     usage: ['virqtop qtest --machine pc|virt'],
+    offers: [],
     about: `Speaks QEMU's qtest protocol on standard input and output: the interrupt chips of
 a PC or of an ARM board, to be driven by any qtest client, register by register and
 wire by wire.`,
@@ -109,6 +127,7 @@ of gic are the SPIs, then from 256 the CPU's private interrupts; wires of the CP
       'virqtop scenario validate [-J] <file...>',
       'virqtop scenario schema [--platform xen|kvm|arm]',
     ],
+    offers: [['list', 'show', 'validate', 'schema'], 'scenario'],
     about: `list      the built-in scenarios: name, system and title
 show      the YAML of a scenario, to begin one's own with
 validate  every mistake in the files, a line each: file, line, place, what is
@@ -125,6 +144,7 @@ With this as its first line an editor completes and checks lab.yaml:
   },
   vectors: {
     usage: ['virqtop vectors <dir>'],
+    offers: ['file'],
     about: `Replays the golden vector files (.jsonl, .jsonl.gz) of a directory against the
 models and prints, per suite, how many cases pass. Exit status 1 if not all do.`,
   },

@@ -49,9 +49,14 @@ export type ProcFile = (typeof PROC_FILES)[number];
 export const PLATFORMS = ['xen', 'kvm', 'arm'] as const;
 export type Platform = (typeof PLATFORMS)[number];
 
+const DUMPS = ['d', 'e', 'i', 'I', 'M', 'q', 'r', 'z', 'lapic', 'pic', 'irq'] as const;
+
 const THEME_NAMES = THEMES.map((t) => t.name);
 
-export type CommandName = 'virqtop' | 'compare' | 'proc' | 'qtest' | 'scenario' | 'vectors';
+export type CommandName = 'virqtop' | 'compare' | 'completion' | 'proc' | 'qtest' | 'scenario' | 'vectors';
+
+/** Words that a shell completes: these, or names of files, of built-in scenarios (or files). */
+export type Offer = readonly string[] | 'file' | 'scenario';
 
 export interface OptionRow {
   readonly flags: string;
@@ -59,6 +64,8 @@ export interface OptionRow {
   readonly parse?: (text: string) => unknown;
   /** collects the values of repeated options */
   readonly list?: boolean;
+  /** what a shell offers for the value; without it nothing */
+  readonly offers?: Offer;
   readonly of: readonly CommandName[];
 }
 
@@ -80,6 +87,7 @@ const GROUPS: readonly OptionGroup[] = [
     rows: [
       {
         flags: '--machine <name>',
+        offers: ['pc', 'virt'],
         help: 'pc: 8259s, IOAPIC, local APIC; virt: a GIC',
         of: ['qtest'],
       },
@@ -91,6 +99,7 @@ const GROUPS: readonly OptionGroup[] = [
       { flags: '--full', help: 'show: with every default filled in', of: ['scenario'] },
       {
         flags: '--platform <name>',
+        offers: PLATFORMS,
         help: 'schema: of xen, kvm or arm hosts alone',
         parse: (t) => values.oneOf('--platform', t, PLATFORMS),
         of: ['scenario'],
@@ -128,6 +137,7 @@ const GROUPS: readonly OptionGroup[] = [
     rows: [
       {
         flags: '--scenario <name|file>',
+        offers: 'scenario',
         help: 'built-in, or a YAML file (default: xen-mixed)',
         of: BOTH,
       },
@@ -139,6 +149,7 @@ const GROUPS: readonly OptionGroup[] = [
       },
       {
         flags: '--import <file...>',
+        offers: 'file',
         help: 'the host of one or two captured /proc/interrupts',
         list: true,
         of: BOTH,
@@ -183,6 +194,7 @@ const GROUPS: readonly OptionGroup[] = [
       { flags: '--hook', help: 'x86: record each vector of Xen; -b: as lines', of: MAIN },
       {
         flags: '--file <file>',
+        offers: PROC_FILES,
         help: 'interrupts, softirqs or stat (default: interrupts)',
         parse: (t) => values.oneOf('--file', t, PROC_FILES),
         of: PROC,
@@ -194,6 +206,7 @@ const GROUPS: readonly OptionGroup[] = [
     rows: [
       {
         flags: '--speed <x>',
+        offers: ['max'],
         help: 'simulated seconds per second, or max (default: 1)',
         parse: (t) => values.speed('--speed', t),
         of: MAIN,
@@ -201,12 +214,14 @@ const GROUPS: readonly OptionGroup[] = [
       { flags: '--ascii', help: 'draw with ASCII characters alone', of: MAIN },
       {
         flags: '--color <when>',
+        offers: COLOR_WHEN,
         help: 'auto, always or never (default: auto)',
         parse: (t) => values.oneOf('--color', t, COLOR_WHEN),
         of: MAIN,
       },
       {
         flags: '--theme <name>',
+        offers: THEME_NAMES,
         help: THEME_NAMES.join(', '),
         parse: (t) => values.oneOf('--theme', t, THEME_NAMES),
         of: MAIN,
@@ -232,9 +247,15 @@ const GROUPS: readonly OptionGroup[] = [
   {
     title: 'One look, then leave:',
     rows: [
-      { flags: '--dump <key>', help: "Xen's key d e i I M q r z; QEMU's lapic, pic, irq", of: MAIN },
+      {
+        flags: '--dump <key>',
+        offers: DUMPS,
+        help: "Xen's key d e i I M q r z; QEMU's lapic, pic, irq",
+        of: MAIN,
+      },
       {
         flags: '--path <irq>',
+        offers: ['fired'],
         help: 'hop by hop: fired, dom0:24, Xen:0xa0 (ARM: Xen:36)',
         of: MAIN,
       },

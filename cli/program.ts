@@ -63,6 +63,13 @@ function makeProgram(out: Output, choose: (job: Job) => void): Command {
       const all = withRoot(options, command);
       choose(async () => (await import('./commands/compare.ts')).compare(a, b ?? a, all, out));
     });
+  program
+    .command('completion')
+    .argument('[shell]')
+    .action((shell: string | undefined, options: Options, command: Command) => {
+      withRoot(options, command);
+      choose(async () => (await import('./commands/completion.ts')).completion(shell, out));
+    });
   program.command('qtest').action((options: Options, command: Command) => {
     const { machine } = withRoot(options, command);
     choose(async () => (await import('./commands/qtest.ts')).qtest(machine, out));
