@@ -26,7 +26,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
-const has = (shell: string) => spawnSync(shell, ['-c', 'exit 0']).status === 0;
+const has = (program: string) => spawnSync('which', [program]).status === 0;
 
 /** What is typed, the last word unfinished, and what there is for it. */
 const CASES: readonly (readonly [line: readonly string[], words: readonly string[]])[] = [
