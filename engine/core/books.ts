@@ -9,8 +9,10 @@
  *
  * What is pending sits in a slot: a request bit of a local APIC, the pending bit of an event channel, a
  * latched interrupt of a disabled line. The slot remembers whose raise it holds and its journey; the bit
- * itself belongs to the chip. A test compares the two.
+ * itself belongs to the chip. A test compares the two. It remembers when that raise was made as well: what is coalesced
+ * into it later does not change that, so latencies are those of the first raise.
  */
+import type { Ns } from './clock.ts';
 import type { Part, Plain } from './state.ts';
 
 export type SourceId = number;
@@ -45,7 +47,10 @@ interface Saved {
   readonly sources: readonly string[];
   readonly destinations: readonly string[];
   readonly slots: number;
-  readonly held: readonly (readonly [slot: number, entry: number, journey: number])[];
+  readonly held: readonly (readonly [slot: number, entry: number, journey: number, raised: number | null])[];
+  /** when the latest journeys began, in their order */
+  readonly recent: readonly number[];
+  readonly resumed: readonly [journey: number, raised: number | null];
   readonly entries: readonly (readonly [
     source: number,
     destination: number,
@@ -56,6 +61,12 @@ interface Saved {
   ])[];
 }
 
+/**
+ * The time of so many journeys is known, a power of two, that wait in no slot but are on a wire or in the hands of a
+ * thread.
+ */
+const RECENT = 8192;
+
 /** A raise that no destination was chosen for. */
 export const NOWHERE: DestinationId = 0;
 
@@ -64,7 +75,14 @@ export class Books implements Part {
   /** the raise that is being carried on; who starts or resumes one sets it */
   source: SourceId = 0;
   journey = 0;
+  /** what time it is for whoever raises; who puts a machine together says so */
+  now: () => Ns = () => 0;
   private journeys = 0;
+  /** when each of the latest journeys began */
+  private readonly recent = new Float64Array(RECENT);
+  /** the raise that was resumed last, until a handler is known to run for it */
+  private resumed = 0;
+  private resumedRaise: Ns = Number.NaN;
   private readonly sources: string[] = [];
   private readonly sourceIds = new Map<string, SourceId>();
   private readonly destinations: string[] = ['-'];
@@ -74,6 +92,7 @@ export class Books implements Part {
   private readonly bySource: Map<DestinationId, number>[] = [];
   private slotEntry = new Int32Array(256).fill(-1);
   private slotJourney = new Float64Array(256);
+  private slotRaised = new Float64Array(256);
   private slots = 0;
 
   sourceOf(name: string): SourceId {
@@ -112,23 +131,37 @@ export class Books implements Part {
   private makeRoom(): void {
     if (this.slots <= this.slotEntry.length) return;
     const size = Math.max(this.slots, this.slotEntry.length * 2);
-    const { slotEntry, slotJourney } = this;
+    const { slotEntry, slotJourney, slotRaised } = this;
     this.slotEntry = new Int32Array(size).fill(-1);
     this.slotEntry.set(slotEntry);
     this.slotJourney = new Float64Array(size);
     this.slotJourney.set(slotJourney);
+    this.slotRaised = new Float64Array(size);
+    this.slotRaised.set(slotRaised);
   }
 
-  /** A raise begins: what follows is done in its name. The answer is its journey id. */
-  begin(source: SourceId): number {
+  /**
+   * A raise begins: what follows is done in its name. The answer is its journey id.
+   * @param raised when, if that was before
+   */
+  begin(source: SourceId, raised: Ns = this.now()): number {
     this.source = source;
     this.journey = ++this.journeys;
+    this.recent[this.journey & (RECENT - 1)] = raised;
     return this.journey;
   }
 
   /** The journey of what nobody raised: an exception, a non-maskable interrupt. It is in no account. */
   beside(): number {
-    return ++this.journeys;
+    this.recent[++this.journeys & (RECENT - 1)] = this.now();
+    return this.journeys;
+  }
+
+  /** When the current raise was made; NaN: none, or it is forgotten. */
+  private raised(): Ns {
+    const { journey } = this;
+    const known = journey > 0 && journey > this.journeys - RECENT;
+    return known ? this.recent[journey & (RECENT - 1)]! : Number.NaN;
   }
 
   /** What is in the slot, if anything, is carried on: what follows is done in the name of that raise. */
@@ -137,6 +170,8 @@ export class Books implements Part {
     if (entry < 0) return;
     this.source = this.entries[entry]!.source;
     this.journey = this.slotJourney[slot]!;
+    this.resumed = this.journey;
+    this.resumedRaise = this.slotRaised[slot]!;
   }
 
   /** The current raise asks for the destination and waits in the slot. False: the slot was taken, coalesced. */
@@ -150,6 +185,7 @@ export class Books implements Part {
     }
     this.slotEntry[slot] = index;
     this.slotJourney[slot] = this.journey;
+    this.slotRaised[slot] = this.raised();
     return true;
   }
 
@@ -178,6 +214,7 @@ export class Books implements Part {
     }
     this.slotEntry[to] = index;
     this.slotJourney[to] = this.slotJourney[from]!;
+    this.slotRaised[to] = this.slotRaised[from]!;
     return true;
   }
 
@@ -188,6 +225,13 @@ export class Books implements Part {
     this.slotEntry[slot] = -1;
     this.entries[index]!.delivered++;
     return this.slotJourney[slot]!;
+  }
+
+  /** A handler runs for the current raise: when that was made; NaN if it was not resumed for this handler just now. */
+  handled(): Ns {
+    if (this.resumed !== this.journey) return Number.NaN;
+    this.resumed = 0;
+    return this.resumedRaise;
   }
 
   /** What waits in the slot is lost after all. */
@@ -207,6 +251,11 @@ export class Books implements Part {
   /** The journey waiting in the slot; meaningless when none is. */
   journeyIn(slot: SlotId): number {
     return this.slotJourney[slot]!;
+  }
+
+  /** When the raise was made that waits in the slot; meaningless when none does. */
+  raisedIn(slot: SlotId): Ns {
+    return this.slotRaised[slot]!;
   }
 
   /** All accounts, in the order they were opened. */
@@ -246,10 +295,14 @@ export class Books implements Part {
   }
 
   save(): Plain {
-    const held: number[][] = [];
+    const held: Saved['held'][number][] = [];
     for (let s = 0; s < this.slots; s++) {
-      if (this.slotEntry[s]! >= 0) held.push([s, this.slotEntry[s]!, this.slotJourney[s]!]);
+      if (this.slotEntry[s]! < 0) continue;
+      held.push([s, this.slotEntry[s]!, this.slotJourney[s]!, orNull(this.slotRaised[s]!)]);
     }
+    const recent: number[] = [];
+    for (let j = Math.max(1, this.journeys - RECENT + 1); j <= this.journeys; j++)
+      recent.push(this.recent[j & (RECENT - 1)]!);
     return {
       source: this.source,
       journey: this.journey,
@@ -258,6 +311,8 @@ export class Books implements Part {
       destinations: [...this.destinations],
       slots: this.slots,
       held,
+      recent,
+      resumed: [this.resumed, orNull(this.resumedRaise)],
       entries: this.entries.map((e) => [
         e.source,
         e.destination,
@@ -292,9 +347,21 @@ export class Books implements Part {
     this.slots = s.slots;
     this.makeRoom();
     this.slotEntry.fill(-1);
-    for (const [slot, entry, journey] of s.held) {
+    for (const [slot, entry, journey, raised] of s.held) {
       this.slotEntry[slot] = entry;
       this.slotJourney[slot] = journey;
+      this.slotRaised[slot] = raised ?? Number.NaN;
     }
+    const first = this.journeys - s.recent.length + 1;
+    s.recent.forEach((at, i) => {
+      this.recent[(first + i) & (RECENT - 1)] = at;
+    });
+    this.resumed = s.resumed[0];
+    this.resumedRaise = s.resumed[1] ?? Number.NaN;
   }
+}
+
+/** Plain data knows no NaN. */
+function orNull(ns: Ns): Ns | null {
+  return Number.isNaN(ns) ? null : ns;
 }

@@ -2,13 +2,15 @@
  * A histogram of latencies with bounded memory: buckets grow with the value, 16 to each doubling, so a
  * percentile is off by at most 1/16 of itself.
  */
-import { type Plain, restoreArray } from './state.ts';
+import type { Plain } from './state.ts';
 
 const SUB = 16;
 const BUCKETS = SUB * 50;
+/** to begin with: up to half a millisecond in nanoseconds */
+const FIRST = SUB * 16;
 
 export class Histogram {
-  private readonly buckets = new Uint32Array(BUCKETS);
+  private buckets = new Uint32Array(FIRST);
   count = 0;
   sum = 0;
   min = Infinity;
@@ -16,11 +18,19 @@ export class Histogram {
 
   /** @param value an integer of at least 0 */
   add(value: number): void {
-    this.buckets[bucketOf(value)]!++;
+    const bucket = bucketOf(value);
+    if (bucket >= this.buckets.length) this.grow();
+    this.buckets[bucket]!++;
     this.count++;
     this.sum += value;
     if (value < this.min) this.min = value;
     if (value > this.max) this.max = value;
+  }
+
+  private grow(): void {
+    const { buckets } = this;
+    this.buckets = new Uint32Array(BUCKETS);
+    this.buckets.set(buckets);
   }
 
   get mean(): number {
@@ -31,9 +41,10 @@ export class Histogram {
   percentile(p: number): number {
     if (this.count === 0) return 0;
     const rank = Math.max(1, Math.ceil(p * this.count));
+    const { buckets } = this;
     let seen = 0;
-    for (let b = 0; b < BUCKETS; b++) {
-      seen += this.buckets[b]!;
+    for (let b = bucketOf(this.min); b < buckets.length; b++) {
+      seen += buckets[b]!;
       if (seen >= rank) return Math.min(this.max, upperEdge(b));
     }
     return this.max;
@@ -58,9 +69,11 @@ export class Histogram {
 
   restore(state: Plain): void {
     const s = state as { count: number; sum: number; min: number; max: number; filled: number[][] };
-    const buckets = new Uint32Array(BUCKETS);
-    for (const [b, count] of s.filled) buckets[b!] = count!;
-    restoreArray(this.buckets, Array.from(buckets));
+    this.buckets = new Uint32Array(FIRST);
+    for (const [b, count] of s.filled) {
+      if (b! >= this.buckets.length) this.grow();
+      this.buckets[b!] = count!;
+    }
     this.count = s.count;
     this.sum = s.sum;
     this.min = s.count ? s.min : Infinity;

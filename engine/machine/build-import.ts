@@ -10,6 +10,7 @@
 import { type Ns, Priority, type Task } from '../core/clock.ts';
 import { asU32 } from '../core/counters.ts';
 import { printable } from '../core/errors.ts';
+import { LatencyTable } from '../core/latency.ts';
 import type { Stream } from '../core/rng.ts';
 import { type Part, type Plain, restoreArray, saveArray } from '../core/state.ts';
 import type { Tracepoint, TraceRecord } from '../core/trace.ts';
@@ -21,6 +22,7 @@ import { type Import, type ImportedRow, importProc } from '../scenario/import-pr
 import { timing } from '../timing.ts';
 import { type Hop, type HopTable, hopOf } from './hops.ts';
 import type { CpuSnapshot, DomainSnapshot, VcpuSnapshot } from './inspect.ts';
+import { latencySnapshot } from './latency.ts';
 import { type Fireable, Machine, type Platform, Workshop } from './machine.ts';
 
 export interface ImportOptions {
@@ -78,6 +80,7 @@ class ImportedHost implements Part, Platform {
   private readonly busy: Float64Array;
   private readonly upcalls: Float64Array;
   private handled = 0;
+  private readonly latency = new LatencyTable('imported.latency');
   private readonly cells: Cell[] = [];
   private readonly cellAt = new Map<number, Cell>();
   private readonly raised: Tracepoint;
@@ -165,6 +168,7 @@ class ImportedHost implements Part, Platform {
     const { row, column } = cell;
     const journey = books.deliver(cell.slot);
     if (journey === 0) return;
+    this.latency.add(row, journey, books.raisedIn(cell.slot), clock.now);
     const { cpus } = this.data.first;
     this.gained[row * cpus.length + column]!++;
     this.handled++;
@@ -239,6 +243,10 @@ class ImportedHost implements Part, Platform {
           port: null,
         })),
         softirqs: { cpus: interrupts.cpus, rows: [] },
+        latency: latencySnapshot(this.latency, (row) => {
+          const { irq, label, title } = this.data.rows[row]!;
+          return { row: irq ? irq.irq : label, name: title };
+        }),
         channels: [],
       },
     ];
@@ -304,6 +312,7 @@ class ImportedHost implements Part, Platform {
       busy: saveArray(this.busy),
       upcalls: saveArray(this.upcalls),
       handled: this.handled,
+      latency: this.latency.save(),
     };
   }
 
@@ -314,6 +323,7 @@ class ImportedHost implements Part, Platform {
     restoreArray(this.busy, s.busy!);
     restoreArray(this.upcalls, s.upcalls!);
     this.handled = s.handled as number;
+    this.latency.restore(s.latency!);
   }
 }
 

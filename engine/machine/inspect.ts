@@ -3,6 +3,7 @@
  * Taking one has no effect on the machine.
  */
 import type { Account } from '../core/books.ts';
+import type { LatencyTotals } from '../core/latency.ts';
 import type { Interrupts, IrqRow, Softirqs, Stat } from '../proc/types.ts';
 import type { ArmSnapshot, GicSnapshot } from './inspect-arm.ts';
 
@@ -69,6 +70,8 @@ export interface DomainSnapshot {
   readonly stat?: Stat;
   /** what its kernel complained of */
   readonly messages?: readonly string[];
+  /** from raises to handlers, by interrupt; absent where nobody measures */
+  readonly latency?: readonly LatencySnapshot[];
   /** event channels in use, by port; empty where the domain has none */
   readonly channels: readonly ChannelSnapshot[];
   /** VM exits; absent where nothing of the kind happens */
@@ -89,6 +92,19 @@ export interface VcpuSnapshot {
   readonly upcallMask: boolean;
   /** upcalls taken since boot */
   readonly upcalls: number;
+}
+
+/**
+ * How long interrupts of one row took from their raise to the handler: of each raise its first handler here. Raises that
+ * were coalesced are counted with the first of them. Times in ns.
+ */
+export interface LatencySnapshot extends LatencyTotals {
+  /** the row of `interrupts`: its number, or the label of one of the architecture's; of Xen vector or INTID */
+  readonly row: number | string;
+  /** number of the interrupt, as hops of journeys have it; of a kernel's own vector less than 0 */
+  readonly irq: number;
+  /** who handles it */
+  readonly name: string;
 }
 
 /** What /proc/interrupts does not tell about a row. */
@@ -181,6 +197,8 @@ interface XenCommon {
   readonly softirqs: readonly XenSoftirqSnapshot[];
   /** event-check IPIs sent, and those saved as the CPU monitored its softirq word in MWAIT */
   readonly eventChecks: { readonly sent: number; readonly skipped: number };
+  /** from raises of devices to where Xen takes them (do_IRQ), by vector or INTID */
+  readonly latency?: readonly LatencySnapshot[];
 }
 
 export interface XenX86Snapshot extends XenCommon {

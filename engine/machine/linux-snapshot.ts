@@ -4,13 +4,14 @@ import type { LinuxKernel } from '../guest/linux/kernel.ts';
 import { statOf } from '../proc/stat-of.ts';
 import type { Interrupts } from '../proc/types.ts';
 import type { DomainSnapshot, VcpuSnapshot } from './inspect.ts';
+import { latencySnapshot } from './latency.ts';
 
 export function linuxSnapshot(
   kernel: LinuxKernel,
   interrupts: Interrupts,
   vcpus: readonly VcpuSnapshot[],
   now: Ns,
-): Pick<DomainSnapshot, 'softirqs' | 'stat' | 'messages'> {
+): Pick<DomainSnapshot, 'softirqs' | 'stat' | 'messages' | 'latency'> {
   const softirqs = kernel.softirqsFile();
   return {
     softirqs,
@@ -21,5 +22,6 @@ export function linuxSnapshot(
       procsRunning: kernel.threads.filter((t) => t.ready).length,
     },
     messages: kernel.log,
+    latency: latencySnapshot(kernel.latency, (irq) => kernel.rowOf(irq)),
   };
 }

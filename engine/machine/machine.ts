@@ -30,6 +30,7 @@ export class Workshop {
 
   constructor(readonly seed: number) {
     this.rng = new Rng(seed, (stream) => this.parts.add(stream));
+    this.books.now = () => this.clock.now;
   }
 }
 

@@ -159,6 +159,15 @@ export class Arm64Kernel extends LinuxKernel {
     return super.shownDescs().filter((d) => d.chip !== this.gic.chip || d.hwirq! >= IPIS);
   }
 
+  /** Nor are they rows of their own: they are counted as IPIs. */
+  override rowOf(irq: number): { readonly row: number | string; readonly name: string } {
+    const desc = this.irqs.descs[irq];
+    const ipi = this.isGic(desc) ? desc!.hwirq! : IPIS;
+    if (ipi >= IPIS) return super.rowOf(irq);
+    const name = Object.keys(IPI).find((kind) => IPI[kind] === ipi) ?? '';
+    return { row: `IPI${ipi}`, name };
+  }
+
   override sendIpi(kind: string, cpu: number, from: LinuxCpu): void {
     const { books } = this;
     const { source, journey } = books;

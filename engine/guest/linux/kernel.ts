@@ -4,6 +4,7 @@
  */
 import type { Books } from '../../core/books.ts';
 import type { Ns } from '../../core/clock.ts';
+import { LatencyTable } from '../../core/latency.ts';
 import type { Part, Plain } from '../../core/state.ts';
 import type { Trace, Tracepoint } from '../../core/trace.ts';
 import type { Processor } from '../../hw/cpu.ts';
@@ -43,6 +44,8 @@ export abstract class LinuxKernel implements Part {
   readonly time: KernelTime;
   readonly napi: NapiList;
   readonly calls: CrossCalls;
+  /** from raises to handlers, by interrupt number */
+  readonly latency: LatencyTable;
   readonly threads: Thread[] = [];
   readonly softirqs: Work[];
   /** what it complained of */
@@ -74,6 +77,7 @@ export abstract class LinuxKernel implements Part {
     this.time = parts.add(new KernelTime(this));
     this.napi = parts.add(new NapiList(this.id, this.cpuCount));
     this.calls = parts.add(new CrossCalls(this));
+    this.latency = parts.add(new LatencyTable(`${this.id}.latency`));
     this.cpus = init.vcpus.map((_, cpu) => parts.add(this.makeCpu(cpu)));
     this.softirqCounts = SOFTIRQS.map(() => new Array(this.cpuCount).fill(0));
     const short: Work = { cost: () => timing.shortHandler, run: () => {} };
@@ -187,6 +191,7 @@ export abstract class LinuxKernel implements Part {
   traceHandler(cpu: LinuxCpu, desc: IrqDesc): void {
     const { journey } = this.books;
     this.journeys[cpu.cpu] = journey;
+    this.latency.add(desc.irq, journey, this.books.handled(), cpu.now);
     const { vcpu } = cpu;
     this.trace.emit(this.tpHandler, cpu.now, journey, vcpu.processor, this.init.domain, desc.irq, cpu.cpu);
   }
@@ -241,6 +246,11 @@ export abstract class LinuxKernel implements Part {
     return [...this.irqs.all()].filter(
       (d) => d.irq < this.irqs.nrIrqs && (d.actions.length > 0 || (!always && d.counts.some((n) => n > 0))),
     );
+  }
+
+  /** The row that counts an interrupt, and who handles it. */
+  rowOf(irq: number): { readonly row: number | string; readonly name: string } {
+    return { row: irq, name: this.irqs.descs[irq]?.actions.map((a) => a.name).join(', ') ?? '' };
   }
 
   softirqsFile(): Softirqs {

@@ -41,6 +41,17 @@ const SYSTEM: Readonly<Record<string, number>> = {
   callfuncsingle: 0xfb,
   irqwork: 0xf6,
 };
+/** rows of /proc/interrupts that count them */
+const SYSTEM_ROWS: Readonly<Record<string, string>> = {
+  timer: 'LOC',
+  resched: 'RES',
+  callfunc: 'CAL',
+  callfuncsingle: 'CAL',
+  irqwork: 'IWI',
+  pin: 'PIN',
+  npi: 'NPI',
+  piw: 'PIW',
+};
 const POSTED = { PIN: 0xf2, PIW: 0xf1, NPI: 0xf0 } as const;
 
 const MSR = 0x800;
@@ -166,6 +177,13 @@ export class NativeKernel extends LinuxKernel {
       this.irqs.disable(desc);
     }
     desc.unhandled = 0;
+  }
+
+  /** Of the kernel's own vectors it is one of the architecture's. */
+  override rowOf(irq: number): { readonly row: number | string; readonly name: string } {
+    if (irq >= 0) return super.rowOf(irq);
+    const name = this.system[-irq]?.actions[0]?.name ?? '';
+    return { row: SYSTEM_ROWS[name] ?? name, name };
   }
 
   // inter-processor interrupts and timers

@@ -79,6 +79,7 @@ export class Kvm {
     this.clock = shop.clock;
     this.trace = shop.trace;
     this.books = shop.books;
+    this.books.now = () => this.now;
     this.points = points(shop.trace);
   }
 

@@ -88,7 +88,7 @@ export class VcpuRun {
   private pendingTimer(v: KvmVcpu): void {
     if (!v.apic.timerPending) return;
     const { books } = this.kvm;
-    books.begin(v.vm.timerSource);
+    books.begin(v.vm.timerSource, v.apic.timerExpiredAt);
     v.apic.injectPendingTimer();
     v.journey = books.journey;
   }

@@ -19,6 +19,8 @@ export interface LapicTimer {
   readonly mode: number;
   /** interrupts that are due, and not delivered yet */
   readonly pending: number;
+  /** when that expired last which waits (timerWaits) */
+  readonly expiredAt?: Ns;
   /** LVTT was written. True: TMICT is void, as on the way into and out of TSC-deadline mode. */
   setMode(mode: number, vector: number): boolean;
   cancel(): void;
@@ -75,6 +77,8 @@ export class ApicTimer implements LapicTimer {
   expiry: Ns = 0;
   /** expired, and not delivered yet */
   pending = 0;
+  /** when it expired last */
+  expiredAt: Ns = 0;
   private deadlineLow = 0;
   private deadlineHigh = 0;
   private readonly alarm: Alarm;
@@ -106,6 +110,7 @@ export class ApicTimer implements LapicTimer {
     if (this.options.timerWaits) {
       if (this.pending > 0) return;
       this.pending = 1;
+      this.expiredAt = this.now();
     }
     this.expired(alarm);
   }
@@ -241,12 +246,19 @@ export class ApicTimer implements LapicTimer {
   }
 
   save(): Plain {
-    const { mode, divisor, period, expiry, pending, deadlineLow, deadlineHigh } = this;
-    return [mode, divisor, period, expiry, pending, deadlineLow, deadlineHigh];
+    const { mode, divisor, period, expiry, pending, deadlineLow, deadlineHigh, expiredAt } = this;
+    return [mode, divisor, period, expiry, pending, deadlineLow, deadlineHigh, expiredAt];
   }
 
   restore(state: Plain): void {
-    [this.mode, this.divisor, this.period, this.expiry, this.pending, this.deadlineLow, this.deadlineHigh] =
-      state as [number, number, number, number, number, number, number];
+    const [mode, divisor, period, expiry, pending, deadlineLow, deadlineHigh, expiredAt] = state as number[];
+    this.mode = mode!;
+    this.divisor = divisor!;
+    this.period = period!;
+    this.expiry = expiry!;
+    this.pending = pending!;
+    this.deadlineLow = deadlineLow!;
+    this.deadlineHigh = deadlineHigh!;
+    this.expiredAt = expiredAt!;
   }
 }

@@ -4,7 +4,7 @@
  * registers as software sees them in lapic-registers.ts. The same class serves physical processors and the virtual
  * ones of KVM and Xen; where these part from the manual lapic-options.ts says how.
  */
-import type { Clock } from '../../core/clock.ts';
+import type { Clock, Ns } from '../../core/clock.ts';
 import { Priority } from '../../core/event-queue.ts';
 import { type Part, type Plain, restoreArray, saveArray } from '../../core/state.ts';
 import type { ApicBus } from './apic-bus.ts';
@@ -241,6 +241,11 @@ export class LocalApic extends ApicPriority implements Part {
   /** Has the timer expired, and could LVTT be delivered? (apic_has_pending_timer) */
   get timerPending(): boolean {
     return this.timer.pending > 0 && this.enabled && !(this.reg(Reg.LVT_TIMER) & LVT_MASKED);
+  }
+
+  /** When it did so last. */
+  get timerExpiredAt(): Ns | undefined {
+    return this.timer.expiredAt;
   }
 
   /** On the way into the guest: a timer that has expired is delivered (kvm_inject_apic_timer_irqs). */

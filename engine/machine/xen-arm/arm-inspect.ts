@@ -20,6 +20,7 @@ import type {
   XenArmSnapshot,
   XenIrqSnapshot,
 } from '../inspect.ts';
+import { latencySnapshot } from '../latency.ts';
 
 // a domain
 
@@ -81,6 +82,7 @@ export function xenArmSnapshot(
       pending: xen.cpus.map((cpu) => cpu.softirqPending(nr)),
     })),
     eventChecks: { sent, skipped },
+    latency: latencySnapshot(xen.irqs.latency, (intid) => ({ row: intid, name: ownerOf(intid) })),
     gic: gicOf(xen, ownerOf),
   };
 }

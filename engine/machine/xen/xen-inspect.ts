@@ -6,6 +6,7 @@ import type { XenCpuView } from '../../hv/xen/x86/irq-counts.ts';
 import type { Xen } from '../../hv/xen/x86/xen.ts';
 import { EXCEPTIONS } from '../../hw/x86/exceptions.ts';
 import type { HookRecordSnapshot, X86Snapshot, XenSnapshot, XenVectorSnapshot } from '../inspect.ts';
+import { latencySnapshot } from '../latency.ts';
 import type { HookSwitch } from '../machine.ts';
 import { ioapicSnapshot, lapicSnapshot } from '../x86-inspect.ts';
 
@@ -27,6 +28,10 @@ export function xenSnapshot(xen: Xen, driver: (domain: number, pirq: number) => 
     pendingEoi: cpus.map((cpu) => cpu.pendingEoi),
     brakes: xen.irqs.brakes(),
     eventChecks,
+    latency: latencySnapshot(xen.irqs.latency, (vector) => {
+      const known = vectors.find((v) => v.vector === vector);
+      return { row: vector, name: known ? shortName(known) : '' };
+    }),
     x86: chipsOf(xen, vectors),
     hook: {
       on: hook,

@@ -8,6 +8,7 @@
  */
 import type { Books, DestinationId, SlotId, SourceId } from '../../../core/books.ts';
 import type { Clock } from '../../../core/clock.ts';
+import { LatencyTable } from '../../../core/latency.ts';
 import { type Part, type Plain, restoreArray, saveArray } from '../../../core/state.ts';
 import type { Trace, Tracepoint } from '../../../core/trace.ts';
 import { ACTIVE, EDGE, LINE } from '../../../hw/arm/gic-core.ts';
@@ -62,6 +63,8 @@ export class ArmIrqs implements Part {
   readonly descs: readonly ArmIrqDesc[];
   /** by INTID and, of private ones, CPU: what has come, how often */
   readonly counts: readonly Float64Array[];
+  /** of SPIs: from raises to IAR, by INTID */
+  readonly latency = new LatencyTable('xen.irqs.latency');
   /** per CPU: the interrupt in hand; NONE */
   private readonly inHand: Int16Array;
   /** per CPU: depth of irq_enter */
@@ -188,6 +191,7 @@ export class ArmIrqs implements Part {
     if (irq >= PRIVATE) {
       books.move(this.slot(irq), slot);
       books.resume(slot);
+      if (books.holds(slot)) this.latency.add(irq, books.journey, books.raisedIn(slot), cpu.time);
     }
     if (irq < SGIS) {
       this.gic.eoi(cpu.cpu, irq);
@@ -289,6 +293,7 @@ export class ArmIrqs implements Part {
       status: this.descs.map((d) => d.status),
       targets: this.descs.map((d) => d.target),
       counts: this.counts.map((row) => saveArray(row)),
+      latency: this.latency.save(),
     };
   }
 
@@ -299,6 +304,7 @@ export class ArmIrqs implements Part {
       status: number[];
       targets: number[];
       counts: number[][];
+      latency: Plain;
     };
     restoreArray(this.inHand, s.inHand);
     restoreArray(this.depth, s.depth);
@@ -307,5 +313,6 @@ export class ArmIrqs implements Part {
       desc.target = s.targets[irq]!;
     }
     for (const [cpu, row] of this.counts.entries()) restoreArray(row, s.counts[cpu]!);
+    this.latency.restore(s.latency);
   }
 }

@@ -139,6 +139,7 @@ export class XenArm implements Hypervisor, EvtchnOutput, FirmwareHost, Part {
     this.clock = clock;
     this.trace = trace;
     this.books = books;
+    books.now = () => this.stamp;
     this.trapOptions = options.trapOptions;
     this.timerSoftirq = softirqNumber(PROFILE, 'TIMER');
     this.taskletSoftirq = softirqNumber(PROFILE, 'TASKLET');

@@ -7,6 +7,7 @@
  */
 import type { SlotId, SourceId } from '../../../core/books.ts';
 import type { Ns } from '../../../core/clock.ts';
+import { LatencyTable } from '../../../core/latency.ts';
 import type { Part, Plain } from '../../../core/state.ts';
 import type { Tracepoint } from '../../../core/trace.ts';
 import { timing } from '../../../timing.ts';
@@ -57,6 +58,8 @@ export class PhysicalIrqs implements Part {
   readonly guests: GuestIrqs;
   readonly rateLimit: RateLimit;
   readonly cleanup: MoveCleanup;
+  /** from raises to do_IRQ, by vector */
+  readonly latency = new LatencyTable('xen.irqs.latency');
   private readonly own: OwnIrqs;
   /** per CPU: what it has acknowledged and not handled yet */
   private readonly taken: SlotId[];
@@ -193,6 +196,7 @@ export class PhysicalIrqs implements Part {
     const slot = this.taken[cpu.cpu]!;
     books.resume(slot);
     const began = now - timing.doIrq - (desc.own ? 0 : GUEST_PART);
+    if (books.holds(slot)) this.latency.add(vector, books.journey, books.raisedIn(slot), began);
     trace.emit(this.tpDoIrq, began, books.journey, cpu.cpu, desc.irq, vector);
     this.controllers.ack(cpu, desc, vector);
     if (desc.action) this.forGuests(cpu, desc, vector, slot);
@@ -258,19 +262,22 @@ export class PhysicalIrqs implements Part {
       guests: this.guests.save(),
       rateLimit: this.rateLimit.save(),
       own: this.own.save(),
+      latency: this.latency.save(),
       depth: [...this.depth],
     };
   }
 
   restore(state: Plain): void {
-    const s = state as unknown as Record<'ioapics' | 'table' | 'guests' | 'rateLimit' | 'own', Plain> & {
-      depth: number[];
-    };
+    const s = state as unknown as Record<
+      'ioapics' | 'table' | 'guests' | 'rateLimit' | 'own' | 'latency',
+      Plain
+    > & { depth: number[] };
     this.ioapics.restore(s.ioapics);
     this.table.restore(s.table);
     this.guests.restore(s.guests);
     this.rateLimit.restore(s.rateLimit);
     this.own.restore(s.own);
+    this.latency.restore(s.latency);
     s.depth.forEach((n, cpu) => {
       this.depth[cpu] = n;
     });

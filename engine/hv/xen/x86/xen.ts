@@ -145,6 +145,7 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
     this.clock = shop.clock;
     this.trace = shop.trace;
     this.books = shop.books;
+    this.books.now = () => this.stamp;
     this.profile = profile;
     const apicTimer = APIC_TIMER_VECTOR[profile];
     this.apicTimerVector = apicTimer;
