@@ -39,9 +39,10 @@ export const ACTIONS: Readonly<Record<Action, (session: Session, key: string) =>
   nextView: (session) => switchView(session, 1),
   previousView: (session) => switchView(session, -1),
   view(session, key) {
-    const view = VIEWS.find((v) => v.key === key)!;
+    const view = VIEWS.find((v) => v.key === key);
     const { subject } = session;
-    if (view.has(subject)) session.update({ view: view.name });
+    if (!view) session.update({ notice: `${key.toUpperCase()} is no view` });
+    else if (view.has(subject)) session.update({ view: view.name });
     else session.update({ notice: `${subject.name} has no view ${view.title}` });
   },
   details: (session) => openPath(session),
@@ -56,12 +57,16 @@ export const ACTIONS: Readonly<Record<Action, (session: Session, key: string) =>
   sort: (session) =>
     withTable(session, (_, { sort }) => {
       const { sorts } = TABLES[session.tableName!];
-      sortBy(session, sorts[(sorts.indexOf(sort.column) + 1) % sorts.length]!);
+      if (sorts.length === 0) inTime(session);
+      else sortBy(session, sorts[(sorts.indexOf(sort.column) + 1) % sorts.length]!);
     }),
   sortLeft: (session) => moveSort(session, -1),
   sortRight: (session) => moveSort(session, 1),
   reverse: (session) =>
-    withTable(session, (_, { sort }) => session.updateTable({ sort: { ...sort, reverse: !sort.reverse } })),
+    withTable(session, (_, { sort }) => {
+      if (TABLES[session.tableName!].sorts.length === 0) inTime(session);
+      else session.updateTable({ sort: { ...sort, reverse: !sort.reverse } });
+    }),
   filter: (session) =>
     withTable(session, (_, { filter }) =>
       session.update({ overlay: null, prompt: { kind: 'filter', text: filter } }),
@@ -69,6 +74,8 @@ export const ACTIONS: Readonly<Record<Action, (session: Session, key: string) =>
   clear(session) {
     if (session.ui.overlay) session.update({ overlay: null });
     else if (session.view.name === 'path') leavePath(session);
+    else if (session.tableName === 'hook' && session.tableState?.filter === '')
+      session.update({ hookLog: false });
     else session.updateTable({ filter: '' });
   },
   totals: (session) => session.update({ totals: !session.ui.totals }),
@@ -113,8 +120,8 @@ function neighbour(session: Session, direction: 1 | -1): void {
 function toggleHook(session: Session): void {
   const on = !hookOf(session.frame.snapshot)?.on;
   if (!perform(session, { do: 'hook', on })) return;
-  const where = session.view.name === 'events' ? '' : ': see Events of Xen';
-  session.update({ notice: on ? `hook on${where}` : 'hook off' });
+  const where = session.view.name === 'events' ? ', Esc: the trace' : ': see Events of Xen';
+  session.update({ hookLog: true, notice: on ? `hook on${where}` : 'hook off' });
 }
 
 function switchDomain(session: Session, direction: 1 | -1): void {
@@ -162,10 +169,15 @@ function sortBy(session: Session, column: SortColumn): void {
 function moveSort(session: Session, direction: 1 | -1): void {
   withTable(session, (table, { sort }) => {
     const columns = sortable(table);
+    if (columns.length === 0) inTime(session);
     const at = columns.indexOf(sort.column);
     const next = columns[Math.max(0, Math.min(columns.length - 1, at + direction))];
     if (next) sortBy(session, next);
   });
+}
+
+function inTime(session: Session): void {
+  session.update({ notice: `${session.view.title} stand in the order of their times` });
 }
 
 function redraw(session: Session, direction: 1 | -1): void {

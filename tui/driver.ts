@@ -7,12 +7,15 @@
  */
 import {
   type Command,
+  type EventLog,
+  type EventQuery,
   type JourneySnapshot,
   type Machine,
   type Outcome,
   type Passage,
   pastJourney,
   pastJourneys,
+  recentEvents,
   type Snapshot,
   takeSnapshot,
   type XenSnapshot,
@@ -216,6 +219,11 @@ export class Driver {
   /** One interrupt; null if the trace has lost it. */
   pastOne(journey: number, name: string): JourneySnapshot | null {
     return pastJourney(this.machine, journey, name);
+  }
+
+  /** The last records of the trace, in words. */
+  events(query: EventQuery): EventLog {
+    return recentEvents(this.machine, query);
   }
 
   /** Rates and sparklines begin anew. */

@@ -1,121 +1,89 @@
-/** The event log of Xen: what the interrupt hook has recorded last, the newest on top. */
-import type { XenX86Snapshot } from '../engine/index.ts';
-import { clockTime, pad, padLeft, sanitize } from './format.ts';
-import { vectorText } from './subject.ts';
-import {
-  compareText,
-  type Row,
-  type SortColumn,
-  sortedBy,
-  type TableColumn,
-  type TableKind,
-} from './table-model.ts';
+/** The log of trace records as a table: one hop a row, the newest at the bottom. */
+import { type EventRow, eventText } from './event-log.ts';
+import { displayWidth, pad, padLeft } from './format.ts';
+import { MODE_ROLES } from './modes.ts';
+import type { Subject } from './subject.ts';
+import type { TableColumn, TableKind } from './table-model.ts';
 
-export interface EventRow extends Row {
-  readonly time: number;
-  readonly cpu: number;
-  readonly vector: number;
-  /** the virtual CPU that the vector has found */
-  readonly who: string;
-  readonly point: string;
-  readonly what: string;
-  readonly journey: number;
-}
+const MODE = 6;
+const CPU = 3;
+/** cells from which on the journey has a column of its own, and the time its blanks */
+const WIDE = 76;
+const WIDER = 100;
 
-/** As the line of the hook calls what it records. */
-const WHO = 'name';
-const POINT = 'chip';
-const SORTS: readonly SortColumn[] = ['time', 'irq', WHO, POINT];
-
-export function eventRows({ hook }: XenX86Snapshot, ascii: boolean): EventRow[] {
-  return hook.last.map(({ time, cpu, vector, who, point, what, journey }) => ({
-    key: `event ${cpu} ${time}`,
-    label: clockTime(time, 9),
-    counts: [],
-    total: 0,
-    flagged: true,
-    follow: { vector },
-    time,
-    cpu,
-    vector,
-    who: sanitize(who, ascii),
-    point: sanitize(point, ascii),
-    what: sanitize(what, ascii),
-    journey,
-  }));
-}
-
-const BY: Partial<Record<SortColumn, (a: EventRow, b: EventRow) => number>> = {
-  irq: (a, b) => a.vector - b.vector,
-  [WHO]: (a, b) => compareText(a.who, b.who),
-  [POINT]: (a, b) => compareText(a.point, b.point),
-};
-
-const byTime = (a: EventRow, b: EventRow) => a.time - b.time || a.cpu - b.cpu;
-
-export const EVENTS: TableKind<EventRow, XenX86Snapshot> = {
-  sorts: SORTS,
-  below: 3,
-  rows: eventRows,
+export const EVENTS: TableKind<EventRow, Subject> = {
+  sorts: [],
+  below: 1,
+  follows: true,
+  rows: (_, __, log) => log(),
   counts: () => new Map(),
-  sorted: (rows, sort) => sortedBy(rows, sort, BY[sort.column] ?? byTime, (a, b) => byTime(b, a)),
-  textOf: ({ cpu, who, point, vector, what }) => `CPU${cpu} ${who} ${point} ${vectorText(vector)} ${what}`,
+  sorted: (rows) => [...rows],
+  textOf: eventText,
+  keeps: ({ event }) => event === null,
   columns(rows, _, { width, glyphs }) {
-    const longest = (least: number, of: (row: EventRow) => string) =>
-      rows.reduce((most, row) => Math.max(most, of(row).length), least);
-    const time = longest(4, (row) => row.label);
-    const who = longest(4, (row) => row.who);
-    const point = Math.min(
-      longest(5, (row) => row.point),
-      width < 72 ? 9 : 18,
-    );
-    const text = (
-      title: string,
-      sort: SortColumn | undefined,
-      cells: number,
-      of: (row: EventRow) => string,
-    ) => {
-      const column: TableColumn<EventRow> = {
-        title,
-        sort,
-        gap: 2,
-        width: cells,
-        cell: (line, row) => void line.add('  ').add(pad(of(row), cells, glyphs.ellipsis)),
-      };
-      return column;
-    };
-    const number = (
-      title: string,
-      sort: SortColumn | undefined,
-      gap: number,
-      cells: number,
-      of: (row: EventRow) => string,
-    ) => {
-      const column: TableColumn<EventRow> = {
-        title,
-        sort,
-        gap,
-        width: cells,
+    const longest = (least: number, most: number, of: (row: EventRow) => string) =>
+      rows.reduce((n, row) => Math.min(most, Math.max(n, displayWidth(of(row)))), least);
+    const timeText = (row: EventRow) => (width >= WIDER ? row.label : row.short);
+    const time = longest(8, 24, timeText);
+    const who = longest(5, 12, (row) => row.who);
+    const journeyText = ({ event }: EventRow) => (event && event.journey !== 0 ? `#${event.journey}` : '');
+    const journey = width >= WIDE ? longest(width >= WIDER ? 7 : 4, 12, journeyText) : 0;
+    const fixed = 1 + time + (1 + CPU) + (2 + MODE) + (1 + who) + (journey > 0 ? 2 + journey : 0);
+    const words = Math.max(20, width - fixed - 1);
+    const name = longest(8, Math.max(14, Math.floor(words * 0.45)), (row) => row.name);
+    const detail = Math.max(4, words - name - 2);
+    const columns: TableColumn<EventRow>[] = [
+      {
+        title: 'TIME',
+        gap: 0,
+        width: time,
         right: true,
-        cell: (line, row) => void line.add(padLeft(of(row), gap + cells)),
-      };
-      return column;
-    };
-    const columns = [
-      number('TIME', 'time', 0, time, (row) => row.label),
-      number('CPU', undefined, 1, 4, (row) => String(row.cpu)),
-      text('VCPU', WHO, who, (row) => row.who),
-      text('POINT', POINT, point, (row) => row.point),
-      number('VECTOR', 'irq', 2, 6, (row) => vectorText(row.vector)),
+        cell: (line, row) => line.add(padLeft(timeText(row), time)),
+      },
+      {
+        title: 'CPU',
+        gap: 1,
+        width: CPU,
+        right: true,
+        cell: (line, { event }) =>
+          line.add(padLeft(event ? (event.cpu < 0 ? '-' : `${event.cpu}`) : '', 1 + CPU)),
+      },
+      {
+        title: 'MODE',
+        gap: 2,
+        width: MODE,
+        cell: (line, { event }) =>
+          line.add('  ').add(pad(event?.mode ?? '', MODE), event ? MODE_ROLES[event.mode] : undefined),
+      },
+      {
+        title: 'VCPU',
+        gap: 1,
+        width: who,
+        cell: (line, row) => line.add(' ').add(pad(row.who, who, glyphs.ellipsis)),
+      },
+      {
+        title: 'FUNCTION',
+        gap: 1,
+        width: name,
+        cell: (line, row) => line.add(' ').add(pad(row.name, name, glyphs.ellipsis)),
+      },
+      {
+        title: 'WHAT',
+        gap: 2,
+        width: detail,
+        cell: (line, row) =>
+          line.add('  ').add(pad(row.detail, detail, glyphs.ellipsis), row.event ? undefined : 'dim'),
+      },
     ];
-    const used = columns.reduce((n, c) => n + c.gap + c.width, 1);
-    const journey = width >= 100 ? longest(7, (row) => `#${row.journey}`) : 0;
-    const what = Math.max(0, width - used - 2 - (journey > 0 ? 2 + journey : 0));
-    columns.push(text('WHAT', undefined, Math.min(what, 40), (row) => row.what));
-    if (journey > 0)
-      columns.push(
-        number('JOURNEY', undefined, 2, journey, (row) => (row.journey === 0 ? '' : `#${row.journey}`)),
-      );
+    if (journey > 0) {
+      columns.push({
+        title: width >= WIDER ? 'JOURNEY' : '#',
+        gap: 2,
+        width: journey,
+        right: true,
+        cell: (line, row) => line.add(padLeft(journeyText(row), 2 + journey), 'dim'),
+      });
+    }
     return columns;
   },
 };

@@ -125,8 +125,8 @@ export const KEYMAP: readonly Binding[] = [
   },
   { keys: ['shift-tab'], label: 'S-Tab', group: 'Look', action: 'previousView', about: 'view before' },
   {
-    keys: ['f2', 'f3', 'f4', 'f5', 'f6'],
-    label: 'F2 to F6',
+    keys: ['f2', 'f3', 'f4', 'f5', 'f6', 'f7', 'f8', 'f9'],
+    label: 'F2 to F9',
     group: 'Look',
     action: 'view',
     about: 'the views, left to right',

@@ -3,6 +3,7 @@
  * is revealed hop by hop, as several may happen in one event.
  */
 import type { HopSnapshot, JourneySnapshot, Passage } from '../engine/index.ts';
+import type { Driver } from './driver.ts';
 import type { Session } from './session.ts';
 import { isXenOnX86, vectorText } from './subject.ts';
 import type { ViewName } from './views.ts';
@@ -12,8 +13,8 @@ export type PathChoice =
   | { readonly kind: 'fired'; readonly journey: number }
   | {
       readonly kind: 'row';
-      /** a handler's row, or a vector of Xen's */
-      readonly by: Passage;
+      /** a handler's row, or a vector of Xen's; null: one interrupt alone, out of the log */
+      readonly by: Passage | null;
       /** as the title calls it */
       readonly name: string;
       /** the last interrupts of the row when they were looked up */
@@ -126,6 +127,10 @@ function neighbourOfRow(
     updatePath(session, { choice: { ...choice, at }, hop: null });
     return;
   }
+  if (!choice.by) {
+    session.update({ notice: 'Events has opened this one alone: its row in Interrupts knows the others' });
+    return;
+  }
   // later ones may have come since
   const { journey } = choice.list[choice.at]!;
   const list = direction > 0 ? session.driver.past(choice.by, choice.name) : [];
@@ -154,6 +159,7 @@ type Found = Omit<Extract<PathChoice, { kind: 'row' }>, 'kind'>;
 /** What Enter would follow; a text: why nothing. */
 function selectedPath({ driver, subject, table }: Session): Found | string {
   const { follow: by, label, journey } = table?.rows[table.selected] ?? {};
+  if (!by && journey !== undefined) return loggedPath(driver, journey);
   if (!by) return 'Enter follows an interrupt: choose its row first';
   const what = 'vector' in by && isXenOnX86(subject) ? vectorText(by.vector) : label;
   const name = `${subject.name}:${what}`;
@@ -166,6 +172,16 @@ function selectedPath({ driver, subject, table }: Session): Found | string {
   return 'vector' in by
     ? `no raise behind vector ${what} lately`
     : `no interrupt ${what} of ${subject.name} lately`;
+}
+
+/** The interrupt that a record of the log belongs to, named by its raise. */
+function loggedPath(driver: Driver, journey: number): Found | string {
+  if (journey === 0) return 'no raise stands behind it: it has no path';
+  const one = driver.pastOne(journey, '');
+  const raise = one?.hops[0];
+  if (!one || !raise) return `the trace has lost #${journey} meanwhile: pause first`;
+  const device = raise.text || `${raise.name} ${raise.detail}`;
+  return { by: null, name: device, list: [{ ...one, device }], at: 0 };
 }
 
 /** Back to where Enter was pressed. */

@@ -33,7 +33,7 @@ const WITHOUT: Readonly<Record<ViewName, readonly Action[]>> = {
   pending: ['earlier', 'details', 'sort', 'filter'],
   exits: ['earlier', 'details'],
   path: ['details', 'sort', 'filter'],
-  events: ['earlier'],
+  events: ['earlier', 'sort'],
 };
 
 /** Nor is the hook beside anybody but Xen. */

@@ -4,6 +4,7 @@
  */
 import { ACTIONS } from './actions.ts';
 import type { Driver } from './driver.ts';
+import { domainShown, EventLog } from './event-log.ts';
 import type { Frame } from './frame.ts';
 import type { Glyphs } from './glyphs.ts';
 import { bindingOf } from './keymap.ts';
@@ -33,6 +34,8 @@ export interface Ui {
   /** the view asked for; where the domain lacks it, the first is shown */
   readonly view: ViewName;
   readonly tables: Readonly<Record<TableName, TableState>>;
+  /** Events of Xen on x86 are those of the interrupt hook */
+  readonly hookLog: boolean;
   /** what the path view follows */
   readonly path: PathUi;
   /** index of the processor that the pending view shows in full */
@@ -70,6 +73,7 @@ export interface SessionOptions {
 
 export class Session {
   readonly glyphs: Glyphs;
+  readonly log: EventLog;
   private state: SessionState;
   private paintOf: { theme: string; paint: Paint } | undefined;
   private model: { state: SessionState; value: TableModel } | undefined;
@@ -83,6 +87,7 @@ export class Session {
     readonly options: SessionOptions,
   ) {
     this.glyphs = options.glyphs;
+    this.log = new EventLog(driver);
     this.state = {
       frame: driver.get(),
       size: options.size,
@@ -90,6 +95,7 @@ export class Session {
         domain: options.domain,
         view: VIEWS[0]!.name,
         tables: FIRST_TABLES,
+        hookLog: false,
         path: FIRST_PATH,
         vcpu: 0,
         totals: false,
@@ -156,7 +162,7 @@ export class Session {
 
   /** Which table is shown; undefined in a view that is none. */
   get tableName(): TableName | undefined {
-    return this.view.table?.(this.subject);
+    return this.view.table?.(this.subject, this.ui);
   }
 
   /** What the table shows, worked out once per state; undefined where there is none. */
@@ -166,11 +172,23 @@ export class Session {
     if (this.model?.state !== this.state) {
       const table = this.ui.tables[name];
       const scroll = this.scrolls[name] ?? { top: 0, selected: 0 };
-      const value = tableModel(TABLES[name], table, this.state, this.subject, scroll, this.glyphs);
+      const value = tableModel(TABLES[name], table, this.state, this.subject, scroll, this.glyphs, () =>
+        this.lookAtLog(table),
+      );
       this.model = { state: this.state, value };
       this.scrolls[name] = { top: value.top, selected: value.selected };
     }
     return this.model.value;
+  }
+
+  private lookAtLog({ selected, filter }: TableState) {
+    const domain = domainShown(this.subject, this.frame.snapshot);
+    return this.log.look({ domain, filter, follow: selected === null, ascii: this.glyphs.ascii });
+  }
+
+  /** The newest row of the table shown stays in sight. */
+  get following(): boolean {
+    return this.tableState?.selected === null;
   }
 
   /** What the user did to the table shown. */
@@ -200,7 +218,9 @@ export class Session {
     const { table } = this;
     if (table) {
       const index = within(table.selected + by, table.rows.length);
-      if (table.rows.length > 0) this.updateTable({ selected: table.rows[index]!.key });
+      const newest = TABLES[this.tableName!].follows && index === table.rows.length - 1;
+      if (newest) this.updateTable({ selected: null });
+      else if (table.rows.length > 0) this.updateTable({ selected: table.rows[index]!.key });
     } else if (this.view.name === 'path') {
       moveHop(this, by);
     } else {

@@ -1,5 +1,6 @@
 /** A table of counters as a view shows it: which rows, filtered and sorted, from which on, in which columns. */
 import type { Passage } from '../engine/index.ts';
+import type { EventRow } from './event-log.ts';
 import type { Frame } from './frame.ts';
 import { roomOf } from './geometry.ts';
 import type { Glyphs } from './glyphs.ts';
@@ -72,7 +73,7 @@ export interface TableColumn<R extends Row = Row> {
 
 /** What the user did to a table. */
 export interface TableState {
-  /** key of the selected row; null: the first */
+  /** key of the selected row; null: the first, or the newest of those that follow */
   readonly selected: string | null;
   readonly sort: Sort;
   readonly filter: string;
@@ -93,12 +94,17 @@ export interface TableKind<R extends Row = Row, S extends Subject = Subject> {
   readonly sorts: readonly SortColumn[];
   /** lines that its view puts below the rows, whatever room there is */
   readonly below?: number;
-  rows(subject: S, ascii: boolean): R[];
+  /** its newest row stays in sight until another is chosen */
+  readonly follows?: boolean;
+  /** @param log of the trace, for who shows it */
+  rows(subject: S, ascii: boolean, log: () => readonly EventRow[]): readonly R[];
   /** The counts of its rows by their keys; asked for a subject of the sample before. */
   counts(subject: S): ReadonlyMap<string, readonly number[]>;
   sorted(rows: readonly R[], sort: Sort, history: History): R[];
   /** what a filter looks at */
   textOf(row: R): string;
+  /** rows that stay whatever the filter says */
+  keeps?(row: R): boolean;
   columns(rows: readonly R[], subject: S, around: Surroundings): TableColumn<R>[];
 }
 
@@ -125,19 +131,22 @@ export function tableModel<R extends Row>(
   subject: Subject,
   scroll: { readonly top: number; readonly selected: number },
   glyphs: Glyphs,
+  log: () => readonly EventRow[] = () => [],
 ): TableModel<R> {
   const { history } = frame;
-  const all = kind.rows(subject, glyphs.ascii);
+  const all = kind.rows(subject, glyphs.ascii, log);
   const filter = makeFilter(table.filter, (row: R) => kind.textOf(row));
   const shown = all.filter(
-    (row) => filter.matches(row) && (row.flagged || !(ui.hideIdle && history.idle(row.key))),
+    (row) =>
+      (filter.matches(row) || kind.keeps?.(row)) && (row.flagged || !(ui.hideIdle && history.idle(row.key))),
   );
   const rows = kind.sorted(shown, table.sort, history);
   const columns = kind.columns(all, subject, { frame, width: size.columns, totals: ui.totals, glyphs });
   // the heading takes a line
   const height = Math.max(1, roomOf(frame.snapshot, size, ui.prompt !== null) - 1 - (kind.below ?? 0));
 
-  let selected = table.selected === null ? 0 : rows.findIndex((r) => r.key === table.selected);
+  const first = kind.follows ? rows.length - 1 : 0;
+  let selected = table.selected === null ? first : rows.findIndex((r) => r.key === table.selected);
   if (selected < 0) selected = Math.max(0, Math.min(scroll.selected, rows.length - 1));
   let top = Math.min(scroll.top, Math.max(0, rows.length - height));
   if (selected < top) top = selected;

@@ -1,13 +1,15 @@
 /** The views there are, and of whom each shows anything. */
 import { EVENTS } from './events-table.ts';
 import { EXITS } from './exits-table.ts';
+import { HOOK } from './hook-table.ts';
 import { INTERRUPTS } from './interrupts-table.ts';
+import type { Ui } from './session.ts';
 import { isXen, isXenOnX86, processorsOf, type Subject } from './subject.ts';
 import type { TableKind, TableState } from './table-model.ts';
 import { XEN } from './xen-table.ts';
 
 export type ViewName = 'interrupts' | 'pending' | 'exits' | 'path' | 'events';
-export type TableName = 'interrupts' | 'xen' | 'exits' | 'events';
+export type TableName = 'interrupts' | 'xen' | 'exits' | 'events' | 'hook';
 
 export interface View {
   readonly name: ViewName;
@@ -18,7 +20,7 @@ export interface View {
   /** Is there anything to show? */
   has(subject: Subject): boolean;
   /** the table that it shows; undefined: none */
-  table?(subject: Subject): TableName;
+  table?(subject: Subject, ui: Ui): TableName;
 }
 
 /** In the order in which Tab goes through them. */
@@ -44,7 +46,13 @@ export const VIEWS: readonly View[] = [
     table: () => 'exits',
   },
   { name: 'path', title: 'Path', key: 'f5', has: () => true },
-  { name: 'events', title: 'Events', key: 'f6', has: isXenOnX86, table: () => 'events' },
+  {
+    name: 'events',
+    title: 'Events',
+    key: 'f7',
+    has: () => true,
+    table: (subject, { hookLog }) => (hookLog && isXenOnX86(subject) ? 'hook' : 'events'),
+  },
 ];
 
 export function viewsOf(subject: Subject): readonly View[] {
@@ -56,6 +64,7 @@ export const TABLES: Readonly<Record<TableName, TableKind>> = {
   xen: XEN,
   exits: EXITS,
   events: EVENTS,
+  hook: HOOK,
 };
 
 /** How the tables stand at the start. */
@@ -64,4 +73,5 @@ export const FIRST_TABLES: Readonly<Record<TableName, TableState>> = {
   xen: { selected: null, sort: { column: 'irq', reverse: false }, filter: '' },
   exits: { selected: null, sort: { column: 'total', reverse: false }, filter: '' },
   events: { selected: null, sort: { column: 'time', reverse: false }, filter: '' },
+  hook: { selected: null, sort: { column: 'time', reverse: false }, filter: '' },
 };

@@ -24,11 +24,15 @@ export interface TraceRecord {
   readonly journey: number;
   /** physical CPU; -1 outside the CPUs */
   readonly cpu: number;
+  /** index of the virtual CPU that had it; -1: none */
+  readonly vcpu: number;
   readonly args: readonly number[];
 }
 
-const FIXED = 4; // time, point, journey, cpu
+const FIXED = 4; // time, point, journey, cpu and vcpu
 const WIDTH = FIXED + 4;
+/** CPU and virtual CPU share a number: cpu + (vcpu + 1) * CPUS */
+const CPUS = 4096;
 
 interface Saved {
   readonly enabled: boolean;
@@ -42,6 +46,8 @@ export class Trace implements Part {
   enabled = true;
   /** records written since the machine was made */
   written = 0;
+  /** Index of the virtual CPU that has a physical one; -1: none. The hypervisor says. */
+  runs: (cpu: number) => number = () => -1;
   private readonly points: Tracepoint[] = [];
   private readonly ring: Float64Array;
 
@@ -68,7 +74,7 @@ export class Trace implements Part {
     ring[at] = time;
     ring[at + 1] = point.id;
     ring[at + 2] = journey;
-    ring[at + 3] = cpu;
+    ring[at + 3] = cpu < 0 ? cpu : cpu + (this.runs(cpu) + 1) * CPUS;
     ring[at + 4] = a;
     ring[at + 5] = b;
     ring[at + 6] = c;
@@ -90,7 +96,8 @@ export class Trace implements Part {
       time: this.ring[at]!,
       point,
       journey: this.ring[at + 2]!,
-      cpu: this.ring[at + 3]!,
+      cpu: cpuOf(this.ring[at + 3]!),
+      vcpu: vcpuOf(this.ring[at + 3]!),
       args: Array.from(this.ring.subarray(at + FIXED, at + FIXED + point.args.length)),
     };
   }
@@ -109,7 +116,25 @@ export class Trace implements Part {
     return out;
   }
 
-  /** A record travels as time, point, journey, cpu and the arguments that its point declares. */
+  /**
+   * Calls back for the kept records from `until` back to `since`, without making objects of them, until it
+   * answers false. What it is given reads one argument of the record.
+   */
+  backwards(
+    since: number,
+    until: number,
+    see: (seq: number, point: Tracepoint, vcpu: number, args: (i: number) => number) => boolean,
+  ): void {
+    const { ring, oldest } = this;
+    let at = 0;
+    const args = (i: number) => ring[at + FIXED + i]!;
+    for (let seq = Math.min(until, this.written); seq >= Math.max(since, oldest); seq--) {
+      at = this.place(seq);
+      if (!see(seq, this.points[ring[at + 1]!]!, vcpuOf(ring[at + 3]!), args)) return;
+    }
+  }
+
+  /** A record travels as time, point, journey, cpu with vcpu, and the arguments that its point declares. */
   save(): Plain {
     const rows: number[] = [];
     for (let seq = this.oldest; seq <= this.written; seq++) {
@@ -151,4 +176,12 @@ export class Trace implements Part {
   private place(seq: number): number {
     return ((seq - 1) & (this.capacity - 1)) * WIDTH;
   }
+}
+
+function cpuOf(n: number): number {
+  return n < 0 ? n : n % CPUS;
+}
+
+function vcpuOf(n: number): number {
+  return n < 0 ? -1 : Math.floor(n / CPUS) - 1;
 }

@@ -23,7 +23,7 @@ import { timing } from '../timing.ts';
 import { type Hop, type HopTable, hopOf } from './hops.ts';
 import type { CpuSnapshot, DomainSnapshot, VcpuSnapshot } from './inspect.ts';
 import { latencySnapshot } from './latency.ts';
-import { type Fireable, Machine, type Platform, Workshop } from './machine.ts';
+import { type Fireable, Machine, type Platform, type Runner, Workshop } from './machine.ts';
 
 export interface ImportOptions {
   /** one capture, or two of which the second is the later */
@@ -288,6 +288,10 @@ class ImportedHost implements Part, Platform {
 
   hop(record: TraceRecord): Hop {
     return hopOf(HOPS, this.data, record);
+  }
+
+  runner(): Runner {
+    return { domain: 0, name: this.domain };
   }
 
   /** Nothing of the hardware is known. */

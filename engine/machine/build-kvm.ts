@@ -12,7 +12,7 @@ import { KVM_HOPS, KvmNames, kvmWaiting } from './kvm/hops.ts';
 import { KvmHost } from './kvm/host.ts';
 import type { VmParts } from './kvm/vm.ts';
 import { startWorkloads } from './kvm/workloads.ts';
-import { type Fireable, Machine, type Platform, Workshop } from './machine.ts';
+import { type Fireable, Machine, type Platform, type Runner, Workshop } from './machine.ts';
 import { ioapicSnapshot, kernelSnapshot, lapicSnapshot, picSnapshot, vmcsSnapshot } from './x86-inspect.ts';
 
 /** @throws UserError if the machine that the scenario asks for cannot boot */
@@ -42,6 +42,7 @@ class KvmPlatform implements Platform {
       const fired = host.fired(device)!;
       return { key: `${(i + 1) % 10}`, name: device, title: title ?? fired.title, fire: () => fired.fire() };
     });
+    host.shop.trace.runs = (cpu) => host.board.processors[cpu]!.guest?.index ?? -1;
     host.start();
   }
 
@@ -69,6 +70,11 @@ class KvmPlatform implements Platform {
 
   hop(record: TraceRecord): Hop {
     return hopOf(KVM_HOPS, this.names, record);
+  }
+
+  runner(vcpu: number): Runner {
+    if (vcpu < 0) return { domain: 0, name: 'host' };
+    return { domain: this.host.kvm.vcpus[vcpu]!.vm.index + 1, name: this.names.vcpuName(vcpu) };
   }
 
   waiting(records: readonly TraceRecord[]): string {

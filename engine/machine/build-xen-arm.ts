@@ -8,9 +8,9 @@ import { systemOf } from '../scenario/kinds.ts';
 import { type Hop, hopOf } from './hops.ts';
 import type { CpuSnapshot, DomainSnapshot, XenArmSnapshot } from './inspect.ts';
 import { housekeeping } from './loops.ts';
-import { type Fireable, Machine, type Platform, Workshop } from './machine.ts';
+import { type Fireable, Machine, type Platform, type Runner, Workshop } from './machine.ts';
 import { serve, startCommon } from './xen/common-workloads.ts';
-import { cpuSnapshots, domainSnapshot } from './xen/domain-snapshot.ts';
+import { cpuSnapshots, domainSnapshot, xenRunner } from './xen/domain-snapshot.ts';
 import { armSnapshot, xenArmSnapshot } from './xen-arm/arm-inspect.ts';
 import { bootArm } from './xen-arm/boot.ts';
 import { startFaults } from './xen-arm/faults.ts';
@@ -53,6 +53,7 @@ class XenArmPlatform implements Platform {
     });
     host.xen.console.keyHandler = (key) => this.dump(key);
     this.names = new ArmHopNames(host.xen, (domain) => host.domains[domain]?.kernel);
+    host.shop.trace.runs = (cpu) => host.xen.cpus[cpu]!.current?.index ?? -1;
     host.xen.start();
   }
 
@@ -77,6 +78,10 @@ class XenArmPlatform implements Platform {
 
   hop(record: TraceRecord): Hop {
     return hopOf(ARM_HOPS, this.names, record);
+  }
+
+  runner(vcpu: number): Runner {
+    return xenRunner(this.host.xen.vcpus, vcpu);
   }
 
   waiting(records: readonly TraceRecord[]): string {

@@ -8,9 +8,9 @@ import { systemOf } from '../scenario/kinds.ts';
 import type { XenScenario } from '../scenario/xen-schema.ts';
 import { type Hop, hopOf } from './hops.ts';
 import type { CpuSnapshot, DomainSnapshot, XenSnapshot } from './inspect.ts';
-import { type Fireable, type HookSwitch, Machine, type Platform, Workshop } from './machine.ts';
+import { type Fireable, type HookSwitch, Machine, type Platform, type Runner, Workshop } from './machine.ts';
 import { boot } from './xen/boot.ts';
-import { cpuSnapshots, domainSnapshot } from './xen/domain-snapshot.ts';
+import { cpuSnapshots, domainSnapshot, xenRunner } from './xen/domain-snapshot.ts';
 import { XEN_HOPS, XenHopNames, type XenNames, xenWaiting } from './xen/hops.ts';
 import { type DomainParts, XenHost } from './xen/host.ts';
 import { hvmMismatch, hvmSnapshot } from './xen/hvm-inspect.ts';
@@ -51,6 +51,7 @@ class XenPlatform implements Platform {
     host.xen.console.keyHandler = (key) => this.dump(key);
     this.names = new XenHopNames(host.xen, (domain) => host.domains[domain]?.kernel);
     this.hook = hookSwitch(host.xen);
+    host.shop.trace.runs = (cpu) => host.xen.cpus[cpu]!.current?.index ?? -1;
     host.xen.start();
   }
 
@@ -83,6 +84,10 @@ class XenPlatform implements Platform {
 
   hop(record: TraceRecord): Hop {
     return hopOf(XEN_HOPS, this.names, record);
+  }
+
+  runner(vcpu: number): Runner {
+    return xenRunner(this.host.xen.vcpus, vcpu);
   }
 
   waiting(records: readonly TraceRecord[]): string {

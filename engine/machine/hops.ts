@@ -106,11 +106,11 @@ export interface Passed {
 }
 
 /** At the same moment a guest is entered before it does anything: who simulates it may write that down later. */
-function rank({ hop }: Passed): number {
+function rank({ hop }: Omit<Passed, 'pending'>): number {
   return hop.mode === 'guest' || hop.mode === 'el1' ? 1 : 0;
 }
 
-function inOrder(a: Passed, b: Passed): number {
+export function inOrder(a: Omit<Passed, 'pending'>, b: Omit<Passed, 'pending'>): number {
   const later = a.record.time - b.record.time;
   if (later !== 0) return later;
   const entered = a.hop.mode === 'entry' || b.hop.mode === 'entry';

@@ -45,6 +45,14 @@ export interface Fireable {
   fire(): number;
 }
 
+/** Who has a processor. */
+export interface Runner {
+  /** its number, as `DomainSnapshot.id`; null: no domain's */
+  readonly domain: number | null;
+  /** `dom1.0`; `idle`, `host` */
+  readonly name: string;
+}
+
 /** Xen's interrupt hook, as the user has it. */
 export interface HookSwitch {
   on: boolean;
@@ -66,6 +74,8 @@ export interface Platform {
   readonly hook?: HookSwitch;
   /** a trace record of a journey in the platform's words */
   hop(record: TraceRecord): Hop;
+  /** the virtual CPU of this index; -1: who has a processor that no virtual CPU has */
+  runner(vcpu: number): Runner;
   /** what now waits, where, for the interrupt that has passed these records */
   waiting(records: readonly TraceRecord[]): string;
   totals(): RunTotals;

@@ -19,8 +19,44 @@ test('a record tells time, point, journey, cpu and the arguments the point decla
   const point = trace.point('do_IRQ', 'irq', 'vector');
   trace.emit(point, 1234.5, 7, 3, 24, 0xb8, 99);
   expect([...trace.records()]).toEqual([
-    { seq: 1, time: 1234.5, point, journey: 7, cpu: 3, args: [24, 0xb8] },
+    { seq: 1, time: 1234.5, point, journey: 7, cpu: 3, vcpu: -1, args: [24, 0xb8] },
   ]);
+});
+
+test('a record tells which virtual CPU had the processor, a restored one too', () => {
+  const build = () => {
+    const trace = new Trace(8);
+    trace.runs = (cpu) => [6, -1, 0][cpu]!;
+    return trace;
+  };
+  const trace = build();
+  for (const cpu of [0, 1, 2, -1]) trace.emit(trace.point('p'), 10, 0, cpu);
+  const places = (from: Trace) => [...from.records()].map(({ cpu, vcpu }) => [cpu, vcpu]);
+  const expected = [
+    [0, 6],
+    [1, -1],
+    [2, 0],
+    [-1, -1],
+  ];
+  expect(places(trace)).toEqual(expected);
+  const into = build();
+  into.restore(JSON.parse(JSON.stringify(trace.save())));
+  expect(places(into)).toEqual(expected);
+});
+
+test('backwards goes from the newest to the oldest that is asked for and kept, or until it is told to stop', () => {
+  const { trace } = filled(8, 20);
+  const seen: [number, number][] = [];
+  const see = (most: number) => (seq: number, _: unknown, __: number, args: (i: number) => number) => {
+    seen.push([seq, args(0)]);
+    return seen.length < most;
+  };
+  trace.backwards(1, 99, see(100));
+  expect(seen.map(([seq]) => seq)).toEqual([20, 19, 18, 17, 16, 15, 14, 13]);
+  expect(seen.every(([seq, arg]) => seq === arg)).toBe(true);
+  seen.length = 0;
+  trace.backwards(15, 18, see(3));
+  expect(seen.map(([seq]) => seq)).toEqual([18, 17, 16]);
 });
 
 test('arguments left out are 0, and numbers keep all their bits', () => {

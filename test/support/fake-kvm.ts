@@ -6,7 +6,13 @@ import { Priority } from '../../engine/core/clock.ts';
 import type { TraceRecord } from '../../engine/core/trace.ts';
 import { type Hop, type HopRow, hopOf } from '../../engine/machine/hops.ts';
 import type { CpuSnapshot, DomainSnapshot } from '../../engine/machine/inspect.ts';
-import { type Fireable, Machine, type Platform, Workshop } from '../../engine/machine/machine.ts';
+import {
+  type Fireable,
+  Machine,
+  type Platform,
+  type Runner,
+  Workshop,
+} from '../../engine/machine/machine.ts';
 import { type GuestOptions, kvmGuest } from './kvm-snapshots.ts';
 
 export interface FakeKvmOptions {
@@ -84,6 +90,10 @@ class FakeKvm implements Platform {
       about: 'its line rises',
     };
     return hopOf({ hop: row }, null, record);
+  }
+
+  runner(): Runner {
+    return { domain: 0, name: 'host' };
   }
 
   waiting(): string {

@@ -18,6 +18,7 @@ import {
   type HookSwitch,
   Machine,
   type Platform,
+  type Runner,
   Workshop,
 } from '../../engine/machine/machine.ts';
 import type { ArchRow, IrqRow } from '../../engine/proc/types.ts';
@@ -180,6 +181,10 @@ export class FakePlatform implements Platform {
 
   hop(record: TraceRecord): Hop {
     return hopOf(FAKE_HOPS, null, record);
+  }
+
+  runner(vcpu: number): Runner {
+    return { domain: vcpu < 0 ? null : 0, name: vcpu < 0 ? 'idle' : `dom0.${vcpu}` };
   }
 
   waiting(records: readonly TraceRecord[]): string {

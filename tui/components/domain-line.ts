@@ -50,7 +50,8 @@ function tableSegments({ ui, table, tableState, glyphs }: Session): Segment[] {
   if (!table || !tableState) return [];
   const { sort, filter } = tableState;
   const arrow = isDescending(sort) ? glyphs.descending : glyphs.ascending;
-  const inSight = sortable(table).includes(sort.column);
+  const columns = sortable(table);
+  const inSight = columns.length === 0 || columns.includes(sort.column);
   return [
     { text: inSight ? '' : `sort ${sort.column}${arrow}`, keep: 5 },
     { text: ui.hideIdle ? 'idle hidden' : '', role: 'warn', keep: 5 },

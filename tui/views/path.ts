@@ -1,23 +1,13 @@
 /** One interrupt hop by hop: when, on which CPU, in which mode, through which function, at what cost, and what waits. */
-import type { HopMode, HopSnapshot } from '../../engine/index.ts';
+import type { HopSnapshot } from '../../engine/index.ts';
 import { clockTime, displayWidth, duration, grouped, pad, padLeft, sanitize } from '../format.ts';
 import { roomOf } from '../geometry.ts';
 import type { Glyphs } from '../glyphs.ts';
 import { LineBuilder, type Segment, spread } from '../line.ts';
+import { MODE_ROLES } from '../modes.ts';
 import { type PathModel, pathModel } from '../path.ts';
 import type { Session } from '../session.ts';
 import type { Role } from '../theme.ts';
-
-const ROLES: Readonly<Record<HopMode, Role>> = {
-  device: 'dim',
-  ring0: 'xen',
-  root: 'xen',
-  el2: 'xen',
-  exit: 'warn',
-  entry: 'warn',
-  guest: 'guest',
-  el1: 'guest',
-};
 
 const AT = 8;
 const CPU = 4;
@@ -143,7 +133,7 @@ function rowLine(
   const { glyphs } = session;
   const { hops, selected } = model;
   const text = (s: string) => sanitize(s, glyphs.ascii);
-  const role = ROLES[hop.mode];
+  const role = MODE_ROLES[hop.mode];
   const here = i === selected;
   const line = new LineBuilder()
     .add(here ? '>' : ' ', 'key')

@@ -2,11 +2,12 @@
 import type { Ns } from '../../core/clock.ts';
 import type { IrqDesc } from '../../guest/linux/irq-core.ts';
 import type { LinuxKernel } from '../../guest/linux/kernel.ts';
-import type { Pcpu } from '../../hv/pcpu.ts';
+import type { Pcpu, Vcpu } from '../../hv/pcpu.ts';
 import type { Domain } from '../../hv/xen/domain.ts';
 import type { ChannelInfo } from '../../hv/xen/evtchn-types.ts';
 import type { ChannelSnapshot, CpuSnapshot, DomainSnapshot, IrqState, VcpuSnapshot } from '../inspect.ts';
 import { linuxSnapshot } from '../linux-snapshot.ts';
+import type { Runner } from '../machine.ts';
 
 export function cpuSnapshots(cpus: readonly Pcpu[], now: Ns): CpuSnapshot[] {
   return cpus.map((cpu) => {
@@ -21,6 +22,12 @@ export function cpuSnapshots(cpus: readonly Pcpu[], now: Ns): CpuSnapshot[] {
       idleNs: Math.max(0, now - guestNs - xenNs),
     };
   });
+}
+
+/** Who has a CPU: a virtual CPU by its index, or nobody. */
+export function xenRunner(vcpus: readonly Vcpu[], vcpu: number): Runner {
+  const v = vcpus[vcpu];
+  return v ? { domain: v.domain, name: v.name } : { domain: null, name: 'idle' };
 }
 
 /** An interrupt that is no event channel: does one wait, and is it held back? */

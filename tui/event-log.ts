@@ -1,0 +1,129 @@
+/**
+ * What one watcher sees of the trace: the records that his domain and filter choose, newest last. It goes on with
+ * the machine, or is held where it stands; what was seen stays, however fast the ring of the trace forgets. The
+ * rows are in the order of their times: a CPU's own time runs ahead of the machine's now and then.
+ */
+import type { EventSnapshot, Snapshot } from '../engine/index.ts';
+import type { Driver } from './driver.ts';
+import { clockTime, grouped, sanitize } from './format.ts';
+import { isXen, type Subject, subjectsOf } from './subject.ts';
+import { makeFilter, type Row } from './table-model.ts';
+
+/** rows that are kept */
+const KEPT = 1000;
+/** records that a filter is put to at most, between two frames */
+const LOOKED_AT = 3000;
+
+export interface EventRow extends Row {
+  /** null: records in between that no filter has looked at */
+  readonly event: EventSnapshot | null;
+  readonly time: number;
+  /** the time where room is short */
+  readonly short: string;
+  readonly who: string;
+  readonly name: string;
+  readonly detail: string;
+}
+
+/** What a look is for. */
+export interface Wanted {
+  /** the domain that records concern; undefined: all there are */
+  readonly domain: number | undefined;
+  readonly filter: string;
+  /** go on with what came since */
+  readonly follow: boolean;
+  readonly ascii: boolean;
+}
+
+export class EventLog {
+  /** records written since the log is held */
+  newer = 0;
+  private rows: EventRow[] = [];
+  private wanted: Wanted | undefined;
+  /** the last record that was looked at, and what it was */
+  private seen = 0;
+  private last: EventSnapshot | undefined;
+
+  constructor(private readonly driver: Driver) {}
+
+  look(wanted: Wanted): readonly EventRow[] {
+    const { written } = this.driver.events({ last: 0 });
+    const { domain, filter, follow } = wanted;
+    const going = this.wanted?.domain === domain && this.wanted?.filter === filter && this.same(written);
+    this.wanted = wanted;
+    if (!going) {
+      const until = follow || this.seen === 0 ? written : Math.min(this.seen, written);
+      this.rows = [];
+      this.seen = 0;
+      this.read(until);
+    } else if (follow && written > this.seen) {
+      this.read(written);
+    }
+    this.newer = written - this.seen;
+    return this.rows;
+  }
+
+  /** Is what was seen still what the machine has done? Time may have been turned back. */
+  private same(written: number): boolean {
+    const { last, seen } = this;
+    if (!last) return written >= seen;
+    const { oldest, events } = this.driver.events({ last: 1, since: seen, until: seen });
+    const [now] = events;
+    return seen < oldest || (now !== undefined && now.time === last.time && now.name === last.name);
+  }
+
+  private read(until: number): void {
+    const { filter, domain, ascii } = this.wanted!;
+    const last = filter === '' ? KEPT : LOOKED_AT;
+    const { events, from } = this.driver.events({ last, since: this.seen + 1, until, domain });
+    const { matches } = makeFilter(filter, eventText);
+    const rows = events.map((event) => rowOf(event, ascii)).filter(matches);
+    const before = this.rows.at(-1);
+    const missed = from - this.seen - 1;
+    const gap = before && missed > 0 ? [gapRow(before, missed)] : [];
+    this.rows = [...this.rows, ...gap, ...rows].slice(-KEPT).sort((a, b) => a.time - b.time);
+    this.seen = until;
+    this.last = this.driver.events({ last: 1, since: until, until }).events[0];
+  }
+}
+
+/** Whose records a subject is shown: the hypervisor sees all, as does a machine that is alone. */
+export function domainShown(subject: Subject, snapshot: Snapshot): number | undefined {
+  const host = snapshot.xen === undefined && subject.id === 0;
+  return isXen(subject) || host || subjectsOf(snapshot).length === 1 ? undefined : subject.id;
+}
+
+/** What a filter looks at: every column. */
+export function eventText({ label, event, who, name, detail }: EventRow): string {
+  if (!event) return '';
+  const { cpu, mode, journey } = event;
+  return `${label} CPU${cpu < 0 ? '-' : cpu} ${mode} ${who} ${name} ${detail} ${journey === 0 ? '' : `#${journey}`}`;
+}
+
+function rowOf(event: EventSnapshot, ascii: boolean): EventRow {
+  const { seq, time, who, name, detail, journey } = event;
+  return {
+    key: `event ${seq}`,
+    label: clockTime(time, 9),
+    short: clockTime(time, 9).replace(/ /g, '').slice(0, -1),
+    counts: [],
+    total: 0,
+    flagged: true,
+    journey,
+    event,
+    time,
+    who: sanitize(who, ascii),
+    name: sanitize(name, ascii),
+    detail: sanitize(detail, ascii),
+  };
+}
+
+function gapRow({ key, time }: EventRow, records: number): EventRow {
+  const row = { label: '', counts: [], total: 0, flagged: true, event: null, short: '', who: '', name: '' };
+  return {
+    ...row,
+    key: `after ${key}`,
+    time,
+    detail: `${grouped(records)} records came too fast to be looked at`,
+  };
+}
