@@ -26,7 +26,9 @@ export const PAGES: Readonly<Record<CommandName, Page>> = {
       'virqtop [options] [scenario]',
       'virqtop compare [options] <a> [b]',
       'virqtop completion bash|zsh|fish',
+      'virqtop exec [options] -- <command> [argument...]',
       'virqtop proc [options] [scenario]',
+      'virqtop procfs [options] <dir> [scenario]',
       'virqtop qtest --machine pc|virt',
       'virqtop scenario list|show|validate|schema',
       'virqtop vectors <dir>',
@@ -38,7 +40,9 @@ shows every interrupt on its way. A live monitor, or text with -b, -J or --csv.
 Commands:
   compare                    two scenarios, or one with settings, side by side
   completion <shell>         what makes a shell complete this command line
+  exec                       run a program that finds the simulated /proc
   proc                       print a file of /proc as a guest shows it
+  procfs                     keep a directory with /proc of every domain
   qtest                      interrupt chips to drive over standard input
   scenario                   list and show scenarios, check files of one's own
   vectors <dir>              replay golden vectors against the models
@@ -101,6 +105,33 @@ the names of the built-in scenarios.`,
   bash    source <(virqtop completion bash)        in ~/.bashrc
   zsh     source <(virqtop completion zsh)         in ~/.zshrc, after compinit
   fish    virqtop completion fish > ~/.config/fish/completions/virqtop.fish`,
+  },
+  exec: {
+    usage: ['virqtop exec [options] -- <command> [argument...]'],
+    offers: [],
+    about: `Runs a program that finds the simulated host where it looks for its own: in a mount
+namespace of its own, with /proc/interrupts, softirqs, stat, uptime and cpuinfo,
+/proc/irq and the list of CPUs under /sys of a domain. They go on while it runs.
+What it writes there, affinities say, stays in that namespace. No rights are
+needed where users may have namespaces; where not it says so, exit status 1.
+Else the exit status is the program's.`,
+    end: `Examples:
+  virqtop exec -- mpstat -I ALL 1 3
+  virqtop exec --scenario kvm -g vm1 -- lsirq
+  virqtop exec -- irqbalance --debug --oneshot --foreground
+  virqtop exec --speed 10 -- vmstat 1`,
+  },
+  procfs: {
+    usage: ['virqtop procfs [options] <dir> [scenario]'],
+    offers: ['file', 'scenario'],
+    about: `Keeps DIR/DOMAIN/proc/{interrupts,softirqs,stat,uptime,cpuinfo} of every domain up to
+date, and the list of its CPUs under DIR/DOMAIN/sys, until it is interrupted. No
+reader sees half of a file. Started again with the same directory, scenario and
+seed it goes on where it ended: counters never go back.`,
+    end: `Examples:
+  virqtop procfs /tmp/host &
+  watch -d cat /tmp/host/dom0/proc/interrupts
+  prometheus-node-exporter --path.procfs=/tmp/host/dom0/proc --collector.interrupts`,
   },
   qtest: {
     usage: ['virqtop qtest --machine pc|virt'],

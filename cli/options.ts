@@ -53,7 +53,16 @@ const DUMPS = ['d', 'e', 'i', 'I', 'M', 'q', 'r', 'z', 'lapic', 'pic', 'irq'] as
 
 const THEME_NAMES = THEMES.map((t) => t.name);
 
-export type CommandName = 'virqtop' | 'compare' | 'completion' | 'proc' | 'qtest' | 'scenario' | 'vectors';
+export type CommandName =
+  | 'virqtop'
+  | 'compare'
+  | 'completion'
+  | 'exec'
+  | 'proc'
+  | 'procfs'
+  | 'qtest'
+  | 'scenario'
+  | 'vectors';
 
 /** Words that a shell completes: these, or names of files, of built-in scenarios (or files). */
 export type Offer = readonly string[] | 'file' | 'scenario';
@@ -74,7 +83,8 @@ export interface OptionGroup {
   readonly rows: readonly OptionRow[];
 }
 
-const BOTH: readonly CommandName[] = ['virqtop', 'proc'];
+const LIVE_FILES: readonly CommandName[] = ['exec', 'procfs'];
+const BOTH: readonly CommandName[] = ['virqtop', 'proc', ...LIVE_FILES];
 const MAIN: readonly CommandName[] = ['virqtop'];
 const PROC: readonly CommandName[] = ['proc'];
 const COMPARE: readonly CommandName[] = ['compare'];
@@ -183,7 +193,11 @@ const GROUPS: readonly OptionGroup[] = [
         help: 'a domain, or Xen (default: dom0, or the host)',
         of: MAIN,
       },
-      { flags: '-g, --domain <name>', help: 'domain, name or number (default: dom0, or the host)', of: PROC },
+      {
+        flags: '-g, --domain <name>',
+        help: 'domain, name or number (default: dom0, or the host)',
+        of: ['proc', 'exec'],
+      },
       {
         flags: '-d, --delay <time>',
         help: 'between updates; simulated in batch (default: 1s)',
@@ -198,6 +212,35 @@ const GROUPS: readonly OptionGroup[] = [
         help: 'interrupts, softirqs or stat (default: interrupts)',
         parse: (t) => values.oneOf('--file', t, PROC_FILES),
         of: PROC,
+      },
+    ],
+  },
+  {
+    title: 'Its pace:',
+    rows: [
+      {
+        flags: '--at <time>',
+        help: 'simulated time at which the command starts (default: 10s)',
+        parse: (t) => values.time('--at', t),
+        of: ['exec'],
+      },
+      {
+        flags: '-d, --delay <time>',
+        help: 'simulated time between updates (default: 1s; exec: 100ms)',
+        parse: (t) => values.duration('--delay', t),
+        of: LIVE_FILES,
+      },
+      {
+        flags: '-n, --iterations <n>',
+        help: 'updates after which it ends (default: until interrupted)',
+        parse: (t) => values.whole('--iterations', t, 1),
+        of: ['procfs'],
+      },
+      {
+        flags: '--speed <x>',
+        help: 'simulated seconds per second (default: 1)',
+        parse: (t) => values.speed('--speed', t),
+        of: LIVE_FILES,
       },
     ],
   },
@@ -264,7 +307,7 @@ const GROUPS: readonly OptionGroup[] = [
         flags: '--at <time>',
         help: 'simulated time to look at (default: 1s)',
         parse: (t) => values.time('--at', t),
-        of: BOTH,
+        of: ['virqtop', 'proc'],
       },
     ],
   },

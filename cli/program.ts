@@ -56,6 +56,22 @@ function makeProgram(out: Output, choose: (job: Job) => void): Command {
       choose(async () => (await import('./commands/proc.ts')).proc(all, out));
     });
   program
+    .command('procfs')
+    .argument('<dir>')
+    .argument('[scenario]')
+    .action((dir: string, name: string | undefined, options: Options, command: Command) => {
+      const all = withScenario(name, withRoot(options, command));
+      choose(async () => (await import('./commands/procfs.ts')).procfs(dir, all));
+    });
+  program
+    .command('exec')
+    .argument('[command...]')
+    .passThroughOptions()
+    .action((words: string[], options: Options, command: Command) => {
+      const all = withRoot(options, command);
+      choose(async () => (await import('./commands/exec.ts')).exec(words, all));
+    });
+  program
     .command('compare')
     .argument('<a>')
     .argument('[b]')

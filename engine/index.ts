@@ -43,12 +43,14 @@ export { Machine, type SavedMachine } from './machine/machine.ts';
 export type { QtestMachine, WiredDevice } from './machine/qtest-machine.ts';
 export { QtestPc } from './machine/qtest-pc.ts';
 export { QtestVirt } from './machine/qtest-virt.ts';
+export { printCpuinfo } from './proc/cpuinfo.ts';
 export { parseInterrupts } from './proc/parse-interrupts.ts';
 export { printInterrupts } from './proc/print-interrupts.ts';
 export { parseSoftirqs, printSoftirqs } from './proc/softirqs.ts';
 export { parseStat, printStat } from './proc/stat.ts';
 export { statOf } from './proc/stat-of.ts';
 export type * from './proc/types.ts';
+export { printUptime } from './proc/uptime.ts';
 export { builtinScenario, builtinScenarios, builtinText, DEFAULT_SCENARIO } from './scenario/builtin.ts';
 export {
   isArm,

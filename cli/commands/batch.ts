@@ -1,5 +1,5 @@
 /** -b, -J, --csv: an update every simulated delay, to whoever reads standard output. */
-import { setImmediate, setTimeout } from 'node:timers/promises';
+import { setImmediate } from 'node:timers/promises';
 import { type Machine, takeSnapshot } from '../../engine/index.ts';
 import { booksTable } from '../batch/books.ts';
 import { CsvReport } from '../batch/csv.ts';
@@ -10,6 +10,7 @@ import { TextReport } from '../batch/text.ts';
 import { chosenOf, machineOf } from '../machine.ts';
 import type { Options } from '../options.ts';
 import type { Output } from '../output.ts';
+import { Pace } from '../pace.ts';
 import { Player } from '../player.ts';
 import { UsageError } from '../usage.ts';
 
@@ -63,19 +64,4 @@ function reportOf(machine: Machine, options: Options): Report {
 function checkLength(start: number, delay: number, iterations = 1): void {
   if (start + delay * iterations <= Number.MAX_SAFE_INTEGER) return;
   throw new UsageError(`${iterations} updates of ${delay / 1e9} s: too long, at most 104 days`);
-}
-
-/** The wall clock, for --realtime. */
-class Pace {
-  private readonly started = performance.now();
-
-  constructor(private readonly speed: number) {}
-
-  /** Waits until so many simulated milliseconds are due. */
-  async reach(simulatedMs: number): Promise<void> {
-    const due = this.started + simulatedMs / this.speed;
-    for (let left = due - performance.now(); left > 0; left = due - performance.now()) {
-      await setTimeout(Math.min(left, 0x7fffffff));
-    }
-  }
 }

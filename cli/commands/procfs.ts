@@ -1,0 +1,77 @@
+/** `virqtop procfs`: a directory with /proc and /sys of each domain, kept up to date. */
+import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs';
+import { takeSnapshot } from '../../engine/index.ts';
+import { keepOnInterrupt } from '../interrupt.ts';
+import { machineOf } from '../machine.ts';
+import type { Options } from '../options.ts';
+import { Pace } from '../pace.ts';
+import { Player } from '../player.ts';
+import { liveFiles, standingFiles } from '../procfs/files.ts';
+import { Memory } from '../procfs/memory.ts';
+import { Tree } from '../procfs/tree.ts';
+import { checkMachine } from '../together.ts';
+import { printable, UsageError } from '../usage.ts';
+
+const DEFAULT_DELAY = 1e9;
+/** simulated time after which the machine is saved again */
+const SAVE_EVERY = 60e9;
+
+export async function procfs(dir: string, options: Options): Promise<number> {
+  checkMachine(options);
+  makeRoot(dir);
+  const { delay = DEFAULT_DELAY, iterations = Infinity, speed = 1 } = options;
+  const machine = await machineOf(options);
+  const tree = new Tree(dir);
+  const memory = new Memory(dir, machine, options);
+  const shown = memory.recall();
+  const player = new Player(
+    machine,
+    options.fire?.filter((f) => f.at > machine.clock.now),
+  );
+  if (shown !== undefined) await player.advance(shown);
+  const start = machine.clock.now;
+
+  const enough = new AbortController();
+  keepOnInterrupt();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => enough.abort());
+
+  const publish = () => {
+    const snapshot = takeSnapshot(machine);
+    memory.show(snapshot.time);
+    for (const domain of snapshot.domains) {
+      for (const [path, text] of liveFiles(domain, snapshot)) tree.write(`${domain.name}/${path}`, text);
+    }
+  };
+  for (const domain of takeSnapshot(machine).domains) {
+    for (const [path, text] of standingFiles(domain)) tree.write(`${domain.name}/${path}`, text);
+  }
+  memory.save();
+  publish();
+  let saved = start;
+  const pace = new Pace(speed);
+  for (let i = 1; i <= iterations && !enough.signal.aborted; i++) {
+    await player.advance(start + i * delay);
+    await pace.reach((i * delay) / 1e6, enough.signal);
+    publish();
+    if (machine.clock.now - saved >= SAVE_EVERY) {
+      memory.save();
+      saved = machine.clock.now;
+    }
+  }
+  memory.save();
+  return 0;
+}
+
+/** The directory may be new, but not what it is in. */
+function makeRoot(dir: string): void {
+  const wrong = (what: string) =>
+    new UsageError(`${printable(dir)}: ${what}; must be a directory, or the name of a new one`);
+  try {
+    if (!existsSync(dir)) mkdirSync(dir);
+    else if (!statSync(dir).isDirectory()) throw wrong('is a file');
+    accessSync(dir, constants.W_OK | constants.X_OK);
+  } catch (error) {
+    if (error instanceof UsageError) throw error;
+    throw wrong(`cannot be written (${(error as NodeJS.ErrnoException).code})`);
+  }
+}

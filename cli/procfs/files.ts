@@ -1,0 +1,94 @@
+/** The files of /proc and /sys that tell of interrupts and CPUs, as a domain shows them at a moment. */
+import {
+  type DomainSnapshot,
+  printCpuinfo,
+  printInterrupts,
+  printSoftirqs,
+  printStat,
+  printUptime,
+  type Snapshot,
+  statOf,
+} from '../../engine/index.ts';
+
+export type Files = ReadonlyMap<string, string>;
+
+const CPUS = 'sys/devices/system/cpu';
+
+/** Those that change, by their path below the root. */
+export function liveFiles(domain: DomainSnapshot, { time }: Snapshot): Files {
+  const stat = statOf(domain, time);
+  const idle = stat.cpu[3]! * 10_000_000;
+  return new Map([
+    ['proc/interrupts', printInterrupts(domain.interrupts)],
+    ['proc/softirqs', printSoftirqs(domain.softirqs)],
+    ['proc/stat', printStat(stat)],
+    ['proc/uptime', printUptime(time, idle)],
+  ]);
+}
+
+/** Those that stay as they are. */
+export function standingFiles(domain: DomainSnapshot): Files {
+  const { cpus, arch } = domain.interrupts;
+  const list = listOf(cpus);
+  const files = new Map([
+    [
+      'proc/cpuinfo',
+      printCpuinfo({
+        arch: arch.some((row) => row.label === 'Err') ? 'aarch64' : 'x86_64',
+        cpus,
+        guest: domain.name !== 'host',
+      }),
+    ],
+    [`${CPUS}/online`, `${list}\n`],
+    [`${CPUS}/possible`, `${listOf(domain.softirqs.cpus)}\n`],
+    [`${CPUS}/present`, `${list}\n`],
+    [`${CPUS}/offline`, '\n'],
+    [`${CPUS}/kernel_max`, '8191\n'],
+  ]);
+  for (const cpu of cpus) {
+    // CPU0 cannot be taken offline
+    if (cpu !== 0) files.set(`${CPUS}/cpu${cpu}/online`, '1\n');
+    files.set(`${CPUS}/cpu${cpu}/topology/core_id`, `${cpu}\n`);
+    files.set(`${CPUS}/cpu${cpu}/topology/physical_package_id`, '0\n');
+    files.set(`${CPUS}/cpu${cpu}/topology/core_cpus_list`, `${cpu}\n`);
+    files.set(`${CPUS}/cpu${cpu}/topology/thread_siblings`, `${maskOf([cpu])}\n`);
+    files.set(`${CPUS}/cpu${cpu}/topology/core_siblings`, `${maskOf(cpus)}\n`);
+    files.set(`${CPUS}/cpu${cpu}/topology/package_cpus_list`, `${list}\n`);
+  }
+  return files;
+}
+
+/** The directory /proc/irq: who may be interrupted, for each row that is not bound to one CPU. */
+export function irqFiles({ interrupts: { cpus, rows } }: DomainSnapshot): Files {
+  const all = `${maskOf(cpus)}\n`;
+  const list = `${listOf(cpus)}\n`;
+  const files = new Map([['irq/default_smp_affinity', all]]);
+  for (const { irq } of rows) {
+    files.set(`irq/${irq}/smp_affinity`, all);
+    files.set(`irq/${irq}/smp_affinity_list`, list);
+    files.set(`irq/${irq}/affinity_hint`, `${maskOf([])}\n`);
+    files.set(`irq/${irq}/node`, '0\n');
+    files.set(`irq/${irq}/spurious`, 'count 0\nunhandled 0\nlast_unhandled 0 ms\n');
+  }
+  return files;
+}
+
+/** `0-3,8`: bitmap_print_to_pagebuf() of a list. */
+export function listOf(cpus: readonly number[]): string {
+  const parts: string[] = [];
+  for (let i = 0; i < cpus.length; ) {
+    let end = i;
+    while (cpus[end + 1] === cpus[end]! + 1) end++;
+    parts.push(end > i ? `${cpus[i]}-${cpus[end]}` : `${cpus[i]}`);
+    i = end + 1;
+  }
+  return parts.join(',');
+}
+
+/** `f`, `3,00000001`: the same of a mask, in groups of 32. */
+export function maskOf(cpus: readonly number[]): string {
+  const groups = Array.from({ length: Math.floor((cpus.at(-1) ?? 0) / 32) + 1 }, () => 0);
+  for (const cpu of cpus) groups[Math.floor(cpu / 32)]! += 2 ** (cpu % 32);
+  const [first, ...rest] = groups.reverse().map((g) => g.toString(16));
+  return [first, ...rest.map((g) => g.padStart(8, '0'))].join(',');
+}
