@@ -27,6 +27,7 @@ export const PAGES: Readonly<Record<CommandName, Page>> = {
       'virqtop compare [options] <a> [b]',
       'virqtop completion bash|zsh|fish',
       'virqtop exec [options] -- <command> [argument...]',
+      'virqtop demo [options] [name]',
       'virqtop proc [options] [scenario]',
       'virqtop procfs [options] <dir> [scenario]',
       'virqtop qtest --machine pc|virt',
@@ -41,6 +42,7 @@ Commands:
   compare                    two scenarios, or one with settings, side by side
   completion <shell>         what makes a shell complete this command line
   exec                       run a program that finds the simulated /proc
+  demo                       what goes wrong with interrupts, step by step
   proc                       print a file of /proc as a guest shows it
   procfs                     keep a directory with /proc of every domain
   qtest                      interrupt chips to drive over standard input
@@ -132,6 +134,22 @@ seed it goes on where it ended: counters never go back.`,
   virqtop procfs /tmp/host &
   watch -d cat /tmp/host/dom0/proc/interrupts
   prometheus-node-exporter --path.procfs=/tmp/host/dom0/proc --collector.interrupts`,
+  },
+  demo: {
+    usage: ['virqtop demo', 'virqtop demo [options] <name|file>'],
+    offers: ['file'],
+    about: `Without a name: the demos there are. With one: the monitor runs it, says what
+happens above the footer, and all keys work. Its steps are at simulated times:
+space pauses it as well, [ and ] make it slower and faster. Where a demo has
+several runs, such as without and with the mistake's cure, the next one begins
+with space when one is over.`,
+    end: `A demo is a YAML file: a scenario, steps with a time, a caption and commands, and
+what must come of them, as domains[vm1].interrupts[LOC].total since 2s == 0.
+
+Examples:
+  virqtop demo nobody-cared            in the monitor
+  virqtop demo nobody-cared -b         the same as text
+  virqtop demo nobody-cared --check    whether it came out as it says`,
   },
   qtest: {
     usage: ['virqtop qtest --machine pc|virt'],

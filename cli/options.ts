@@ -37,6 +37,9 @@ export interface Options {
   readonly a?: readonly Setting[];
   readonly b?: readonly Setting[];
   readonly for?: number;
+  /** of demo */
+  readonly check?: boolean;
+  readonly run?: string;
 }
 
 export const COLOR_WHEN = ['auto', 'always', 'never'] as const;
@@ -57,6 +60,7 @@ export type CommandName =
   | 'virqtop'
   | 'compare'
   | 'completion'
+  | 'demo'
   | 'exec'
   | 'proc'
   | 'procfs'
@@ -88,6 +92,8 @@ const BOTH: readonly CommandName[] = ['virqtop', 'proc', ...LIVE_FILES];
 const MAIN: readonly CommandName[] = ['virqtop'];
 const PROC: readonly CommandName[] = ['proc'];
 const COMPARE: readonly CommandName[] = ['compare'];
+const DEMO: readonly CommandName[] = ['demo'];
+const SCREEN: readonly CommandName[] = [...MAIN, ...DEMO];
 const ALL: readonly CommandName[] = [...BOTH, ...COMPARE];
 
 /** Groups of the help, in its order. */
@@ -140,6 +146,14 @@ const GROUPS: readonly OptionGroup[] = [
         parse: (t) => values.duration('--for', t),
         of: COMPARE,
       },
+    ],
+  },
+  {
+    title: 'The demo:',
+    rows: [
+      { flags: '--run <name>', help: 'this run of it alone', of: DEMO },
+      { flags: '--check', help: 'what it promises; exit status 1 if not all is so', of: DEMO },
+      { flags: '-b, --batch', help: 'all that it says, does and expects as text', of: DEMO },
     ],
   },
   {
@@ -254,20 +268,20 @@ const GROUPS: readonly OptionGroup[] = [
         parse: (t) => values.speed('--speed', t),
         of: MAIN,
       },
-      { flags: '--ascii', help: 'draw with ASCII characters alone', of: MAIN },
+      { flags: '--ascii', help: 'draw with ASCII characters alone', of: SCREEN },
       {
         flags: '--color <when>',
         offers: COLOR_WHEN,
         help: 'auto, always or never (default: auto)',
         parse: (t) => values.oneOf('--color', t, COLOR_WHEN),
-        of: MAIN,
+        of: SCREEN,
       },
       {
         flags: '--theme <name>',
         offers: THEME_NAMES,
         help: THEME_NAMES.join(', '),
         parse: (t) => values.oneOf('--theme', t, THEME_NAMES),
-        of: MAIN,
+        of: SCREEN,
       },
     ],
   },

@@ -86,6 +86,13 @@ function makeProgram(out: Output, choose: (job: Job) => void): Command {
       withRoot(options, command);
       choose(async () => (await import('./commands/completion.ts')).completion(shell, out));
     });
+  program
+    .command('demo')
+    .argument('[name]')
+    .action((name: string | undefined, options: Options, command: Command) => {
+      const all = withRoot(options, command);
+      choose(async () => (await import('./commands/demo.ts')).demo(name, all, out));
+    });
   program.command('qtest').action((options: Options, command: Command) => {
     const { machine } = withRoot(options, command);
     choose(async () => (await import('./commands/qtest.ts')).qtest(machine, out));

@@ -52,6 +52,15 @@ export { statOf } from './proc/stat-of.ts';
 export type * from './proc/types.ts';
 export { printUptime } from './proc/uptime.ts';
 export { builtinScenario, builtinScenarios, builtinText, DEFAULT_SCENARIO } from './scenario/builtin.ts';
+export type { Demo, DemoCommand, DemoRun, DemoStep } from './scenario/demo.ts';
+export { builtinDemos, loadDemo } from './scenario/demos-lazy.ts';
+export {
+  type Finding,
+  judgeExpectation,
+  parseExpectation,
+  pathsIn,
+  valueText,
+} from './scenario/expectation.ts';
 export {
   isArm,
   isKvm,
@@ -69,5 +78,6 @@ export {
   printScenario,
   scenarioJsonSchema,
 } from './scenario/load-lazy.ts';
+export { observe } from './scenario/observable.ts';
 export type { Setting } from './scenario/settings.ts';
 export * from './snapshot.ts';

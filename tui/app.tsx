@@ -6,9 +6,10 @@ import type { Session } from './session.ts';
 import { useSnapshot } from './use-snapshot.ts';
 
 export function App({ session }: { readonly session: Session }) {
-  const { size } = useSnapshot(session);
+  useSnapshot(session);
+  const { terminal } = session;
   return (
-    <Box flexDirection="column" width={size.columns} height={size.rows}>
+    <Box flexDirection="column" width={terminal.columns} height={terminal.rows}>
       <Lines lines={screenLines(session)} />
     </Box>
   );

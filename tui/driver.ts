@@ -22,6 +22,7 @@ import {
 } from '../engine/index.ts';
 import { exitKey } from './exits-table.ts';
 import {
+  type Cue,
   DELAYS,
   type Frame,
   type RunState,
@@ -48,6 +49,8 @@ export interface DriverOptions {
   readonly speed?: number | undefined;
   readonly delay?: number | undefined;
   readonly fires?: readonly ScriptedFire[] | undefined;
+  /** what a script does beside that */
+  readonly cues?: readonly Cue[] | undefined;
   readonly onError?: ((error: Error) => void) | undefined;
 }
 
@@ -66,7 +69,8 @@ export class Driver {
   readonly history = new History();
   private readonly listeners = new Set<() => void>();
   private readonly journey: JourneyWatch;
-  private readonly fires: ScriptedFire[];
+  /** what is still to come, by time */
+  private readonly cues: Cue[];
   private frame: Frame;
   /** the snapshot that the history was fed with last */
   private sampled: Snapshot;
@@ -91,7 +95,8 @@ export class Driver {
   ) {
     this.speed = options.speed ?? 1;
     this.delay = options.delay ?? 1;
-    this.fires = [...(options.fires ?? [])].sort((a, b) => a.at - b.at);
+    const fires = (options.fires ?? []).map(cueOf);
+    this.cues = [...fires, ...(options.cues ?? [])].sort((a, b) => a.at - b.at);
     this.journey = new JourneyWatch(machine);
     this.sampled = this.look();
     this.history.sample(this.sampled.time, 0);
@@ -142,7 +147,7 @@ export class Driver {
   step(): void {
     this.halt();
     this.guard(() => {
-      if (!this.fireDue(this.machine.clock.next)) this.event();
+      if (!this.cueDue(this.machine.clock.next)) this.event();
     });
     this.sample();
   }
@@ -265,7 +270,8 @@ export class Driver {
     const { machine, host } = this;
     const deadline = host.now() + BUDGET;
     for (let n = 1; n % STRIDE !== 0 || host.now() < deadline; n++) {
-      const more = this.fireDue(machine.clock.next) || this.event();
+      const more = this.cueDue(machine.clock.next) || this.event();
+      if (this.state === 'paused') return true;
       if (!more || this.found()) {
         this.pause();
         return true;
@@ -289,7 +295,9 @@ export class Driver {
     const deadline = host.now() + BUDGET;
     for (let n = 1; ; n++) {
       const { next } = clock;
-      if (!this.fireDue(Math.min(next, target))) {
+      const cue = this.cueDue(Math.min(next, target));
+      if (cue?.pause || cue?.speed !== undefined) return true;
+      if (!cue) {
         if (next > target || next === Number.POSITIVE_INFINITY) break;
         this.event();
       }
@@ -299,14 +307,16 @@ export class Driver {
     return true;
   }
 
-  /** Fires the next device of the script if it is due before `limit`; everything earlier has run. */
-  private fireDue(limit: number): boolean {
-    const fire = this.fires[0];
-    if (!fire || fire.at >= limit) return false;
-    this.fires.shift();
-    this.machine.runUntil(fire.at);
-    this.perform({ do: 'fire', device: fire.device, times: fire.times });
-    return true;
+  /** Does what the script has next if that is due before `limit`; everything earlier has run. */
+  private cueDue(limit: number): Cue | undefined {
+    const cue = this.cues[0];
+    if (!cue || cue.at >= limit) return undefined;
+    this.cues.shift();
+    this.machine.runUntil(cue.at);
+    for (const command of cue.commands) this.perform(command);
+    if (cue.speed !== undefined) this.setSpeed(cue.speed);
+    if (cue.pause) this.pause();
+    return cue;
   }
 
   /** All that is ever done to the machine from outside comes by here. */
@@ -366,7 +376,7 @@ export class Driver {
 
   private makeFrame(snapshot: Snapshot, base: Snapshot, number = this.frame.number + 1): Frame {
     const { history, state, speed, achieved, delay } = this;
-    const over = this.fires.length === 0 && this.machine.clock.next === Number.POSITIVE_INFINITY;
+    const over = this.cues.length === 0 && this.machine.clock.next === Number.POSITIVE_INFINITY;
     const ended = over || snapshot.ended !== undefined;
     const { journeys } = this.journey;
     return { number, snapshot, journeys, base, history, state, speed, achieved, delay, ended };
@@ -413,4 +423,8 @@ export class Driver {
       return undefined;
     }
   }
+}
+
+function cueOf({ at, device, times }: ScriptedFire): Cue {
+  return { at, commands: [{ do: 'fire', device, times }] };
 }

@@ -1,5 +1,5 @@
 /** What the driver publishes, and the steps of its two knobs. */
-import type { JourneySnapshot, Snapshot } from '../engine/index.ts';
+import type { Command, JourneySnapshot, Snapshot } from '../engine/index.ts';
 import type { History } from './history.ts';
 
 /** Fired by the scenario's command line: a device at a simulated moment. */
@@ -8,6 +8,17 @@ export interface ScriptedFire {
   /** simulated ns since boot */
   readonly at: number;
   readonly times: number;
+}
+
+/** What a script does at a simulated moment: to the machine, and to the pace at which it is watched. */
+export interface Cue {
+  /** simulated ns since boot */
+  readonly at: number;
+  readonly commands: readonly Command[];
+  /** simulated seconds per second from here on */
+  readonly speed?: number | undefined;
+  /** the machine stands still until its watcher lets it go on */
+  readonly pause?: boolean | undefined;
 }
 
 /** `seeking`: running as fast as possible to the next interrupt. */

@@ -1,9 +1,10 @@
 /** The monitor from start to stop: one machine, one terminal, one exit code. */
 import { type Machine, takeSnapshot } from '../engine/index.ts';
+import type { DemoScript } from './demo.ts';
 import { Driver, type Host } from './driver.ts';
 import { firstFrame, leaveFirstFrame, overFirstFrame } from './first-frame.ts';
 import { clockTime, sanitize } from './format.ts';
-import type { ScriptedFire } from './frame.ts';
+import type { Cue, ScriptedFire } from './frame.ts';
 import { ASCII, BLOCKS, wantsAscii } from './glyphs.ts';
 import type { InkScreen } from './ink-screen.tsx';
 import { Session, type Size } from './session.ts';
@@ -11,7 +12,8 @@ import { subjectsOf } from './subject.ts';
 import { Terminal } from './terminal.ts';
 import { colourDepth, THEMES, themeNamed } from './theme.ts';
 
-export type { ScriptedFire } from './frame.ts';
+export type { DemoScript, Scene } from './demo.ts';
+export type { Cue, ScriptedFire } from './frame.ts';
 export { THEMES } from './theme.ts';
 
 export interface MonitorOptions {
@@ -29,6 +31,8 @@ export interface MonitorOptions {
   readonly hideIdle?: boolean | undefined;
   /** fired by itself at its simulated time */
   readonly scriptedFires?: readonly ScriptedFire[] | undefined;
+  /** what a demo says and shows, and what it does */
+  readonly demo?: { readonly script: DemoScript; readonly cues: readonly Cue[] } | undefined;
 }
 
 /** Runs the monitor on the process's terminal until it is quit. @returns the exit code */
@@ -77,6 +81,7 @@ async function monitor(machine: Machine, options: MonitorOptions): Promise<Outco
     speed: options.speed,
     delay: options.delay,
     fires: options.scriptedFires,
+    cues: options.demo?.cues,
     onError: (error) => end(1, error),
   });
   const ascii = options.ascii || wantsAscii(env);
@@ -87,6 +92,7 @@ async function monitor(machine: Machine, options: MonitorOptions): Promise<Outco
     glyphs: ascii ? ASCII : BLOCKS,
     size: sizeOf(stdout),
     hideIdle: options.hideIdle,
+    demo: options.demo && untilNext(options.demo.script, () => end(0)),
     quit: () => end(0),
     suspend: () => void terminal.suspend(),
   });
@@ -128,6 +134,22 @@ async function monitor(machine: Machine, options: MonitorOptions): Promise<Outco
   if (ink) await ink.close();
   else stdout.write(leaveFirstFrame);
   return outcome;
+}
+
+/** The monitor ends where the next run of a demo begins. */
+function untilNext(script: DemoScript, end: () => void): DemoScript {
+  const { next } = script;
+  if (!next) return script;
+  return {
+    ...script,
+    next: {
+      name: next.name,
+      begin() {
+        next.begin();
+        end();
+      },
+    },
+  };
 }
 
 function sizeOf({ columns, rows }: NodeJS.WriteStream): Size {

@@ -1,4 +1,5 @@
 /** The whole screen as lines of text: exactly as many as the terminal has, whatever is shown. */
+import { captionLines } from './components/caption.ts';
 import { domainLine } from './components/domain-line.ts';
 import { footerLines } from './components/footer.ts';
 import { headerLines, titleLine } from './components/header.ts';
@@ -43,14 +44,15 @@ function withoutOf({ view, subject }: Session): readonly Action[] {
 
 export function screenLines(session: Session): string[] {
   const { frame, ui, size, paint, glyphs } = session;
-  if (session.tooSmall) return [tooSmallLine(size)];
+  if (session.tooSmall) return [tooSmallLine(session.terminal)];
   const shared = { frame, width: size.columns, paint, glyphs };
   const { devices } = frame.snapshot;
   const middle =
     ui.overlay === 'help'
       ? [titleLine(shared), ...helpView({ ...shared, height: helpHeight(devices, size), top: ui.helpTop })]
       : viewLines(session);
-  return [...middle, ...footerLines({ ...shared, devices, without: withoutOf(session) })];
+  const caption = session.director ? captionLines({ ...shared, ...session.director.caption }) : [];
+  return [...middle, ...caption, ...footerLines({ ...shared, devices, without: withoutOf(session) })];
 }
 
 /** From the top to the footer: the view with what is always around it. */

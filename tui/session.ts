@@ -3,6 +3,7 @@
  * The driver runs the machine for everybody; a session belongs to one terminal. React draws what it says.
  */
 import { ACTIONS } from './actions.ts';
+import { type DemoScript, Director } from './demo.ts';
 import type { Driver } from './driver.ts';
 import { domainShown, EventLog } from './event-log.ts';
 import type { Frame } from './frame.ts';
@@ -54,6 +55,7 @@ export interface Ui {
 export interface SessionState {
   readonly frame: Frame;
   readonly ui: Ui;
+  /** what there is to draw on, without what a demo says */
   readonly size: Size;
 }
 
@@ -65,6 +67,7 @@ export interface SessionOptions {
   readonly size: Size;
   /** idle rows are hidden from the start */
   readonly hideIdle?: boolean | undefined;
+  readonly demo?: DemoScript | undefined;
   /** the monitor ends */
   readonly quit: () => void;
   /** Ctrl-Z */
@@ -74,7 +77,11 @@ export interface SessionOptions {
 export class Session {
   readonly glyphs: Glyphs;
   readonly log: EventLog;
+  /** whose script goes on; undefined: nobody's */
+  readonly director: Director | undefined;
   private state: SessionState;
+  /** all of the screen */
+  terminal: Size;
   private paintOf: { theme: string; paint: Paint } | undefined;
   private model: { state: SessionState; value: TableModel } | undefined;
   private readonly scrolls: Partial<Record<TableName, { top: number; selected: number }>> = {};
@@ -88,9 +95,11 @@ export class Session {
   ) {
     this.glyphs = options.glyphs;
     this.log = new EventLog(driver);
+    this.terminal = options.size;
+    this.director = options.demo && new Director(this, options.demo);
     this.state = {
       frame: driver.get(),
-      size: options.size,
+      size: this.beside(options.size),
       ui: {
         domain: options.domain,
         view: VIEWS[0]!.name,
@@ -107,7 +116,8 @@ export class Session {
         notice: '',
       },
     };
-    this.unsubscribe = driver.subscribe(() => this.set({ frame: driver.get() }));
+    this.unsubscribe = driver.subscribe(() => this.show(driver.get()));
+    this.director?.follow();
   }
 
   /** For `useSyncExternalStore`: the same object until something changed. */
@@ -136,7 +146,7 @@ export class Session {
   }
 
   get tooSmall(): boolean {
-    const { columns, rows } = this.state.size;
+    const { columns, rows } = this.terminal;
     return columns < SMALLEST.columns || rows < SMALLEST.rows;
   }
 
@@ -209,8 +219,23 @@ export class Session {
     this.update({ tables: { ...tables, [name]: { ...tables[name], ...table } } });
   }
 
-  resize(size: Size): void {
-    this.set({ size });
+  resize(terminal: Size): void {
+    this.terminal = terminal;
+    this.set({ size: this.beside(terminal) });
+  }
+
+  /** What a demo leaves of the terminal. */
+  private beside(terminal: Size): Size {
+    return { ...terminal, rows: terminal.rows - (this.director?.heightAt(terminal) ?? 0) };
+  }
+
+  private show(frame: Frame): void {
+    const before = this.held;
+    this.held = true;
+    this.set({ frame });
+    this.director?.follow();
+    this.held = before;
+    if (!this.held) this.emit();
   }
 
   /** Selects the row, the virtual CPU or the hop so many away. */

@@ -18,6 +18,9 @@ const LOST: Ns = 10e9;
 /** Journeys of a row that are looked up at most. */
 const MOST = 20;
 
+/** Records of one that are kept: a line that nobody lowers interrupts again and again in the same name. */
+const LONGEST = 500;
+
 /** Whose way it is. */
 export interface Followed {
   /** the device that was fired, or the row whose handler ran */
@@ -46,7 +49,7 @@ export class JourneyLog {
   /** Reads what was traced since the last look, after each event; true if the journey went on. */
   look(): boolean {
     const { trace } = this.machine.shop;
-    if (trace.written === this.seen) return false;
+    if (trace.written === this.seen || this.passed.length >= LONGEST) return false;
     const records = trace.journey(this.followed.journey, this.seen + 1);
     this.seen = trace.written;
     if (records.length === 0) return false;
@@ -76,6 +79,7 @@ export class JourneyLog {
 
   /** Is nothing more to be expected of it? */
   get over(): boolean {
+    if (this.passed.length >= LONGEST) return true;
     const { start, hops } = this.snapshot;
     const { now } = this.machine.clock;
     const last = start + (hops.at(-1)?.at ?? 0);

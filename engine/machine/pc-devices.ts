@@ -13,11 +13,13 @@ import { I8042 } from '../devices/pc/i8042.ts';
 import type { PciFunction } from '../devices/pc/pci.ts';
 import { Rtc } from '../devices/pc/rtc.ts';
 import { Uart16550 } from '../devices/pc/uart16550.ts';
+import { Uhci } from '../devices/pc/uhci.ts';
 import { AtaPiix, AtaPort } from '../guest/linux/drivers/ata-piix.ts';
 import { E1000Driver } from '../guest/linux/drivers/e1000.ts';
 import { RtcCmos } from '../guest/linux/drivers/rtc-cmos.ts';
 import { Serial8250 } from '../guest/linux/drivers/serial8250.ts';
 import { Serio } from '../guest/linux/drivers/serio.ts';
+import { UhciHcd } from '../guest/linux/drivers/uhci.ts';
 import type { LinuxCpu } from '../guest/linux/entry.ts';
 import type { NativeKernel } from '../guest/linux/native.ts';
 import type { Disk } from '../guest/linux/xen-drivers/block.ts';
@@ -30,6 +32,9 @@ import type { Worker } from './worker.ts';
 /** where the firmware puts the registers of PCI functions */
 const BARS = 0xfe00_0000;
 const BAR_STRIDE = 0x1_0000;
+/** and their I/O ports */
+const PORTS = 0xc100;
+const PORT_STRIDE = 0x20;
 const FIRST_SLOT = 3;
 /** the clock's time when the machine starts: 2023-01-01 */
 const RTC_START = 1_672_531_200;
@@ -154,6 +159,21 @@ export class PcDevices {
     const work = { cost: () => timing.shortHandler, run: () => line.set(false) };
     kernel.requestGsi(9, { level: true, name: 'acpi', work: work });
     this.place.register('acpi', 'power button', () => line.set(true));
+  }
+
+  /** A USB controller on a PCI line; where no driver of the kernel's serves it, its line stays up. */
+  uhci(asked: number, served: boolean): void {
+    const { name, shop, bus, kernel } = this.place;
+    const slot = this.slot() >> 3;
+    const { gsi, drive } = this.place.intx(slot, asked);
+    const base = PORTS + slot * PORT_STRIDE;
+    const device = shop.parts.add(new Uhci(`${name}.usb`, this.line(gsi, 'usb', drive)));
+    bus.addPorts(base, PORT_STRIDE, device);
+    if (served) {
+      const driver = new UhciHcd(kernel, 'uhci_hcd:usb1', base);
+      kernel.requestGsi(gsi, { level: true, name: driver.name, work: driver.interrupt });
+    }
+    this.place.register('usb', 'USB controller', () => device.fire());
   }
 
   // disks

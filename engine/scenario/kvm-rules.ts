@@ -82,7 +82,7 @@ function checkHostDevices(s: KvmScenario, wrong: Wrong): void {
 }
 
 /** Devices of which a machine has one at most. */
-const SINGLE = ['i8042', 'rtc', 'serial', 'acpi', 'ata', 'e1000'];
+const SINGLE = ['i8042', 'rtc', 'serial', 'acpi', 'ata', 'e1000', 'uhci'];
 
 function checkVmDevices(s: KvmScenario, vm: VmSpec, i: number, wrong: Wrong): void {
   const disks = hostDisks(s);
@@ -93,7 +93,10 @@ function checkVmDevices(s: KvmScenario, vm: VmSpec, i: number, wrong: Wrong): vo
       wrong([...path, 'driver'], `a second ${d.driver}, expected one at most`);
     }
     seen.add(d.driver);
-    if (d.driver === 'e1000' && (d.gsi < 16 ? ![5, 9, 10, 11].includes(d.gsi) : d.gsi >= IOAPIC_PINS)) {
+    if (
+      (d.driver === 'e1000' || d.driver === 'uhci') &&
+      (d.gsi < 16 ? ![5, 9, 10, 11].includes(d.gsi) : d.gsi >= IOAPIC_PINS)
+    ) {
       wrong(
         [...path, 'gsi'],
         `PCI interrupts do not reach GSI ${d.gsi}, expected one of 5, 9, 10, 11, 16 to 23`,
@@ -134,6 +137,8 @@ export function vmDeviceNames(devices: readonly VmDeviceSpec[]): string[][] {
         return ['kbd', 'mouse'];
       case 'serial':
         return ['uart'];
+      case 'uhci':
+        return ['usb'];
       case 'ata':
       case 'virtio-blk':
         return [next('disk')];

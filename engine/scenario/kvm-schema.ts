@@ -54,6 +54,16 @@ const vmDevice = z.discriminatedUnion('driver', [
   z
     .strictObject({ driver: z.literal('e1000'), gsi: gsi.default(11) })
     .describe('network card on a level line: `nic`'),
+  z
+    .strictObject({
+      driver: z.literal('uhci'),
+      gsi: gsi.default(11),
+      served: z
+        .boolean()
+        .default(true)
+        .describe('whether a driver of its kernel serves it; without one nobody lowers its line'),
+    })
+    .describe('USB controller on a level line: `usb`'),
   z.strictObject({ driver: z.literal('virtio-blk'), queues, disk }).describe('paravirtual disk: `disk`'),
   z
     .strictObject({

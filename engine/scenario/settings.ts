@@ -2,7 +2,7 @@
  * Settings: a scenario with some of its values changed, as the command line asks for it. The outcome is checked by the same
  * schema as a file is; what is wrong with it is told of the setting that did it.
  */
-import { printable, UserError } from '../core/errors.ts';
+import { printable, quoted, UserError } from '../core/errors.ts';
 import { type Complaint, complain, placeOf } from './complaint.ts';
 import { readDocument } from './document.ts';
 import type { Scenario } from './kinds.ts';
@@ -21,6 +21,15 @@ export interface Setting {
   readonly place: Place;
   /** YAML; empty: the key is taken away, so that its default holds */
   readonly text: string;
+}
+
+/** `apicv=true`, `vms[0].vcpus=2`: keys with dots between them, indices in brackets, then YAML; undefined: it is none. */
+export function settingOf(asked: string): Setting | undefined {
+  const [, path, text] = /^([^.[\]=]+(?:\.[^.[\]=]+|\[\d{1,9}\])*)=(.*)$/s.exec(asked) ?? [];
+  if (path === undefined) return undefined;
+  const steps = path.match(/[^.[\]]+|\[\d+\]/g)!;
+  const place = steps.map((s) => (s[0] === '[' ? Number(s.slice(1, -1)) : s));
+  return { label: quoted(asked), asked, place, text: text! };
 }
 
 /** A mapping or a list. */

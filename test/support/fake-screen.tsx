@@ -4,6 +4,7 @@ import headless from '@xterm/headless';
 import { type Instance, render } from 'ink';
 import type { Machine } from '../../engine/machine/machine.ts';
 import { App } from '../../tui/app.tsx';
+import type { DemoScript } from '../../tui/demo.ts';
 import { Driver, type DriverOptions } from '../../tui/driver.ts';
 import { ASCII, BLOCKS } from '../../tui/glyphs.ts';
 import { Session } from '../../tui/session.ts';
@@ -16,6 +17,7 @@ export interface ScreenOptions extends DriverOptions {
   readonly ascii?: boolean;
   readonly depth?: Depth;
   readonly theme?: string;
+  readonly demo?: DemoScript;
   /** nobody looks at the screen: only bytes are counted */
   readonly blind?: boolean;
 }
@@ -70,6 +72,7 @@ export class FakeScreen {
       depth: options.depth ?? 1,
       glyphs: options.ascii ? ASCII : BLOCKS,
       size: { columns, rows },
+      demo: options.demo,
       quit: () => {
         this.left = 'quit';
       },

@@ -263,7 +263,9 @@ export class KvmHost {
       };
     }
     return this.devices.remapped(`vfio-msix[${name}]`, () => {
+      this.kvm.carried = books.journey;
       vm.vm.message(source, to.address, 0, to.data);
+      this.kvm.carried = 0;
     });
   }
 }

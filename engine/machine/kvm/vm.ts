@@ -172,6 +172,9 @@ export class VmParts {
       case 'e1000':
         this.pc.e1000(spec.gsi, name);
         return;
+      case 'uhci':
+        this.pc.uhci(spec.gsi, spec.served);
+        return;
       case 'virtio-blk':
         this.virtioBlk(spec, name);
         return;

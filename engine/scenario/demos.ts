@@ -1,0 +1,12 @@
+/** The demos that come with the program, in the order in which they are listed. */
+import type { Demo } from './demo.ts';
+import * as nobodyCared from './demos/nobody-cared.yaml';
+import * as whereExits from './demos/where-exits-go.yaml';
+
+/** As scenarios.mjs makes them of their files. */
+const ALL = [nobodyCared, whereExits] as unknown as readonly {
+  readonly default: Demo;
+  readonly text: string;
+}[];
+
+export const DEMOS: readonly Demo[] = ALL.map((d) => d.default);
