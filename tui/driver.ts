@@ -33,7 +33,8 @@ import {
 } from './frame.ts';
 import { History } from './history.ts';
 import { JourneyWatch } from './journey-watch.ts';
-import { isXenOnX86 } from './subject.ts';
+import { latencyCounts } from './latency-table.ts';
+import { isXenOnX86, subjectsOf } from './subject.ts';
 import { sum } from './table-model.ts';
 import { xenCounts } from './xen-table.ts';
 
@@ -400,6 +401,8 @@ export class Driver {
       for (const row of interrupts.arch) history.count(rowKey(name, row.label), sum(row.counts));
       for (const row of exits?.rows ?? []) history.count(exitKey(name, row.reason), sum(row.counts));
     }
+    for (const subject of subjectsOf(snapshot))
+      for (const [key, [n]] of latencyCounts(subject)) history.count(key, n!);
     if (snapshot.xen) this.feedXen(snapshot.xen);
   }
 

@@ -15,6 +15,7 @@ import { eventsLines } from './views/events.ts';
 import { exitsLines } from './views/exits.ts';
 import { helpView } from './views/help.ts';
 import { interruptsLines } from './views/interrupts.ts';
+import { latencyLines } from './views/latency.ts';
 import { pathLines } from './views/path.ts';
 import { pendingLines } from './views/pending.ts';
 import type { ViewName } from './views.ts';
@@ -25,6 +26,7 @@ const BODIES: Readonly<Record<ViewName, (session: Session) => string[]>> = {
   pending: pendingLines,
   exits: exitsLines,
   path: pathLines,
+  latency: latencyLines,
   events: eventsLines,
 };
 
@@ -34,6 +36,7 @@ const WITHOUT: Readonly<Record<ViewName, readonly Action[]>> = {
   pending: ['earlier', 'details', 'sort', 'filter'],
   exits: ['earlier', 'details'],
   path: ['details', 'sort', 'filter'],
+  latency: ['earlier'],
   events: ['earlier', 'sort'],
 };
 

@@ -36,7 +36,11 @@ export type SortColumn =
   | 'share'
   | 'time'
   | 'mean'
+  | 'last'
+  | 'p50'
   | 'p99'
+  | 'p999'
+  | 'max'
   | `cpu${number}`;
 
 export interface Sort {
@@ -92,8 +96,8 @@ export interface Surroundings {
 export interface TableKind<R extends Row = Row, S extends Subject = Subject> {
   /** what `s` steps through */
   readonly sorts: readonly SortColumn[];
-  /** lines that its view puts below the rows, whatever room there is */
-  readonly below?: number;
+  /** lines that its view puts below the rows, whatever room there is, or of so many for both */
+  readonly below?: number | ((room: number) => number);
   /** its newest row stays in sight until another is chosen */
   readonly follows?: boolean;
   /** @param log of the trace, for who shows it */
@@ -143,7 +147,9 @@ export function tableModel<R extends Row>(
   const rows = kind.sorted(shown, table.sort, history);
   const columns = kind.columns(all, subject, { frame, width: size.columns, totals: ui.totals, glyphs });
   // the heading takes a line
-  const height = Math.max(1, roomOf(frame.snapshot, size, ui.prompt !== null) - 1 - (kind.below ?? 0));
+  const room = roomOf(frame.snapshot, size, ui.prompt !== null) - 1;
+  const below = typeof kind.below === 'function' ? kind.below(room) : (kind.below ?? 0);
+  const height = Math.max(1, room - below);
 
   const first = kind.follows ? rows.length - 1 : 0;
   let selected = table.selected === null ? first : rows.findIndex((r) => r.key === table.selected);

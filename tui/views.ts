@@ -3,13 +3,14 @@ import { EVENTS } from './events-table.ts';
 import { EXITS } from './exits-table.ts';
 import { HOOK } from './hook-table.ts';
 import { INTERRUPTS } from './interrupts-table.ts';
+import { LATENCY } from './latency-table.ts';
 import type { Ui } from './session.ts';
 import { isXen, isXenOnX86, processorsOf, type Subject } from './subject.ts';
 import type { TableKind, TableState } from './table-model.ts';
 import { XEN } from './xen-table.ts';
 
-export type ViewName = 'interrupts' | 'pending' | 'exits' | 'path' | 'events';
-export type TableName = 'interrupts' | 'xen' | 'exits' | 'events' | 'hook';
+export type ViewName = 'interrupts' | 'pending' | 'exits' | 'path' | 'latency' | 'events';
+export type TableName = 'interrupts' | 'xen' | 'exits' | 'latency' | 'events' | 'hook';
 
 export interface View {
   readonly name: ViewName;
@@ -47,6 +48,13 @@ export const VIEWS: readonly View[] = [
   },
   { name: 'path', title: 'Path', key: 'f5', has: () => true },
   {
+    name: 'latency',
+    title: 'Latency',
+    key: 'f6',
+    has: (subject) => subject.latency !== undefined,
+    table: () => 'latency',
+  },
+  {
     name: 'events',
     title: 'Events',
     key: 'f7',
@@ -63,6 +71,7 @@ export const TABLES: Readonly<Record<TableName, TableKind>> = {
   interrupts: INTERRUPTS,
   xen: XEN,
   exits: EXITS,
+  latency: LATENCY,
   events: EVENTS,
   hook: HOOK,
 };
@@ -72,6 +81,7 @@ export const FIRST_TABLES: Readonly<Record<TableName, TableState>> = {
   interrupts: { selected: null, sort: { column: 'irq', reverse: false }, filter: '' },
   xen: { selected: null, sort: { column: 'irq', reverse: false }, filter: '' },
   exits: { selected: null, sort: { column: 'total', reverse: false }, filter: '' },
+  latency: { selected: null, sort: { column: 'irq', reverse: false }, filter: '' },
   events: { selected: null, sort: { column: 'time', reverse: false }, filter: '' },
   hook: { selected: null, sort: { column: 'time', reverse: false }, filter: '' },
 };

@@ -13,6 +13,7 @@ export interface LatencyTotals {
   readonly last: Ns;
   readonly min: Ns;
   readonly max: Ns;
+  readonly mean: number;
   /** at most 1/16 too high */
   readonly p50: Ns;
   readonly p99: Ns;
@@ -90,6 +91,7 @@ function totalsOf(row: Row): LatencyTotals {
       last,
       min,
       max,
+      mean: histogram.mean,
       p50: histogram.percentile(0.5),
       p99: histogram.percentile(0.99),
       p999: histogram.percentile(0.999),
