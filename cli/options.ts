@@ -31,6 +31,7 @@ export interface Options {
   readonly at?: number;
   readonly file?: ProcFile;
   readonly machine?: string;
+  readonly metrics?: values.Address;
   readonly full?: boolean;
   readonly platform?: Platform;
   /** of compare: settings of either side, and how long both run */
@@ -255,6 +256,17 @@ const GROUPS: readonly OptionGroup[] = [
         help: 'simulated seconds per second (default: 1)',
         parse: (t) => values.speed('--speed', t),
         of: LIVE_FILES,
+      },
+    ],
+  },
+  {
+    title: 'For other programs:',
+    rows: [
+      {
+        flags: '--metrics <host:port>',
+        help: 'serve /metrics for Prometheus, as 127.0.0.1:9464',
+        parse: (t) => values.address('--metrics', t),
+        of: ['virqtop', 'procfs'],
       },
     ],
   },

@@ -10,7 +10,7 @@ const SCREEN = ['ascii', 'color', 'theme'] as const;
 
 /** The screen's options are habits kept in an alias: they go with everything, and change nothing in plain text. */
 const KNOWN: Readonly<Record<Mode, readonly (keyof Options)[]>> = {
-  monitor: [...MACHINE, ...SCREEN, 'domain', 'delay', 'skipZero', 'speed', 'hook'],
+  monitor: [...MACHINE, ...SCREEN, 'domain', 'delay', 'skipZero', 'speed', 'hook', 'metrics'],
   batch: [
     ...MACHINE,
     ...SCREEN,
@@ -25,6 +25,7 @@ const KNOWN: Readonly<Record<Mode, readonly (keyof Options)[]>> = {
     'iterations',
     'realtime',
     'books',
+    'metrics',
   ],
   look: [...MACHINE, ...SCREEN, 'domain', 'dump', 'books', 'at'],
   path: [...MACHINE, ...SCREEN, 'path', 'at', 'json'],
@@ -56,6 +57,9 @@ export function checkTogether(options: Options): Mode {
   }
   if (options.speed !== undefined && mode === 'batch' && !options.realtime) {
     throw new UsageError('--speed: goes with the monitor or --realtime; batch does not wait');
+  }
+  if (options.metrics && mode === 'batch' && !options.realtime) {
+    throw new UsageError('--metrics: goes with the monitor, procfs, or batch with --realtime');
   }
   if (mode === 'look' && options.domain !== undefined && options.dump === undefined) {
     throw new UsageError('--domain: does not go with --books');

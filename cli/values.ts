@@ -108,3 +108,19 @@ export function setting(option: string, text: string): Setting {
   const place = steps.map((s) => (s[0] === '[' ? Number(s.slice(1, -1)) : s));
   return { label, asked: text, place, text: value! };
 }
+
+/** Where a server listens. */
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** `127.0.0.1:9464`, `[::1]:9464`; port 0 takes a free one. */
+export function address(option: string, text: string): Address {
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([\w.-]+)):(\d{1,5})$/.exec(text);
+  const port = Number(match?.[3]);
+  if (!match || port > 65_535) {
+    throw new UsageError(`${option} ${quoted(text)}: must be an address and a port, as 127.0.0.1:9464`);
+  }
+  return { host: match[1] ?? match[2]!, port };
+}

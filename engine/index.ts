@@ -6,6 +6,7 @@ export type { Account } from './core/books.ts';
 export { Clock, ms, type Ns, seconds, us } from './core/clock.ts';
 export { FormatError, printable, quoted, UserError } from './core/errors.ts';
 export * from './export/arm-words.ts';
+export { printPrometheus } from './export/prometheus.ts';
 export { QEMU_TOPICS, type QemuTopic, qemuInfo, qemuTopics } from './export/qemu-info.ts';
 export * from './export/x86-words.ts';
 export { defaultRoutes, IrqRouting, qemuRoutes, type Route } from './hv/kvm/irq-routing.ts';

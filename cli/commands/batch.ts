@@ -29,6 +29,7 @@ export async function batch(options: Options, out: Output): Promise<number> {
   const before = takeSnapshot(machine);
   chosenOf(before, options.domain);
   const report = reportOf(machine, options);
+  if (options.metrics) await (await import('../metrics.ts')).serveMetrics(machine, options.metrics);
   await out.write(report.begin(before));
   const pace = options.realtime ? new Pace(options.speed ?? 1) : undefined;
   for (let i = 1; i <= iterations && start + i * delay <= Number.MAX_SAFE_INTEGER; i++) {

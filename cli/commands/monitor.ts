@@ -20,6 +20,7 @@ export async function monitor(options: Options): Promise<number> {
   if (!process.stdin.isTTY || !process.stdout.isTTY) {
     throw new UsageError('not a terminal: use -b for text or -J for JSON lines (see virqtop --help)');
   }
+  if (options.metrics) await (await import('../metrics.ts')).serveMetrics(machine, options.metrics);
   const { runMonitor } = await import('../../tui/index.ts');
   keepOnInterrupt();
   return runMonitor(machine, {

@@ -21,6 +21,7 @@ export async function procfs(dir: string, options: Options): Promise<number> {
   makeRoot(dir);
   const { delay = DEFAULT_DELAY, iterations = Infinity, speed = 1 } = options;
   const machine = await machineOf(options);
+  if (options.metrics) await (await import('../metrics.ts')).serveMetrics(machine, options.metrics);
   const tree = new Tree(dir);
   const memory = new Memory(dir, machine, options);
   const shown = memory.recall();
@@ -49,9 +50,10 @@ export async function procfs(dir: string, options: Options): Promise<number> {
   publish();
   let saved = start;
   const pace = new Pace(speed);
-  for (let i = 1; i <= iterations && !enough.signal.aborted; i++) {
-    await player.advance(start + i * delay);
+  for (let i = 1; i <= iterations; i++) {
     await pace.reach((i * delay) / 1e6, enough.signal);
+    if (enough.signal.aborted) break;
+    await player.advance(start + i * delay);
     publish();
     if (machine.clock.now - saved >= SAVE_EVERY) {
       memory.save();

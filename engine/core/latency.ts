@@ -10,6 +10,8 @@ import type { Part, Plain } from './state.ts';
 /** One row, as plain data; times in ns. */
 export interface LatencyTotals {
   readonly count: number;
+  /** of all times */
+  readonly sum: Ns;
   readonly last: Ns;
   readonly min: Ns;
   readonly max: Ns;
@@ -84,10 +86,11 @@ export class LatencyTable implements Part {
 
 function totalsOf(row: Row): LatencyTotals {
   const { histogram, last } = row;
-  const { count, min, max } = histogram;
+  const { count, sum, min, max } = histogram;
   if (row.totals?.count !== count) {
     row.totals = {
       count,
+      sum,
       last,
       min,
       max,

@@ -13,7 +13,7 @@ const COMMANDS: readonly CommandName[] = ['virqtop', 'compare', 'proc', 'scenari
 const OPTIONS = [
   '--scenario', '--seed', '--import', '--interval', '--uptime', '--fire',
   '--domain', '--delay', '--skip-zero', '--hook', '--speed', '--ascii', '--color', '--theme',
-  '--batch', '--json', '--csv', '--iterations', '--realtime', '--dump', '--books', '--at', '--path',
+  '--batch', '--json', '--csv', '--iterations', '--realtime', '--dump', '--books', '--at', '--path', '--metrics',
   '--help', '--version',
 ]; // biome-ignore format: a list to read
 

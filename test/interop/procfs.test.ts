@@ -2,9 +2,8 @@
  * Programs that people read interrupts with, unmodified, on a simulated host: what they print is what the machine
  * counted. Time stands still for most of them, so that the numbers must be the same ones.
  */
-import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -18,6 +17,7 @@ import {
   takeSnapshot,
 } from '../../engine/index.ts';
 import { ENTRY, finished, start, virqtop } from '../cli/run.ts';
+import { freePort, scrape } from '../support/http.ts';
 
 const PATH = `${process.env.PATH}:/usr/sbin:/sbin`;
 const isThere = (program: string) =>
@@ -318,22 +318,3 @@ describe('virqtop procfs', () => {
     }
   });
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((done) => server.once('listening', done));
-  const { port } = server.address() as { port: number };
-  await new Promise((done) => server.close(done));
-  return port;
-}
-
-async function scrape(url: string, exporter: ChildProcess): Promise<string> {
-  for (let n = 0; n < 200 && exporter.exitCode === null; n++) {
-    try {
-      return await (await fetch(url)).text();
-    } catch {
-      await new Promise((done) => setTimeout(done, 50));
-    }
-  }
-  throw new Error('the exporter does not answer');
-}
