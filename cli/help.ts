@@ -58,6 +58,8 @@ Commands:
   virqtop kvm --fire vm1.kbd@1 --path fired
                                        one interrupt, hop by hop
   virqtop kvm --dump pic               interrupt chips, as QEMU's info pic
+  virqtop kvm --fire vm1.kbd@1 --cast f
+                                       a recording: asciinema play f
   virqtop compare kvm --b apicv=true   what APIC virtualization changes
   virqtop proc --at 5 -g dom1          /proc/interrupts of dom1 after 5 s
   virqtop --import A B --interval 5s   the host of two captures, 5 s apart
@@ -143,13 +145,14 @@ happens above the footer, and all keys work. Its steps are at simulated times:
 space pauses it as well, [ and ] make it slower and faster. Where a demo has
 several runs, such as without and with the mistake's cure, the next one begins
 with space when one is over.`,
-    end: `A demo is a YAML file: a scenario, steps with a time, a caption and commands, and
-what must come of them, as domains[vm1].interrupts[LOC].total since 2s == 0.
+    end: `A demo is a YAML file: a scenario, steps with a time, a caption and commands,
+and what must come of them, as domains[vm1].interrupts[LOC].total since 2s == 0.
 
 Examples:
   virqtop demo nobody-cared            in the monitor
   virqtop demo nobody-cared -b         the same as text
-  virqtop demo nobody-cared --check    whether it came out as it says`,
+  virqtop demo nobody-cared --check    whether it came out as it says
+  virqtop demo nobody-cared --cast f   a recording: asciinema play f`,
   },
   qtest: {
     usage: ['virqtop qtest --machine pc|virt'],

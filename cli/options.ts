@@ -40,6 +40,9 @@ export interface Options {
   readonly for?: number;
   /** of demo */
   readonly check?: boolean;
+  /** of the monitor and of demos: a file to record to, and the size of its screen */
+  readonly cast?: string;
+  readonly size?: values.Size;
   readonly run?: string;
 }
 
@@ -146,6 +149,29 @@ const GROUPS: readonly OptionGroup[] = [
         help: 'simulated time that both run (default: 5s)',
         parse: (t) => values.duration('--for', t),
         of: COMPARE,
+      },
+    ],
+  },
+  {
+    title: 'Recording:',
+    rows: [
+      {
+        flags: '--cast <file>',
+        offers: 'file',
+        help: 'the monitor as an asciicast, without a terminal',
+        of: SCREEN,
+      },
+      {
+        flags: '--size <size>',
+        help: 'of its screen, in cells (default: 120x40)',
+        parse: (t) => values.size('--size', t),
+        of: SCREEN,
+      },
+      {
+        flags: '--for <time>',
+        help: 'simulated time recorded (default: 10s)',
+        parse: (t) => values.duration('--for', t),
+        of: MAIN,
       },
     ],
   },

@@ -3,7 +3,7 @@ import type { Options } from './options.ts';
 import { UsageError } from './usage.ts';
 
 /** What the main command does with these options. */
-export type Mode = 'monitor' | 'batch' | 'look' | 'path';
+export type Mode = 'monitor' | 'cast' | 'batch' | 'look' | 'path';
 
 const MACHINE = ['scenario', 'seed', 'import', 'interval', 'uptime', 'fire'] as const;
 const SCREEN = ['ascii', 'color', 'theme'] as const;
@@ -11,6 +11,7 @@ const SCREEN = ['ascii', 'color', 'theme'] as const;
 /** The screen's options are habits kept in an alias: they go with everything, and change nothing in plain text. */
 const KNOWN: Readonly<Record<Mode, readonly (keyof Options)[]>> = {
   monitor: [...MACHINE, ...SCREEN, 'domain', 'delay', 'skipZero', 'speed', 'hook', 'metrics'],
+  cast: [...MACHINE, ...SCREEN, 'domain', 'delay', 'skipZero', 'speed', 'hook', 'cast', 'size', 'for'],
   batch: [
     ...MACHINE,
     ...SCREEN,
@@ -34,11 +35,14 @@ const KNOWN: Readonly<Record<Mode, readonly (keyof Options)[]>> = {
 const GOES_WITH: Readonly<Partial<Record<keyof Options, string>>> = {
   iterations: 'goes with -b, -J or --csv',
   realtime: 'goes with -b, -J or --csv',
+  size: 'goes with --cast',
+  for: 'goes with --cast, or the command compare',
   at: 'goes with --dump, --books, --path or the command proc',
 };
 
 export function modeOf(options: Options): Mode {
   if (options.path !== undefined) return 'path';
+  if (options.cast !== undefined) return 'cast';
   if (options.batch || options.json || options.csv) return 'batch';
   return options.dump !== undefined || options.books ? 'look' : 'monitor';
 }
@@ -92,6 +96,7 @@ function flag(option: string): string {
 
 function modeFlag(options: Options): string {
   if (options.path !== undefined) return '--path';
+  if (options.cast !== undefined) return '--cast';
   if (options.json) return '-J';
   if (options.csv) return '--csv';
   if (options.batch) return '-b';

@@ -97,6 +97,28 @@ export function fire(option: string, text: string): Fire {
   return { device: device!, at: nanoseconds(at!.trim(), wrong), times };
 }
 
+export interface Size {
+  readonly columns: number;
+  readonly rows: number;
+}
+
+const SMALLEST: Size = { columns: 60, rows: 15 };
+const LARGEST: Size = { columns: 500, rows: 200 };
+
+/** `120x40`: columns and rows of a screen. */
+export function size(option: string, text: string): Size {
+  const [, columns, rows] = /^(\d{1,4})x(\d{1,4})$/.exec(text) ?? [];
+  const found = { columns: Number(columns), rows: Number(rows) };
+  const fits = (n: number, least: number, most: number) => n >= least && n <= most;
+  if (
+    fits(found.columns, SMALLEST.columns, LARGEST.columns) &&
+    fits(found.rows, SMALLEST.rows, LARGEST.rows)
+  ) {
+    return found;
+  }
+  throw new UsageError(`${option} ${quoted(text)}: must be COLUMNSxROWS, from 60x15 to 500x200`);
+}
+
 /** `path=value`: keys with dots between them, indices in brackets, then YAML. */
 export function setting(option: string, text: string): Setting {
   const label = `${option} ${quoted(text)}`;

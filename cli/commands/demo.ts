@@ -12,13 +12,22 @@ export async function demo(wanted: string | undefined, options: Options, out: Ou
   if (wanted === undefined) return list(options, out);
   const found = await demoOf(wanted);
   const runs = runsOf(found, options);
+  checkTogether(options);
   if (options.check || options.batch) {
     const played = await playDemo(found, runs);
     await out.write(playedText(played, options.check !== true));
     return options.check && failuresOf(played).length > 0 ? 1 : 0;
   }
+  if (options.cast !== undefined) return (await import('../demo/cast.ts')).castDemo(found, runs, options);
   const { giveDemo } = await import('../demo/give.ts');
   return giveDemo(found, runs, options);
+}
+
+/** @throws UsageError naming the first option that has no place beside the others */
+function checkTogether({ check, batch, cast, size }: Options): void {
+  const asked = [check && '--check', batch && '-b', cast !== undefined && '--cast'].filter(Boolean);
+  if (asked.length > 1) throw new UsageError(`${asked.join(' and ')}: must be one of them`);
+  if (size && cast === undefined) throw new UsageError('--size: goes with --cast');
 }
 
 async function list(options: Options, out: Output): Promise<number> {

@@ -11,6 +11,8 @@ export async function main(options: Options, out: Output): Promise<number> {
       return (await import('./look.ts')).look(options, out);
     case 'path':
       return (await import('./path.ts')).path(options, out);
+    case 'cast':
+      return (await import('./cast.ts')).cast(options);
     case 'monitor':
       return (await import('./monitor.ts')).monitor(options);
   }

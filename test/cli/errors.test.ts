@@ -34,7 +34,7 @@ const TIME = 'must be a time as 5, 0.5s, 250ms or 10us';
 
 test.each<[args: string[], line: string]>([
   // options that are not
-  [['--foo'], "unknown option '--foo'; did you mean --hook?"],
+  [['--foo'], "unknown option '--foo'; did you mean --for?"],
   [['--sed', '4'], "unknown option '--sed'; did you mean --seed?"],
   [['--batch=1'], "unknown option '--batch=1'; did you mean --batch?"],
   [['-x'], "unknown option '-x'"],
