@@ -77,6 +77,8 @@ export class Books implements Part {
   journey = 0;
   /** what time it is for whoever raises; who puts a machine together says so */
   now: () => Ns = () => 0;
+  /** the journey that the next raise goes on with; 0: it begins its own. Nothing is carried from one event to the next */
+  carried = 0;
   private journeys = 0;
   /** when each of the latest journeys began */
   private readonly recent = new Float64Array(RECENT);
@@ -146,9 +148,16 @@ export class Books implements Part {
    */
   begin(source: SourceId, raised: Ns = this.now()): number {
     this.source = source;
-    this.journey = ++this.journeys;
-    this.recent[this.journey & (RECENT - 1)] = raised;
+    this.journey = this.carried === 0 ? ++this.journeys : this.carried;
+    this.carried = 0;
+    // one that is carried on may be so old that its place is another's by now
+    if (this.journey > this.journeys - RECENT) this.recent[this.journey & (RECENT - 1)] = raised;
     return this.journey;
+  }
+
+  /** Journeys begun so far; the last one's id. */
+  get begun(): number {
+    return this.journeys;
   }
 
   /** The journey of what nobody raised: an exception, a non-maskable interrupt. It is in no account. */
@@ -256,6 +265,16 @@ export class Books implements Part {
   /** When the raise was made that waits in the slot; meaningless when none does. */
   raisedIn(slot: SlotId): Ns {
     return this.slotRaised[slot]!;
+  }
+
+  /** What waits in the slot goes on to where it is accounted for anew: what follows is done in its name. False: nothing did. */
+  handOn(slot: SlotId): boolean {
+    const index = this.slotEntry[slot]!;
+    if (index < 0) return false;
+    this.resume(slot);
+    this.slotEntry[slot] = -1;
+    this.entries[index]!.raised--;
+    return true;
   }
 
   /** All accounts, in the order they were opened. */

@@ -8,6 +8,7 @@ import { systemOf } from '../scenario/kinds.ts';
 import type { KvmScenario } from '../scenario/kvm-schema.ts';
 import { type Hop, hopOf } from './hops.ts';
 import type { CpuSnapshot, DomainSnapshot, LapicSnapshot, VcpuSnapshot } from './inspect.ts';
+import { KvmControls } from './kvm/controls.ts';
 import { KVM_HOPS, KvmNames, kvmWaiting } from './kvm/hops.ts';
 import { KvmHost } from './kvm/host.ts';
 import type { VmParts } from './kvm/vm.ts';
@@ -32,6 +33,7 @@ class KvmPlatform implements Platform {
   readonly system: string;
   readonly fireables: readonly Fireable[];
   readonly dumps = [];
+  readonly controls: KvmControls;
   private readonly names: KvmNames;
 
   constructor(private readonly host: KvmHost) {
@@ -43,6 +45,7 @@ class KvmPlatform implements Platform {
       return { key: `${(i + 1) % 10}`, name: device, title: title ?? fired.title, fire: () => fired.fire() };
     });
     host.shop.trace.runs = (cpu) => host.board.processors[cpu]!.guest?.index ?? -1;
+    this.controls = new KvmControls(host);
     host.start();
   }
 

@@ -3,6 +3,7 @@ import { UserError } from '../core/errors.ts';
 import type { TraceRecord } from '../core/trace.ts';
 import { NoSpace } from '../guest/linux/irq-info.ts';
 import { ARM_DEBUG_KEYS, armDebugKey } from '../hv/xen/arm/debug-keys/keys.ts';
+import { PRIVATE } from '../hw/arm/gic-regs.ts';
 import type { ArmScenario } from '../scenario/arm-schema.ts';
 import { systemOf } from '../scenario/kinds.ts';
 import { type Hop, hopOf } from './hops.ts';
@@ -13,6 +14,8 @@ import { serve, startCommon } from './xen/common-workloads.ts';
 import { cpuSnapshots, domainSnapshot, xenRunner } from './xen/domain-snapshot.ts';
 import { armSnapshot, xenArmSnapshot } from './xen-arm/arm-inspect.ts';
 import { bootArm } from './xen-arm/boot.ts';
+import { ArmControls } from './xen-arm/controls.ts';
+import type { ArmDevices } from './xen-arm/devices.ts';
 import { startFaults } from './xen-arm/faults.ts';
 import { ARM_HOPS, ArmHopNames, armWaiting } from './xen-arm/hops.ts';
 import { type ArmDomainParts, XenArmHost } from './xen-arm/host.ts';
@@ -31,7 +34,7 @@ export function buildXenArm(scenario: ArmScenario, seed: number): Machine {
       else startCommon(host, running, spec, name);
     });
     for (const booted of running.domains) serve(host, booted);
-    platform = new XenArmPlatform(host);
+    platform = new XenArmPlatform(host, running.devices as ArmDevices);
   } catch (error) {
     if (error instanceof NoSpace) throw new UserError(`${scenario.name}: ${error.message}`);
     throw error;
@@ -43,9 +46,13 @@ class XenArmPlatform implements Platform {
   readonly system: string;
   readonly fireables: readonly Fireable[];
   readonly dumps = ARM_DEBUG_KEYS;
+  readonly controls: ArmControls;
   private readonly names: ArmHopNames;
 
-  constructor(private readonly host: XenArmHost) {
+  constructor(
+    private readonly host: XenArmHost,
+    devices: ArmDevices,
+  ) {
     this.system = systemOf(host.scenario);
     this.fireables = host.scenario.keys.map(({ device, title }, i) => {
       const fired = host.devices.get(device)!;
@@ -54,6 +61,7 @@ class XenArmPlatform implements Platform {
     host.xen.console.keyHandler = (key) => this.dump(key);
     this.names = new ArmHopNames(host.xen, (domain) => host.domains[domain]?.kernel);
     host.shop.trace.runs = (cpu) => host.xen.cpus[cpu]!.current?.index ?? -1;
+    this.controls = new ArmControls(host, devices);
     host.xen.start();
   }
 
@@ -130,7 +138,10 @@ class XenArmPlatform implements Platform {
     return wrong;
   }
 
+  /** At the virtual GIC, or still at the physical one: that is where one stays which its domain has disabled. */
   private waitsFor({ arm }: ArmDomainParts, virq: number): boolean {
+    const physical = virq < PRIVATE ? undefined : arm.vgic.spis[virq - PRIVATE]?.desc;
+    if (physical && this.host.xen.irqs.isPending(physical.irq)) return true;
     const vcpus = virq < 32 ? arm.vcpus.map((v) => v.vcpu) : [0];
     return vcpus.some((v) => /queued|pending/.test(this.host.xen.whereabouts(arm, v, virq)));
   }
@@ -141,7 +152,7 @@ class XenArmPlatform implements Platform {
     const channels = xen.channels.channels(domain.id);
     const kind = kindOf(parts, xen.control.endOf(domain.id));
     const common = domainSnapshot(domain, kernel, channels, kind, shop.clock.now, (desc) => ({
-      pending: this.waitsFor(parts, desc.hwirq!),
+      pending: desc.replay || this.waitsFor(parts, desc.hwirq!),
       masked: desc.depth > 0,
     }));
     const rows = xen.exits.totals(arm.vcpus.map((v) => v.index));

@@ -10,6 +10,7 @@ import { type Hop, hopOf } from './hops.ts';
 import type { CpuSnapshot, DomainSnapshot, XenSnapshot } from './inspect.ts';
 import { type Fireable, type HookSwitch, Machine, type Platform, type Runner, Workshop } from './machine.ts';
 import { boot } from './xen/boot.ts';
+import { XenControls } from './xen/controls.ts';
 import { cpuSnapshots, domainSnapshot, xenRunner } from './xen/domain-snapshot.ts';
 import { XEN_HOPS, XenHopNames, type XenNames, xenWaiting } from './xen/hops.ts';
 import { type DomainParts, XenHost } from './xen/host.ts';
@@ -39,6 +40,7 @@ class XenPlatform implements Platform {
   readonly fireables: readonly Fireable[];
   readonly dumps: readonly string[];
   readonly hook: HookSwitch;
+  readonly controls: XenControls;
   private readonly names: XenNames;
 
   constructor(private readonly host: XenHost) {
@@ -52,6 +54,7 @@ class XenPlatform implements Platform {
     this.names = new XenHopNames(host.xen, (domain) => host.domains[domain]?.kernel);
     this.hook = hookSwitch(host.xen);
     host.shop.trace.runs = (cpu) => host.xen.cpus[cpu]!.current?.index ?? -1;
+    this.controls = new XenControls(host);
     host.xen.start();
   }
 

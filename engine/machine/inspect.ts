@@ -116,6 +116,8 @@ export interface IrqState {
   readonly active: boolean;
   /** event channel; null where there is none */
   readonly port: number | null;
+  /** CPUs that somebody has allowed for it (smp_affinity); absent: as its driver wanted it */
+  readonly affinity?: readonly number[];
 }
 
 export interface ChannelSnapshot {
@@ -139,6 +141,8 @@ export interface DeviceSnapshot {
   readonly title: string;
   /** times fired by the user */
   readonly fired: number;
+  /** events in a second that it makes by itself; 0: it does not storm */
+  readonly storm: number;
 }
 
 export interface JourneySnapshot {

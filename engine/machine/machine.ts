@@ -10,6 +10,7 @@ import { Rng } from '../core/rng.ts';
 import { Parts, type Plain } from '../core/state.ts';
 import { Trace, type TraceRecord } from '../core/trace.ts';
 import type { Command, Outcome, Place } from './commands.ts';
+import { type Controls, refuse } from './controls.ts';
 import type { Hop } from './hops.ts';
 import type {
   CpuSnapshot,
@@ -19,6 +20,7 @@ import type {
   RunTotals,
   XenSnapshot,
 } from './inspect.ts';
+import { MOST_A_SECOND, STORM_RATE, Storms } from './storms.ts';
 
 /** What every part of a machine is built from. */
 export class Workshop {
@@ -52,6 +54,8 @@ export interface Runner {
   /** `dom1.0`; `idle`, `host` */
   readonly name: string;
 }
+/** What can be fired at most so often at once. */
+const MOST_TIMES = 1_000_000;
 
 /** Xen's interrupt hook, as the user has it. */
 export interface HookSwitch {
@@ -72,6 +76,8 @@ export interface Platform {
   /** Xen itself; absent where there is none */
   xen?(): XenSnapshot;
   readonly hook?: HookSwitch;
+  /** what may be done to interrupts; absent where nothing can */
+  readonly controls?: Controls;
   /** a trace record of a journey in the platform's words */
   hop(record: TraceRecord): Hop;
   /** the virtual CPU of this index; -1: who has a processor that no virtual CPU has */
@@ -94,6 +100,7 @@ export interface SavedMachine {
 
 export class Machine {
   readonly clock: Clock;
+  private readonly storms: Storms;
   private readonly fired = new Map<string, number>();
   private last: { device: string; journey: number; start: Ns } | undefined;
 
@@ -103,6 +110,7 @@ export class Machine {
     readonly platform: Platform,
   ) {
     this.clock = shop.clock;
+    this.storms = shop.parts.add(new Storms(shop.clock, platform.fireables));
     shop.parts.add({
       id: 'machine',
       save: () => ({ fired: [...this.fired], last: this.last ? { ...this.last } : null }),
@@ -151,21 +159,91 @@ export class Machine {
   /** Between two events. What it cannot do is refused in a few words and leaves everything as it was. */
   do(command: Command): Outcome {
     switch (command.do) {
-      case 'fire': {
-        const { device, times } = command;
-        if (!this.fireable(device)) return { refused: `no device ${device} in ${this.scenario.name}` };
-        const before = this.last?.journey;
-        this.fire(device, times);
-        const journey = this.last?.journey;
-        return journey === undefined || journey === before ? {} : { journey };
-      }
+      case 'fire':
+        return this.fireCommand(command);
+      case 'storm':
+        return this.storm(command);
       case 'hook': {
         const { hook, system } = this.platform;
-        if (!hook) return { refused: `the hook is Xen's on x86: this is ${system}` };
+        if (!hook) return refuse(`the hook is Xen's on x86: this is ${system}`);
         hook.on = command.on;
         return {};
       }
+      default:
+        return this.control(command);
     }
+  }
+
+  private fireCommand({ device, times = 1 }: Extract<Command, { do: 'fire' }>): Outcome {
+    if (!this.fireable(device)) return this.noDevice(device);
+    const wrong = wrongTimes(times);
+    if (wrong) return refuse(wrong);
+    const before = this.last?.journey;
+    this.fire(device, times);
+    const journey = this.last?.journey;
+    return journey === undefined || journey === before ? {} : { journey };
+  }
+
+  private noDevice(device: string): Outcome {
+    return refuse(`no device ${device} in ${this.scenario.name}`);
+  }
+
+  private storm({ device, on, rate = STORM_RATE }: Extract<Command, { do: 'storm' }>): Outcome {
+    const found = this.fireable(device);
+    if (!found) return this.noDevice(device);
+    if (on && !(rate > 0 && rate <= MOST_A_SECOND)) {
+      return refuse(`a storm has more than 0 and at most ${MOST_A_SECOND} events a second: not ${rate}`);
+    }
+    if (!on && this.storms.rateOf(found.name) === 0) return refuse(`${found.name} does not storm`);
+    this.storms.set(found.name, on ? rate : 0);
+    return {};
+  }
+
+  /** What each platform does in its own way. */
+  private control(command: Exclude<Command, { do: 'fire' | 'storm' | 'hook' }>): Outcome {
+    const { controls, system } = this.platform;
+    if (!controls) return refuse(`${command.do} is not for this machine: ${system}`);
+    switch (command.do) {
+      case 'raise':
+        return this.raise(controls, command);
+      case 'mask':
+        return controls.mask(command.domain, command.irq, command.masked);
+      case 'affinity':
+        return controls.affinity(command.domain, command.irq, command.cpus);
+      case 'ipi': {
+        const { domain, from, to } = command;
+        return this.followed(`ipi ${domain}.${from} to ${domain}.${to}`, controls.ipi(domain, from, to));
+      }
+      case 'nmi':
+        return this.followed(
+          `nmi ${command.domain}.${command.vcpu}`,
+          controls.nmi(command.domain, command.vcpu),
+        );
+      case 'rate':
+        return refuse(`no workload ${command.source} in ${this.scenario.name}`);
+    }
+  }
+
+  private raise(
+    controls: Controls,
+    { domain, irq, cpu = 0, times = 1 }: Extract<Command, { do: 'raise' }>,
+  ): Outcome {
+    const wrong = wrongTimes(times);
+    if (wrong) return refuse(wrong);
+    let outcome: Outcome = {};
+    for (let n = 0; n < times; n++) {
+      const one = controls.raise(domain, irq, cpu);
+      if (one.refused !== undefined) return n === 0 ? one : outcome;
+      if (one.journey !== undefined) outcome = one;
+    }
+    return this.followed(`${domain} irq ${irq}`, outcome);
+  }
+
+  /** The interrupt that this has raised is the one fired last. */
+  private followed(device: string, outcome: Outcome): Outcome {
+    const { journey } = outcome;
+    if (journey !== undefined) this.last = { device, journey, start: this.clock.now };
+    return outcome;
   }
 
   /** Where a command given now takes effect. */
@@ -179,6 +257,7 @@ export class Machine {
       name,
       title,
       fired: this.fired.get(name) ?? 0,
+      storm: this.storms.rateOf(name),
     }));
   }
 
@@ -198,4 +277,9 @@ export class Machine {
     }
     this.shop.parts.restore(saved.parts);
   }
+}
+
+function wrongTimes(times: number): string | undefined {
+  if (Number.isInteger(times) && times >= 1 && times <= MOST_TIMES) return undefined;
+  return `once or up to ${MOST_TIMES} times, not ${times}`;
 }

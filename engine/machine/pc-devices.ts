@@ -75,6 +75,8 @@ export class PcDevices {
   readonly disks: Disk[] = [];
   /** sends a packet into the machine's network cards, from code of the device model's kernel */
   readonly receivers: ((packet: number, from: LinuxCpu) => void)[] = [];
+  /** by GSI: an event of the device on it, as if it came about by itself */
+  readonly events = new Map<number, () => void>();
   private readonly lines = new Map<number, Line>();
   private nextSlot = FIRST_SLOT;
 
@@ -110,6 +112,12 @@ export class PcDevices {
     };
   }
 
+  /** The user fires it; its row can be raised by it too. The first device of a shared line raises that. */
+  private register(gsi: number, name: string, title: string, fire: () => void): void {
+    if (!this.events.has(gsi)) this.events.set(gsi, fire);
+    this.place.register(name, title, fire);
+  }
+
   i8042(): void {
     const { name, shop, bus, kernel } = this.place;
     const { clock, parts } = shop;
@@ -126,8 +134,8 @@ export class PcDevices {
     driver.probe(kernel.cpus[0]!.hardware);
     for (const gsi of [12, 1])
       kernel.requestGsi(gsi, { level: false, name: 'i8042', work: driver.interrupt });
-    this.place.register('kbd', 'keyboard', () => device.fire());
-    this.place.register('mouse', 'PS/2 mouse', () => device.fireMouse());
+    this.register(1, 'kbd', 'keyboard', () => device.fire());
+    this.register(12, 'mouse', 'PS/2 mouse', () => device.fireMouse());
   }
 
   rtc(): void {
@@ -139,7 +147,7 @@ export class PcDevices {
     const driver = new RtcCmos(kernel);
     driver.probe(kernel.cpus[0]!.hardware);
     kernel.requestGsi(8, { level: false, name: 'rtc0', work: driver.interrupt });
-    this.place.register('rtc', 'real-time clock', () => device.fire());
+    this.register(8, 'rtc', 'real-time clock', () => device.fire());
   }
 
   serial(): void {
@@ -149,7 +157,7 @@ export class PcDevices {
     const driver = new Serial8250(kernel, 'ttyS0', 0x3f8);
     driver.probe(kernel.cpus[0]!.hardware);
     kernel.requestGsi(4, { level: false, name: 'ttyS0', work: driver.interrupt });
-    this.place.register('uart', 'serial line', () => device.fire());
+    this.register(4, 'uart', 'serial line', () => device.fire());
   }
 
   /** The power button, a level line that its handler lowers. */
@@ -158,7 +166,7 @@ export class PcDevices {
     const line = this.line(9, 'acpi');
     const work = { cost: () => timing.shortHandler, run: () => line.set(false) };
     kernel.requestGsi(9, { level: true, name: 'acpi', work: work });
-    this.place.register('acpi', 'power button', () => line.set(true));
+    this.register(9, 'acpi', 'power button', () => line.set(true));
   }
 
   /** A USB controller on a PCI line; where no driver of the kernel's serves it, its line stays up. */
@@ -214,7 +222,7 @@ export class PcDevices {
     for (const gsi of [14, 15])
       kernel.requestGsi(gsi, { level: false, name: 'ata_piix', work: driver.interrupt });
     this.disks.push(ports[0]!);
-    this.place.register(name, 'IDE disk', () => first.fire());
+    this.register(14, name, 'IDE disk', () => first.fire());
   }
 
   // network
@@ -254,6 +262,6 @@ export class PcDevices {
     );
     driver.probe();
     this.receivers.push((packet, from) => qemu.post(receive, packet, 0, from));
-    place.register(name, 'e1000 network card', () => device.receive(packetOf(number, 0, 0)));
+    this.register(gsi, name, 'e1000 network card', () => device.receive(packetOf(number, 0, 0)));
   }
 }

@@ -26,10 +26,11 @@ export function kernelSnapshot(
     const waits = pin !== undefined && (ioapic.irr & ~ioapic.delivered & (1 << pin)) !== 0;
     return {
       row,
-      pending: waits || (target !== undefined && lapics[target.cpu]!.irr.has(target.vector)),
+      pending: waits || desc.replay || (target !== undefined && lapics[target.cpu]!.irr.has(target.vector)),
       masked: desc.depth > 0 || (pin !== undefined && Rte.masked.has(ioapic.low[pin]!)),
       active: desc.active > 0,
       port: null,
+      ...(desc.affinity && { affinity: [...desc.affinity] }),
     };
   });
   return { interrupts, irqStates, ...linuxSnapshot(kernel, interrupts, vcpus, now), channels: [] };

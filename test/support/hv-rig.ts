@@ -62,6 +62,12 @@ export class RigGuest implements GuestEntry {
     this.v.run(remaining);
   }
 
+  nmi(remaining: Ns): void {
+    this.note('nmi');
+    this.v.nmiReturn();
+    this.v.run(remaining);
+  }
+
   done(): void {
     const { interrupted } = this;
     if (interrupted === undefined) {

@@ -44,6 +44,8 @@ class Cpu {
   machineCheckReturn(): void {
     this.left = 0;
   }
+
+  nmiReturn(): void {}
 }
 
 export class KernelRig {

@@ -7,6 +7,7 @@
 import type { Ns } from '../../core/clock.ts';
 import type { Plain } from '../../core/state.ts';
 import type { ArmCpu, ArmEntry, CodePlace } from '../../hw/arm/cpu.ts';
+import { PRIVATE } from '../../hw/arm/gic-regs.ts';
 import { timing } from '../../timing.ts';
 import type { Arm64Kernel } from './arm64.ts';
 import { placeOf } from './arm64-symbols.ts';
@@ -69,12 +70,12 @@ export class Arm64Cpu extends LinuxCpu implements ArmEntry {
       return;
     }
     const { gic } = this.arm;
-    if (top.nth !== TAKEN || gic.loops) {
+    while (top.nth !== TAKEN || gic.loops) {
       const desc = gic.acknowledge(this);
-      if (desc) {
-        top.nth = TAKEN;
-        if (this.handleIrq(desc)) return;
-      }
+      if (!desc) break;
+      top.nth = TAKEN;
+      if (desc.depth > 0 && desc.hwirq! >= PRIVATE) gic.whileDisabled(desc, this);
+      else if (this.handleIrq(desc)) return;
     }
     top.kind = EXIT;
     this.vcpu.run(timing.kernelExit);

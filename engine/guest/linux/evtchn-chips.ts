@@ -32,10 +32,9 @@ export function eventChips(ports: EventIrqs, profile: KernelProfile): EventChips
     unmask: letThrough,
     retrigger: (desc: IrqDesc, cpu: LinuxCpu) => ports.retrigger(ports.infos[desc.port], cpu.cpu),
   };
-  // an interrupt of one CPU stays there; others are spread where the kernel does that
-  const movable = spreads
-    ? { ...base, setAffinity: (d: IrqDesc, cpus: readonly number[]) => ports.setAffinity(d, cpus) }
-    : base;
+  // an interrupt of one CPU stays there; others are spread where the kernel does that, or moved when root says so
+  const aim = (d: IrqDesc, cpus: readonly number[]) => ports.setAffinity(d, cpus);
+  const movable = { ...base, writeAffinity: aim, ...(spreads && { setAffinity: aim }) };
   // acknowledged before the handler; the older trees keep the port masked until its end
   const plain = {
     ack: (desc: IrqDesc, cpu: LinuxCpu) => {

@@ -240,12 +240,16 @@ export class EventIrqs implements Part {
 
   // who is notified
 
-  /** set_affinity_irq: of these CPUs the one that the fewest channels notify (select_target_cpu). */
+  /**
+   * set_affinity_irq: of these CPUs the one that the fewest channels notify (select_target_cpu); kernels that do not spread
+   * interrupts take the first.
+   */
   setAffinity(desc: IrqDesc, cpus: readonly number[]): void {
     const info = this.infos[desc.port];
     if (!info) return;
     let target = cpus[0]!;
-    for (const cpu of cpus) if (this.channelsOn[cpu]! < this.channelsOn[target]!) target = cpu;
+    if (this.host.profile.spreads)
+      for (const cpu of cpus) if (this.channelsOn[cpu]! < this.channelsOn[target]!) target = cpu;
     this.rebind(info, target);
   }
 

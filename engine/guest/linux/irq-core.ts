@@ -34,10 +34,15 @@ export interface IrqChip {
   ack(desc: IrqDesc, cpu: LinuxCpu): void;
   /** after the handlers */
   end(desc: IrqDesc, cpu: LinuxCpu): void;
-  mask(desc: IrqDesc): void;
-  unmask(desc: IrqDesc): void;
+  /** @param on the CPU that does it; the first unless given */
+  mask(desc: IrqDesc, on?: LinuxCpu): void;
+  unmask(desc: IrqDesc, on?: LinuxCpu): void;
+  /** It has no irq_disable of its own: what was disabled is masked only when it comes. */
+  readonly lazy?: boolean;
   /** aims it at one of these CPUs; undefined where the kernel leaves it on CPU 0 */
   setAffinity?(desc: IrqDesc, cpus: readonly number[]): void;
+  /** What a write to /proc/irq/N/smp_affinity does (irq_set_affinity); undefined: it cannot be moved. */
+  writeAffinity?(desc: IrqDesc, cpus: readonly number[], on: LinuxCpu): void;
   /** raises it by software (resend_irq_on_evtchn); false if it cannot be */
   retrigger?(desc: IrqDesc, cpu: LinuxCpu): boolean;
 }
@@ -67,6 +72,12 @@ export class IrqDesc {
   level = false;
   /** it came while it was disabled (IRQS_PENDING) */
   replay = false;
+  /** of a lazy chip: it has come while disabled, and was masked then (IRQD_IRQ_MASKED) */
+  heldBack = false;
+  /** CPUs that root has allowed for it; null: as its driver wanted it */
+  affinity: readonly number[] | null = null;
+  /** CPUs that it is to be aimed at when it comes next (desc->pending_mask); null: none */
+  moveTo: readonly number[] | null = null;
   /** interrupts since the unhandled ones were counted, and those among them; when the last one was */
   counted = 0;
   unhandled = 0;
@@ -83,26 +94,28 @@ export class IrqDesc {
   }
 
   save(): Plain {
-    const { depth, active, replay, counted, unhandled, lastUnhandled } = this;
-    return [depth, active, this.counts, Number(replay), counted, unhandled, lastUnhandled];
+    const { depth, active, replay, counted, unhandled, lastUnhandled, heldBack, affinity, moveTo } = this;
+    const numbers = [depth, active, Number(replay), counted, unhandled, lastUnhandled, Number(heldBack)];
+    return [this.counts, numbers, affinity, moveTo];
   }
 
   restore(state: Plain): void {
-    const [depth, active, counts, replay, counted, unhandled, last] = state as [
-      number,
-      number,
+    const [counts, numbers, affinity, moveTo] = state as unknown as [
       number[],
-      number,
-      number,
-      number,
-      number,
+      [number, number, number, number, number, number, number],
+      number[] | null,
+      number[] | null,
     ];
+    const [depth, active, replay, counted, unhandled, last, heldBack] = numbers;
     this.depth = depth;
     this.active = active;
     this.replay = replay === 1;
     this.counted = counted;
     this.unhandled = unhandled;
     this.lastUnhandled = last;
+    this.heldBack = heldBack === 1;
+    this.affinity = affinity && [...affinity];
+    this.moveTo = moveTo && [...moveTo];
     counts.forEach((n, i) => {
       this.counts[i] = n;
     });
@@ -164,11 +177,22 @@ export class IrqTable {
 
   /** disable_irq; nests. */
   disable(desc: IrqDesc): void {
-    if (desc.depth++ === 0) desc.chip.mask(desc);
+    if (desc.depth++ === 0 && !desc.chip.lazy) desc.chip.mask(desc);
   }
 
+  /** handle_irq of what is disabled: an edge is kept for later, and it is masked until it is enabled. */
+  holdBack(desc: IrqDesc, on: LinuxCpu): void {
+    if (!desc.level) desc.replay = true;
+    desc.heldBack = true;
+    desc.chip.mask(desc, on);
+  }
+
+  /** enable_irq; what was never masked needs nothing more. */
   enable(desc: IrqDesc): void {
-    if (desc.depth > 0 && --desc.depth === 0) desc.chip.unmask(desc);
+    if (desc.depth === 0 || --desc.depth > 0) return;
+    if (desc.chip.lazy && !desc.heldBack) return;
+    desc.heldBack = false;
+    desc.chip.unmask(desc);
   }
 
   *all(): Generator<IrqDesc> {

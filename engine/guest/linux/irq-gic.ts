@@ -54,8 +54,10 @@ export class Gic {
       shutdown: (d) => this.bit(GICD.ICENABLER, d),
       ack: (d, cpu) => kernel.delivered(cpu as Arm64Cpu, d.hwirq!),
       end: (d, cpu) => this.eoi(d, cpu as Arm64Cpu),
-      mask: (d) => this.bit(GICD.ICENABLER, d),
-      unmask: (d) => this.bit(GICD.ISENABLER, d),
+      lazy: true,
+      mask: (d, on) => this.bit(GICD.ICENABLER, d, on as Arm64Cpu | undefined),
+      unmask: (d, on) => this.unmask(d, on as Arm64Cpu | undefined),
+      writeAffinity: (d, cpus, on) => this.aim(d.hwirq!, cpus[0]!, on as Arm64Cpu),
     };
   }
 
@@ -158,25 +160,49 @@ export class Gic {
     const old = hardware.load(register);
     hardware.store(register, (desc.level ? old & ~edge : old | edge) >>> 0);
     this.bit(GICD.ISENABLER, desc);
-    if (this.version === 2) hardware.store(this.places.dist + GICD.ITARGETSR + intid, 1, 1);
-    else this.route(intid, 0);
+    this.aim(intid, 0);
   }
 
-  private bit(register: number, { hwirq }: IrqDesc): void {
+  /** gic_set_affinity, of an SPI: one CPU. */
+  private aim(intid: number, cpu: number, on = this.first): void {
+    if (this.version === 2) on.hardware.store(this.places.dist + GICD.ITARGETSR + intid, 1 << cpu, 1);
+    else this.route(intid, cpu, on);
+  }
+
+  /** gic_unmask_irq; an edge that came while it was disabled is made pending again (gic_retrigger). */
+  private unmask(desc: IrqDesc, on = this.first): void {
+    this.bit(GICD.ISENABLER, desc, on);
+    if (!desc.replay) return;
+    desc.replay = false;
+    const { books, id } = this.kernel;
+    books.begin(books.sourceOf(`${id} resend`));
+    this.bit(GICD.ISPENDR, desc, on);
+  }
+
+  /** It is disabled and has come all the same (handle_fasteoi_irq): masked now, and ended. */
+  whileDisabled(desc: IrqDesc, cpu: Arm64Cpu): void {
+    const { books, init, irqs } = this.kernel;
+    books.discard(init.slot(cpu.cpu, desc.hwirq!), 'disabled');
+    irqs.holdBack(desc, cpu);
+    this.eoi(desc, cpu);
+  }
+
+  private bit(register: number, { hwirq }: IrqDesc, on = this.first): void {
     const intid = hwirq!;
     if (intid < PRIVATE) {
       for (const cpu of this.kernel.cpus) this.privateBit(cpu, register, intid);
       return;
     }
-    this.first.hardware.store(this.places.dist + register + (intid >> 5) * 4, (1 << (intid & 31)) >>> 0);
+    on.hardware.store(this.places.dist + register + (intid >> 5) * 4, (1 << (intid & 31)) >>> 0);
   }
 
   private privateBit({ cpu, hardware }: Arm64Cpu, register: number, intid: number): void {
     hardware.store(this.privateBase(cpu) + register, (1 << intid) >>> 0);
   }
 
-  private route(intid: number, cpu: number): void {
-    this.first.hardware.store(this.places.dist + GICD.IROUTER + intid * 8, cpu, 8);
+  private route(intid: number, cpu: number, on = this.first): void {
+    // Aff1 counts clusters of 16
+    on.hardware.store(this.places.dist + GICD.IROUTER + intid * 8, ((cpu >> 4) << 8) | (cpu & 15), 8);
   }
 
   // an interrupt

@@ -98,6 +98,11 @@ export abstract class LinuxKernel implements Part {
   /** An inter-processor interrupt: `resched`, `callfunc`, `callfuncsingle`, ... */
   abstract sendIpi(kind: string, cpu: number, from: LinuxCpu): void;
 
+  /** smp_send_reschedule, whatever the other CPU does. */
+  sendReschedule(cpu: number, from: LinuxCpu): void {
+    this.sendIpi('resched', cpu, from);
+  }
+
   /** Sets the timer that interrupts this CPU; Infinity stops it. */
   abstract setTimer(cpu: LinuxCpu, when: Ns): void;
 
@@ -131,6 +136,22 @@ export abstract class LinuxKernel implements Part {
     const idle = target.idle;
     target.runq.push(thread);
     if (target !== from && idle) this.sendIpi('resched', target.cpu, from);
+  }
+
+  /**
+   * Somebody outside has something for a process that stays on its CPU.
+   * @returns true: that CPU idles, and has to be interrupted
+   */
+  wakeFromOutside(thread: Thread): boolean {
+    if (thread.ready) {
+      thread.again = true;
+      return false;
+    }
+    thread.ready = true;
+    const target = this.cpus[thread.cpu]!;
+    const { idle } = target;
+    target.runq.push(thread);
+    return idle;
   }
 
   /** select_task_rq: where it ran last if that idles, else a CPU that does, else where the fewest wait. */

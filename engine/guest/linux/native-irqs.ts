@@ -3,6 +3,7 @@
  * {io_apic,msi,vector}.c), and how devices' interrupts get their numbers and vectors.
  */
 import { ENOSPC } from '../../abi/xen.ts';
+import type { Part, Plain } from '../../core/state.ts';
 import { IOREDTBL, IOREGSEL, IOWIN, RTE_LEVEL, RTE_MASKED } from '../../hw/x86/ioapic-regs.ts';
 import { msiAddress } from '../../hw/x86/msi.ts';
 import type { LinuxCpu } from './entry.ts';
@@ -16,8 +17,8 @@ const IOAPIC = 0xfec0_0000;
 const ISA_IRQS = 16;
 const ACTIVE_LOW = 1 << 13;
 
-/** A message for a device to send: MSI address and data. */
-export type Compose = (address: number, data: number, masked: boolean) => void;
+/** A message for a device to send, MSI address and data; `on`: the CPU that writes it, the first unless given. */
+export type Compose = (address: number, data: number, masked: boolean, on?: NativeLinuxCpu) => void;
 
 export interface ApicChip extends IrqChip {
   readonly level: boolean;
@@ -37,10 +38,20 @@ export interface GsiRequest {
   readonly pin?: number;
 }
 
-export class NativeIrqs {
+/** A message of a device: number of the function, and which of its messages. */
+export interface Message {
+  readonly device: number;
+  readonly index: number;
+}
+
+export class NativeIrqs implements Part {
+  readonly id: string;
   private readonly vectors: Vectors;
   /** by interrupt number */
   private readonly targets: (Target | undefined)[] = [];
+  /** the target before, in use until the first interrupt has come by the new one (move_in_progress) */
+  private readonly formers: (Target | undefined)[] = [];
+  private readonly messages: (Message | undefined)[] = [];
   private readonly composers: (Compose | undefined)[] = [];
   private readonly pins: number[] = [];
   private readonly managed: (readonly number[] | undefined)[] = [];
@@ -51,9 +62,13 @@ export class NativeIrqs {
 
   constructor(private readonly kernel: NativeKernel) {
     const { cpuCount, old, timerVector } = kernel;
+    this.id = `${kernel.id}.vectors`;
     this.vectors = old ? new VectorSteps(cpuCount, timerVector) : new VectorMatrix(cpuCount, timerVector);
-    const ackNow = (_: IrqDesc, cpu: LinuxCpu) => {
+    // apic_ack_edge
+    const ackNow = (desc: IrqDesc, cpu: LinuxCpu) => {
       kernel.delivered(cpu as NativeLinuxCpu);
+      this.completeMove(desc, cpu as NativeLinuxCpu);
+      if (desc.moveTo) this.move(desc, cpu as NativeLinuxCpu);
       kernel.eoi(cpu);
     };
     const nothing = () => {};
@@ -61,17 +76,25 @@ export class NativeIrqs {
     const edge = {
       ...common,
       level: false,
+      lazy: true,
       ack: ackNow,
       end: nothing,
-      mask: (d: IrqDesc) => this.program(d, true),
-      unmask: (d: IrqDesc) => this.unmask(d),
-      setAffinity: (d: IrqDesc, cpus: readonly number[]) => this.setAffinity(d, cpus),
+      mask: (d: IrqDesc, on?: LinuxCpu) => this.program(d, true, on as NativeLinuxCpu | undefined),
+      unmask: (d: IrqDesc, on?: LinuxCpu) => this.unmask(d, on as NativeLinuxCpu | undefined),
+      // from the next one that comes on (IRQ_MOVE_PENDING): nothing remaps interrupts here
+      writeAffinity: (d: IrqDesc, cpus: readonly number[]) => {
+        d.moveTo = cpus;
+      },
     };
     this.systemChip = {
       ...edge,
       name: '',
       startup: nothing,
       shutdown: nothing,
+      ack: (_, cpu) => {
+        kernel.delivered(cpu as NativeLinuxCpu);
+        kernel.eoi(cpu);
+      },
       mask: nothing,
       unmask: nothing,
     };
@@ -80,10 +103,18 @@ export class NativeIrqs {
       ...edge,
       level: true,
       name: 'IO-APIC',
-      ack: (_, cpu) => kernel.delivered(cpu as NativeLinuxCpu),
-      end: (_, cpu) => kernel.eoi(cpu),
+      ack: (desc, cpu) => {
+        kernel.delivered(cpu as NativeLinuxCpu);
+        this.completeMove(desc, cpu as NativeLinuxCpu);
+      },
+      // ioapic_ack_level
+      end: (desc, cpu) => {
+        kernel.eoi(cpu);
+        if (desc.moveTo) this.move(desc, cpu as NativeLinuxCpu);
+      },
     };
     this.msi = { ...edge, name: 'PCI-MSI' };
+    kernel.init.parts.add(this);
   }
 
   // boot
@@ -117,6 +148,7 @@ export class NativeIrqs {
       const chip = request.level ? this.ioapicLevel : this.ioapicEdge;
       desc = irqs.add(gsi, chip, request.level ? 'fasteoi' : 'edge');
       desc.hwirq = old ? null : (request.pin ?? gsi);
+      desc.level = request.level;
       this.pins[gsi] = request.pin ?? gsi;
     }
     irqs.request(desc, { name: request.name, work: request.work });
@@ -146,6 +178,7 @@ export class NativeIrqs {
     const desc = irqs.add(irq, this.msi, 'edge');
     desc.hwirq = old ? null : device * 2048 + index;
     this.composers[irq] = compose;
+    this.messages[irq] = { device, index };
     this.managed[irq] = cpus;
     return desc;
   }
@@ -199,47 +232,91 @@ export class NativeIrqs {
     return this.targets[irq];
   }
 
+  /** The message that an interrupt comes by; undefined: it is a line. */
+  messageOf(irq: number): Message | undefined {
+    return this.messages[irq];
+  }
+
+  /** Are its CPUs the kernel's business alone (IRQD_AFFINITY_MANAGED)? */
+  isManaged(irq: number): boolean {
+    return this.managed[irq] !== undefined;
+  }
+
   /** The pin of the IOAPIC that an interrupt comes by; undefined: it is a message. */
   pinOf(irq: number): number | undefined {
     return this.pins[irq];
   }
 
-  private setAffinity(desc: IrqDesc, cpus: readonly number[]): void {
+  // where they are aimed
+
+  /** irq_move_irq, on a CPU that has just taken it: nothing of it is on its way meanwhile. */
+  private move(desc: IrqDesc, on: NativeLinuxCpu): void {
     const old = this.targets[desc.irq]!;
+    const cpus = desc.moveTo!;
+    // a move before is not complete: -EBUSY
+    if (desc.depth > 0 || this.formers[desc.irq]) return;
+    desc.moveTo = null;
     if (cpus.includes(old.cpu)) return;
-    this.assign(desc, cpus);
+    try {
+      this.assign(desc, cpus);
+    } catch (error) {
+      if (!(error instanceof NoSpace)) throw error;
+      this.kernel.log.push(error.message);
+      return;
+    }
+    this.formers[desc.irq] = old;
     this.connect(desc);
-    this.program(desc, desc.depth > 0);
-    this.kernel.cpus[old.cpu]!.vectors[old.vector] = undefined;
-    this.vectors.free(old.cpu, old.vector);
+    this.program(desc, false, on);
+  }
+
+  /** irq_complete_move: the first by the new vector tells the CPU before to give up the old one. */
+  private completeMove(desc: IrqDesc, on: NativeLinuxCpu): void {
+    const former = this.formers[desc.irq];
+    const now = this.targets[desc.irq];
+    if (!former || !now || now.cpu !== on.cpu || now.vector !== on.vector) return;
+    this.kernel.sendCleanup(former.cpu, on);
+  }
+
+  /** sysvec_irq_move_cleanup: vectors that still wait at this CPU are looked at again. */
+  cleanUp(on: NativeLinuxCpu): void {
+    this.formers.forEach((former, irq) => {
+      if (former?.cpu !== on.cpu) return;
+      if (this.kernel.isRequested(on, former.vector)) {
+        this.kernel.sendCleanup(on.cpu, on);
+        return;
+      }
+      on.vectors[former.vector] = undefined;
+      this.vectors.free(former.cpu, former.vector);
+      this.formers[irq] = undefined;
+    });
   }
 
   /** The redirection entry, or the message of the device. */
-  private program(desc: IrqDesc, masked: boolean): void {
+  private program(desc: IrqDesc, masked: boolean, on = this.first): void {
     const { cpu, vector } = this.targets[desc.irq]!;
     const compose = this.composers[desc.irq];
     if (compose) {
-      compose(msiAddress(this.kernel.apicId(cpu)), vector, masked);
+      compose(msiAddress(this.kernel.apicId(cpu)), vector, masked, on);
       return;
     }
     const pin = this.pins[desc.irq]!;
     const level = (desc.chip as ApicChip).level ? RTE_LEVEL | (pin >= ISA_IRQS ? ACTIVE_LOW : 0) : 0;
-    const { hardware } = this.first;
+    const { hardware } = on;
     hardware.store(IOAPIC + IOREGSEL, IOREDTBL + pin * 2 + 1);
     hardware.store(IOAPIC + IOWIN, (this.kernel.apicId(cpu) << 24) >>> 0);
     hardware.store(IOAPIC + IOREGSEL, IOREDTBL + pin * 2);
     hardware.store(IOAPIC + IOWIN, vector | level | (masked ? RTE_MASKED : 0));
   }
 
-  /** What came while it was disabled is raised again (check_irq_resend). */
-  private unmask(desc: IrqDesc): void {
-    this.program(desc, false);
+  /** What came while it was disabled is raised again (check_irq_resend); a level that is still up comes by itself. */
+  private unmask(desc: IrqDesc, on = this.first): void {
+    const { books, id } = this.kernel;
+    books.begin(books.sourceOf(`${id} resend`));
+    this.program(desc, false, on);
     if (!desc.replay) return;
     desc.replay = false;
-    const { books } = this.kernel;
     const { cpu, vector } = this.targets[desc.irq]!;
-    books.begin(books.sourceOf(`${this.kernel.id} resend`));
-    this.kernel.sendVector(vector, cpu, this.first);
+    this.kernel.sendVector(vector, cpu, on);
   }
 
   /** Who each vector of a CPU is for: the names that /proc/interrupts has. */
@@ -249,5 +326,34 @@ export class NativeIrqs {
       if (desc) out[vector] = desc.actions.map((a) => a.name).join(', ');
     });
     return out;
+  }
+
+  save(): Plain {
+    const place = (target: Target | undefined, irq: number) =>
+      target ? [[irq, target.cpu, target.vector]] : [];
+    return {
+      targets: Array.from(this.targets, (t) => t).flatMap(place),
+      formers: Array.from(this.formers, (t) => t).flatMap(place),
+      vectors: this.vectors.save(),
+    };
+  }
+
+  restore(state: Plain): void {
+    const s = state as unknown as { targets: number[][]; formers: number[][]; vectors: Plain };
+    const { cpus, irqs, system } = this.kernel;
+    for (const { vectors } of cpus) {
+      vectors.forEach((_, vector) => {
+        vectors[vector] = system[vector];
+      });
+    }
+    this.targets.length = 0;
+    this.formers.length = 0;
+    const put = (list: (Target | undefined)[], [irq, cpu, vector]: number[]) => {
+      list[irq!] = { cpu: cpu!, vector: vector! };
+      cpus[cpu!]!.vectors[vector!] = irqs.descs[irq!];
+    };
+    for (const entry of s.targets) put(this.targets, entry);
+    for (const entry of s.formers) put(this.formers, entry);
+    this.vectors.restore(s.vectors);
   }
 }

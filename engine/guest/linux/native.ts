@@ -12,7 +12,7 @@ import type { LinuxCpu } from './entry.ts';
 import { IrqDesc, type Work } from './irq-core.ts';
 import { type KernelInit, LinuxKernel } from './kernel.ts';
 import { NativeLinuxCpu } from './native-entry.ts';
-import { type ApicChip, type GsiRequest, NativeIrqs } from './native-irqs.ts';
+import { type GsiRequest, NativeIrqs } from './native-irqs.ts';
 
 export interface NativeInit extends KernelInit<NativeCpu> {
   /** local APICs by MSR in place of their page */
@@ -52,6 +52,8 @@ const SYSTEM_ROWS: Readonly<Record<string, string>> = {
   npi: 'NPI',
   piw: 'PIW',
 };
+/** IRQ_MOVE_CLEANUP_VECTOR */
+const MOVE_CLEANUP = 0x20;
 const POSTED = { PIN: 0xf2, PIW: 0xf1, NPI: 0xf0 } as const;
 
 const MSR = 0x800;
@@ -107,6 +109,10 @@ export class NativeKernel extends LinuxKernel {
     this.addSystem(SYSTEM.callfunc!, 'callfunc', calls.interrupt);
     this.addSystem(SYSTEM.callfuncsingle!, 'callfuncsingle', calls.interrupt);
     this.addSystem(SYSTEM.irqwork!, 'irqwork', counted('IWI'));
+    this.addSystem(MOVE_CLEANUP, 'irq_move_cleanup', {
+      ...short,
+      run: (cpu) => this.controllers.cleanUp(cpu as NativeLinuxCpu),
+    });
     this.addSystem(POSTED.PIN, 'pin', counted('PIN'));
     this.addSystem(POSTED.NPI, 'npi', counted('NPI'));
     this.addSystem(POSTED.PIW, 'piw', { ...counted('PIW'), run: (cpu) => this.posted.wakeup(cpu) });
@@ -155,10 +161,8 @@ export class NativeKernel extends LinuxKernel {
   /** An edge that comes while its interrupt is disabled is kept for later; a level one comes again by itself. */
   whileDisabled(desc: IrqDesc, cpu: NativeLinuxCpu): void {
     const slot = this.init.slot(cpu.cpu, cpu.vector);
-    const chip = desc.chip as ApicChip;
     this.books.discard(slot, 'disabled');
-    if (!chip.level) desc.replay = true;
-    chip.mask(desc);
+    this.irqs.holdBack(desc, cpu);
     this.eoi(cpu);
   }
 
@@ -188,11 +192,36 @@ export class NativeKernel extends LinuxKernel {
 
   // inter-processor interrupts and timers
 
+  /** The old vector of an interrupt that has moved can be given up there (__send_cleanup_vector). */
+  sendCleanup(cpu: number, from: LinuxCpu): void {
+    this.sendSystem(MOVE_CLEANUP, 'irq_move_cleanup', cpu, from);
+  }
+
+  /** apic_read(APIC_IRR): does this vector wait at the CPU's own local APIC? */
+  isRequested({ hardware }: NativeLinuxCpu, vector: number): boolean {
+    const register = Reg.IRR + (vector >> 5) * 0x10;
+    const word = this.init.x2apic
+      ? hardware.rdmsr(MSR + (register >> 4))!
+      : hardware.load(APIC_PAGE + register);
+    return ((word >>> (vector & 31)) & 1) === 1;
+  }
+
   sendIpi(kind: string, cpu: number, from: LinuxCpu): void {
     if (kind === 'resched' && this.init.wakeFromMwait?.(cpu, from)) return;
+    this.sendKind(kind, cpu, from);
+  }
+
+  override sendReschedule(cpu: number, from: LinuxCpu): void {
+    this.sendKind('resched', cpu, from);
+  }
+
+  private sendKind(kind: string, cpu: number, from: LinuxCpu): void {
+    this.sendSystem(SYSTEM[kind]!, kind, cpu, from);
+  }
+
+  private sendSystem(vector: number, kind: string, cpu: number, from: LinuxCpu): void {
     const { books } = this;
     const { source, journey } = books;
-    const vector = SYSTEM[kind]!;
     this.ipiSources[vector] ??= books.sourceOf(`${this.id} ${kind}`);
     books.begin(this.ipiSources[vector]);
     this.sendVector(vector, cpu, from);

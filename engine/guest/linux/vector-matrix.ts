@@ -4,6 +4,7 @@
  * eight (__assign_irq_vector of arch/x86/kernel/apic/io_apic.c).
  */
 import { Bitmap } from '../../core/bits.ts';
+import { type Plain, restoreArray, saveArray } from '../../core/state.ts';
 
 const FIRST_EXTERNAL = 0x20;
 const SYSCALL = 0x80;
@@ -15,6 +16,8 @@ export interface Vectors {
   /** takes a vector for good */
   assign(cpu: number, vector: number): void;
   free(cpu: number, vector: number): void;
+  save(): Plain;
+  restore(state: Plain): void;
 }
 
 export class VectorMatrix implements Vectors {
@@ -55,6 +58,18 @@ export class VectorMatrix implements Vectors {
     }
     return undefined;
   }
+
+  save(): Plain {
+    return { used: this.used.map(({ words }) => saveArray(words)), left: [...this.left] };
+  }
+
+  restore(state: Plain): void {
+    const s = state as { used: Plain[]; left: number[] };
+    this.used.forEach(({ words }, cpu) => {
+      restoreArray(words, s.used[cpu]!);
+      this.left[cpu] = s.left[cpu]!;
+    });
+  }
 }
 
 /** 2.6.36: starts above the legacy vectors; every interrupt goes to the first CPU that its mask names. */
@@ -91,5 +106,19 @@ export class VectorSteps implements Vectors {
       return { cpu, vector: this.vector };
     }
     return undefined;
+  }
+
+  save(): Plain {
+    const { vector, offset } = this;
+    return { used: this.used.map(({ words }) => saveArray(words)), vector, offset };
+  }
+
+  restore(state: Plain): void {
+    const s = state as { used: Plain[]; vector: number; offset: number };
+    this.used.forEach(({ words }, cpu) => {
+      restoreArray(words, s.used[cpu]!);
+    });
+    this.vector = s.vector;
+    this.offset = s.offset;
   }
 }

@@ -45,6 +45,13 @@ export class XenCpu extends LinuxCpu implements GuestEntry {
     this.beginMachineCheck(remaining, upcalls);
   }
 
+  /** xen_asm_exc_xennmi. What it interrupts goes on behind it. */
+  nmi(remaining: Ns): void {
+    this.kernel.countArch('NMI', this.cpu);
+    this.virtual.nmiReturn();
+    this.vcpu.run(remaining + timing.shortHandler);
+  }
+
   protected override clearBanks(): void {
     this.virtual.machineCheckReturn();
   }

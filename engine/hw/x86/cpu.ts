@@ -21,6 +21,8 @@ export interface VirtualCpu extends Processor {
   poll(port: number): void;
   /** HYPERVISOR_iret that ends the handler of a machine check, which has cleared MCIP. */
   machineCheckReturn(): void;
+  /** HYPERVISOR_iret that ends the handler of an NMI. */
+  nmiReturn(): void;
 }
 
 /** A kernel's entry points, called on its own virtual CPU. */
@@ -31,6 +33,8 @@ export interface GuestEntry {
   upcall(remaining: Ns): void;
   /** The trap of a machine check, upcalls masked now. @param upcalls they were let in where it interrupts */
   machineCheck(remaining: Ns, upcalls: boolean): void;
+  /** The trap of an NMI. */
+  nmi(remaining: Ns): void;
 }
 
 /** A processor as a native kernel sees it. */

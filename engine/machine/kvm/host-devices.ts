@@ -28,6 +28,8 @@ export class HostDevices {
   readonly fired = new Map<string, Fired>();
   readonly disks = new Map<string, DiskDriver>();
   nic: { readonly card: Nic; readonly driver: NicDriver } | undefined;
+  /** by interrupt number of the host's kernel: raises it as its device does */
+  readonly raises = new Map<number, () => number>();
   private nextFunction = 3;
   private readonly tpRaise: Tracepoint;
 
@@ -93,7 +95,7 @@ export class HostDevices {
       },
     };
     this.kernel.controllers.requestGsi(gsi, { level, name: action, work: level ? work : READ_STATUS });
-    this.register(name, title, () => {
+    const raise = () => {
       const journey = this.begin(source, gsi);
       if (!level) board.ioapic.setIrq(gsi, false);
       const destination = shop.books.destinationOf(`host gsi ${gsi}`);
@@ -101,7 +103,9 @@ export class HostDevices {
       if (reached === 0) shop.books.coalesce(destination);
       else if (reached < 0) shop.books.ignore(destination, 'masked');
       return journey;
-    });
+    };
+    if (!this.raises.has(gsi)) this.raises.set(gsi, raise);
+    this.register(name, title, raise);
   }
 
   /** A device asks for an interrupt, known to the host by this number. */
@@ -120,10 +124,17 @@ export class HostDevices {
   ): [raise: () => number, ready: (name: string, work: Work) => IrqDesc] {
     const { board, kernel, shop } = this;
     const to = { address: 0, data: 0, masked: true };
+    const { books } = shop;
+    const held = books.addSlots(1);
+    const destination = books.destinationOf('host msi');
     const desc = kernel.controllers.allocMsi(
       device,
       index,
-      (address, data, masked) => Object.assign(to, { address, data, masked }),
+      (address, data, masked) => {
+        Object.assign(to, { address, data, masked });
+        // the pending bit of the table: it is sent now
+        if (!masked && books.handOn(held)) board.message(to.address, to.data);
+      },
       cpus,
     );
     // the message itself is the kernel's to change: it is saved with it
@@ -138,10 +149,11 @@ export class HostDevices {
     let source = -1;
     const raise = () => {
       const journey = this.begin(source, desc.irq);
-      if (to.masked) shop.books.ignore(shop.books.destinationOf('host msi'), 'masked');
+      if (to.masked) books.pend(held, destination);
       else board.message(to.address, to.data);
       return journey;
     };
+    this.raises.set(desc.irq, raise);
     const ready = (name: string, work: Work) => {
       source = shop.books.sourceOf(name);
       kernel.controllers.request(desc, name, work);

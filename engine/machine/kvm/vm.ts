@@ -35,6 +35,10 @@ export class VmParts {
   /** QEMU's main loop */
   readonly qemu: Worker;
   readonly fired = new Map<string, Fired>();
+  /** by function: raises one of its messages, and answers with its journey */
+  private readonly messages = new Map<number, (index: number) => number>();
+  /** counter 0 of the interval timer is through, once more than it was set to */
+  private tick: () => void = () => {};
   private readonly tpJob: Tracepoint;
   private readonly memory = new DmaMemory();
   private readonly pci: PciBus;
@@ -114,6 +118,23 @@ export class VmParts {
     return this.pc.receivers;
   }
 
+  /** What is behind a row raises it: the answer is the journey, 0 if nothing came of it; undefined: nothing is behind it. */
+  raise(irq: number): number | undefined {
+    const message = this.kernel.controllers.messageOf(irq);
+    const raise = message && this.messages.get(message.device);
+    if (message) return raise?.(message.index);
+    const event = irq === 0 ? this.tick : this.pc.events.get(irq);
+    return event && this.journeyOf(event);
+  }
+
+  /** The journey of what this raises first; 0: it raises nothing. */
+  private journeyOf(act: () => void): number {
+    const { books } = this.host.shop;
+    const { begun } = books;
+    act();
+    return books.begun === begun ? 0 : begun + 1;
+  }
+
   private readonly carry = (journey: number): void => {
     const { kvm } = this.host;
     kvm.carried = journey;
@@ -147,6 +168,10 @@ export class VmParts {
     const pit = parts.add(new I8254(`${this.name}.pit`, clock, wire, { output: 'kvm', reinject: true }));
     vm.kernelBus.addPorts(0x40, 4, pit);
     vm.routing.notify(0, () => pit.ack());
+    this.tick = () => {
+      wire.set(true);
+      wire.set(false);
+    };
     const { hz } = kernel.profile;
     kernel.controllers.requestTimer('timer', kernel.time.interrupt);
     if (kernel.init.timer !== 'pit') return;
@@ -206,6 +231,7 @@ export class VmParts {
     );
     this.addFunction(device.fn);
     this.ioeventfds(place.device.base, queues);
+    this.messages.set(place.device.devfn, (n) => this.journeyOf(() => device.msix.notify(n)));
     const driver = new VirtioBlkDriver(this.kernel, place.virtio, place.driver, queues);
     driver.probe();
     this.pc.disks.push(driver);
@@ -241,6 +267,7 @@ export class VmParts {
     );
     this.addFunction(device.fn);
     this.ioeventfds(place.device.base, 2 * pairs + 1);
+    this.messages.set(place.device.devfn, (n) => this.journeyOf(() => device.msix.notify(n)));
     const driver: VirtioNetDriver = new VirtioNetDriver(
       this.kernel,
       place.virtio,
@@ -259,8 +286,19 @@ export class VmParts {
   private vfio(spec: Extract<VmDeviceSpec, { driver: 'vfio' }>, name: string): void {
     const { host, kernel } = this;
     const devfn = this.pc.slot();
+    const raises: (() => number)[] = [];
+    this.messages.set(devfn, (n) => raises[n]!());
     for (let n = 0; n < spec.queues; n++) {
       const to = { address: 0, data: 0, masked: true };
+      // the message itself is the kernel's to change: it is saved with it
+      host.shop.parts.add({
+        id: `${this.name}.msi.${devfn}.${n}`,
+        save: () => [to.address, to.data, Number(to.masked)],
+        restore: (state) => {
+          const [address, data, masked] = state as number[];
+          Object.assign(to, { address, data, masked: masked === 1 });
+        },
+      });
       const desc = kernel.controllers.allocMsi(
         devfn,
         n,
@@ -269,6 +307,7 @@ export class VmParts {
       );
       kernel.controllers.request(desc, `${spec.name}-${n}`, SHORT);
       const raise = host.passedThrough(this, `${name}.${n}`, to);
+      raises.push(raise);
       const full = `${this.name}.${n === 0 ? name : `${name}.${n}`}`;
       this.fired.set(full, { name: full, title: 'passed-through card', fire: raise });
     }

@@ -26,6 +26,8 @@ export class ArmDevices implements SplitDevices {
   readonly disks = new Map<string, DiskDriver>();
   readonly receivers = new Map<string, (packet: number) => number>();
   private uplink: NicDriver | undefined;
+  /** by INTID: the first device on the wire raises it */
+  readonly raises = new Map<number, () => number>();
   /** by INTID: PCI devices share the lines of their bus */
   private readonly lines = new Map<number, Line>();
 
@@ -59,6 +61,7 @@ export class ArmDevices implements SplitDevices {
   rtc(name: string, kernel: Arm64Kernel, virq: number): void {
     const wire = this.wire(Spi.RTC, name);
     const device = new LevelDevice(name, wire.raise, () => wire.lower());
+    this.raises.set(Spi.RTC, () => device.fire());
     const work: Work = { cost: () => timing.shortHandler, run: () => device.serviced() };
     kernel.gic.request(virq, true, 'rtc-pl031', work);
     this.host.register(name, 'alarm of the clock', this.host.shop.parts.add(device));
@@ -79,12 +82,14 @@ export class ArmDevices implements SplitDevices {
       this.lines.set(intid, line);
     }
     const end = line.driver();
+    const raise = () => {
+      const journey = irqs.setLine(intid, true, source);
+      end.set(true);
+      return journey;
+    };
+    if (!this.raises.has(intid)) this.raises.set(intid, raise);
     return {
-      raise: () => {
-        const journey = irqs.setLine(intid, true, source);
-        end.set(true);
-        return journey;
-      },
+      raise,
       lower: () => end.set(false),
     };
   }

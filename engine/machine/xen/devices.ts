@@ -290,10 +290,12 @@ export class Dom0Devices {
     const { xen } = this.host;
     const source = this.host.source(name);
     let irq = -1;
-    return () => {
+    const raise = () => {
       if (irq < 0) irq = xen.irqOf(0, desc().pirq);
       return xen.irqs.pulse(irq, source);
     };
+    this.host.edges.push({ irq: () => xen.irqOf(0, desc().pirq), raise });
+    return raise;
   }
 
   private device(msix: boolean): number {

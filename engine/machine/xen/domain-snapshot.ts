@@ -33,7 +33,7 @@ export function xenRunner(vcpus: readonly Vcpu[], vcpu: number): Runner {
 /** An interrupt that is no event channel: does one wait, and is it held back? */
 export type OtherState = (desc: IrqDesc) => Pick<IrqState, 'pending' | 'masked'>;
 
-const NO_CHANNEL: OtherState = () => ({ pending: false, masked: false });
+const NO_CHANNEL: OtherState = ({ depth, replay }) => ({ pending: replay, masked: depth > 0 });
 
 /**
  * @param kind what sort of domain it is, in words
@@ -57,7 +57,9 @@ export function domainSnapshot(
       own.length > 0
         ? { pending: own.some((c) => c.pending), masked: own.every((c) => c.masked) }
         : other(desc);
-    return { row, ...state, active: desc.active > 0, port: desc.port === 0 ? null : desc.port };
+    const { affinity } = desc;
+    const place = { active: desc.active > 0, port: desc.port === 0 ? null : desc.port };
+    return { row, ...state, ...place, ...(affinity && { affinity: [...affinity] }) };
   });
   const vcpus = domain.vcpus.map((v) => vcpuSnapshot(domain, v));
   return {

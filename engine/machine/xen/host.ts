@@ -60,6 +60,8 @@ export class XenHost {
   /** pirqs with MSI-X: what the hardware says to PHYSDEVOP_map_pirq */
   readonly msixDevices = new Set<number>();
   readonly levels: LevelLines;
+  /** devices of dom0 on edge lines and messages: the physical interrupt, and what raises it */
+  readonly edges: { irq(): number; raise(): number }[] = [];
 
   constructor(
     readonly shop: Workshop,

@@ -8,6 +8,7 @@ import { I8254 } from '../../devices/pc/i8254.ts';
 import { PciBus, type PciFunction } from '../../devices/pc/pci.ts';
 import type { LinuxCpu } from '../../guest/linux/entry.ts';
 import type { NativeKernel } from '../../guest/linux/native.ts';
+import type { Message } from '../../guest/linux/native-irqs.ts';
 import type { Disk } from '../../guest/linux/xen-drivers/block.ts';
 import type { HvmDomain } from '../../hv/xen/x86/hvm-domain.ts';
 import { pciGsi } from '../../hv/xen/x86/hvm-wires.ts';
@@ -149,7 +150,24 @@ export class HvmDevices {
     return receive !== undefined;
   }
 
+  /** An event of the device on a GSI, as if it came about by itself; undefined: nothing is on it that could have one. */
+  eventOn(gsi: number): (() => void) | undefined {
+    return gsi === TIMER_IRQ ? () => this.tick() : this.devices.events.get(gsi);
+  }
+
+  /** A message of a device that was passed through: the physical interrupt behind it; -1: none. */
+  passedMessage(message: Message): number {
+    return this.passthrough.irqOf(message);
+  }
+
   // wires
+
+  /** Counter 0 of the 8254 is through, once more than it was set to. */
+  private tick(): void {
+    const line = this.direct(TIMER_IRQ, 'pit');
+    line.set(true);
+    line.set(false);
+  }
 
   /** A wire of the device model's changes. */
   private drive(gsi: number, high: boolean): void {

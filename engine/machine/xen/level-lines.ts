@@ -7,6 +7,8 @@ import type { PhysicalIrqs } from '../../hv/xen/x86/do-irq.ts';
 
 export class LevelLines {
   private readonly wires = new Map<number, Line>();
+  /** the first device on each */
+  private readonly devices = new Map<number, LevelDevice>();
 
   constructor(
     private readonly irqs: PhysicalIrqs,
@@ -21,7 +23,7 @@ export class LevelLines {
   device(name: string, gsi: number, source: SourceId): LevelDevice {
     const { irqs } = this;
     const end = this.wire(gsi).driver();
-    return new LevelDevice(
+    const device = new LevelDevice(
       name,
       () => {
         const journey = irqs.request(gsi, source);
@@ -30,6 +32,13 @@ export class LevelLines {
       },
       () => end.set(false),
     );
+    if (!this.devices.has(gsi)) this.devices.set(gsi, device);
+    return device;
+  }
+
+  /** The device that was connected first; undefined: there is none. */
+  on(gsi: number): LevelDevice | undefined {
+    return this.devices.get(gsi);
   }
 
   private wire(gsi: number): Line {

@@ -8,6 +8,7 @@ import { PulseDevice } from '../../devices/pulse.ts';
 import { PassedDriver, type PassedPlace } from '../../guest/linux/drivers/passed.ts';
 import { NoSpace } from '../../guest/linux/irq-info.ts';
 import type { NativeKernel } from '../../guest/linux/native.ts';
+import type { Message } from '../../guest/linux/native-irqs.ts';
 import type { HvmDomain } from '../../hv/xen/x86/hvm-domain.ts';
 import { pciGsi } from '../../hv/xen/x86/hvm-wires.ts';
 import type { GuestDeviceSpec } from '../../scenario/xen-schema.ts';
@@ -24,6 +25,9 @@ const INTA = 0;
 type Spec = Extract<GuestDeviceSpec, { driver: 'passthrough' }>;
 
 export class Passthrough {
+  /** by function: its messages */
+  private readonly tables = new Map<number, PassedMsix>();
+
   constructor(
     private readonly host: XenHost,
     private readonly hvm: HvmDomain,
@@ -58,6 +62,7 @@ export class Passthrough {
     const pending = (pirq: number) => irqs.descs[irqOf(pirq)]?.msiPending ?? false;
     const msix = parts.add(new PassedMsix(name, messages, hvm.dpci, pending));
     this.function(name, devfn, { ...VF, bars: [this.bar(devfn, msix)] }).addCapability(msix);
+    this.tables.set(devfn, msix);
     const source = host.source(name);
     const device: PulseDevice = new PulseDevice(name, () => {
       const pirq = msix.pirqs[(device.events - 1) % messages]!;
@@ -68,6 +73,12 @@ export class Passthrough {
     });
     const part = parts.add(device);
     this.finish(spec, part, devfn, { service: () => true, stuck: () => spec.stuck });
+  }
+
+  /** The physical interrupt behind a message as its guest knows it; -1: none. */
+  irqOf({ device, index }: Message): number {
+    const pirq = this.tables.get(device)?.pirqs[index] ?? -1;
+    return pirq < 0 ? -1 : this.host.xen.irqOf(this.hvm.domain.id, pirq);
   }
 
   private bar(devfn: number, { registers }: PassedMsix) {
@@ -81,6 +92,7 @@ export class Passthrough {
     const devfn = this.devices.slot();
     this.function(name, devfn, { ...HBA, bars: [] });
     const device = host.shop.parts.add(host.levels.device(name, gsi, host.source(name)));
+    this.devices.events.set(pciGsi(devfn >> 3, INTA), () => void device.fire());
     const pirq = hvm.dpci.mapGsi(gsi);
     const bound = pirq < 0 ? pirq : hvm.dpci.bindPci(pirq, { device: devfn >> 3, intx: INTA });
     if (bound < 0) throw new NoSpace(`${name}: XEN_DOMCTL_bind_pt_irq failed with ${bound}`);

@@ -52,7 +52,7 @@ export class PassedDriver implements Part {
       const desc = kernel.controllers.allocMsi(
         place.devfn,
         n,
-        (address, data, masked) => table.compose(n, address, data, masked),
+        (address, data, masked, on) => table.compose(n, address, data, masked, on && ioOf(on)),
         [n % kernel.cpuCount],
       );
       kernel.controllers.request(desc, `${name}-${n}`, this.interrupt);

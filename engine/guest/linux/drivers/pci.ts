@@ -101,23 +101,23 @@ export class MsixTable {
     this.config.write(this.at + 2, (control & ~MASK_ALL) | ENABLE, 2);
   }
 
-  /** __pci_write_msi_msg and pci_msix_mask: what has changed is written, a message only while it is masked. */
-  compose(vector: number, address: number, data: number, masked: boolean): void {
+  /** __pci_write_msi_msg and pci_msix_mask: what has changed is written, a message only while it is masked. @param io of the CPU that does it */
+  compose(vector: number, address: number, data: number, masked: boolean, io = this.io): void {
     const written = this.written[vector]!;
     const at = this.table + vector * ENTRY;
     if (written[0] !== address || written[1] !== data) {
-      if (written[2] !== MASKED) this.io.store(at + 12, MASKED, 4);
-      this.io.store(at, address, 4);
-      this.io.store(at + 4, 0, 4);
-      this.io.store(at + 8, data, 4);
-      if (written[2] !== MASKED) this.io.store(at + 12, 0, 4);
+      if (written[2] !== MASKED) io.store(at + 12, MASKED, 4);
+      io.store(at, address, 4);
+      io.store(at + 4, 0, 4);
+      io.store(at + 8, data, 4);
+      if (written[2] !== MASKED) io.store(at + 12, 0, 4);
       // the writes are there before anyone goes on
-      this.io.load(at + 8, 4);
+      io.load(at + 8, 4);
     }
     const control = masked ? MASKED : 0;
     if (control !== written[2]) {
-      this.io.store(at + 12, control, 4);
-      if (masked) this.io.load(at, 4);
+      io.store(at + 12, control, 4);
+      if (masked) io.load(at, 4);
     }
     this.written[vector] = [address, data, control];
   }

@@ -113,7 +113,7 @@ export class VirtioTransport implements Part {
       controllers.allocMsi(
         this.place.devfn,
         vector,
-        (address, data, masked) => table.compose(vector, address, data, masked),
+        (address, data, masked, on) => table.compose(vector, address, data, masked, on && ioOf(on)),
         spec?.cpus,
       ),
     );

@@ -149,6 +149,17 @@ export class ArmIrqs implements Part {
     return journey;
   }
 
+  /** gic_set_pending_state: by software, in the name of the raise that is carried on. */
+  setPending(cpu: number, irq: number): void {
+    const { books, trace, clock } = this.host;
+    if (this.isPending(irq)) books.coalesce(this.destination(irq));
+    else {
+      books.pend(this.slot(irq), this.destination(irq));
+      trace.emit(this.tpRaise, clock.now, books.journey, -1, irq);
+    }
+    this.gic.setPending(cpu, irq);
+  }
+
   /** The guest is done with a physical interrupt: a level that is still high, is pending anew. */
   deactivated(cpu: number, irq: number): void {
     const { books, trace, clock } = this.host;

@@ -15,6 +15,8 @@ export interface LinkHost {
   armDomain(id: number): ArmDomain;
   /** vcpu_kick */
   kickVcpu(v: ArmVcpu): void;
+  /** a guest makes a physical interrupt pending */
+  madePending(cpu: number, irq: number): void;
   /** where a physical interrupt is aimed */
   aimed(irq: number, cpu: number): void;
   print(line: string): void;
@@ -60,7 +62,7 @@ export class VgicLink implements VgicHost {
   }
 
   setPending(here: GicCpu, desc: HwIrq): void {
-    this.xen.hostGic.setPending(here.cpu, desc.irq);
+    this.xen.madePending(here.cpu, desc.irq);
   }
 
   setType(here: GicCpu, desc: HwIrq, edge: boolean): void {

@@ -122,6 +122,8 @@ export class XenArm implements Hypervisor, EvtchnOutput, FirmwareHost, Part {
   private readonly events: EventBooks;
   private readonly domains: Domain[] = [];
   private readonly arm: ArmDomain[] = [];
+  /** the CPU in whose name things are done that come from outside */
+  private outside = 0;
   private readonly timerSoftirq: number;
   private readonly taskletSoftirq: number;
   private readonly fromXen: SourceId;
@@ -432,7 +434,20 @@ export class XenArm implements Hypervisor, EvtchnOutput, FirmwareHost, Part {
 
   /** The CPU whose Xen runs; the first while the machine is put together. */
   get here(): GicCpu {
-    return this.gicCpus[this.wiring.here?.cpu ?? 0]!;
+    return this.gicCpus[this.wiring.here?.cpu ?? this.outside]!;
+  }
+
+  /** Something is done to the virtual CPU from outside: as if by a CPU that it does not run on, if there is one. */
+  fromOutside(v: ArmVcpu, act: () => void): void {
+    const other = this.cpus.find((cpu) => cpu.current !== v);
+    this.outside = other?.cpu ?? 0;
+    act();
+    this.outside = 0;
+  }
+
+  /** An interrupt of the virtual CPU's own, raised by Xen. */
+  injectOwn(v: ArmVcpu, irq: number, source: SourceId): void {
+    this.fromOutside(v, () => this.injectTimer(v, irq, source));
   }
 
   injectPhysical(cpu: Pcpu, { guest }: ArmIrqDesc, slot: SlotId): void {
@@ -466,6 +481,10 @@ export class XenArm implements Hypervisor, EvtchnOutput, FirmwareHost, Part {
     // one that has waited is still on the list of those that do
     const point = again ? this.tpUpdateLr : p.lrPending ? this.tpRestoreLr : this.tpSetLr;
     trace.emit(point, this.stamp, journey, here.cpu, current.domain.domain, current.id, p.irq, p.lr);
+  }
+
+  madePending(cpu: number, irq: number): void {
+    this.irqs.setPending(cpu, irq);
   }
 
   aimed(irq: number, cpu: number): void {

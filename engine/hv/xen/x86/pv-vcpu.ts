@@ -2,6 +2,7 @@
  * A virtual CPU of a paravirtual guest: it is interrupted by upcalls, which Xen makes on the way into the guest
  * (test_all_events of xen/arch/x86/x86_64/entry.S, vcpu_block and do_poll of xen/common/sched).
  */
+import type { Plain } from '../../../core/state.ts';
 import type { GuestEntry, VirtualCpu } from '../../../hw/x86/cpu.ts';
 import { timing } from '../../../timing.ts';
 import { type Pcpu, Vcpu } from '../../pcpu.ts';
@@ -18,10 +19,14 @@ export interface PvHost {
   injectsMachineCheck(v: PvVcpu): boolean | undefined;
   /** HYPERVISOR_iret at the end of its handler. */
   machineCheckReturn(v: PvVcpu): void;
+  /** A non-maskable interrupt is to be delivered now. */
+  injectsNmi(v: PvVcpu): boolean;
 }
 
 export class PvVcpu extends Vcpu implements VirtualCpu {
   entry!: GuestEntry;
+  /** a non-maskable interrupt waits (nmi_pending) */
+  nmiPending = false;
 
   constructor(
     private readonly xen: PvHost,
@@ -64,6 +69,13 @@ export class PvVcpu extends Vcpu implements VirtualCpu {
       this.entry.machineCheck(left, upcalls);
       return true;
     }
+    if (this.xen.injectsNmi(this)) {
+      this.cpu.charge(timing.bounceFrame);
+      const { left } = this;
+      this.left = -1;
+      this.entry.nmi(left);
+      return true;
+    }
     if (this.xen.injects(this)) {
       this.cpu.charge(timing.bounceFrame);
       this.upcalls++;
@@ -74,5 +86,20 @@ export class PvVcpu extends Vcpu implements VirtualCpu {
     }
     if (interrupted) this.cpu.charge(timing.xenExit);
     return false;
+  }
+
+  /** HYPERVISOR_iret at the end of the NMI's handler. */
+  nmiReturn(): void {
+    this.cpu.charge(timing.hypercall);
+  }
+
+  override save(): Plain {
+    return [super.save(), this.nmiPending];
+  }
+
+  override restore(saved: Plain): void {
+    const [common, nmiPending] = saved as [Plain, boolean];
+    super.restore(common);
+    this.nmiPending = nmiPending;
   }
 }

@@ -351,6 +351,14 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
     this.trace.emit(this.tpNmi, this.now, journey, cpu.cpu);
   }
 
+  /** XEN_DOMCTL_SENDTRIGGER_NMI of a paravirtual guest: one waits at most. */
+  pendNmi(v: PvVcpu): void {
+    if (v.nmiPending) return;
+    v.nmiPending = true;
+    this.books.journey = this.books.beside();
+    this.kicks.kick(v);
+  }
+
   /** do_machine_check */
   machineCheck(cpu: Pcpu): void {
     this.mce.machineCheck(cpu);
@@ -517,6 +525,13 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
     return upcalls;
   }
 
+  /** process_nmi: before events, behind machine checks. */
+  injectsNmi(v: PvVcpu): boolean {
+    const { nmiPending } = v;
+    v.nmiPending = false;
+    return nmiPending;
+  }
+
   machineCheckReturn(v: PvVcpu): void {
     this.vmce.returned(v);
   }
@@ -525,7 +540,7 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
   block(v: PvVcpu): void {
     const info = this.domains[v.domain]!.shared.vcpus[v.vcpu]!;
     info.upcallMask = 0;
-    if (info.upcallPending === 0 && !this.vmce.waitsFor(v)) this.sched.block(v);
+    if (info.upcallPending === 0 && !v.nmiPending && !this.vmce.waitsFor(v)) this.sched.block(v);
   }
 
   poll(v: Vcpu, port: number): void {
