@@ -9,10 +9,13 @@ import { clockTime, grouped, sanitize } from './format.ts';
 import { isXen, type Subject, subjectsOf } from './subject.ts';
 import { makeFilter, type Row } from './table-model.ts';
 
-/** rows that are kept */
-const KEPT = 1000;
-/** records that a filter is put to at most, between two frames */
-const LOOKED_AT = 3000;
+/** rows that are kept while it follows, and that are fetched at once while it is held */
+const KEPT = 500;
+/** rows that it is held with at most */
+const HELD = 5000;
+/** records that a filter is put to at most between two frames, and when it is new */
+const LOOKED_AT = 2000;
+const FIRST_LOOK = 10_000;
 
 export interface EventRow extends Row {
   /** null: records in between that no filter has looked at */
@@ -30,8 +33,8 @@ export interface Wanted {
   /** the domain that records concern; undefined: all there are */
   readonly domain: number | undefined;
   readonly filter: string;
-  /** go on with what came since */
-  readonly follow: boolean;
+  /** key of the row that it is held at; null: it goes on with what came since */
+  readonly selected: string | null;
   readonly ascii: boolean;
 }
 
@@ -42,22 +45,26 @@ export class EventLog {
   private wanted: Wanted | undefined;
   /** the last record that was looked at, and what it was */
   private seen = 0;
+  /** all records from this one on that are wanted are among the rows */
+  private from = 1;
   private last: EventSnapshot | undefined;
 
   constructor(private readonly driver: Driver) {}
 
   look(wanted: Wanted): readonly EventRow[] {
     const { written } = this.driver.events({ last: 0 });
-    const { domain, filter, follow } = wanted;
+    const { domain, filter, selected } = wanted;
     const going = this.wanted?.domain === domain && this.wanted?.filter === filter && this.same(written);
     this.wanted = wanted;
     if (!going) {
-      const until = follow || this.seen === 0 ? written : Math.min(this.seen, written);
+      const until = selected === null || this.seen === 0 ? written : Math.min(this.seen, written);
       this.rows = [];
       this.seen = 0;
       this.read(until);
-    } else if (follow && written > this.seen) {
-      this.read(written);
+    } else if (selected === null) {
+      if (written > this.seen) this.read(written);
+    } else if (selected === this.rows[0]?.key) {
+      this.readOlder();
     }
     this.newer = written - this.seen;
     return this.rows;
@@ -73,18 +80,39 @@ export class EventLog {
   }
 
   private read(until: number): void {
-    const { filter, domain, ascii } = this.wanted!;
-    const last = filter === '' ? KEPT : LOOKED_AT;
-    const { events, from } = this.driver.events({ last, since: this.seen + 1, until, domain });
-    const { matches } = makeFilter(filter, eventText);
-    const rows = events.map((event) => rowOf(event, ascii)).filter(matches);
+    const first = this.seen === 0;
+    const { rows, from } = this.fetch(this.seen + 1, until, first ? FIRST_LOOK : LOOKED_AT);
     const before = this.rows.at(-1);
     const missed = from - this.seen - 1;
     const gap = before && missed > 0 ? [gapRow(before, missed)] : [];
-    this.rows = [...this.rows, ...gap, ...rows].slice(-KEPT).sort((a, b) => a.time - b.time);
+    const all = [...this.rows, ...gap, ...rows].sort(inTime);
+    this.rows = all.slice(-KEPT);
+    const dropped = all.slice(0, -KEPT).map((row) => row.event?.seq ?? 0);
+    this.from = Math.max(first ? from : this.from, ...dropped.map((seq) => seq + 1));
     this.seen = until;
     this.last = this.driver.events({ last: 1, since: until, until }).events[0];
   }
+
+  /** What is chosen is the oldest row: there may be older ones. */
+  private readOlder(): void {
+    if (this.rows.length >= HELD) return;
+    const known = new Set(this.rows.map((row) => row.key));
+    const { rows, from } = this.fetch(1, this.from - 1, FIRST_LOOK);
+    this.from = from;
+    this.rows = [...rows.filter((row) => !known.has(row.key)), ...this.rows].sort(inTime);
+  }
+
+  private fetch(since: number, until: number, most: number) {
+    const { filter, domain, ascii } = this.wanted!;
+    const last = filter === '' ? KEPT : most;
+    const { events, from } = this.driver.events({ last, since, until, domain });
+    const { matches } = makeFilter(filter, eventText);
+    return { rows: events.map((event) => rowOf(event, ascii)).filter(matches), from };
+  }
+}
+
+function inTime(a: EventRow, b: EventRow): number {
+  return a.time - b.time;
 }
 
 /** Whose records a subject is shown: the hypervisor sees all, as does a machine that is alone. */

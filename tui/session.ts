@@ -193,7 +193,7 @@ export class Session {
 
   private lookAtLog({ selected, filter }: TableState) {
     const domain = domainShown(this.subject, this.frame.snapshot);
-    return this.log.look({ domain, filter, follow: selected === null, ascii: this.glyphs.ascii });
+    return this.log.look({ domain, filter, selected, ascii: this.glyphs.ascii });
   }
 
   /** The newest row of the table shown stays in sight. */

@@ -33,7 +33,15 @@ export const frame: Bench = {
       await measure('exits of 8 vCPUs', guest(), ['right', 'f4']),
       await measure('pending on 8 vCPUs', guest(), ['right', 'f3']),
       await measure('vectors of Xen', xen(), ['left']),
-      await measure('log of the hook', xen(), ['left', 'f6', 'H']),
+      await measure('log of the trace', fakeMachine({ everyRow: 100 }), ['f7']),
+      await measure('log of the trace, filtered', fakeMachine({ everyRow: 100 }), [
+        'f7',
+        '/',
+        '1',
+        '2',
+        'enter',
+      ]),
+      await measure('log of the hook', xen(), ['left', 'f7', 'H']),
       await measure('list registers of 8 vCPUs', onArm(), ['right', 'f3']),
       await measure('INTIDs of Xen', fakeMachine({ everyRow: 100, xen: fakeXenArm }), ['left']),
     ];
