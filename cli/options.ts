@@ -19,6 +19,8 @@ export interface Options {
   readonly ascii?: boolean;
   readonly color?: ColorWhen;
   readonly theme?: string;
+  /** file of preferences; false: none */
+  readonly config?: string | false;
   readonly batch?: boolean;
   readonly json?: boolean;
   readonly csv?: boolean;
@@ -321,6 +323,13 @@ const GROUPS: readonly OptionGroup[] = [
         parse: (t) => values.oneOf('--theme', t, THEME_NAMES),
         of: SCREEN,
       },
+      {
+        flags: '--config <file>',
+        offers: 'file',
+        help: 'preferences (~/.config/virqtop/config.yaml)',
+        of: MAIN,
+      },
+      { flags: '--no-config', help: 'neither read nor write any', of: MAIN },
     ],
   },
   {

@@ -92,6 +92,7 @@ export const ACTIONS: Readonly<Record<Action, (session: Session, key: string) =>
     const next = THEMES[(at + 1) % THEMES.length]!;
     session.update({ theme: next.name, notice: `theme ${next.name}: ${next.about}` });
   },
+  writeConfig,
   help: (session) => session.update({ overlay: session.ui.overlay === 'help' ? null : 'help', helpTop: 0 }),
   suspend: (session) => session.options.suspend(),
   quit: (session) => session.options.quit(),
@@ -174,6 +175,18 @@ function moveSort(session: Session, direction: 1 | -1): void {
     const next = columns[Math.max(0, Math.min(columns.length - 1, at + direction))];
     if (next) sortBy(session, next);
   });
+}
+
+/** Writes the configuration file, and tells of it when that is done. */
+function writeConfig(session: Session): void {
+  const { save, configFile = '' } = session.options;
+  if (!save) session.update({ notice: 'nothing is written: no configuration file here' });
+  else {
+    save().then(
+      () => session.update({ notice: `written to ${configFile}` }),
+      (error: Error) => session.update({ notice: `not written: ${error.message}` }),
+    );
+  }
 }
 
 function inTime(session: Session): void {

@@ -7,6 +7,7 @@ import { clockTime, sanitize } from './format.ts';
 import type { Cue, ScriptedFire } from './frame.ts';
 import { ASCII, BLOCKS, wantsAscii } from './glyphs.ts';
 import type { InkScreen } from './ink-screen.tsx';
+import { preferencesOf, printedPreferences, readPreferences } from './preferences.ts';
 import { Session, type Size } from './session.ts';
 import { subjectsOf } from './subject.ts';
 import { Terminal } from './terminal.ts';
@@ -14,8 +15,21 @@ import { colourDepth, THEMES, themeNamed } from './theme.ts';
 
 export type { DemoScript, Scene } from './demo.ts';
 export type { Cue, ScriptedFire } from './frame.ts';
+export type { Preferences } from './preferences.ts';
 export { THEMES } from './theme.ts';
 
+/** The configuration file, as whoever may touch files hands it over. */
+export interface Config {
+  /** its name */
+  readonly file: string;
+  /** what it says, as YAML has it; undefined where there is none */
+  readonly data?: unknown;
+  /** why nothing can be made of it */
+  readonly problem?: string | undefined;
+  save(preferences: Record<string, unknown>): Promise<void>;
+}
+
+/** Unless an option says otherwise, what the configuration file says; else what stands here. */
 export interface MonitorOptions {
   /** the domain shown first; otherwise the machine's first */
   readonly domain?: string | undefined;
@@ -33,6 +47,8 @@ export interface MonitorOptions {
   readonly scriptedFires?: readonly ScriptedFire[] | undefined;
   /** what a demo says and shows, and what it does */
   readonly demo?: { readonly script: DemoScript; readonly cues: readonly Cue[] } | undefined;
+  /** undefined: none is read, and W writes none */
+  readonly config?: Config | undefined;
 }
 
 /** Runs the monitor on the process's terminal until it is quit. @returns the exit code */
@@ -71,6 +87,8 @@ interface Outcome {
 
 async function monitor(machine: Machine, options: MonitorOptions): Promise<Outcome> {
   const { stdin, stdout, env } = process;
+  const { config } = options;
+  const { preferences, problems } = readPreferences(config?.data);
   let finish!: (outcome: Outcome) => void;
   const finished = new Promise<Outcome>((resolve) => {
     finish = resolve;
@@ -78,21 +96,26 @@ async function monitor(machine: Machine, options: MonitorOptions): Promise<Outco
   const end = (code: number, error?: Error) => finish({ code, error });
 
   const driver = new Driver(machine, HOST, {
-    speed: options.speed,
-    delay: options.delay,
+    speed: options.speed ?? preferences.speed,
+    delay: options.delay ?? preferences.delay,
     fires: options.scriptedFires,
     cues: options.demo?.cues,
     onError: (error) => end(1, error),
   });
-  const ascii = options.ascii || wantsAscii(env);
+  const asked = options.ascii ?? preferences.ascii ?? false;
+  const ascii = asked || wantsAscii(env);
   const session = new Session(driver, {
     domain: options.domain ?? driver.get().snapshot.domains[0]!.name,
-    theme: options.theme ?? THEMES[0]!.name,
+    theme: options.theme ?? preferences.theme ?? THEMES[0]!.name,
+    preferences,
+    notice: config ? configNotice(config, problems) : '',
     depth: colourDepth(options.color ?? 'auto', env),
     glyphs: ascii ? ASCII : BLOCKS,
     size: sizeOf(stdout),
     hideIdle: options.hideIdle,
     demo: options.demo && untilNext(options.demo.script, () => end(0)),
+    save: config && (() => config.save(printedPreferences(preferencesOf(session, asked)))),
+    configFile: config?.file,
     quit: () => end(0),
     suspend: () => void terminal.suspend(),
   });
@@ -150,6 +173,14 @@ function untilNext(script: DemoScript, end: () => void): DemoScript {
       },
     },
   };
+}
+
+/** What is wrong with the file, in one line. */
+function configNotice({ file, problem }: Config, problems: readonly string[]): string {
+  const all = problem === undefined ? problems : [problem];
+  if (all.length === 0) return '';
+  const more = all.length > 1 ? ` (and ${all.length - 1} more)` : '';
+  return `${file.split('/').at(-1)}: ${all[0]}${more}`;
 }
 
 function sizeOf({ columns, rows }: NodeJS.WriteStream): Size {

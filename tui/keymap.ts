@@ -38,6 +38,7 @@ export type Action =
   | 'redrawFaster'
   | 'redrawSlower'
   | 'theme'
+  | 'writeConfig'
   | 'help'
   | 'suspend'
   | 'quit';
@@ -188,6 +189,7 @@ export const KEYMAP: readonly Binding[] = [
   { keys: ['+', '='], label: '+', group: 'Screen', action: 'redrawFaster', about: 'redraw more often' },
   { keys: ['-'], label: '-', group: 'Screen', action: 'redrawSlower', about: 'redraw less often' },
   { keys: ['o'], label: 'o', group: 'Screen', action: 'theme', about: 'next theme' },
+  { keys: ['W'], label: 'W', group: 'Screen', action: 'writeConfig', about: 'keep all this as it is' },
   {
     keys: ['?', 'f1'],
     label: '? F1',

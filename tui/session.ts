@@ -11,10 +11,11 @@ import type { Glyphs } from './glyphs.ts';
 import { bindingOf } from './keymap.ts';
 import { isText } from './keys.ts';
 import { FIRST_PATH, moveHop, type PathUi } from './path.ts';
+import { type Preferences, tablesOf } from './preferences.ts';
 import { processorsOf, type Subject, subjectsOf } from './subject.ts';
 import { type TableModel, type TableState, tableModel } from './table-model.ts';
 import { type Depth, type Paint, painter, THEMES } from './theme.ts';
-import { FIRST_TABLES, TABLES, type TableName, VIEWS, type View, type ViewName } from './views.ts';
+import { TABLES, type TableName, VIEWS, type View, type ViewName } from './views.ts';
 
 export interface Size {
   readonly columns: number;
@@ -68,6 +69,13 @@ export interface SessionOptions {
   /** idle rows are hidden from the start */
   readonly hideIdle?: boolean | undefined;
   readonly demo?: DemoScript | undefined;
+  /** of the configuration file, for what is not said here */
+  readonly preferences?: Preferences | undefined;
+  /** said until the first key */
+  readonly notice?: string | undefined;
+  /** writes the configuration file; absent where there is none */
+  readonly save?: (() => Promise<void>) | undefined;
+  readonly configFile?: string | undefined;
   /** the monitor ends */
   readonly quit: () => void;
   /** Ctrl-Z */
@@ -97,23 +105,24 @@ export class Session {
     this.log = new EventLog(driver);
     this.terminal = options.size;
     this.director = options.demo && new Director(this, options.demo);
+    const { preferences = {} } = options;
     this.state = {
       frame: driver.get(),
       size: this.beside(options.size),
       ui: {
         domain: options.domain,
-        view: VIEWS[0]!.name,
-        tables: FIRST_TABLES,
+        view: preferences.view ?? VIEWS[0]!.name,
+        tables: tablesOf(preferences),
         hookLog: false,
         path: FIRST_PATH,
         vcpu: 0,
-        totals: false,
-        hideIdle: options.hideIdle ?? false,
+        totals: preferences.totals ?? false,
+        hideIdle: options.hideIdle ?? preferences.hideIdle ?? false,
         theme: options.theme,
         overlay: null,
         helpTop: 0,
         prompt: null,
-        notice: '',
+        notice: options.notice ?? '',
       },
     };
     this.unsubscribe = driver.subscribe(() => this.show(driver.get()));

@@ -1,5 +1,7 @@
 /** The monitor: checks what it is asked and that there is a terminal, then leaves everything to it. */
 import { takeSnapshot } from '../../engine/index.ts';
+import type { Config } from '../../tui/index.ts';
+import { configFile, readConfig, writeConfig } from '../config.ts';
 import { keepOnInterrupt } from '../interrupt.ts';
 import { chosenOf, machineOf } from '../machine.ts';
 import type { Options } from '../options.ts';
@@ -25,12 +27,21 @@ export async function monitor(options: Options): Promise<number> {
   keepOnInterrupt();
   return runMonitor(machine, {
     domain,
-    delay: delay / 1e9,
+    delay: options.delay === undefined ? undefined : delay / 1e9,
     speed: options.speed,
     ascii: options.ascii,
     color: options.color,
     theme: options.theme,
     hideIdle: options.skipZero,
     scriptedFires: options.fire,
+    config: await configOf(options),
   });
+}
+
+/** What the configuration file says, and how W writes it; undefined: there is to be none. */
+async function configOf({ config }: Options): Promise<Config | undefined> {
+  if (config === false) return undefined;
+  const file = config ?? configFile(process.env);
+  const { data, problem } = await readConfig(file);
+  return { file, data, problem, save: (preferences) => writeConfig(file, preferences) };
 }

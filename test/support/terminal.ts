@@ -55,6 +55,8 @@ export class TestTerminal {
       NO_COLOR: undefined,
       NODE_OPTIONS: undefined,
       VITEST: undefined,
+      // whoever runs the tests may have a configuration file
+      XDG_CONFIG_HOME: join(this.dir, 'config'),
       ...options.env,
     };
     this.child = spawn('script', ['-qfe', '-c', start, '/dev/null'], { cwd: ROOT, env });
