@@ -32,6 +32,7 @@ export const PAGES: Readonly<Record<CommandName, Page>> = {
       'virqtop procfs [options] <dir> [scenario]',
       'virqtop qtest --machine pc|virt',
       'virqtop scenario list|show|validate|schema',
+      'virqtop trace [options] [scenario]',
       'virqtop vectors <dir>',
     ],
     offers: ['scenario'],
@@ -47,6 +48,7 @@ Commands:
   procfs                     keep a directory with /proc of every domain
   qtest                      interrupt chips to drive over standard input
   scenario                   list and show scenarios, check files of one's own
+  trace                      records of a run in the formats of tracing tools
   vectors <dir>              replay golden vectors against the models
                              (virqtop COMMAND --help tells more)`,
     end: `Examples:
@@ -193,6 +195,24 @@ schema    the JSON Schema (draft 2020-12) of such files, for editors`,
   virqtop scenario schema > virqtop.schema.json
 With this as its first line an editor completes and checks lab.yaml:
   # yaml-language-server: $schema=virqtop.schema.json`,
+  },
+  trace: {
+    usage: ['virqtop trace [options] [scenario]'],
+    offers: ['scenario'],
+    about: `Runs a scenario and writes every record of its trace, for the tools that read such:
+
+  ftrace      the text of tracefs's file trace
+  trace-dat   trace-cmd report, KernelShark
+  jsonl       JSON lines, a record each; the first one says of what
+
+On KVM hosts what Linux 6.1 has tracepoints for are those, with the threads that
+they would be in; everything else is an event of the system virqtop. The trace is
+written while the machine runs: memory does not grow with it.`,
+    end: `Examples:
+  virqtop trace kvm --for 100ms        text, from boot on
+  virqtop trace kvm --at 2 --for 5s --format trace-dat -o trace.dat
+                                       trace-cmd report trace.dat
+  virqtop trace xen-pv --format jsonl --fire disk@0.5 | jq -c .event`,
   },
   vectors: {
     usage: ['virqtop vectors <dir>'],

@@ -46,6 +46,9 @@ export interface Options {
   readonly cast?: string;
   readonly size?: values.Size;
   readonly run?: string;
+  /** of trace: in which format, and into which file; without one to standard output */
+  readonly format?: TraceFormatName;
+  readonly output?: string;
 }
 
 export const COLOR_WHEN = ['auto', 'always', 'never'] as const;
@@ -57,6 +60,10 @@ export type ProcFile = (typeof PROC_FILES)[number];
 /** Of which there are schemas. */
 export const PLATFORMS = ['xen', 'kvm', 'arm'] as const;
 export type Platform = (typeof PLATFORMS)[number];
+
+/** As the engine's table has them. */
+export const TRACE_FORMAT_NAMES = ['ftrace', 'trace-dat', 'jsonl'] as const;
+export type TraceFormatName = (typeof TRACE_FORMAT_NAMES)[number];
 
 const DUMPS = ['d', 'e', 'i', 'I', 'M', 'q', 'r', 'z', 'lapic', 'pic', 'irq'] as const;
 
@@ -72,6 +79,7 @@ export type CommandName =
   | 'procfs'
   | 'qtest'
   | 'scenario'
+  | 'trace'
   | 'vectors';
 
 /** Words that a shell completes: these, or names of files, of built-in scenarios (or files). */
@@ -94,9 +102,10 @@ export interface OptionGroup {
 }
 
 const LIVE_FILES: readonly CommandName[] = ['exec', 'procfs'];
-const BOTH: readonly CommandName[] = ['virqtop', 'proc', ...LIVE_FILES];
+const BOTH: readonly CommandName[] = ['virqtop', 'proc', 'trace', ...LIVE_FILES];
 const MAIN: readonly CommandName[] = ['virqtop'];
 const PROC: readonly CommandName[] = ['proc'];
+const TRACE: readonly CommandName[] = ['trace'];
 const COMPARE: readonly CommandName[] = ['compare'];
 const DEMO: readonly CommandName[] = ['demo'];
 const SCREEN: readonly CommandName[] = [...MAIN, ...DEMO];
@@ -225,6 +234,36 @@ const GROUPS: readonly OptionGroup[] = [
         parse: (t) => values.fire('--fire', t),
         list: true,
         of: ALL,
+      },
+    ],
+  },
+  {
+    title: 'The trace:',
+    rows: [
+      {
+        flags: '--format <name>',
+        offers: TRACE_FORMAT_NAMES,
+        help: 'one of those above (default: ftrace)',
+        parse: (t) => values.oneOf('--format', t, TRACE_FORMAT_NAMES),
+        of: TRACE,
+      },
+      {
+        flags: '-o, --output <file>',
+        offers: 'file',
+        help: 'into this file (default: standard output)',
+        of: TRACE,
+      },
+      {
+        flags: '--at <time>',
+        help: 'simulated time when it begins (default: 0, at boot)',
+        parse: (t) => values.time('--at', t),
+        of: TRACE,
+      },
+      {
+        flags: '--for <time>',
+        help: 'simulated time that it covers (default: 1s)',
+        parse: (t) => values.duration('--for', t),
+        of: TRACE,
       },
     ],
   },

@@ -20,9 +20,9 @@ export class Output {
     });
   }
 
-  /** Writes the text and waits until the system has taken it. */
-  async write(text: string): Promise<void> {
-    if (text === '') return;
+  /** Writes the text, or bytes, and waits until the system has taken it. */
+  async write(text: string | Uint8Array): Promise<void> {
+    if (text.length === 0) return;
     if (!this.failed) {
       await new Promise<void>((done) => {
         this.stream.write(text, (error) => {

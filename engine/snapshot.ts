@@ -4,6 +4,7 @@ import { lastFired } from './machine/journey.ts';
 import type { Machine } from './machine/machine.ts';
 
 export type * from './machine/inspect.ts';
+export type * from './machine/inspect-trace.ts';
 
 /**
  * Assembles what each part tells of itself; changes nothing.

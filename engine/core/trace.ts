@@ -29,10 +29,19 @@ export interface TraceRecord {
   readonly args: readonly number[];
 }
 
-const FIXED = 4; // time, point, journey, cpu and vcpu
-const WIDTH = FIXED + 4;
 /** CPU and virtual CPU share a number: cpu + (vcpu + 1) * CPUS */
 const CPUS = 4096;
+
+/** Where the numbers of a record are in its row of the ring, its CPU as `cpuOf` reads it; the arguments come last. */
+export const ROW = { time: 0, point: 1, journey: 2, cpu: 3, args: 4 } as const;
+
+const FIXED = ROW.args;
+/** numbers in a row */
+export const ROW_WIDTH = FIXED + 4;
+const WIDTH = ROW_WIDTH;
+
+/** Takes a record as its row in `rows`, which begins at `at`; the row is overwritten later. */
+export type TakeRow = (rows: Float64Array, at: number) => void;
 
 interface Saved {
   readonly enabled: boolean;
@@ -44,12 +53,17 @@ interface Saved {
 export class Trace implements Part {
   readonly id = 'trace';
   enabled = true;
+  /** records that only who follows the trace wants are written too: what the schedulers do */
+  detailed = false;
   /** records written since the machine was made */
   written = 0;
   /** Index of the virtual CPU that has a physical one; -1: none. The hypervisor says. */
   runs: (cpu: number) => number = () => -1;
   private readonly points: Tracepoint[] = [];
   private readonly ring: Float64Array;
+  /** so many may be written before the follower has to read */
+  private limit = Infinity;
+  private read: () => void = () => {};
 
   /** @param capacity records kept, a power of two */
   constructor(readonly capacity = 65_536) {
@@ -69,6 +83,7 @@ export class Trace implements Part {
 
   emit(point: Tracepoint, time: Ns, journey: number, cpu: number, a = 0, b = 0, c = 0, d = 0): void {
     if (!this.enabled) return;
+    if (this.written >= this.limit) this.read();
     const { ring } = this;
     const at = (this.written++ & (this.capacity - 1)) * WIDTH;
     ring[at] = time;
@@ -79,6 +94,31 @@ export class Trace implements Part {
     ring[at + 5] = b;
     ring[at + 6] = c;
     ring[at + 7] = d;
+  }
+
+  /** All tracepoints by their ids. */
+  get declared(): readonly Tracepoint[] {
+    return this.points;
+  }
+
+  /**
+   * From now on every record is handed over once, in the order written, and none is lost: when the answer is called, and
+   * by itself before one would be overwritten. Who follows is not saved. There is at most one at a time.
+   */
+  follow(take: TakeRow): () => void {
+    let next = this.written + 1;
+    this.limit = this.written + this.capacity;
+    this.read = () => {
+      for (; next <= this.written; next++) take(this.ring, this.place(next));
+      this.limit = this.written + this.capacity;
+    };
+    return this.read;
+  }
+
+  /** Nobody follows it any more. */
+  unfollow(): void {
+    this.limit = Infinity;
+    this.read = () => {};
   }
 
   /** The number of the oldest record still kept. */
@@ -178,7 +218,8 @@ export class Trace implements Part {
   }
 }
 
-function cpuOf(n: number): number {
+/** The physical CPU in a row of the ring; -1: outside the CPUs. */
+export function cpuOf(n: number): number {
   return n < 0 ? n : n % CPUS;
 }
 

@@ -43,8 +43,11 @@ export interface Hypervisor {
   softirq(cpu: Pcpu, nr: number): void;
 }
 
+/** By their numbers (RUNSTATE_*). */
+export const RUNSTATES = ['running', 'runnable', 'blocked', 'offline'] as const;
+
 /** RUNSTATE_*; one that has blocked is `running` until its CPU has switched away from it. */
-export type VcpuState = 'running' | 'runnable' | 'blocked' | 'offline';
+export type VcpuState = (typeof RUNSTATES)[number];
 
 /** A virtual CPU, whatever its guest knows of the hypervisor. */
 export abstract class Vcpu implements Part {
@@ -84,6 +87,13 @@ export abstract class Vcpu implements Part {
     this.id = `dom${domain}.vcpu${vcpu}`;
     this.name = `dom${domain}.${vcpu}`;
     for (const n of affinity) this.allowed.set(n);
+  }
+
+  /** vcpu_runstate_change */
+  become(state: VcpuState): void {
+    if (state === this.state) return;
+    this.cpu.traceRunstate(this.index, this.state, state);
+    this.state = state;
   }
 
   mayRunOn(cpu: Pcpu): boolean {
@@ -213,6 +223,7 @@ export class Pcpu implements Part {
   private readonly guestTask: Task;
   private readonly stepTask: Task;
   private readonly switched: Tracepoint;
+  private readonly tpRunstate: Tracepoint;
 
   constructor(
     readonly cpu: number,
@@ -225,6 +236,7 @@ export class Pcpu implements Part {
     const step = (released: number) => this.step(released === 1);
     this.stepTask = this.clock.task(`cpu${cpu}.xen`, Priority.hypervisor, step);
     this.switched = wiring.trace.point('sched_switch', 'prev', 'next', 'anew');
+    this.tpRunstate = wiring.trace.point('runstate_change', 'vcpu', 'old', 'new');
   }
 
   peer(cpu: number): Pcpu {
@@ -301,19 +313,19 @@ export class Pcpu implements Part {
     const { now } = this.clock;
     if (prev) {
       prev.runNs += now - prev.since;
-      prev.state = prev.blocked || prev.paused > 0 ? 'blocked' : 'runnable';
+      prev.become(prev.blocked || prev.paused > 0 ? 'blocked' : 'runnable');
       prev.leaves();
-    }
+    } else if (next) this.traceRunstate(-1, 'running', 'runnable');
     this.current = next;
     const { costs, lazy } = this.wiring;
     const anew = next !== null && !this.holds(next);
     if (!lazy) this.lazy = null;
     if (next) {
-      next.state = 'running';
       next.cpu = this;
+      next.become('running');
       next.since = now;
       this.lazy = next;
-    }
+    } else if (prev) this.traceRunstate(-1, 'runnable', 'running');
     const [from, to] = [prev ? prev.index : -1, next ? next.index : -1];
     const journey = next ? this.hypervisor.wokenBy(next) : 0;
     this.wiring.trace.emit(this.switched, this.time, journey, this.cpu, from, to, Number(anew));
@@ -321,6 +333,22 @@ export class Pcpu implements Part {
     if (!next) return;
     if (anew) this.charge(next.load());
     next.resumes();
+  }
+
+  /** @param vcpu its index; -1: this CPU's idle loop */
+  traceRunstate(vcpu: number, old: VcpuState, state: VcpuState): void {
+    const { trace, here } = this.wiring;
+    if (!trace.detailed) return;
+    const on = vcpu < 0 ? this.cpu : (here ?? this).cpu;
+    trace.emit(
+      this.tpRunstate,
+      this.clock.now,
+      0,
+      on,
+      vcpu,
+      RUNSTATES.indexOf(old),
+      RUNSTATES.indexOf(state),
+    );
   }
 
   /** Does the CPU hold the registers of this one? Not any more when it has run elsewhere (vcpu_cpu_dirty). */

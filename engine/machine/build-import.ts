@@ -24,6 +24,7 @@ import { type Hop, type HopTable, hopOf } from './hops.ts';
 import type { CpuSnapshot, DomainSnapshot, VcpuSnapshot } from './inspect.ts';
 import { latencySnapshot } from './latency.ts';
 import { type Fireable, Machine, type Platform, type Runner, Workshop } from './machine.ts';
+import type { PlatformTrace } from './trace-host.ts';
 
 export interface ImportOptions {
   /** one capture, or two of which the second is the later */
@@ -301,6 +302,20 @@ class ImportedHost implements Part, Platform {
 
   totals(): { interrupts: number; upcalls: number } {
     return { interrupts: this.handled, upcalls: this.upcalls.reduce((a, b) => a + b, 0) };
+  }
+
+  trace(): PlatformTrace {
+    const { first, rows } = this.data;
+    return {
+      kind: 'imported',
+      cpus: Math.max(...first.cpus) + 1,
+      domains: [this.domain],
+      vcpus: [],
+      tasks: [],
+      running: first.cpus.map(() => -1),
+      exits: [],
+      action: (_, row) => rows[row]!.label,
+    };
   }
 
   dump(): undefined {

@@ -14,6 +14,7 @@ import { KvmHost } from './kvm/host.ts';
 import type { VmParts } from './kvm/vm.ts';
 import { startWorkloads } from './kvm/workloads.ts';
 import { type Fireable, Machine, type Platform, type Runner, Workshop } from './machine.ts';
+import { kvmTrace } from './trace-host.ts';
 import { ioapicSnapshot, kernelSnapshot, lapicSnapshot, picSnapshot, vmcsSnapshot } from './x86-inspect.ts';
 
 /** @throws UserError if the machine that the scenario asks for cannot boot */
@@ -88,6 +89,10 @@ class KvmPlatform implements Platform {
     const kernels = [this.host.kernel, ...this.host.vms.map((vm) => vm.kernel)];
     const interrupts = kernels.reduce((n, k) => n + k.interrupts, 0);
     return { interrupts, upcalls: 0, exits: this.host.kvm.exits.total };
+  }
+
+  trace() {
+    return kvmTrace(this.host);
   }
 
   dump(): undefined {

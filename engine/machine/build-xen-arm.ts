@@ -3,6 +3,7 @@ import { UserError } from '../core/errors.ts';
 import type { TraceRecord } from '../core/trace.ts';
 import { NoSpace } from '../guest/linux/irq-info.ts';
 import { ARM_DEBUG_KEYS, armDebugKey } from '../hv/xen/arm/debug-keys/keys.ts';
+import { ARM_EXITS, armExitName } from '../hv/xen/arm/traps.ts';
 import { PRIVATE } from '../hw/arm/gic-regs.ts';
 import type { ArmScenario } from '../scenario/arm-schema.ts';
 import { systemOf } from '../scenario/kinds.ts';
@@ -10,6 +11,7 @@ import { type Hop, hopOf } from './hops.ts';
 import type { CpuSnapshot, DomainSnapshot, XenArmSnapshot } from './inspect.ts';
 import { housekeeping } from './loops.ts';
 import { type Fireable, Machine, type Platform, type Runner, Workshop } from './machine.ts';
+import { xenTrace } from './trace-host.ts';
 import { serve, startCommon } from './xen/common-workloads.ts';
 import { cpuSnapshots, domainSnapshot, xenRunner } from './xen/domain-snapshot.ts';
 import { armSnapshot, xenArmSnapshot } from './xen-arm/arm-inspect.ts';
@@ -99,6 +101,14 @@ class XenArmPlatform implements Platform {
   totals(): { interrupts: number; upcalls: number } {
     const interrupts = this.host.domains.reduce((n, d) => n + d.kernel.interrupts, 0);
     return { interrupts, upcalls: this.host.xen.vcpus.reduce((n, v) => n + v.upcalls, 0) };
+  }
+
+  trace() {
+    const { xen, domains } = this.host;
+    const kernels = domains.map((d) => d.kernel);
+    const exits = Array.from({ length: ARM_EXITS }, (_, n): [number, string] => [n, armExitName(n)]);
+    const known = exits.filter(([, name]) => !name.startsWith('EC_'));
+    return xenTrace('xen-arm', xen, kernels, known, () => true);
   }
 
   dump(key: string): string | undefined {

@@ -4,11 +4,14 @@ import { UserError } from '../core/errors.ts';
 import type { TraceRecord } from '../core/trace.ts';
 import { NoSpace } from '../guest/linux/irq-info.ts';
 import { DEBUG_KEYS, debugKey } from '../hv/xen/x86/debug-keys/keys.ts';
+import { HvmVcpu } from '../hv/xen/x86/hvm-vcpu.ts';
+import { xenExitName } from '../hv/xen/x86/vmexit.ts';
 import { systemOf } from '../scenario/kinds.ts';
 import type { XenScenario } from '../scenario/xen-schema.ts';
 import { type Hop, hopOf } from './hops.ts';
 import type { CpuSnapshot, DomainSnapshot, XenSnapshot } from './inspect.ts';
 import { type Fireable, type HookSwitch, Machine, type Platform, type Runner, Workshop } from './machine.ts';
+import { exitNames, xenTrace } from './trace-host.ts';
 import { boot } from './xen/boot.ts';
 import { XenControls } from './xen/controls.ts';
 import { cpuSnapshots, domainSnapshot, xenRunner } from './xen/domain-snapshot.ts';
@@ -100,6 +103,12 @@ class XenPlatform implements Platform {
   totals(): { interrupts: number; upcalls: number } {
     const interrupts = this.host.domains.reduce((n, d) => n + d.kernel.interrupts, 0);
     return { interrupts, upcalls: this.host.xen.upcalls };
+  }
+
+  trace() {
+    const { xen, domains } = this.host;
+    const kernels = domains.map((d) => d.kernel);
+    return xenTrace('xen-x86', xen, kernels, exitNames(xenExitName), (v) => v instanceof HvmVcpu);
   }
 
   dump(key: string): string | undefined {

@@ -127,7 +127,7 @@ function upcallOf(kernel: LinuxKernel | undefined): string {
   return kernel.profile.lateEoi ? 'xen_pv_evtchn_do_upcall' : 'xen_evtchn_do_upcall';
 }
 
-function actionsOf(kernel: LinuxKernel | undefined, irq: number): string {
+export function actionsOf(kernel: LinuxKernel | undefined, irq: number): string {
   const desc = kernel && descOf(kernel, irq);
   return desc?.actions.map((a) => a.name).join(', ') ?? '';
 }

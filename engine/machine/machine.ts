@@ -21,6 +21,7 @@ import type {
   XenSnapshot,
 } from './inspect.ts';
 import { MOST_A_SECOND, STORM_RATE, Storms } from './storms.ts';
+import type { PlatformTrace } from './trace-host.ts';
 
 /** What every part of a machine is built from. */
 export class Workshop {
@@ -85,6 +86,8 @@ export interface Platform {
   /** what now waits, where, for the interrupt that has passed these records */
   waiting(records: readonly TraceRecord[]): string;
   totals(): RunTotals;
+  /** what the trace's records are about, for who follows them */
+  trace(): PlatformTrace;
   /** a text dump by its key letter, in the original's format; undefined if the platform lacks it */
   dump(key: string): string | undefined;
   readonly dumps: readonly string[];

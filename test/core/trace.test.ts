@@ -1,7 +1,7 @@
 /** Tracepoints in a ring. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { Trace, type TraceRecord } from '../../engine/core/trace.ts';
+import { ROW, Trace, type TraceRecord } from '../../engine/core/trace.ts';
 
 function filled(capacity: number, records: number) {
   const trace = new Trace(capacity);
@@ -167,4 +167,22 @@ test('a saved trace has no numbers for arguments that a point does not declare',
   const trace = new Trace(8);
   trace.emit(trace.point('p'), 10, 1, 2, 3, 4);
   expect(trace.save()).toEqual({ enabled: true, written: 1, points: [['p']], rows: [10, 0, 1, 2] });
+});
+
+test('who follows gets every record once, in order, even when the ring is overrun within one event', () => {
+  const trace = new Trace(8);
+  const point = trace.point('p', 'n');
+  trace.emit(point, 1, 0, 0, -1);
+  const seen: number[] = [];
+  const read = trace.follow((rows, at) => seen.push(rows[at + ROW.args]!));
+  for (let n = 0; n < 100; n++) {
+    trace.emit(point, n, 0, 0, n);
+    if (n % 23 === 0) read();
+  }
+  read();
+  read();
+  expect(seen).toEqual(Array.from({ length: 100 }, (_, n) => n));
+  trace.unfollow();
+  for (let n = 0; n < 20; n++) trace.emit(point, n, 0, 0, n);
+  expect(seen.length).toBe(100);
 });

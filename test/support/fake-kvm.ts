@@ -14,6 +14,7 @@ import {
   Workshop,
 } from '../../engine/machine/machine.ts';
 import { type GuestOptions, kvmGuest } from './kvm-snapshots.ts';
+import { NO_TRACE } from './no-trace.ts';
 
 export interface FakeKvmOptions {
   /** physical processors */
@@ -102,6 +103,10 @@ class FakeKvm implements Platform {
 
   totals() {
     return { interrupts: Math.floor(this.shop.clock.now / 1e6), upcalls: 0 };
+  }
+
+  trace() {
+    return NO_TRACE;
   }
 
   dump(): undefined {

@@ -22,6 +22,7 @@ import {
   Workshop,
 } from '../../engine/machine/machine.ts';
 import type { ArchRow, IrqRow } from '../../engine/proc/types.ts';
+import { NO_TRACE } from './no-trace.ts';
 
 interface Row {
   readonly irq: number;
@@ -193,6 +194,10 @@ export class FakePlatform implements Platform {
 
   totals(): { interrupts: number; upcalls: number } {
     return { interrupts: this.interrupts, upcalls: this.upcalls };
+  }
+
+  trace() {
+    return NO_TRACE;
   }
 
   dump(): undefined {

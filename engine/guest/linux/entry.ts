@@ -103,7 +103,7 @@ export abstract class LinuxCpu implements Part {
     const frame = this.top;
     switch (frame.kind) {
       case IDLE:
-        this.schedule();
+        this.schedule(undefined);
         return;
       case SWITCH:
       case POLLING:
@@ -300,7 +300,7 @@ export abstract class LinuxCpu implements Part {
   protected resume(): void {
     this.interruptsOn();
     const frame = this.top;
-    if (frame.kind === IDLE) this.schedule();
+    if (frame.kind === IDLE) this.schedule(undefined);
     else if (frame.kind === THREAD && frame.left > 0 && this.needResched()) {
       const thread = this.kernel.threads[frame.arg]!;
       thread.left = frame.left;
@@ -308,8 +308,8 @@ export abstract class LinuxCpu implements Part {
     } else this.vcpu.run(frame.left);
   }
 
-  /** Takes the next ready thread, or sleeps until an event arrives. */
-  protected schedule(): void {
+  /** Takes the next ready thread in place of `prev`, or sleeps until an event arrives; undefined is the idle loop. */
+  protected schedule(prev: Thread | undefined): void {
     this.shareOver = false;
     if (this.runq.length === 0) this.kernel.pullThread(this);
     if (this.runq.length > 0) {
@@ -318,6 +318,7 @@ export abstract class LinuxCpu implements Part {
       if (thread.allowed) this.kernel.waiting--;
       for (const other of this.runq) other.waits = true;
       this.kernel.switches++;
+      this.kernel.traceSwitch(this, prev, thread);
       this.switchedAt = this.now;
       this.push(SWITCH, thread.index);
       this.top.nth = thread.left;
@@ -327,8 +328,16 @@ export abstract class LinuxCpu implements Part {
       return;
     }
     this.kernel.switches++;
+    this.kernel.traceSwitch(this, prev, undefined);
     this.kernel.time.idle(this);
     this.sleep();
+  }
+
+  /** The thread that has the CPU; undefined: the idle loop. */
+  get current(): Thread | undefined {
+    const frame = this.frames[1];
+    const thread = frame && (frame.kind === SWITCH || frame.kind === THREAD || frame.kind === POLLING);
+    return thread ? this.kernel.threads[frame.arg] : undefined;
   }
 
   /** scheduler_tick: a thread that others wait for gives way when it has had its share. */
@@ -343,7 +352,7 @@ export abstract class LinuxCpu implements Part {
     if (thread.allowed) this.kernel.waiting++;
     this.runq.push(thread);
     this.pop();
-    this.schedule();
+    this.schedule(thread);
   }
 
   protected startStep(frame: Frame): void {
@@ -387,7 +396,7 @@ export abstract class LinuxCpu implements Part {
     thread.ready = false;
     thread.waits = false;
     this.pop();
-    this.schedule();
+    this.schedule(thread);
   }
 
   protected pop(): void {

@@ -65,6 +65,8 @@ export abstract class LinuxKernel implements Part {
   private readonly tpHandler: Tracepoint;
   private readonly tpHandlerEnd: Tracepoint;
   private readonly tpMachineCheck: Tracepoint;
+  private readonly tpSwitch: Tracepoint;
+  private readonly tpWakeup: Tracepoint;
 
   constructor(readonly init: KernelInit) {
     this.id = init.id;
@@ -89,6 +91,8 @@ export abstract class LinuxKernel implements Part {
     this.tpHandler = init.trace.point('irq_handler_entry', 'dom', 'irq', 'vcpu');
     this.tpHandlerEnd = init.trace.point('irq_handler_exit', 'dom', 'irq', 'vcpu');
     this.tpMachineCheck = init.trace.point('exc_machine_check', 'dom', 'vcpu');
+    this.tpSwitch = init.trace.point('thread_switch', 'dom', 'prev', 'next', 'ready');
+    this.tpWakeup = init.trace.point('thread_wakeup', 'dom', 'thread', 'target');
     parts.add(this);
   }
 
@@ -132,6 +136,7 @@ export abstract class LinuxKernel implements Part {
       thread.cpu = this.chooseCpu(thread);
       this.waiting++;
     }
+    this.traceWakeup(from, thread);
     const target = this.cpus[thread.cpu]!;
     const idle = target.idle;
     target.runq.push(thread);
@@ -231,6 +236,22 @@ export abstract class LinuxKernel implements Part {
   traceMachineCheck(cpu: LinuxCpu): void {
     const { processor } = cpu.vcpu;
     this.trace.emit(this.tpMachineCheck, cpu.now, this.books.journey, processor, this.init.domain, cpu.cpu);
+  }
+
+  /** A thread takes the CPU of another; undefined is the idle loop. */
+  traceSwitch(cpu: LinuxCpu, prev: Thread | undefined, next: Thread | undefined): void {
+    const { trace } = this;
+    if (!trace.detailed || prev === next) return;
+    const [from, to] = [prev?.index ?? -1, next?.index ?? -1];
+    const ready = Number(prev?.ready ?? true);
+    trace.emit(this.tpSwitch, cpu.now, 0, cpu.vcpu.processor, this.init.domain, from, to, ready);
+  }
+
+  private traceWakeup(from: LinuxCpu, thread: Thread): void {
+    const { trace, books, init } = this;
+    if (!trace.detailed) return;
+    const { processor } = from.vcpu;
+    trace.emit(this.tpWakeup, from.now, books.journey, processor, init.domain, thread.index, thread.cpu);
   }
 
   // /proc

@@ -267,7 +267,7 @@ export class VcpuRun {
   /** What every exit begins with; vmx_complete_interrupts keeps the event that it cut short. */
   private began(v: KvmVcpu, reason: number): void {
     const { kvm, on, vmcs } = v;
-    this.trace(v, kvm.points.exit, reason, vmcs.exitInfo);
+    this.trace(v, kvm.points.exit, reason, vmcs.exitInfo, vmcs.exitQualification);
     on.charge(timing.vmExit);
     kvm.exits.begin(v.index, reason, on.now);
     kvm.stats.count(v.index, Stat.exits);
@@ -344,7 +344,7 @@ export class VcpuRun {
     });
   }
 
-  private trace(v: KvmVcpu, point: Tracepoint, a = 0, b = 0): void {
-    this.kvm.trace.emit(point, v.on.now, v.journey, v.on.processor, v.index, a, b);
+  private trace(v: KvmVcpu, point: Tracepoint, a = 0, b = 0, c = 0): void {
+    this.kvm.trace.emit(point, v.on.now, v.journey, v.on.processor, v.index, a, b, c);
   }
 }

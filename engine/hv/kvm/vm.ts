@@ -74,8 +74,9 @@ export class Vm {
       const [low, high] = [ioapic.low[pin]!, ioapic.high[pin]!];
       kvm.trace.emit(points.ioapicSetIrq, now, books.journey, hereCpu, index, pin, low, high);
     } else {
-      const { imr } = pin < 8 ? pic.master : pic.slave;
-      kvm.trace.emit(points.picSetIrq, now, books.journey, hereCpu, index, pin, (imr >> (pin & 7)) & 1);
+      const { imr, elcr } = pin < 8 ? pic.master : pic.slave;
+      const bit = (bits: number) => (bits >> (pin & 7)) & 1;
+      kvm.trace.emit(points.picSetIrq, now, books.journey, hereCpu, index, pin, bit(imr), bit(elcr));
     }
   }
 

@@ -106,7 +106,7 @@ export class Schedule implements SchedulerHost {
   /** The domain is unpaused: its virtual CPUs begin. */
   start(v: Vcpu): void {
     v.left = 0;
-    v.state = 'blocked';
+    v.become('blocked');
     if (v.paused === 0) this.wake(v);
   }
 
@@ -119,7 +119,7 @@ export class Schedule implements SchedulerHost {
   /** vcpu_pause_nosync: it stops wherever it is, until as many have unpaused it. */
   pause(v: Vcpu): void {
     if (v.paused++ > 0 || v.state === 'offline') return;
-    if (v.state === 'runnable') v.state = 'blocked';
+    if (v.state === 'runnable') v.become('blocked');
     this.scheduler.sleep(v);
   }
 
@@ -136,7 +136,7 @@ export class Schedule implements SchedulerHost {
 
   /** vcpu_wake */
   private wake(v: Vcpu): void {
-    if (v.state === 'blocked') v.state = 'runnable';
+    if (v.state === 'blocked') v.become('runnable');
     this.scheduler.wake(v);
   }
 

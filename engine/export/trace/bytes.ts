@@ -1,0 +1,120 @@
+/** Little-endian bytes that grow: what writers of binary traces put records together in. */
+
+const ENCODER = new TextEncoder();
+const HIGH = 4294967296;
+
+export class Bytes {
+  length = 0;
+  private bytes: Uint8Array;
+  private view: DataView;
+
+  constructor(capacity = 65_536) {
+    this.bytes = new Uint8Array(capacity);
+    this.view = new DataView(this.bytes.buffer);
+  }
+
+  /** There is room for so many more. */
+  reserve(more: number): void {
+    const needed = this.length + more;
+    if (needed <= this.bytes.length) return;
+    const { bytes } = this;
+    this.bytes = new Uint8Array(Math.max(needed, bytes.length * 2));
+    this.bytes.set(bytes.subarray(0, this.length));
+    this.view = new DataView(this.bytes.buffer);
+  }
+
+  u8(value: number): void {
+    this.reserve(1);
+    this.view.setUint8(this.length, value);
+    this.length += 1;
+  }
+
+  u16(value: number): void {
+    this.reserve(2);
+    this.view.setUint16(this.length, value, true);
+    this.length += 2;
+  }
+
+  /** Its low 32 bits, of a negative one too. */
+  u32(value: number): void {
+    this.reserve(4);
+    this.view.setUint32(this.length, value, true);
+    this.length += 4;
+  }
+
+  /** An integer that a double holds exactly; a negative one as its two's complement. */
+  u64(value: number): void {
+    this.reserve(8);
+    this.view.setUint32(this.length, value % HIGH, true);
+    this.view.setUint32(this.length + 4, Math.floor(value / HIGH), true);
+    this.length += 8;
+  }
+
+  /** An integer of 1, 2, 4 or 8 bytes. */
+  integer(value: number, size: number): void {
+    if (size === 8) this.u64(value);
+    else if (size === 4) this.u32(value);
+    else if (size === 2) this.u16(value);
+    else this.u8(value);
+  }
+
+  /** Without an end. */
+  text(text: string): void {
+    this.reserve(text.length * 3);
+    this.length += ENCODER.encodeInto(text, this.bytes.subarray(this.length)).written;
+  }
+
+  /** With a zero behind it. */
+  string(text: string): void {
+    this.text(text);
+    this.u8(0);
+  }
+
+  append(bytes: Uint8Array): void {
+    this.reserve(bytes.length);
+    this.bytes.set(bytes, this.length);
+    this.length += bytes.length;
+  }
+
+  appendFrom(other: Bytes): void {
+    this.append(other.bytes.subarray(0, other.length));
+  }
+
+  /** Zeros up to a length. */
+  padTo(length: number): void {
+    if (length <= this.length) return;
+    this.reserve(length - this.length);
+    this.bytes.fill(0, this.length, length);
+    this.length = length;
+  }
+
+  /** Zeros up to a multiple, counted from `start`. */
+  align(multiple: number, start = 0): void {
+    this.padTo(start + Math.ceil((this.length - start) / multiple) * multiple);
+  }
+
+  /** Over what is there already. */
+  setU16(at: number, value: number): void {
+    this.view.setUint16(at, value, true);
+  }
+
+  setU32(at: number, value: number): void {
+    this.view.setUint32(at, value, true);
+  }
+
+  setU64(at: number, value: number): void {
+    this.view.setUint32(at, value % HIGH, true);
+    this.view.setUint32(at + 4, Math.floor(value / HIGH), true);
+  }
+
+  /** All of them, which are whoever asks's from now on; it begins anew. */
+  take(): Uint8Array {
+    const taken = this.bytes.slice(0, this.length);
+    this.length = 0;
+    return taken;
+  }
+}
+
+export function encode(text: string): Uint8Array {
+  return ENCODER.encode(text);
+}

@@ -1,0 +1,126 @@
+/**
+ * trace.dat, version 6, as trace-cmd records it (man trace-cmd.dat.v6): the events' formats, then for each CPU the pages of
+ * its ring buffer. How many those are stands before them, so they wait on a heap for the end.
+ */
+import type { TakeRow } from '../../core/trace.ts';
+import type { TraceHost } from '../../snapshot.ts';
+import { Bytes } from './bytes.ts';
+import { EventStream } from './events.ts';
+import { encodeEvent } from './schema.ts';
+import { PAGE, PAGE_HEADER, tracingData } from './tracing-data.ts';
+import type { TraceFiles, TraceWriter } from './writer.ts';
+
+/** bits of an event's time since the one before */
+const DELTA_BITS = 27;
+const TIME_EXTEND = 30;
+/** an event of more words than fit into its head's five bits has its length behind that */
+const MOST_WORDS = 28;
+
+export class TraceDatWriter implements TraceWriter {
+  readonly record: TakeRow;
+  private readonly stream: EventStream;
+  private readonly cpus: CpuPages[];
+
+  constructor(
+    host: TraceHost,
+    private readonly files: TraceFiles,
+  ) {
+    const event = new Bytes(1024);
+    this.stream = new EventStream(host, (type, { cpu, pid, time, values, strings }) => {
+      event.length = 0;
+      encodeEvent(event, type, pid, values, strings);
+      this.cpus[cpu]!.add(time, event);
+    });
+    this.cpus = Array.from({ length: this.stream.cpus }, (_, cpu) => new CpuPages(cpu, files));
+    this.record = this.stream.record;
+  }
+
+  flush(): void {
+    for (const cpu of this.cpus) cpu.flush();
+  }
+
+  end(): void {
+    const { files, cpus, stream } = this;
+    for (const cpu of cpus) cpu.end();
+    const head = tracingData('6', stream.types, stream.comms());
+    head.u32(cpus.length);
+    head.text('options  ');
+    head.u8(0);
+    head.u16(0); // no more of them
+    head.string('flyrecord');
+    let offset = Math.ceil((head.length + 16 * cpus.length) / PAGE) * PAGE;
+    for (const { cpu } of cpus) {
+      const size = files.kept(cpu);
+      head.u64(offset);
+      head.u64(size);
+      offset += size;
+    }
+    head.align(PAGE);
+    files.append(head.take());
+    for (const { cpu } of cpus) files.appendKept(cpu);
+  }
+}
+
+/** The ring buffer of one CPU. */
+class CpuPages {
+  private readonly pages = new Bytes();
+  /** where the page begins; -1: none is begun */
+  private page = -1;
+  private last = 0;
+
+  constructor(
+    readonly cpu: number,
+    private readonly files: TraceFiles,
+  ) {}
+
+  add(time: number, event: Bytes): void {
+    const { pages } = this;
+    const words = event.length / 4;
+    // time_extend, head, length
+    if (this.page >= 0 && pages.length - this.page + 16 + event.length > PAGE) this.closePage();
+    if (this.page < 0) this.openPage(time);
+    let delta = time - this.last;
+    if (delta >= 2 ** DELTA_BITS) {
+      pages.u32((((delta % 2 ** DELTA_BITS) << 5) | TIME_EXTEND) >>> 0);
+      pages.u32(Math.floor(delta / 2 ** DELTA_BITS));
+      delta = 0;
+    }
+    if (words <= MOST_WORDS) pages.u32(((delta << 5) | words) >>> 0);
+    else {
+      pages.u32((delta << 5) >>> 0);
+      pages.u32(event.length + 4);
+    }
+    pages.appendFrom(event);
+    this.last = time;
+  }
+
+  private openPage(time: number): void {
+    this.page = this.pages.length;
+    this.pages.u64(time);
+    this.pages.u64(0);
+    this.last = time;
+  }
+
+  private closePage(): void {
+    const { pages, page } = this;
+    pages.setU64(page + 8, pages.length - page - PAGE_HEADER);
+    pages.padTo(page + PAGE);
+    this.page = -1;
+  }
+
+  /** Whole pages go; the one that is begun stays. */
+  flush(): void {
+    if (this.page === 0 || this.pages.length === 0) return;
+    const { pages, page } = this;
+    const all = pages.take();
+    this.files.keep(this.cpu, page < 0 ? all : all.subarray(0, page));
+    if (page < 0) return;
+    pages.append(all.subarray(page));
+    this.page = 0;
+  }
+
+  end(): void {
+    if (this.page >= 0) this.closePage();
+    this.flush();
+  }
+}

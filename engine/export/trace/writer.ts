@@ -1,0 +1,24 @@
+/** What the writers of traces have in common: where their bytes go, and when they are told of records. */
+import type { Ns } from '../../core/clock.ts';
+import type { TakeRow } from '../../core/trace.ts';
+
+/** Where a trace goes. Nothing is kept in memory: who hands this over writes what was given when it can. */
+export interface TraceFiles {
+  /** The next bytes of the trace; of one that is several files, of that file. */
+  append(bytes: Uint8Array, file?: string): void;
+  /** Bytes of a heap that is part of the trace later, as what comes before it is not known yet. */
+  keep(heap: number, bytes: Uint8Array): void;
+  /** Bytes on the heap so far. */
+  kept(heap: number): number;
+  /** The heap is the trace's next part. */
+  appendKept(heap: number): void;
+}
+
+/** Makes a trace of records, which it is given in the order of their times. */
+export interface TraceWriter {
+  readonly record: TakeRow;
+  /** Everything before this time has been recorded: what is whole is handed over. */
+  flush(now: Ns): void;
+  /** No record comes any more; the trace ends at that time. */
+  end(now: Ns): void;
+}

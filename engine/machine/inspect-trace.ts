@@ -1,0 +1,47 @@
+/** What the records of a machine's trace are about, as plain data: beside the numbers, all that exports need. */
+
+export interface TraceHost {
+  readonly kind: 'kvm' | 'xen-x86' | 'xen-arm' | 'imported';
+  readonly scenario: string;
+  readonly seed: number;
+  /** e.g. `KVM on Linux 6.1 x86_64` */
+  readonly system: string;
+  /** physical CPUs */
+  readonly cpus: number;
+  /** tracepoints by the ids that records carry */
+  readonly points: readonly { readonly name: string; readonly args: readonly string[] }[];
+  /** by number: `dom0`, `vm1`; on KVM 0 is the host */
+  readonly domains: readonly string[];
+  /** virtual CPUs by the index that records carry */
+  readonly vcpus: readonly TraceVcpu[];
+  /** what the physical CPUs' scheduler switches between: threads of KVM's host, virtual CPUs of Xen, by their index */
+  readonly tasks: readonly TraceTask[];
+  /** of each physical CPU, when the trace begins: the task that has it; -1: it idles */
+  readonly running: readonly number[];
+  /** reasons of exits by their numbers; empty where there are none */
+  readonly exits: readonly (readonly [reason: number, name: string])[];
+  /** drivers of an interrupt of a domain's kernel, by its number now; empty: nobody's */
+  action(domain: number, irq: number): string;
+}
+
+export interface TraceVcpu {
+  /** `vm1.0` */
+  readonly name: string;
+  readonly domain: number;
+  /** number within its domain */
+  readonly vcpu: number;
+  /** its task */
+  readonly task: number;
+  /** RUNSTATE_*, when the trace begins; 3, offline, where nobody keeps them */
+  readonly runstate: number;
+  /** leaves and enters its guest by VM exits and entries */
+  readonly hvm: boolean;
+}
+
+export interface TraceTask {
+  readonly pid: number;
+  /** its process */
+  readonly tgid: number;
+  /** 15 characters at most */
+  readonly comm: string;
+}

@@ -1,0 +1,105 @@
+/** virqtop trace: where a trace goes, and what is refused. */
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import { afterAll, expect, test } from 'vitest';
+import { TRACE_FORMAT_NAMES } from '../../cli/options.ts';
+import { TRACE_FORMATS } from '../../engine/index.ts';
+import { finished, shell, start, virqtop } from './run.ts';
+
+const DIR = mkdtempSync(join(tmpdir(), 'virqtop-trace-test-'));
+afterAll(() => rmSync(DIR, { recursive: true }));
+
+test('the formats of the command line are those that there are', () => {
+  expect(TRACE_FORMATS.map((f) => f.name)).toEqual([...TRACE_FORMAT_NAMES]);
+});
+
+test('same options, same bytes, on standard output and in a file, which alone is left', async () => {
+  const file = join(DIR, 'trace.dat');
+  const options = 'trace kvm --at 0.5 --for 30ms --fire vm1.kbd@0.51 --format trace-dat';
+  const { code, stderr } = await shell(
+    `virqtop ${options} -o '${file}' && virqtop ${options} | cmp - '${file}'`,
+  );
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  expect(readdirSync(DIR)).toEqual(['trace.dat']);
+  const { stdout } = await virqtop(...options.replace('trace-dat', 'jsonl').split(' '));
+  const names = stdout
+    .trimEnd()
+    .split('\n')
+    .slice(1)
+    .map((l) => JSON.parse(l))
+    .filter((r) => r.time >= 510e6 && r.time < 511e6)
+    .map((r) => r.event);
+  expect(names).toContain('main_loop_wait');
+  expect(names).toContain('kvm_set_irq');
+});
+
+test('it covers the time that was asked for, and all of its records', async () => {
+  const { stdout } = await virqtop('trace', 'xen-pv', '--at', '100ms', '--for', '50ms', '--format', 'jsonl');
+  const times = stdout
+    .trimEnd()
+    .split('\n')
+    .slice(1)
+    .map((l) => JSON.parse(l).time as number);
+  expect(times.length).toBeGreaterThan(1000);
+  // an instant before: of who began then
+  expect(times[0]).toBeGreaterThan(99.9e6);
+  expect(times[0]).toBeLessThan(101e6);
+  expect(times.at(-1)).toBeGreaterThan(149e6);
+  expect(times.at(-1)).toBeLessThan(150.1e6);
+});
+
+test('a host of captures has a trace as well', async () => {
+  const capture = join(DIR, 'interrupts');
+  const packed = join(import.meta.dirname, '../captures/xen-x86/bare-pc-idle.interrupts.3.txt.gz');
+  writeFileSync(capture, gunzipSync(readFileSync(packed)));
+  const { code, stdout } = await virqtop('trace', '--import', capture, '--for', '1s');
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/irq_handler_entry: row=\d+ column=\d+ journey=\d+/);
+});
+
+test('mistakes are one line, and leave nothing behind', async () => {
+  const refused = async (...args: string[]) => {
+    const { code, stdout, stderr } = await virqtop('trace', ...args);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    return stderr;
+  };
+  expect(await refused('kvm', '--format', 'trace.dat')).toBe(
+    "virqtop: --format 'trace.dat': unknown; did you mean 'trace-dat'?\n",
+  );
+  expect(await refused('kvm', '-o', join(DIR, 'no/where'))).toBe(
+    `virqtop: ${join(DIR, 'no/where')}: no such directory\n`,
+  );
+  mkdirSync(join(DIR, 'd'));
+  expect(await refused('kvm', '-o', join(DIR, 'd'))).toBe(
+    `virqtop: ${join(DIR, 'd')}: is a directory, not a file\n`,
+  );
+  expect(await refused('kvm', '--fire', 'vm1.kbd@3', '--for', '2s')).toBe(
+    'virqtop: --fire vm1.kbd@3: the run ends at 2 s\n',
+  );
+});
+
+test('bytes that are no text are not written to a terminal', async () => {
+  const typed = join(DIR, 'typed');
+  const line = `script -qec "${process.execPath} dist/virqtop.mjs trace kvm --for 1ms --format trace-dat" ${typed}`;
+  const { stdout } = await shell(`cd '${join(import.meta.dirname, '../..')}' && ${line} </dev/null`);
+  expect(stdout.trim()).toBe('virqtop: --format trace-dat: no text for a terminal, needs -o FILE or a pipe');
+});
+
+test('a run that is interrupted leaves neither a file nor parts of one', async () => {
+  const dir = join(DIR, 'cut');
+  mkdirSync(dir);
+  const child = start(['trace', 'kvm', '--for', '1h', '--format', 'trace-dat', '-o', join(dir, 't')]);
+  const ended = finished(child);
+  await expect.poll(() => readdirSync(dir).length, { timeout: 10_000 }).toBe(1);
+  child.kill('SIGINT');
+  expect(await ended).toMatchObject({ code: 0, stdout: '', stderr: '' });
+  expect(readdirSync(dir)).toEqual([]);
+});
+
+test('a reader that leaves ends it', async () => {
+  const { code, stdout, stderr } = await shell('virqtop trace kvm --for 1h | head -n 20 | tail -n 1');
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  expect(stdout).toMatch(/: \w+: /);
+});
