@@ -1,8 +1,9 @@
 /** What each action of the key table does. */
 import type { Command } from '../engine/index.ts';
+import { chooseDump } from './dump.ts';
 import { duration, speed } from './format.ts';
-import { helpOverflow } from './help-text.ts';
 import type { Action } from './keymap.ts';
+import { overlayOverflow, overlayRoom } from './overlay.ts';
 import { followFired, leavePath, neighbourPath, openPath, stepPath } from './path.ts';
 import type { Session } from './session.ts';
 import { hookOf, subjectsOf } from './subject.ts';
@@ -42,7 +43,7 @@ export const ACTIONS: Readonly<Record<Action, (session: Session, key: string) =>
     const view = VIEWS.find((v) => v.key === key);
     const { subject } = session;
     if (!view) session.update({ notice: `${key.toUpperCase()} is no view` });
-    else if (view.has(subject)) session.update({ view: view.name });
+    else if (view.has(subject)) session.update({ view: view.name, overlay: null });
     else session.update({ notice: `${subject.name} has no view ${view.title}` });
   },
   details: (session) => openPath(session),
@@ -93,7 +94,9 @@ export const ACTIONS: Readonly<Record<Action, (session: Session, key: string) =>
     session.update({ theme: next.name, notice: `theme ${next.name}: ${next.about}` });
   },
   writeConfig,
-  help: (session) => session.update({ overlay: session.ui.overlay === 'help' ? null : 'help', helpTop: 0 }),
+  dump: chooseDump,
+  help: (session) =>
+    session.update({ overlay: session.ui.overlay?.kind === 'help' ? null : { kind: 'help' }, overlayTop: 0 }),
   suspend: (session) => session.options.suspend(),
   quit: (session) => session.options.quit(),
 };
@@ -129,14 +132,14 @@ function switchDomain(session: Session, direction: 1 | -1): void {
   const subjects = subjectsOf(session.frame.snapshot);
   const at = subjects.indexOf(session.subject);
   const next = subjects[(at + direction + subjects.length) % subjects.length]!;
-  session.update({ domain: next.name, vcpu: 0 });
+  session.update({ domain: next.name, vcpu: 0, overlay: null });
   session.updateTable({ selected: null });
 }
 
 function switchView(session: Session, direction: 1 | -1): void {
   const views = viewsOf(session.subject);
   const next = views[(views.indexOf(session.view) + direction + views.length) % views.length]!;
-  session.update({ view: next.name });
+  session.update({ view: next.name, overlay: null });
 }
 
 /** The keys of tables do nothing, and say so, where there is none. */
@@ -146,19 +149,18 @@ function withTable(session: Session, act: (table: TableModel, state: TableState)
   else session.update({ notice: `${session.view.title} is no table` });
 }
 
-/** Moves the selection, or scrolls the help. */
+/** Moves the selection, or scrolls what lies over the view. */
 function move(session: Session, by: number): void {
-  const { overlay, helpTop } = session.ui;
-  if (overlay === null) {
-    session.move(by);
-    return;
+  const { overlay, overlayTop } = session.ui;
+  if (overlay === null) session.move(by);
+  else {
+    const most = overlayOverflow(session);
+    session.update({ overlayTop: Math.max(0, Math.min(most, Math.min(most, overlayTop) + by)) });
   }
-  const { devices } = session.frame.snapshot;
-  const most = helpOverflow(devices, session.size, session.glyphs);
-  session.update({ helpTop: Math.max(0, Math.min(most, helpTop + by)) });
 }
 
 function page(session: Session): number {
+  if (session.ui.overlay) return Math.max(1, overlayRoom(session) - 1);
   if (session.view.name === 'path') return HOPS_A_PAGE;
   return Math.max(1, (session.table?.height ?? 2) - 1);
 }

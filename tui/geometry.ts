@@ -1,5 +1,5 @@
 /** Which part of the screen gets how many lines. */
-import type { Snapshot } from '../engine/index.ts';
+import type { DeviceSnapshot, Snapshot } from '../engine/index.ts';
 import { footerHeight } from './components/footer.ts';
 import { cpuGrid } from './components/header.ts';
 import type { Size } from './session.ts';
@@ -32,4 +32,9 @@ export function roomOf({ cpus, devices }: Snapshot, size: Size, prompting: boole
   const below =
     (journey ? geometry.journeyLines : 0) + (prompting ? 1 : 0) + footerHeight(devices, size.columns);
   return size.rows - above - below;
+}
+
+/** Lines between the top line and the keys. */
+export function overlayHeight(devices: readonly DeviceSnapshot[], size: Size): number {
+  return size.rows - 1 - footerHeight(devices, size.columns);
 }

@@ -1,11 +1,9 @@
 /** The help: every key of the table by groups, and what the marks on the screen mean. */
 import type { DeviceSnapshot } from '../engine/index.ts';
-import { footerHeight } from './components/footer.ts';
 import { sanitize } from './format.ts';
 import type { Glyphs } from './glyphs.ts';
 import { GROUPS, KEYMAP } from './keymap.ts';
 import { LineBuilder } from './line.ts';
-import type { Size } from './session.ts';
 
 /** Widest line of a block. */
 export const HELP_COLUMN = 38;
@@ -73,20 +71,4 @@ function balance(blocks: readonly HelpBlock[], columns: number): LineBuilder[][]
     }
     if (stacks.length <= columns) return stacks;
   }
-}
-
-/** Lines of the help view: what the top line and the keys leave. */
-export function helpHeight(devices: readonly DeviceSnapshot[], size: Size): number {
-  return size.rows - 1 - footerHeight(devices, size.columns);
-}
-
-/** Lines of the help below its title and a blank. */
-export function helpRoom(height: number): number {
-  return height - 2;
-}
-
-/** How far the help can be scrolled. */
-export function helpOverflow(devices: readonly DeviceSnapshot[], size: Size, glyphs: Glyphs): number {
-  const all = helpLines(helpBlocks(devices, glyphs), size.columns).length;
-  return Math.max(0, all - helpRoom(helpHeight(devices, size)));
 }

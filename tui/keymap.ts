@@ -39,6 +39,7 @@ export type Action =
   | 'redrawSlower'
   | 'theme'
   | 'writeConfig'
+  | 'dump'
   | 'help'
   | 'suspend'
   | 'quit';
@@ -155,6 +156,14 @@ export const KEYMAP: readonly Binding[] = [
     action: 'hook',
     about: "log Xen's vectors: on, off",
     footer: { key: 'H', word: 'hook', keep: 5 },
+  },
+  {
+    keys: ['D'],
+    label: 'D',
+    group: 'Look',
+    action: 'dump',
+    about: 'a dump: then its letter',
+    footer: { key: 'D', word: 'dump', keep: 1 },
   },
   { keys: ['up', 'k'], label: 'up k', group: 'Look', action: 'up', about: 'row, vCPU or hop up' },
   { keys: ['down', 'j'], label: 'down j', group: 'Look', action: 'down', about: 'row, vCPU or hop down' },

@@ -5,17 +5,18 @@ import { footerLines } from './components/footer.ts';
 import { headerLines, titleLine } from './components/header.ts';
 import { journeyLines } from './components/journey.ts';
 import { promptLine } from './components/prompt.ts';
+import { dumpsOf } from './dump.ts';
 import { truncate } from './format.ts';
 import { geometryOf } from './geometry.ts';
-import { helpHeight } from './help-text.ts';
 import type { Action } from './keymap.ts';
+import { overlayContent } from './overlay.ts';
 import { type Session, type Size, SMALLEST } from './session.ts';
 import { isXenOnX86 } from './subject.ts';
 import { eventsLines } from './views/events.ts';
 import { exitsLines } from './views/exits.ts';
-import { helpView } from './views/help.ts';
 import { interruptsLines } from './views/interrupts.ts';
 import { latencyLines } from './views/latency.ts';
+import { overlayLines } from './views/overlay.ts';
 import { pathLines } from './views/path.ts';
 import { pendingLines } from './views/pending.ts';
 import type { ViewName } from './views.ts';
@@ -46,14 +47,12 @@ function withoutOf({ view, subject }: Session): readonly Action[] {
 }
 
 export function screenLines(session: Session): string[] {
-  const { frame, ui, size, paint, glyphs } = session;
+  const { frame, size, paint, glyphs } = session;
   if (session.tooSmall) return [tooSmallLine(session.terminal)];
   const shared = { frame, width: size.columns, paint, glyphs };
   const { devices } = frame.snapshot;
-  const middle =
-    ui.overlay === 'help'
-      ? [titleLine(shared), ...helpView({ ...shared, height: helpHeight(devices, size), top: ui.helpTop })]
-      : viewLines(session);
+  const over = overlayContent(session);
+  const middle = over ? [titleLine(shared), ...overlayLines(session, over)] : viewLines(session);
   const caption = session.director ? captionLines({ ...shared, ...session.director.caption }) : [];
   return [...middle, ...caption, ...footerLines({ ...shared, devices, without: withoutOf(session) })];
 }
@@ -68,7 +67,9 @@ function viewLines(session: Session): string[] {
     domainLine(session),
     ...BODIES[session.view.name](session),
     ...(session.view.name === 'path' ? [] : journeyLines({ ...shared, height, tall })),
-    ...(ui.prompt ? [promptLine({ ...shared, prompt: ui.prompt, error: table?.error })] : []),
+    ...(ui.prompt
+      ? [promptLine({ ...shared, prompt: ui.prompt, dumps: dumpsOf(session), error: table?.error })]
+      : []),
   ];
 }
 

@@ -5,11 +5,13 @@
 import { ACTIONS } from './actions.ts';
 import { type DemoScript, Director } from './demo.ts';
 import type { Driver } from './driver.ts';
+import { showDump } from './dump.ts';
 import { domainShown, EventLog } from './event-log.ts';
 import type { Frame } from './frame.ts';
 import type { Glyphs } from './glyphs.ts';
 import { bindingOf } from './keymap.ts';
 import { isText } from './keys.ts';
+import type { Overlay } from './overlay.ts';
 import { FIRST_PATH, moveHop, type PathUi } from './path.ts';
 import { type Preferences, tablesOf } from './preferences.ts';
 import { processorsOf, type Subject, subjectsOf } from './subject.ts';
@@ -27,7 +29,7 @@ export const SMALLEST: Size = { columns: 60, rows: 15 };
 
 /** Something is being typed. */
 export interface Prompt {
-  readonly kind: 'filter' | 'delay';
+  readonly kind: 'filter' | 'delay' | 'dump';
   readonly text: string;
 }
 
@@ -45,9 +47,9 @@ export interface Ui {
   readonly totals: boolean;
   readonly hideIdle: boolean;
   readonly theme: string;
-  readonly overlay: 'help' | null;
-  /** first line of the help on the screen */
-  readonly helpTop: number;
+  readonly overlay: Overlay | null;
+  /** first line of it on the screen */
+  readonly overlayTop: number;
   readonly prompt: Prompt | null;
   /** what the last key has to say, until the next one */
   readonly notice: string;
@@ -120,7 +122,7 @@ export class Session {
         hideIdle: options.hideIdle ?? preferences.hideIdle ?? false,
         theme: options.theme,
         overlay: null,
-        helpTop: 0,
+        overlayTop: 0,
         prompt: null,
         notice: options.notice ?? '',
       },
@@ -287,7 +289,10 @@ export class Session {
   }
 
   private type(prompt: Prompt, key: string): void {
-    if (key === 'enter') {
+    if (prompt.kind === 'dump') {
+      this.update({ prompt: null });
+      if (key !== 'esc') showDump(this, key);
+    } else if (key === 'enter') {
       this.update({ prompt: null });
       if (prompt.kind === 'delay') this.setDelay(prompt.text);
     } else if (key === 'esc') {

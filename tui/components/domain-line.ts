@@ -1,5 +1,5 @@
 /** The line between the header and the view: which domain, which view, and how what is shown was chosen. */
-import { displayWidth, sanitize } from '../format.ts';
+import { displayWidth, sanitize, truncate } from '../format.ts';
 import { type Segment, spread } from '../line.ts';
 import type { Session } from '../session.ts';
 import { cpusOf, hookOf, isXen, subjectsOf } from '../subject.ts';
@@ -7,6 +7,8 @@ import { isDescending, sortable, type TableModel } from '../table-model.ts';
 import { viewsOf } from '../views.ts';
 
 const TAB_GAP = 2;
+/** cells that a notice leaves to the name of the domain */
+const LEAST_TAB = 12;
 
 /** ` >dom0<  dom1   [Interrupts]  Exits ... sort IRQ  41 of 63 rows`, or what the last key has to say. */
 export function domainLine(session: Session): string {
@@ -17,7 +19,13 @@ export function domainLine(session: Session): string {
   const unit = `${isXen(subject) ? '' : 'v'}CPU${cpus === 1 ? '' : 's'}`;
   const right: Segment[] =
     ui.notice !== ''
-      ? [{ text: text(ui.notice), role: 'warn', keep: 9 }]
+      ? [
+          {
+            text: truncate(text(ui.notice), size.columns - LEAST_TAB, glyphs.ellipsis),
+            role: 'warn',
+            keep: 9,
+          },
+        ]
       : [
           { text: hookOf(frame.snapshot)?.on ? 'hook on' : '', role: 'warn', keep: 5 },
           { text: `${text(subject.kind)}, ${cpus} ${unit}`, keep: 3 },

@@ -1,5 +1,6 @@
-/** The line where a filter or a delay is typed. */
+/** The line where a filter, a delay or the letter of a dump is typed. */
 
+import type { Dump } from '../dump.ts';
 import { displayWidth, sanitize } from '../format.ts';
 import type { Glyphs } from '../glyphs.ts';
 import { LineBuilder } from '../line.ts';
@@ -8,6 +9,8 @@ import type { Paint } from '../theme.ts';
 
 export interface PromptProps {
   readonly prompt: PromptState;
+  /** what there is to be dumped */
+  readonly dumps: readonly Dump[];
   /** what is wrong with it so far */
   readonly error: string | undefined;
   readonly width: number;
@@ -15,7 +18,8 @@ export interface PromptProps {
   readonly glyphs: Glyphs;
 }
 
-export function promptLine({ prompt, error, width, paint, glyphs }: PromptProps): string {
+export function promptLine({ prompt, dumps, error, width, paint, glyphs }: PromptProps): string {
+  if (prompt.kind === 'dump') return dumpLine(dumps, width).paint(paint, width, glyphs.ellipsis);
   const isFilter = prompt.kind === 'filter';
   const name = isFilter ? ' filter: ' : ' seconds between frames: ';
   const help = isFilter ? 'Enter keeps, Esc clears' : 'Enter sets, Esc leaves';
@@ -28,4 +32,15 @@ export function promptLine({ prompt, error, width, paint, glyphs }: PromptProps)
   const note = error ? `! ${error}` : help;
   if (line.width + 3 + displayWidth(note) <= width) line.add('   ').add(note, error ? 'warn' : 'dim');
   return line.paint(paint, width, glyphs.ellipsis);
+}
+
+/** ` dump: e event channels  i interrupts ...`, or the letters alone where room is short. */
+function dumpLine(dumps: readonly Dump[], width: number): LineBuilder {
+  const write = (told: boolean) => {
+    const line = new LineBuilder().add(' dump: ', 'key');
+    for (const { key, about } of dumps) line.add(key, 'key').add(told ? ` ${about}  ` : ' ');
+    return line.add(' Esc leaves', 'dim');
+  };
+  const long = write(true);
+  return long.width <= width ? long : write(false);
 }
