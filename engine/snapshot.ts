@@ -24,6 +24,7 @@ export function takeSnapshot(machine: Machine, fired?: JourneySnapshot | null): 
     domains: platform.domains(),
     ...(platform.xen && { xen: platform.xen() }),
     devices: machine.devices(),
+    sources: machine.sources(),
     lastFired: fired === undefined ? lastFired(machine) : fired,
     books: shop.books.accounts(),
     totals: platform.totals(),

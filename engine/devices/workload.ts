@@ -25,6 +25,8 @@ export class Arrivals implements Part {
     private readonly clock: Clock,
     private readonly rng: Stream,
     private readonly pattern: Pattern,
+    /** how often now: it may change */
+    private readonly rate: () => number,
     private readonly happen: () => void,
   ) {
     this.id = `workload.${name}`;
@@ -32,9 +34,19 @@ export class Arrivals implements Part {
   }
 
   start(): void {
-    if (this.pattern.rate <= 0) return;
+    if (this.rate() <= 0) return;
     if (this.pattern.kind === 'bursts') this.quiet(this.pattern.off, this.pattern.on);
     else this.task.after(Math.round(this.rng.unit() * this.gap(true)));
+  }
+
+  /** There is another rate: what was to come comes so much sooner or later; within a burst from its next event on. */
+  changed(before: number): void {
+    const rate = this.rate();
+    const { pattern, task, clock } = this;
+    if (rate <= 0) task.cancel();
+    else if (before <= 0 && pattern.kind === 'bursts') this.quiet(pattern.off, pattern.on);
+    else if (before <= 0) task.after(this.gap(false));
+    else if (pattern.kind !== 'bursts') task.after(Math.round(((task.when! - clock.now) * before) / rate));
   }
 
   private arrive(): void {
@@ -52,7 +64,7 @@ export class Arrivals implements Part {
 
   /** Time to the next one in ns; `first`: the mean, for a random start. */
   private gap(first: boolean): Ns {
-    const mean = 1e9 / this.pattern.rate;
+    const mean = 1e9 / this.rate();
     return first || this.pattern.kind === 'periodic'
       ? Math.round(mean)
       : Math.round(this.rng.exponential(mean));

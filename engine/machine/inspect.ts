@@ -6,8 +6,10 @@ import type { Account } from '../core/books.ts';
 import type { LatencyTotals } from '../core/latency.ts';
 import type { Interrupts, IrqRow, Softirqs, Stat } from '../proc/types.ts';
 import type { ArmSnapshot, GicSnapshot } from './inspect-arm.ts';
+import type { SourceSnapshot } from './sources.ts';
 
 export type * from './inspect-arm.ts';
+export type { SourceSnapshot } from './sources.ts';
 
 export interface Snapshot {
   readonly scenario: string;
@@ -26,6 +28,8 @@ export interface Snapshot {
   /** the hypervisor, where it is Xen */
   readonly xen?: XenSnapshot;
   readonly devices: readonly DeviceSnapshot[];
+  /** workloads that run by themselves */
+  readonly sources: readonly SourceSnapshot[];
   /** the interrupt fired last by the user, hop by hop; null before the first */
   readonly lastFired: JourneySnapshot | null;
   readonly books: readonly Account[];
@@ -143,6 +147,10 @@ export interface DeviceSnapshot {
   readonly fired: number;
   /** events in a second that it makes by itself; 0: it does not storm */
   readonly storm: number;
+  /** rows that its interrupts end in; of Xen vectors or INTIDs. Empty: none has a number */
+  readonly ends: readonly { readonly domain: number; readonly irq: number }[];
+  /** sources in the books that are it */
+  readonly sources: readonly string[];
 }
 
 export interface JourneySnapshot {

@@ -4,13 +4,42 @@ import { Arrivals, type Pattern } from '../devices/workload.ts';
 import type { LinuxCpu } from '../guest/linux/entry.ts';
 import type { LinuxKernel } from '../guest/linux/kernel.ts';
 import type { Thread } from '../guest/linux/threads.ts';
+import type { KernelTimer } from '../guest/linux/time.ts';
 import type { Workshop } from './machine.ts';
 
 /** check_interval of the machine check poll. */
 const MCE_POLL: Ns = seconds(300);
 
-export function arrivals(shop: Workshop, name: string, pattern: Pattern, happen: () => void): void {
-  shop.parts.add(new Arrivals(name, shop.clock, shop.rng.stream(name), pattern, happen)).start();
+/** An idle workload looks so often whether it is to go on. */
+export const LOOK: Ns = ms(100);
+
+/** @param what happens, for people */
+export function arrivals(
+  shop: Workshop,
+  name: string,
+  what: string,
+  pattern: Pattern,
+  happen: () => void,
+): void {
+  const source = shop.sources.add({
+    name,
+    what,
+    rate: pattern.rate,
+    unit: 'a second',
+    changed: (before) => flow.changed(before),
+  });
+  const stream = shop.rng.stream(name);
+  const flow = shop.parts.add(new Arrivals(name, shop.clock, stream, pattern, () => source.rate, happen));
+  flow.start();
+}
+
+/** What is to come comes so much sooner or later; the CPU sees it when it next looks at its timers. */
+function hurry(timers: readonly KernelTimer[], now: Ns, factor: number): void {
+  if (!(factor > 0 && factor < Infinity)) return;
+  for (const timer of timers) {
+    if (timer.expires < Infinity)
+      timer.expires = now + Math.max(1, Math.round((timer.expires - now) * factor));
+  }
 }
 
 /** A thread that a timer wakes at random times; on each CPU of the domain in turn. */
@@ -18,22 +47,35 @@ export function periodically(
   shop: Workshop,
   kernel: LinuxKernel,
   name: string,
+  what: string,
   rate: number,
   cost: Ns,
   act: (cpu: LinuxCpu) => void,
 ): void {
   const rng = shop.rng.stream(`${kernel.id}.${name}`);
-  const gap = () => Math.round(rng.exponential((1e9 / rate) * kernel.cpuCount));
+  const timers: KernelTimer[] = [];
+  const source = shop.sources.add({
+    name,
+    what,
+    rate,
+    unit: 'a second',
+    changed: (before) => hurry(timers, shop.clock.now, before / source.rate),
+  });
+  const gap = () => Math.round(rng.exponential((1e9 / source.rate) * kernel.cpuCount));
   for (const { cpu } of kernel.cpus) {
     const thread = kernel.thread(`${name}/${cpu}`, cpu, {
       cost: () => cost,
       run: (on) => {
         act(on);
-        kernel.time.set(timer, on.now + gap(), on);
+        kernel.time.set(timer, on.now + (source.rate > 0 ? gap() : LOOK), on);
         return false;
       },
     });
-    const timer = kernel.time.timer(cpu, (on) => kernel.wake(thread, on));
+    const timer = kernel.time.timer(cpu, (on) => {
+      if (source.rate > 0) kernel.wake(thread, on);
+      else kernel.time.set(timer, on.now + LOOK, on);
+    });
+    timers.push(timer);
     timer.expires = gap();
   }
 }
@@ -92,11 +134,21 @@ export function diskLoop(
 ): void {
   const rng = shop.rng.stream(`${kernel.id}.${name}`);
   const jobs: Thread[] = [];
-  const think = (): Ns => Math.round(rng.exponential(spec.think * 1e6));
+  const first = spec.think === 0 ? Infinity : (spec.jobs * 1e3) / spec.think;
+  // at most, as the disk takes its time too
+  const source = shop.sources.add({
+    name,
+    what: `${kernel.id} disk, ${spec.jobs} ${spec.jobs === 1 ? 'job' : 'jobs'}`,
+    rate: first,
+    unit: 'a second',
+    changed: (before) => hurry(timers, shop.clock.now, before / source.rate),
+  });
+  const thinkMs = () => (source.rate === first ? spec.think : (spec.jobs * 1e3) / source.rate);
+  const think = (): Ns => Math.round(rng.exponential(thinkMs() * 1e6));
   const completed = (cpu: LinuxCpu, job: number) => {
     const timer = timers[job]!;
-    if (spec.think === 0) kernel.wake(jobs[job]!, cpu);
-    else kernel.time.set(timer, cpu.now + think(), cpu);
+    if (source.rate === Infinity) kernel.wake(jobs[job]!, cpu);
+    else kernel.time.set(timer, cpu.now + (source.rate > 0 ? think() : LOOK), cpu);
   };
   const submit = submitter(completed);
   const timers = Array.from({ length: spec.jobs }, (_, job) => {
@@ -110,14 +162,40 @@ export function diskLoop(
     });
     jobs.push(thread);
     // completions arrive on the ring's CPU; the job's own timer brings it back to its CPU
-    const timer = kernel.time.timer(cpu, (on) => kernel.wake(thread, on));
+    const timer = kernel.time.timer(cpu, (on) => {
+      if (source.rate > 0) kernel.wake(thread, on);
+      else kernel.time.set(timer, on.now + LOOK, on);
+    });
     timer.expires = think() + us(job);
     return timer;
   });
 }
 
-/** A thread on one CPU that computes in slices of up to 5 ms and sleeps in between. */
-export function compute(shop: Workshop, kernel: LinuxKernel, name: string, cpu: number, share: number): void {
+/** A thread on each CPU that computes in slices of up to 5 ms and sleeps in between. @param nameOf the one on a CPU */
+export function compute(
+  shop: Workshop,
+  kernel: LinuxKernel,
+  name: string,
+  nameOf: (cpu: number) => string,
+  share: number,
+): void {
+  const source = shop.sources.add({
+    name,
+    what: `${kernel.id} computes`,
+    rate: share * 100,
+    unit: 'percent',
+  });
+  const shareNow = () => (source.rate === share * 100 ? share : source.rate / 100);
+  for (const { cpu } of kernel.cpus) computeOn(shop, kernel, nameOf(cpu), cpu, shareNow);
+}
+
+function computeOn(
+  shop: Workshop,
+  kernel: LinuxKernel,
+  name: string,
+  cpu: number,
+  share: () => number,
+): void {
   const rng = shop.rng.stream(`${kernel.id}.${name}`);
   let slice = 0;
   const thread = kernel.thread(name, cpu, {
@@ -126,12 +204,17 @@ export function compute(shop: Workshop, kernel: LinuxKernel, name: string, cpu: 
       return slice;
     },
     run: (on) => {
-      if (share >= 1) return true;
-      kernel.time.set(timer, on.now + Math.round((slice * (1 - share)) / share), on);
+      const part = share();
+      if (part >= 1) return true;
+      const rest = part > 0 ? Math.round((slice * (1 - part)) / part) : LOOK;
+      kernel.time.set(timer, on.now + rest, on);
       return false;
     },
   });
-  const timer = kernel.time.timer(cpu, (on) => kernel.wake(thread, on));
+  const timer = kernel.time.timer(cpu, (on) => {
+    if (share() > 0) kernel.wake(thread, on);
+    else kernel.time.set(timer, on.now + LOOK, on);
+  });
   timer.expires = us(rng.below(5_000));
   shop.parts.add({
     id: `${kernel.id}.${name}.slice`,

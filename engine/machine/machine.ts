@@ -20,8 +20,19 @@ import type {
   RunTotals,
   XenSnapshot,
 } from './inspect.ts';
+import { type SourceSnapshot, Sources } from './sources.ts';
 import { MOST_A_SECOND, STORM_RATE, Storms } from './storms.ts';
 import type { PlatformTrace } from './trace-host.ts';
+
+/** Where a device's interrupts end. */
+export interface Reach {
+  /** number of the domain; DOMID_XEN for Xen */
+  readonly domain: number;
+  /** rows there; of Xen vectors or INTIDs */
+  irqs(): readonly number[];
+  /** in whose names the books have its raises; the device's own unless given */
+  readonly sources?: readonly string[];
+}
 
 /** What every part of a machine is built from. */
 export class Workshop {
@@ -29,7 +40,11 @@ export class Workshop {
   readonly clock = this.parts.add(new Clock());
   readonly books = this.parts.add(new Books());
   readonly trace = this.parts.add(new Trace());
+  /** workloads, each with its rate */
+  readonly sources = this.parts.add(new Sources());
   readonly rng: Rng;
+  /** by device that can be fired */
+  readonly reaches = new Map<string, Reach>();
 
   constructor(readonly seed: number) {
     this.rng = new Rng(seed, (stream) => this.parts.add(stream));
@@ -172,6 +187,8 @@ export class Machine {
         hook.on = command.on;
         return {};
       }
+      case 'rate':
+        return this.rate(command);
       default:
         return this.control(command);
     }
@@ -202,8 +219,27 @@ export class Machine {
     return {};
   }
 
+  private rate({ source, perSecond, factor }: Extract<Command, { do: 'rate' }>): Outcome {
+    if ((perSecond === undefined) === (factor === undefined)) {
+      return refuse(`${source}: so many a second, or times what it was`);
+    }
+    const { sources } = this.shop;
+    if (sources.has(source)) {
+      const wrong = sources.set(source, {
+        ...(perSecond !== undefined && { perSecond }),
+        ...(factor !== undefined && { factor }),
+      });
+      return wrong === undefined ? {} : refuse(wrong);
+    }
+    const device = this.fireable(source);
+    const before = device ? this.storms.rateOf(device.name) : 0;
+    if (before === 0)
+      return refuse(`no workload ${source} in ${this.scenario.name}, and no device that storms`);
+    return this.storm({ do: 'storm', device: device!.name, on: true, rate: perSecond ?? before * factor! });
+  }
+
   /** What each platform does in its own way. */
-  private control(command: Exclude<Command, { do: 'fire' | 'storm' | 'hook' }>): Outcome {
+  private control(command: Exclude<Command, { do: 'fire' | 'storm' | 'hook' | 'rate' }>): Outcome {
     const { controls, system } = this.platform;
     if (!controls) return refuse(`${command.do} is not for this machine: ${system}`);
     switch (command.do) {
@@ -222,8 +258,6 @@ export class Machine {
           `nmi ${command.domain}.${command.vcpu}`,
           controls.nmi(command.domain, command.vcpu),
         );
-      case 'rate':
-        return refuse(`no workload ${command.source} in ${this.scenario.name}`);
     }
   }
 
@@ -255,13 +289,23 @@ export class Machine {
   }
 
   devices(): DeviceSnapshot[] {
-    return this.platform.fireables.map(({ key, name, title }) => ({
-      key,
-      name,
-      title,
-      fired: this.fired.get(name) ?? 0,
-      storm: this.storms.rateOf(name),
-    }));
+    return this.platform.fireables.map(({ key, name, title }) => {
+      const reach = this.shop.reaches.get(name);
+      return {
+        key,
+        name,
+        title,
+        fired: this.fired.get(name) ?? 0,
+        storm: this.storms.rateOf(name),
+        ends: reach ? reach.irqs().map((irq) => ({ domain: reach.domain, irq })) : [],
+        sources: reach?.sources ?? [name],
+      };
+    });
+  }
+
+  /** Workloads that run by themselves. */
+  sources(): SourceSnapshot[] {
+    return this.shop.sources.inspect();
   }
 
   /** The journey of the last fired interrupt. */

@@ -114,7 +114,9 @@ export class PcDevices {
 
   /** The user fires it; its row can be raised by it too. The first device of a shared line raises that. */
   private register(gsi: number, name: string, title: string, fire: () => void): void {
+    const { shop, name: machine, number } = this.place;
     if (!this.events.has(gsi)) this.events.set(gsi, fire);
+    shop.reaches.set(`${machine}.${name}`, { domain: number, irqs: () => [gsi] });
     this.place.register(name, title, fire);
   }
 

@@ -25,6 +25,7 @@ const SNAPSHOT_FIELDS = {
   domains: 'object',
   xen: 'object',
   devices: 'object',
+  sources: 'object',
   lastFired: 'object',
   books: 'object',
   totals: 'object',

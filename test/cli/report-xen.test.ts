@@ -59,6 +59,7 @@ function at(time: number, of: XenSnapshot): Snapshot {
     domains: [DOM0],
     xen: of,
     devices: [],
+    sources: [],
     lastFired: null,
     books: [],
     totals: { interrupts: 0, upcalls: 0 },

@@ -52,6 +52,7 @@ function snapshot(time: number, domains: DomainSnapshot[]): Snapshot {
     cpus: [{ cpu: 0, running: null, mode: 'idle', guestNs: 0, xenNs: 0, idleNs: time }],
     domains,
     devices: [],
+    sources: [],
     lastFired: null,
     books: [],
     totals: { interrupts: 0, upcalls: 0 },

@@ -193,3 +193,61 @@ test('an NMI counts where it is sent; ARM refuses', () => {
   );
   expect(machineOf('xen-arm-v2').do({ do: 'nmi', domain: 'dom0', vcpu: 0 }).refused).toContain('no NMI');
 });
+
+describe('workloads', () => {
+  const rate = (machine: Machine, source: string) =>
+    takeSnapshot(machine).sources.find((s) => s.name === source)!.rate;
+
+  test('go on at the rate that they are told', () => {
+    const machine = machineOf('kvm');
+    const source = takeSnapshot(machine).sources.find((s) => s.what.startsWith('packets for'))!;
+    const received = () => {
+      const irq = irqOf(machine, 'host', /-rx-0$/);
+      const before = rowOf(machine, 'host', irq).total;
+      run(machine, 300);
+      return rowOf(machine, 'host', irq).total - before;
+    };
+    done(machine, { do: 'rate', source: source.name, perSecond: 0 });
+    expect(received()).toBeLessThan(20);
+    done(machine, { do: 'rate', source: source.name, perSecond: 100 });
+    done(machine, { do: 'rate', source: source.name, factor: 2 });
+    expect(rate(machine, source.name)).toBe(200);
+    expect(received()).toBeGreaterThan(25);
+    const copy = buildMachine(builtinScenario('kvm')!, 5);
+    copy.restore(machine.save());
+    expect(rate(copy, source.name)).toBe(200);
+    expect(machine.do({ do: 'rate', source: source.name, perSecond: -1 }).refused).toContain('0 to 10000000');
+    expect(machine.do({ do: 'rate', source: 'nothing', factor: 2 }).refused).toContain('no workload nothing');
+  });
+
+  test('a device that storms does so at another rate', () => {
+    const machine = machineOf('kvm');
+    done(machine, { do: 'storm', device: 'kbd', on: true, rate: 1_000 });
+    done(machine, { do: 'rate', source: 'kbd', factor: 4 });
+    expect(machine.devices().find((d) => d.name === 'kbd')!.storm).toBe(4_000);
+  });
+});
+
+test.each(['xen-mixed', 'xen-arm-v2', 'kvm-posted'])(
+  '%s: each device ends in rows that there are',
+  (name) => {
+    const machine = machineOf(name);
+    const { devices, domains, xen } = takeSnapshot(machine);
+    for (const device of devices) {
+      for (const { domain, irq } of device.ends) {
+        const rows =
+          xen && domain === xen.id
+            ? 'vectors' in xen
+              ? xen.vectors.map((v) => v.vector)
+              : xen.irqs.map((i) => i.intid)
+            : domains.find((d) => d.id === domain)!.interrupts.rows.map((r) => r.irq);
+        expect(rows, device.name).toContain(irq);
+      }
+      machine.fire(device.name);
+      run(machine, 5);
+      const names = takeSnapshot(machine).books.map((a) => a.source);
+      if (device.ends.length > 0)
+        expect(names, device.name).toEqual(expect.arrayContaining([device.sources[0]]));
+    }
+  },
+);

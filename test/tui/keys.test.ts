@@ -53,7 +53,9 @@ describe('the key table', () => {
   });
 
   test('its texts fit the narrowest help column, its groups are all shown', () => {
-    const devices = [{ key: '1', name: 'kbd', title: 'i8042 keyboard', fired: 0, storm: 0 }];
+    const devices = [
+      { key: '1', name: 'kbd', title: 'i8042 keyboard', fired: 0, storm: 0, ends: [], sources: [] },
+    ];
     const blocks = helpBlocks(devices, ASCII);
     expect(Math.max(...blocks.flat().map((line) => line.width))).toBeLessThanOrEqual(HELP_COLUMN);
     for (const glyphs of [ASCII, BLOCKS]) {

@@ -237,6 +237,11 @@ export class NativeIrqs implements Part {
     return this.messages[irq];
   }
 
+  /** The interrupts of a function's messages. */
+  rowsOf(device: number): number[] {
+    return this.messages.flatMap((m, irq) => (m?.device === device ? [irq] : []));
+  }
+
   /** Are its CPUs the kernel's business alone (IRQD_AFFINITY_MANAGED)? */
   isManaged(irq: number): boolean {
     return this.managed[irq] !== undefined;

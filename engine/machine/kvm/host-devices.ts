@@ -56,7 +56,9 @@ export class HostDevices {
         this.nvme(spec);
         return;
       case 'ahci': {
-        const [raise, ready] = this.message(this.function(spec.name), 0);
+        const device = this.function(spec.name);
+        const [raise, ready] = this.message(device, 0);
+        this.reach(spec.as ?? spec.name, () => this.kernel.controllers.rowsOf(device), [spec.name]);
         const disk = this.disk(spec.as ?? spec.name, [raise], spec);
         ready(spec.name, disk.interrupt(0));
         return;
@@ -69,6 +71,7 @@ export class HostDevices {
         const messages = Array.from({ length: spec.messages }, (_, n) => this.message(device, n));
         for (const [, ready] of messages) ready(spec.name, READ_STATUS);
         this.register(spec.as ?? spec.name, spec.name, messages[0]![0]);
+        this.reach(spec.as ?? spec.name, () => this.kernel.controllers.rowsOf(device), [spec.name]);
       }
     }
   }
@@ -106,6 +109,12 @@ export class HostDevices {
     };
     if (!this.raises.has(gsi)) this.raises.set(gsi, raise);
     this.register(name, title, raise);
+    this.reach(name, () => [gsi]);
+  }
+
+  /** Which rows of the host a device ends in, and in whose names it raises. */
+  private reach(name: string, irqs: () => readonly number[], sources: readonly string[] = [name]): void {
+    this.shop.reaches.set(name, { domain: 0, irqs, sources });
   }
 
   /** A device asks for an interrupt, known to the host by this number. */
@@ -189,6 +198,9 @@ export class HostDevices {
       queues.map(([raise]) => raise),
       spec,
     );
+    const names = queues.map((_, n) => `${spec.name}q${n + 1}`);
+    // the first message is the admin queue's
+    this.reach(spec.as ?? spec.name, () => this.kernel.controllers.rowsOf(device).slice(1), names);
     adminReady(`${spec.name}q0`, READ_STATUS);
     queues.forEach(([, ready], n) => {
       ready(`${spec.name}q${n + 1}`, driver.interrupt(n));
@@ -204,6 +216,8 @@ export class HostDevices {
     const [, otherReady] = this.message(device, 2);
     const card = shop.parts.add(new Nic(name, shop.clock, rx, tx, us(spec.moderation)));
     const driver = new NicDriver(this.kernel, name, card, this.deliver);
+    const names = [`${spec.name}-rx-0`, `${spec.name}-tx-0`];
+    this.reach(name, () => this.kernel.controllers.rowsOf(device).slice(0, 2), names);
     rxReady(`${spec.name}-rx-0`, driver.rxInterrupt);
     txReady(`${spec.name}-tx-0`, driver.txInterrupt);
     otherReady(spec.name, READ_STATUS);

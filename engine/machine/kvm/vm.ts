@@ -221,6 +221,7 @@ export class VmParts {
   private virtioBlk(spec: Extract<VmDeviceSpec, { driver: 'virtio-blk' }>, name: string): void {
     const place = this.virtioPlace(name);
     const queues = Math.min(spec.queues, this.spec.vcpus);
+    this.reach(name, place.device.devfn);
     const device: VirtioBlk = this.host.shop.parts.add(
       new VirtioBlk(
         `${this.name}.${name}`,
@@ -255,6 +256,7 @@ export class VmParts {
           this.carry,
         )
       : this.qemu;
+    this.reach(name, place.device.devfn);
     const process = thread.job((_, queue) => device.process(queue));
     const receive = thread.job((_, packet) => {
       device.receive(packet);
@@ -310,7 +312,15 @@ export class VmParts {
       raises.push(raise);
       const full = `${this.name}.${n === 0 ? name : `${name}.${n}`}`;
       this.fired.set(full, { name: full, title: 'passed-through card', fire: raise });
+      const sources = [host.kvm.options.posted ? `${this.name}.${name}.${n}` : `vfio-msix[${name}.${n}]`];
+      host.shop.reaches.set(full, { domain: this.number, irqs: () => [desc.irq], sources });
     }
+  }
+
+  /** Its rows are those of its messages. */
+  private reach(name: string, devfn: number): void {
+    const irqs = () => this.kernel.controllers.rowsOf(devfn);
+    this.host.shop.reaches.set(`${this.name}.${name}`, { domain: this.number, irqs });
   }
 
   // PCI

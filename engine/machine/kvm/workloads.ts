@@ -26,14 +26,15 @@ function start(host: KvmHost, kernels: readonly Kernel[], spec: KvmWorkloadSpec,
   switch (spec.what) {
     case 'device': {
       const device = host.fired(spec.device)!;
-      arrivals(host.shop, name, spec.pattern, () => device.fire());
+      arrivals(host.shop, name, `${spec.device} fires`, spec.pattern, () => device.fire());
       return;
     }
     case 'packets': {
       const { card } = host.devices.nic!;
       const flows = host.shop.rng.stream(`${name}.flow`);
       const flags = spec.reply ? WANTS_REPLY : 0;
-      arrivals(host.shop, name, spec.pattern, () =>
+      const what = `packets for ${spec.vm === 0 ? 'the host' : kernels[spec.vm]!.kernel.id}`;
+      arrivals(host.shop, name, what, spec.pattern, () =>
         card.receive(packetOf(spec.vm, flows.below(FLOWS), flags)),
       );
       return;
@@ -47,18 +48,16 @@ function start(host: KvmHost, kernels: readonly Kernel[], spec: KvmWorkloadSpec,
       return;
     }
     case 'compute':
-      for (const { cpu } of kernels[spec.vm]!.kernel.cpus) {
-        compute(host.shop, kernels[spec.vm]!.kernel, `${name}/${cpu}`, cpu, spec.share);
-      }
+      compute(host.shop, kernels[spec.vm]!.kernel, name, (cpu) => `${name}/${cpu}`, spec.share);
       return;
     case 'calls':
-      periodically(host.shop, kernels[spec.vm]!.kernel, name, spec.rate, us(5), (cpu) =>
-        cpu.kernel.calls.many(cpu),
-      );
+      calls(host, kernels[spec.vm]!.kernel, name, spec.rate);
       return;
     case 'faults': {
       const act = faults(spec.kind);
-      periodically(host.shop, kernels[spec.vm]!.kernel, name, spec.rate, us(3), (cpu) =>
+      const { kernel } = kernels[spec.vm]!;
+      const what = `${kernel.id} faults: ${spec.kind}`;
+      periodically(host.shop, kernel, name, what, spec.rate, us(3), (cpu) =>
         act((cpu as NativeLinuxCpu).hardware as KvmCpu),
       );
       return;
@@ -67,9 +66,17 @@ function start(host: KvmHost, kernels: readonly Kernel[], spec: KvmWorkloadSpec,
       const rng = host.shop.rng.stream(`${name}.cpu`);
       const lapics = spec.vm === 0 ? host.board.lapics : host.vms[spec.vm - 1]!.vm.vcpus.map((v) => v.apic);
       const pattern = { kind: 'poisson', rate: spec.rate } as const;
-      arrivals(host.shop, name, pattern, () => lapics[rng.below(lapics.length)]!.accept(4, 2, true, false));
+      const what = `NMIs of ${kernels[spec.vm]!.kernel.id}`;
+      arrivals(host.shop, name, what, pattern, () =>
+        lapics[rng.below(lapics.length)]!.accept(4, 2, true, false),
+      );
     }
   }
+}
+
+function calls(host: KvmHost, kernel: NativeKernel, name: string, rate: number): void {
+  const what = `${kernel.id} function calls`;
+  periodically(host.shop, kernel, name, what, rate, us(5), (cpu) => cpu.kernel.calls.many(cpu));
 }
 
 function faults(kind: 'page' | 'cpuid' | 'breakpoint' | 'fpu'): (cpu: KvmCpu) => void {

@@ -64,6 +64,7 @@ export class ArmDevices implements SplitDevices {
     this.raises.set(Spi.RTC, () => device.fire());
     const work: Work = { cost: () => timing.shortHandler, run: () => device.serviced() };
     kernel.gic.request(virq, true, 'rtc-pl031', work);
+    this.reach(name, kernel, virq);
     this.host.register(name, 'alarm of the clock', this.host.shop.parts.add(device));
   }
 
@@ -103,6 +104,7 @@ export class ArmDevices implements SplitDevices {
       least: us(spec.least),
       extra: us(spec.extra),
     });
+    this.reach(name, this.kernel, intid);
     this.host.register(name, `${spec.name} disk`, shop.parts.add(disk));
     const driver = new DiskDriver(this.kernel, name, disk);
     this.disks.set(name, driver);
@@ -120,8 +122,17 @@ export class ArmDevices implements SplitDevices {
     this.uplink ??= driver;
     this.receivers.set(name, (packet) => nic.receive(packet));
     const target = host.domains.length > 1 ? 1 : 0;
+    this.reach(name, this.kernel, intid);
     host.register(name, `${spec.name} NIC`, { fire: () => nic.fire(packetOf(target, 0, 0)) });
     this.kernel.gic.request(intid, level, spec.name, acknowledged(wire, driver.interrupt));
+  }
+
+  /** The row of the kernel that has it. */
+  private reach(name: string, kernel: Arm64Kernel, virq: number): void {
+    this.host.shop.reaches.set(name, {
+      domain: kernel.init.domain,
+      irqs: () => [kernel.gic.map(virq, true).irq],
+    });
   }
 
   diskNamed(name: string | undefined): DiskDriver {

@@ -22,10 +22,14 @@ export function startFaults(host: XenArmHost, spec: FaultSpec, name: string): vo
   const rng = shop.rng.stream(`${name}.cpu`);
   const pattern = { kind: 'poisson', rate: spec.rate } as const;
   const anyCpu = () => xen.cpus[rng.below(xen.cpus.length)]!;
-  if (spec.what === 'fiq') arrivals(shop, name, pattern, () => xen.faults.fiq(anyCpu()));
-  else if (spec.domain === undefined) arrivals(shop, name, pattern, () => xen.faults.xenStore(anyCpu()));
+  if (spec.what === 'fiq')
+    arrivals(shop, name, 'secure interrupts, as FIQ', pattern, () => xen.faults.fiq(anyCpu()));
+  else if (spec.domain === undefined)
+    arrivals(shop, name, 'failed stores of Xen', pattern, () => xen.faults.xenStore(anyCpu()));
   else {
     const { vcpus } = host.domains[spec.domain]!.arm;
-    arrivals(shop, name, pattern, () => xen.faults.guestStore(vcpus[rng.below(vcpus.length)]!));
+    arrivals(shop, name, `failed stores of dom${spec.domain}`, pattern, () =>
+      xen.faults.guestStore(vcpus[rng.below(vcpus.length)]!),
+    );
   }
 }

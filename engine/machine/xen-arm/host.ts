@@ -1,6 +1,6 @@
 /** A Xen host on ARM while it is put together: Xen, the kernels of its domains, and the devices of the board. */
 import { MessageRing } from '../../abi/ring.ts';
-import { GuestMemory, SharedInfo } from '../../abi/xen.ts';
+import { DOMID_XEN, GuestMemory, SharedInfo } from '../../abi/xen.ts';
 import { Arm64Kernel } from '../../guest/linux/arm64.ts';
 import { type KernelProfile, LINUX_6_1_ARM64, twoLevel } from '../../guest/linux/profiles.ts';
 import type { NetBack } from '../../guest/linux/xen-drivers/net.ts';
@@ -9,7 +9,7 @@ import type { ArmDomain, GicMap } from '../../hv/xen/arm/arm-domain.ts';
 import { ArmHypercalls } from '../../hv/xen/arm/hypercalls.ts';
 import { ssbdOf } from '../../hv/xen/arm/ssbd.ts';
 import { XenArm } from '../../hv/xen/arm/xen.ts';
-import { COUNTER_HZ, Ppi, VIRT_BASE, VIRT_INTIDS } from '../../hw/arm/board-virt.ts';
+import { COUNTER_HZ, Ppi, Spi, VIRT_BASE, VIRT_INTIDS } from '../../hw/arm/board-virt.ts';
 import { GICD_SIZE } from '../../hw/arm/gic-regs.ts';
 import type { ArmGuestSpec, ArmScenario } from '../../scenario/arm-schema.ts';
 import type { Workshop } from '../machine.ts';
@@ -67,6 +67,9 @@ export class XenArmHost implements SplitHost {
       this.domains.push(this.addDomain(id, s, scenario.guests[id - 1]));
     });
     registerFaults(this);
+    for (const device of ['uart', 'xen-key']) {
+      shop.reaches.set(device, { domain: DOMID_XEN, irqs: () => [Spi.UART], sources: ['uart'] });
+    }
     this.register('uart', 'serial line of Xen', { fire: () => this.type('\r', false) });
     this.register('xen-key', 'debug key q on the serial line', { fire: () => this.type('q', true) });
   }

@@ -25,7 +25,7 @@ export function startCommon(host: LoopHost, running: Running, spec: CommonWorklo
   switch (spec.what) {
     case 'device': {
       const device = host.devices.get(spec.device)!;
-      arrivals(host.shop, name, spec.pattern, () => device.fire());
+      arrivals(host.shop, name, `${spec.device} fires`, spec.pattern, () => device.fire());
       return;
     }
     case 'packets': {
@@ -33,7 +33,7 @@ export function startCommon(host: LoopHost, running: Running, spec: CommonWorklo
       if (!receive) return;
       const flows = host.shop.rng.stream(`${name}.flow`);
       const flags = spec.reply ? WANTS_REPLY : 0;
-      arrivals(host.shop, name, spec.pattern, () =>
+      arrivals(host.shop, name, `packets for dom${spec.domain}`, spec.pattern, () =>
         receive(packetOf(spec.domain, flows.below(FLOWS), flags)),
       );
       return;
@@ -49,21 +49,26 @@ export function startCommon(host: LoopHost, running: Running, spec: CommonWorklo
     case 'console': {
       const booted = running.domains[spec.domain]!;
       const front = spec.what === 'xenstore' ? booted.store : booted.console;
-      if (front)
-        periodically(host.shop, booted.parts.kernel, name, spec.rate, us(30), (cpu) => front.write(cpu));
+      if (front) {
+        const what = `dom${spec.domain} writes to ${spec.what === 'xenstore' ? 'xenstore' : 'its console'}`;
+        periodically(host.shop, booted.parts.kernel, name, what, spec.rate, us(30), (cpu) =>
+          front.write(cpu),
+        );
+      }
       return;
     }
     case 'calls': {
       const booted = running.domains[spec.domain]!;
       const { kernel } = booted.parts;
-      periodically(host.shop, kernel, name, spec.rate, us(5), (cpu) => kernel.calls.many(cpu));
+      const what = `dom${spec.domain} function calls`;
+      periodically(host.shop, kernel, name, what, spec.rate, us(5), (cpu) => kernel.calls.many(cpu));
       return;
     }
-    case 'compute':
-      for (const { cpu, kernel } of running.domains[spec.domain]!.parts.kernel.cpus) {
-        compute(host.shop, kernel, `${name}.${cpu}`, cpu, spec.share);
-      }
+    case 'compute': {
+      const { kernel } = running.domains[spec.domain]!.parts;
+      compute(host.shop, kernel, name, (cpu) => `${name}.${cpu}`, spec.share);
       return;
+    }
   }
 }
 

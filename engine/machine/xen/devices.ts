@@ -82,6 +82,7 @@ export class Dom0Devices {
           this.edge(() => descs[0]!, spec.name),
         );
         this.register(line, spec.name);
+        this.reach(line.name, () => descs, [spec.name]);
         return;
       }
       case 'e1000e':
@@ -114,9 +115,11 @@ export class Dom0Devices {
       const desc = events.bindGsi(gsi, true);
       this.request(desc, action, { cost: () => timing.shortHandler, run: () => device.serviced() });
       this.register(device, title);
+      this.reach(name, () => [desc]);
       return;
     }
     const desc = events.bindGsi(gsi, false);
+    this.reach(name, () => [desc]);
     this.request(desc, action, READ_PORT);
     this.register(
       new PulseDevice(
@@ -142,7 +145,9 @@ export class Dom0Devices {
     events.stopPirq(first);
     events.destroyMsi(first);
     const descs = Array.from({ length: spec.queues + 1 }, () => events.bindMsi(device, true));
-    const raises = descs.slice(1).map((desc, q) => this.edge(() => desc, `${spec.name}q${q + 1}`));
+    const names = descs.slice(1).map((_, q) => `${spec.name}q${q + 1}`);
+    const raises = descs.slice(1).map((desc, q) => this.edge(() => desc, names[q]!));
+    this.reach(spec.as ?? spec.name, () => descs.slice(1), names);
     const driver = this.disk(spec, raises);
     this.request(descs[0]!, `${spec.name}q0`, READ_PORT);
     for (let q = 0; q < spec.queues; q++) {
@@ -154,10 +159,12 @@ export class Dom0Devices {
     const { events } = this.kernel;
     const device = this.device(true);
     const descs = Array.from({ length: spec.queues + 1 }, () => events.bindMsi(device, true));
+    const names = descs.slice(1).map((_, q) => `${spec.name}-req.${q}`);
     const driver = this.disk(
       spec,
-      descs.slice(1).map((desc, q) => this.edge(() => desc, `${spec.name}-req.${q}`)),
+      descs.slice(1).map((desc, q) => this.edge(() => desc, names[q]!)),
     );
+    this.reach(spec.as ?? spec.name, () => descs.slice(1), names);
     this.request(descs[0]!, `${spec.name}-config`, READ_PORT);
     for (let q = 0; q < spec.queues; q++) {
       this.request(descs[q + 1]!, `${spec.name}-req.${q}`, driver.interrupt(q), [q % this.kernel.cpuCount]);
@@ -166,6 +173,7 @@ export class Dom0Devices {
 
   private oneInterruptDisk(spec: Extract<DeviceSpec, { driver: 'ahci' | 'ata' }>, bind: () => IrqDesc): void {
     const desc = bind();
+    this.reach(spec.as ?? spec.name, () => [desc]);
     const driver = this.disk(spec, [this.edge(() => desc, spec.as ?? spec.name)]);
     this.request(desc, spec.name, driver.interrupt(0));
   }
@@ -190,10 +198,12 @@ export class Dom0Devices {
   private e1000e(spec: Extract<DeviceSpec, { driver: 'e1000e' }>): void {
     const device = this.device(true);
     const [rx, tx, other] = [0, 1, 2].map(() => this.kernel.events.bindMsi(device, true));
+    const [first, second] = [`${spec.name}-rx-0`, `${spec.name}-tx-0`];
+    this.reach(spec.as ?? spec.name, () => [rx!, tx!], [first, second]);
     const driver = this.nic(
       spec,
-      this.edge(() => rx!, `${spec.name}-rx-0`),
-      this.edge(() => tx!, `${spec.name}-tx-0`),
+      this.edge(() => rx!, first),
+      this.edge(() => tx!, second),
     );
     this.up.push(() => {
       this.request(rx!, `${spec.name}-rx-0`, driver.rxInterrupt);
@@ -212,6 +222,8 @@ export class Dom0Devices {
     const raise = level
       ? () => (level.asserted ? 0 : level.fire())
       : this.edge(() => desc, spec.as ?? spec.name);
+    const name = spec.as ?? spec.name;
+    this.reach(name, () => [desc], [level ? `${name}/line` : name]);
     const driver = this.nic(spec, raise, raise);
     const { interrupt } = driver;
     const work: Work = {
@@ -228,10 +240,12 @@ export class Dom0Devices {
   private virtioNet(spec: Extract<DeviceSpec, { driver: 'virtio-net' }>): void {
     const device = this.device(true);
     const [config, input, output] = [0, 1, 2].map(() => this.kernel.events.bindMsi(device, true));
+    const names = [`${spec.name}-input.0`, `${spec.name}-output.0`] as const;
+    this.reach(spec.as ?? spec.name, () => [input!, output!], names);
     const driver = this.nic(
       spec,
-      this.edge(() => input!, `${spec.name}-input.0`),
-      this.edge(() => output!, `${spec.name}-output.0`),
+      this.edge(() => input!, names[0]),
+      this.edge(() => output!, names[1]),
     );
     this.request(config!, `${spec.name}-config`, READ_PORT);
     this.request(input!, `${spec.name}-input.0`, driver.rxInterrupt);
@@ -296,6 +310,11 @@ export class Dom0Devices {
     };
     this.host.edges.push({ irq: () => xen.irqOf(0, desc().pirq), raise });
     return raise;
+  }
+
+  /** Which rows of dom0 a device ends in, and in whose names it raises. */
+  private reach(name: string, descs: () => readonly IrqDesc[], sources: readonly string[] = [name]): void {
+    this.host.shop.reaches.set(name, { domain: 0, irqs: () => descs().map(({ irq }) => irq), sources });
   }
 
   private device(msix: boolean): number {

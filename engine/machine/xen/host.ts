@@ -1,7 +1,7 @@
 /** A Xen host while it is put together: Xen, the kernels of its domains, and the devices of dom0. */
 
 import { MessageRing } from '../../abi/ring.ts';
-import { GuestMemory, SharedInfo } from '../../abi/xen.ts';
+import { DOMID_XEN, GuestMemory, SharedInfo } from '../../abi/xen.ts';
 import type { SourceId } from '../../core/books.ts';
 import type { LinuxCpu } from '../../guest/linux/entry.ts';
 import type { NativeKernel } from '../../guest/linux/native.ts';
@@ -11,6 +11,7 @@ import { FOR_DEVICE_MODEL, type NetBack, packetOf } from '../../guest/linux/xen-
 import { XenKernel } from '../../guest/linux/xen-kernel.ts';
 import type { XenGuest } from '../../guest/linux/xen-side.ts';
 import type { IrqOptions } from '../../hv/xen/x86/do-irq.ts';
+import { SERIAL_IRQ } from '../../hv/xen/x86/irq-desc.ts';
 import type { McaError } from '../../hv/xen/x86/mce.ts';
 import { PvHypercalls } from '../../hv/xen/x86/pv.ts';
 import type { PvVcpu } from '../../hv/xen/x86/pv-vcpu.ts';
@@ -90,6 +91,10 @@ export class XenHost {
       title: 'serial line of Xen',
       fire: () => this.type('\r', false),
     });
+    for (const device of ['uart', 'xen-key']) {
+      const irqs = () => [this.xen.irqs.descs[SERIAL_IRQ]!.vector];
+      shop.reaches.set(device, { domain: DOMID_XEN, irqs, sources: ['uart'] });
+    }
     this.devices.set('xen-key', {
       name: 'xen-key',
       title: `debug key ${XEN_KEY} on the serial line`,

@@ -117,6 +117,12 @@ export class Passthrough {
     handler: Pick<PassedPlace, 'service' | 'stuck'>,
   ): void {
     const name = this.nameOf(spec);
+    const { controllers } = this.kernel;
+    const line = pciGsi(devfn >> 3, INTA);
+    this.host.shop.reaches.set(name, {
+      domain: this.hvm.domain.id,
+      irqs: () => (this.tables.has(devfn) ? controllers.rowsOf(devfn) : [line]),
+    });
     const place = { devfn, gsi: pciGsi(devfn >> 3, INTA), ...handler };
     new PassedDriver(this.kernel, spec.name, place).probe();
     this.host.devices.set(name, { name, title: 'passed-through device', fire: () => device.fire() });

@@ -9,7 +9,7 @@ import type { XenGuest } from '../../guest/linux/xen-side.ts';
 import { BREAKPOINT, DEBUG, DEVICE_NOT_AVAILABLE, type HvmCpu } from '../../hv/xen/x86/hvm-cpu.ts';
 import { FREE_PAGE } from '../../hv/xen/x86/vmce.ts';
 import type { FAULTS, WorkloadSpec } from '../../scenario/xen-schema.ts';
-import { arrivals, housekeeping, periodically } from '../loops.ts';
+import { arrivals, housekeeping, LOOK, periodically } from '../loops.ts';
 import type { X86Running } from './boot.ts';
 import { serve, startCommon } from './common-workloads.ts';
 import type { XenHost } from './host.ts';
@@ -32,7 +32,9 @@ function start(host: XenHost, running: Running, spec: WorkloadSpec, name: string
       return;
     case 'faults': {
       const act = faults(spec.kind);
-      periodically(host.shop, running.domains[spec.domain]!.parts.kernel, name, spec.rate, us(3), (cpu) =>
+      const what = `dom${spec.domain} faults: ${spec.kind}`;
+      const { kernel } = running.domains[spec.domain]!.parts;
+      periodically(host.shop, kernel, name, what, spec.rate, us(3), (cpu) =>
         act((cpu as NativeLinuxCpu).hardware as HvmCpu),
       );
       return;
@@ -41,12 +43,20 @@ function start(host: XenHost, running: Running, spec: WorkloadSpec, name: string
       const rng = host.shop.rng.stream(`${name}.cpu`);
       const targets = nmiTargets(host, spec.domain);
       const pattern = { kind: 'poisson', rate: spec.rate } as const;
-      arrivals(host.shop, name, pattern, targets[0] ? () => targets[rng.below(targets.length)]!() : () => {});
+      arrivals(
+        host.shop,
+        name,
+        `NMIs of dom${spec.domain}`,
+        pattern,
+        targets[0] ? () => targets[rng.below(targets.length)]!() : () => {},
+      );
       return;
     }
     case 'machine-check': {
       const pattern = { kind: 'poisson', rate: spec.rate } as const;
-      arrivals(host.shop, name, pattern, () => host.xen.mce.raise(spec.error, spec.domain ?? FREE_PAGE));
+      arrivals(host.shop, name, `${spec.error} machine checks`, pattern, () =>
+        host.xen.mce.raise(spec.error, spec.domain ?? FREE_PAGE),
+      );
       return;
     }
     default:
@@ -96,6 +106,12 @@ function locks(host: XenHost, booted: Booted, name: string, rate: number): void 
   if (kernel.cpuCount < 2 || kernel.profile.sharedPercpu || !kernel.profile.bootCpu.includes('spinlock'))
     return;
   const rng = host.shop.rng.stream(`${kernel.id}.${name}`);
+  const source = host.shop.sources.add({
+    name,
+    what: `${kernel.id} contends for a lock`,
+    rate,
+    unit: 'a second',
+  });
   for (const { cpu } of kernel.cpus) {
     const holder = (cpu + 1) % kernel.cpuCount;
     const release = kernel.time.timer(holder, (on) => kernel.sendIpi('spinlock', cpu, on));
@@ -107,16 +123,19 @@ function locks(host: XenHost, booted: Booted, name: string, rate: number): void 
       release,
     );
     host.shop.parts.add(waiter);
-    const gap = () => Math.round(rng.exponential((1e9 / rate) * kernel.cpuCount));
+    const gap = () => Math.round(rng.exponential((1e9 / source.rate) * kernel.cpuCount));
     const thread = kernel.thread(`${name}/${cpu}`, cpu, {
       cost: () => us(1),
       run: (on) => {
         if (waiter.step(on)) return true;
-        kernel.time.set(timer, on.now + gap(), on);
+        kernel.time.set(timer, on.now + (source.rate > 0 ? gap() : LOOK), on);
         return false;
       },
     });
-    const timer = kernel.time.timer(cpu, (on) => kernel.wake(thread, on));
+    const timer = kernel.time.timer(cpu, (on) => {
+      if (source.rate > 0) kernel.wake(thread, on);
+      else kernel.time.set(timer, on.now + LOOK, on);
+    });
     timer.expires = gap();
   }
 }
