@@ -60,6 +60,7 @@ export { builtinScenario, builtinScenarios, builtinText, DEFAULT_SCENARIO } from
 export type { Demo, DemoCommand, DemoRun, DemoStep } from './scenario/demo.ts';
 export { builtinDemos, loadDemo } from './scenario/demos-lazy.ts';
 export {
+  type Expectation,
   type Finding,
   judgeExpectation,
   parseExpectation,

@@ -1,17 +1,23 @@
 /** One run of a demo, as fast as it goes: its steps are done, and what is expected on the way is looked at. */
+import { setImmediate } from 'node:timers/promises';
 import {
   buildMachine,
   type Command,
   type Demo,
   type DemoRun,
   type DemoStep,
+  type Expectation,
   type Finding,
   judgeExpectation,
+  type Machine,
   parseExpectation,
   type Snapshot,
   takeSnapshot,
 } from '../../engine/index.ts';
 import { Player } from '../player.ts';
+
+/** events looked at between two looks at the world outside */
+const STRIDE = 64;
 
 /** What came of a step. */
 export interface PlayedStep {
@@ -43,32 +49,88 @@ export async function playDemo(demo: Demo, runs = demo.runs): Promise<PlayedDemo
   const all = runs.length === demo.runs.length;
   const of = (name: string) => played.find((p) => p.run.name === name)?.now;
   const findings = all
-    ? demo.expect.map((text) => judge(text, { now: played.at(-1)!.now, at: () => {}, of }))
+    ? demo.expect.map((text) =>
+        judgeExpectation(parseExpectation(text), { now: played.at(-1)!.now, at: () => {}, of }),
+      )
     : [];
   return { demo, runs: played, findings };
 }
 
 async function playRun(demo: Demo, run: DemoRun): Promise<PlayedRun> {
   const machine = buildMachine(run.scenario, demo.seed);
-  const player = new Player(machine);
-  const at = new Map<number, Snapshot>();
+  const way = new Way(machine);
   const steps: PlayedStep[] = [];
   for (const step of run.steps) {
-    await player.advance(step.at);
-    const now = takeSnapshot(machine);
-    at.set(step.at, at.get(step.at) ?? now);
-    const findings = step.expect.map((text) => judge(text, { now, at: (ns) => at.get(ns) }));
+    if (step.expect.length + step.do.length === 0) {
+      way.by(step.at);
+      steps.push({ step, findings: [], refused: [] });
+      continue;
+    }
+    const { findings } = await way.to(step.at, step.expect);
     const refused = step.do.map((command) => machine.do(command as Command).refused);
     steps.push({ step, findings, refused });
   }
-  await player.advance(demo.end);
-  const now = takeSnapshot(machine);
-  const findings = run.expect.map((text) => judge(text, { now, at: (ns) => at.get(ns) }));
-  return { run, steps, now, findings };
+  return { run, steps, ...(await way.to(demo.end, run.expect)) };
 }
 
-function judge(text: string, evidence: Parameters<typeof judgeExpectation>[1]): Finding {
-  return judgeExpectation(parseExpectation(text), evidence);
+/** From step to step: what a machine comes by, and how it stood at each. */
+class Way {
+  private readonly player: Player;
+  /** steps to come by that ask for nothing */
+  private between: number[] = [];
+  /** by simulated time */
+  private readonly stood = new Map<number, Snapshot>();
+
+  constructor(private readonly machine: Machine) {
+    this.player = new Player(machine);
+  }
+
+  by(at: number): void {
+    this.between.push(at);
+  }
+
+  /** Runs to that moment. The answer is what became of these expectations there, or on the way. */
+  async to(at: number, texts: readonly string[]): Promise<{ now: Snapshot; findings: Finding[] }> {
+    const { machine, player, stood } = this;
+    const all = texts.map((text) => parseExpectation(text));
+    const met = new Map<Expectation, Finding>();
+    let now = takeSnapshot(machine);
+    for (const moment of [...this.between, at]) {
+      await this.lookOut(moment, all, met);
+      await player.advance(moment);
+      now = takeSnapshot(machine);
+      if (!stood.has(moment)) stood.set(moment, now);
+    }
+    this.between = [];
+    for (const e of all) {
+      if (e.when === 'never' && !met.has(e)) met.set(e, { text: e.text, held: true, found: 'never' });
+    }
+    return { now, findings: all.map((e) => met.get(e) ?? this.judge(e, now)) };
+  }
+
+  /** Looks at the machine after each event, as long as any expectation asks for more than the moment itself. */
+  private async lookOut(
+    until: number,
+    all: readonly Expectation[],
+    met: Map<Expectation, Finding>,
+  ): Promise<void> {
+    const { machine } = this;
+    let open = all.filter((e) => e.when !== undefined && !met.has(e));
+    for (let n = 1; open.length > 0 && machine.clock.next <= until; n++) {
+      machine.step();
+      const now = takeSnapshot(machine);
+      for (const expectation of open) {
+        const finding = this.judge(expectation, now);
+        if (finding.held) met.set(expectation, { ...finding, held: expectation.when === 'once' });
+      }
+      open = open.filter((e) => !met.has(e));
+      if (n % STRIDE === 0) await setImmediate();
+    }
+  }
+
+  private judge(expectation: Expectation, now: Snapshot): Finding {
+    return judgeExpectation(expectation, { now, at: (ns) => this.stood.get(ns) });
+  }
 }
 
 /** All that did not come out as the demo says. */

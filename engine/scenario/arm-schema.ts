@@ -53,6 +53,19 @@ const ssbd = z
     "ssbd= of its kernel: when its user space runs with the firmware's workaround for speculative store bypass",
   );
 
+const priorities = z
+  .array(
+    z
+      .strictObject({
+        spi: z.int().min(32).max(1019).describe('its INTID'),
+        priority: z.int().min(0).max(255).describe('what stands in IPRIORITYR, low is urgent'),
+      })
+      .describe('one of them'),
+  )
+  .max(100)
+  .default([])
+  .describe('SPIs to which its kernel gives another priority than 0xa0, which Linux gives all');
+
 const dom0 = z
   .strictObject({
     kernel,
@@ -60,6 +73,7 @@ const dom0 = z
     vcpus: cpuCount.describe('virtual CPUs'),
     cpus: affinity.optional(),
     ssbd,
+    priorities,
     devices: z
       .array(device)
       .max(33)
@@ -79,6 +93,7 @@ const guest = z.strictObject({
   vcpus: cpuCount.default(1).describe('virtual CPUs'),
   cpus: affinity.optional(),
   ssbd,
+  priorities,
   rings: z.int().min(0).max(16).default(1).describe('rings of its paravirtual disk; 0: it has none'),
   disk: name.optional().describe('the disk of dom0 behind it; without it the first'),
   queues: z

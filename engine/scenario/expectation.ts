@@ -2,15 +2,18 @@
  * What a demo expects of the machine, as a sentence: `domains[vm1].interrupts[LOC].total since 3s == 0`.
  *
  *     TERM RELATION TERM                     RELATION: == != < <= > >=
+ *     PATH has TERM                          of a list, or of text
+ *     once TERM RELATION TERM                after some event since the last step that does or expects anything
+ *     never TERM RELATION TERM               after none of them
  *
  * A term is a number, `true`, `false`, `nothing` (the path leads nowhere), text in quotes, or a path into the snapshot
  * (observable.ts), which may have a number before it, `2 * PATH`, and behind it `since TIME`, the change from that step
  * of the demo on, and `of RUN`, where several runs are compared.
  */
 import { momentOf } from './moment.ts';
-import { numberOf, observe, pathOf, type Step, type Value } from './observable.ts';
+import { contains, numberOf, observe, pathOf, type Step, type Value } from './observable.ts';
 
-const RELATIONS = ['==', '!=', '<=', '>=', '<', '>'] as const;
+const RELATIONS = ['==', '!=', '<=', '>=', '<', '>', 'has'] as const;
 type Relation = (typeof RELATIONS)[number];
 
 export interface PathTerm {
@@ -30,6 +33,8 @@ export interface Expectation {
   readonly left: Term;
   readonly relation: Relation;
   readonly right: Term;
+  /** after some event since the last step that does or expects anything, or after none; undefined: at the moment */
+  readonly when: 'once' | 'never' | undefined;
 }
 
 /** The snapshots that a sentence is about. */
@@ -64,18 +69,20 @@ const PARTS = [
 
 /** @throws SyntaxError saying what is wrong with it */
 export function parseExpectation(text: string): Expectation {
-  const { terms, relation } = split(text);
+  const [, when, sentence] = /^(?:(once|never)\s+)?(.*)$/s.exec(text)!;
+  const { terms, relation } = split(sentence!);
   const [left, right] = terms.map(termOf) as [Term, Term];
   if (!('path' in left) && !('path' in right))
     throw new SyntaxError('no path in it, expected one as totals.interrupts');
-  return { text, left, relation, right };
+  return { text, left, relation, right, when: when as Expectation['when'] };
 }
 
 /** At the relation that stands outside of quotes and brackets. */
 function split(text: string): { readonly terms: [string, string]; readonly relation: Relation } {
   const [, before, relation, after] =
-    /^((?:"[^"]*"|'[^']*'|\[[^\]]*\]|[^"'[=!<>])*)(==|!=|<=|>=|<|>)(.*)$/s.exec(text) ?? [];
-  const found = RELATIONS.find((r) => r === relation);
+    /^((?:"[^"]*"|'[^']*'|\[[^\]]*\]|[^"'[=!<>\s]|\s(?!has\s))*)(==|!=|<=|>=|<|>|\shas\s)(.*)$/s.exec(text) ??
+    [];
+  const found = RELATIONS.find((r) => r === relation?.trim());
   if (!found)
     throw new SyntaxError(`no relation in it, expected PATH and one of ${RELATIONS.join(' ')} and a value`);
   return { terms: [before!.trim(), after!.trim()], relation: found };
@@ -139,11 +146,17 @@ export function judgeExpectation(expectation: Expectation, evidence: Evidence): 
   const { text, relation } = expectation;
   const left = termValue(expectation.left, evidence);
   const right = termValue(expectation.right, evidence);
-  const held = holds(left, relation, right);
+  const held = relation === 'has' ? hasIn(expectation, evidence) : holds(left, relation, right);
   const told = [expectation.left, expectation.right].flatMap((term, i) =>
     'path' in term ? [valueText(i === 0 ? left : right)] : [],
   );
   return { text, held, found: told.join(' and ') };
+}
+
+function hasIn({ left, right }: Expectation, evidence: Evidence): boolean {
+  const value = termValue(right, evidence);
+  if (!('path' in left) || value === undefined) return false;
+  return contains(left.run === undefined ? evidence.now : evidence.of?.(left.run), left.path, value);
 }
 
 function termValue(term: Term, evidence: Evidence): Value | undefined {
@@ -156,7 +169,11 @@ function termValue(term: Term, evidence: Evidence): Value | undefined {
   return typeof before === 'number' ? times * (value - before) : undefined;
 }
 
-function holds(left: Value | undefined, relation: Relation, right: Value | undefined): boolean {
+function holds(
+  left: Value | undefined,
+  relation: Exclude<Relation, 'has'>,
+  right: Value | undefined,
+): boolean {
   if (relation === '==') return left === right;
   if (relation === '!=') return left !== right;
   if (typeof left !== 'number' || typeof right !== 'number') return false;

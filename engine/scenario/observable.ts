@@ -13,7 +13,7 @@ export interface Step {
   readonly text: string;
 }
 
-export type Value = number | string | boolean | null;
+export type Value = number | string | boolean;
 
 /** Parts that name an element; the first of them by which any element is meant. */
 const NAMES = [
@@ -48,6 +48,23 @@ export function pathOf(text: string): Step[] | undefined {
 
 /** What the path leads to; undefined: to nothing. */
 export function observe(snapshot: unknown, path: readonly Step[]): Value | undefined {
+  const nodes = select(snapshot, path);
+  if (nodes.length === 1) return plain(nodes[0]);
+  if (nodes.length === 0) return undefined;
+  const values = nodes.map(plain);
+  if (values.some((value) => typeof value === 'string')) return values.join(', ');
+  return values.includes(undefined) ? undefined : sum(values.map(Number));
+}
+
+/** Is this in the list, or in the text, that the path leads to? */
+export function contains(snapshot: unknown, path: readonly Step[], value: Value): boolean {
+  return select(snapshot, path).some((node) => {
+    if (Array.isArray(node)) return node.includes(value);
+    return typeof node === 'string' && typeof value === 'string' && node.includes(value);
+  });
+}
+
+function select(snapshot: unknown, path: readonly Step[]): Node[] {
   let nodes: Node[] = [snapshot];
   let from = '';
   for (const step of path) {
@@ -56,15 +73,12 @@ export function observe(snapshot: unknown, path: readonly Step[]): Value | undef
     );
     from = step.text;
   }
-  if (nodes.length === 1) return plain(nodes[0]);
-  if (nodes.length === 0) return undefined;
-  const values = nodes.map(plain);
-  if (values.some((value) => typeof value === 'string')) return values.join(', ');
-  return values.includes(undefined) ? undefined : sum(values.map(Number));
+  return nodes;
 }
 
 function plain(node: Node): Value | undefined {
-  if (node === null || ['number', 'string', 'boolean'].includes(typeof node)) return node as Value;
+  if (node === null) return undefined;
+  if (['number', 'string', 'boolean'].includes(typeof node)) return node as Value;
   return totalOf(node);
 }
 

@@ -55,6 +55,24 @@ test('--check tells what failed by its exit status', async () => {
   expect(stdout).not.toContain('A key.');
 });
 
+test('once and never look at every event between two steps', async () => {
+  const between = (expectations: string) =>
+    `${MINE.slice(0, MINE.indexOf('expect:'))}  - at: 150ms\n    expect: ${expectations}\n`;
+  const irr = 'domains[vm1].x86.lapics[*].irr.count';
+  writeFileSync(
+    FILE,
+    between(`['once ${irr} == 1', 'never ${irr} == 9', 'once ${irr} == 9', 'never ${irr} == 1']`),
+  );
+  const { code, stdout } = await virqtop('demo', FILE, '--check');
+  expect(code).toBe(1);
+  expect(stdout.match(/(ok|FAILED) +(once|never) .*== \d/gm)).toEqual([
+    expect.stringMatching(/ok +once .*== 1/),
+    expect.stringMatching(/ok +never .*== 9/),
+    expect.stringMatching(/FAILED +once .*== 9/),
+    expect.stringMatching(/FAILED +never .*== 1/),
+  ]);
+});
+
 test('a command that is refused fails the check', async () => {
   writeFileSync(FILE, MINE.replace('> 100', '== 3').replace('vm1.kbd, times', 'vm1.bell, times'));
   const { code, stdout } = await virqtop('demo', FILE, '--check');

@@ -58,3 +58,13 @@ test.each([
 ])('"%s" is refused', (text, message) => {
   expect(() => parseExpectation(text)).toThrow(message);
 });
+
+test('a list, or a text, has something', () => {
+  expect(judge('domains[*].rows has 10').held).toBe(true);
+  expect(judge('domains[*].rows has 11').held).toBe(false);
+  expect(judge('domains[*].state has "o"').held).toBe(true);
+});
+
+test.each(['once', 'never'])('%s is for who looks at every event', (when) => {
+  expect(parseExpectation(`${when} time > 3`)).toMatchObject({ when, relation: '>' });
+});

@@ -25,6 +25,8 @@ import { type XenGuest, XenSide, type XenSideInit } from './xen-side.ts';
 export interface Arm64Init extends KernelInit<ArmCpu> {
   readonly gicVersion: 2 | 3;
   readonly gic: GicPlaces;
+  /** SPIs that get another priority than the rest */
+  readonly priorities?: readonly { readonly spi: number; readonly priority: number }[];
   /** INTIDs of the timer, in the order of the device tree: those that it has beside the virtual one are mapped too */
   readonly timers: readonly number[];
   readonly virtualTimer: number;

@@ -78,12 +78,20 @@ export class Gic {
     else each(GICD.ITARGETSR, 4, 0x0101_0101);
     each(GICD.ICFGR, 16, 0);
     each(GICD.IPRIORITYR, 4, PRIORITIES);
+    for (const { spi, priority } of this.kernel.init.priorities ?? []) this.prioritize(spi, priority);
     each(GICD.ICACTIVER, 32, 0xffff_ffff);
     each(GICD.ICENABLER, 32, 0xffff_ffff);
     hardware.store(dist + GICD.CTLR, this.version === 3 ? 0x12 : 1);
     if (this.version === 3) {
       for (let n = PRIVATE; n < PRIVATE + spis; n++) this.route(n, 0);
     }
+  }
+
+  private prioritize(spi: number, priority: number): void {
+    const { hardware } = this.first;
+    const register = this.places.dist + GICD.IPRIORITYR + (spi & ~3);
+    const shift = (spi & 3) * 8;
+    hardware.store(register, ((hardware.load(register) & ~(0xff << shift)) | (priority << shift)) >>> 0);
   }
 
   /** gic_cpu_init: a CPU's own interrupts and its interface. */

@@ -92,7 +92,7 @@ export class XenArmHost implements SplitHost {
 
   private addDomain(
     id: number,
-    spec: Pick<ArmScenario['dom0'], 'vcpus' | 'fifo' | 'ssbd'>,
+    spec: Pick<ArmScenario['dom0'], 'vcpus' | 'fifo' | 'ssbd' | 'priorities'>,
     guest: ArmGuestSpec | undefined,
   ): ArmDomainParts {
     const { shop, xen, scenario } = this;
@@ -124,6 +124,7 @@ export class XenArmHost implements SplitHost {
       nrIrqs: 64,
       gicVersion: gic,
       gic: map,
+      priorities: spec.priorities,
       timers: TIMER_PPIS,
       virtualTimer: Ppi.CNTV,
       frequency: COUNTER_HZ,
