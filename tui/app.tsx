@@ -2,11 +2,17 @@
 import { Box } from 'ink';
 import { Lines } from './components/lines.tsx';
 import { screenLines } from './screen.ts';
-import type { Session } from './session.ts';
-import { useSnapshot } from './use-snapshot.ts';
+import type { Session, SessionState } from './session.ts';
+import { type Store, useSnapshot } from './use-snapshot.ts';
 
-export function App({ session }: { readonly session: Session }) {
-  useSnapshot(session);
+interface Props {
+  readonly session: Session;
+  /** those of its states that are drawn; all of them */
+  readonly states?: Store<SessionState>;
+}
+
+export function App({ session, states = session }: Props) {
+  useSnapshot(states);
   const { terminal } = session;
   return (
     <Box flexDirection="column" width={terminal.columns} height={terminal.rows}>

@@ -57,6 +57,7 @@ function needsOf(rows: readonly TableRow[], title: number): Needs {
 /**
  * @param totals the user wants one count per row
  * @param least widths of the first column and of the chip's, if they are to be more than the usual ones
+ * @param sparks whether there may be sparklines
  */
 export function columnsFor(
   rows: readonly TableRow[],
@@ -64,13 +65,14 @@ export function columnsFor(
   width: number,
   totals: boolean,
   least: { readonly label: number; readonly chip: number } = { label: 3, chip: 10 },
+  sparks = true,
 ): Columns {
   const needs = needsOf(rows, least.label);
   const chipLeast = Math.min(needs.chipName, least.chip);
   const nameLeast = Math.min(needs.name, 12);
   // selection mark, gaps: 1 before counts and rate, 2 before what follows
   const fixed = 1 + needs.label + (1 + RATE) + (2 + FLAGS) + (2 + chipLeast) + (2 + nameLeast);
-  const narrow = width - fixed < 1 + TOTAL + 2 + SPARK_WIDTHS[0];
+  const narrow = !sparks || width - fixed < 1 + TOTAL + 2 + SPARK_WIDTHS[0];
   let spark: number = narrow ? 0 : SPARK_WIDTHS[0];
   let left = width - fixed - (narrow ? 0 : 2 + spark);
   const perCpu = !totals && cpus.length <= MAX_CPU_COLUMNS && cpus.length * (1 + needs.cpu) <= left;

@@ -9,6 +9,7 @@ import {
   comparison,
   type Row,
   type SortColumn,
+  type Surroundings,
   sortedBy,
   sum,
   type TableColumn,
@@ -77,8 +78,9 @@ export const EXITS: TableKind<ExitTableRow, DomainSnapshot> = {
     return sortedBy(rows, sort, by, byReason);
   },
   textOf: (row) => `${row.reason} ${row.label}`,
-  columns(rows, domain, { frame, width, totals, glyphs }) {
-    const at = layout(rows, domain.vcpus.length, width, totals);
+  columns(rows, domain, around) {
+    const { frame, glyphs } = around;
+    const at = layout(rows, domain.vcpus.length, around);
     const columns: TableColumn<ExitTableRow>[] = [
       {
         title: 'REASON',
@@ -130,7 +132,11 @@ interface ExitLayout extends CountLayout {
 }
 
 /** What is dear gets its cells first: sum, share, a sparkline, each virtual CPU or their strip, a longer sparkline. */
-function layout(rows: readonly ExitTableRow[], vcpus: number, width: number, totals: boolean): ExitLayout {
+function layout(
+  rows: readonly ExitTableRow[],
+  vcpus: number,
+  { width, totals, glyphs }: Surroundings,
+): ExitLayout {
   const longest = Math.max(6, ...rows.map((row) => row.label.length));
   const label = Math.min(longest, width < 100 ? 19 : 24);
   let left = width - 1 - label - (1 + RATE) - 2 * (1 + SPAN);
@@ -141,7 +147,7 @@ function layout(rows: readonly ExitTableRow[], vcpus: number, width: number, tot
   };
   const total = take(1 + TOTAL) ? TOTAL : 0;
   const share = take(1 + SHARE);
-  const spark = take(2 + SPARK_WIDTHS[0]) ? SPARK_WIDTHS[0] : 0;
+  const spark = take(2 + SPARK_WIDTHS[0], glyphs.spark.length > 0) ? SPARK_WIDTHS[0] : 0;
   const time = take(1 + SHARE);
   const each = Math.min(10, Math.max(6, ...rows.map((row) => count(Math.max(...row.counts), 13).length)));
   const apart = take(vcpus * (1 + each), !totals && vcpus <= MAX_CPU_COLUMNS);

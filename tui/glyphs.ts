@@ -9,7 +9,7 @@ export interface Glyphs {
   /** between two hops of a journey */
   readonly hop: string;
   readonly bar: { readonly guest: string; readonly xen: string; readonly idle: string };
-  /** low to high, the first for nothing at all */
+  /** low to high, the first for nothing at all; none: no sparklines */
   readonly spark: readonly string[];
   /** share of a row's interrupts that a CPU takes, none to most */
   readonly heat: readonly string[];
@@ -38,6 +38,9 @@ export const ASCII: Glyphs = {
   spark: [' ', '.', ':', '|'],
   heat: ['.', ':', '+', '#', '@'],
 };
+
+/** For a slow line: nothing that moves for its looks alone. */
+export const SLOW: Glyphs = { ...ASCII, spark: [] };
 
 /** The glyph for a share between 0 and 1 of the scale; anything above nothing gets a mark. */
 export function level(scale: readonly string[], share: number): string {

@@ -1,17 +1,17 @@
 /** The monitor from start to stop: one machine, one terminal, one exit code. */
 import { type Machine, takeSnapshot } from '../engine/index.ts';
 import type { DemoScript } from './demo.ts';
-import { Driver, type Host } from './driver.ts';
-import { firstFrame, leaveFirstFrame, overFirstFrame } from './first-frame.ts';
+import { Driver } from './driver.ts';
 import { clockTime, sanitize } from './format.ts';
 import type { Cue, ScriptedFire } from './frame.ts';
-import { ASCII, BLOCKS, wantsAscii } from './glyphs.ts';
-import type { InkScreen } from './ink-screen.tsx';
+import { Turns } from './gate.ts';
+import { type LookOptions, lookOf } from './look.ts';
 import { preferencesOf, printedPreferences, readPreferences } from './preferences.ts';
-import { Session, type Size } from './session.ts';
+import { REAL_HOST } from './real-host.ts';
 import { subjectsOf } from './subject.ts';
 import { Terminal } from './terminal.ts';
-import { colourDepth, THEMES, themeNamed } from './theme.ts';
+import { THEMES, themeNamed } from './theme.ts';
+import { Viewer } from './viewer.ts';
 
 export type { DemoScript, Scene } from './demo.ts';
 export type { Cue, ScriptedFire } from './frame.ts';
@@ -30,17 +30,13 @@ export interface Config {
 }
 
 /** Unless an option says otherwise, what the configuration file says; else what stands here. */
-export interface MonitorOptions {
+export interface MonitorOptions extends LookOptions {
   /** the domain shown first; otherwise the machine's first */
   readonly domain?: string | undefined;
   /** seconds between frames, 1 */
   readonly delay?: number | undefined;
   /** simulated seconds per second, 1; Infinity: as fast as possible */
   readonly speed?: number | undefined;
-  /** no characters beyond ASCII */
-  readonly ascii?: boolean | undefined;
-  readonly color?: 'auto' | 'always' | 'never' | undefined;
-  readonly theme?: string | undefined;
   /** idle rows are hidden from the start */
   readonly hideIdle?: boolean | undefined;
   /** fired by itself at its simulated time */
@@ -95,67 +91,54 @@ async function monitor(machine: Machine, options: MonitorOptions): Promise<Outco
   });
   const end = (code: number, error?: Error) => finish({ code, error });
 
-  const driver = new Driver(machine, HOST, {
+  const driver = new Driver(machine, REAL_HOST, {
     speed: options.speed ?? preferences.speed,
     delay: options.delay ?? preferences.delay,
     fires: options.scriptedFires,
     cues: options.demo?.cues,
     onError: (error) => end(1, error),
   });
-  const asked = options.ascii ?? preferences.ascii ?? false;
-  const ascii = asked || wantsAscii(env);
-  const session = new Session(driver, {
+  const { ascii = preferences.ascii ?? false, theme = preferences.theme } = options;
+  const viewer = new Viewer(driver, stdout, {
+    ...lookOf({ ...options, ascii, theme }, env),
     domain: options.domain ?? driver.get().snapshot.domains[0]!.name,
-    theme: options.theme ?? preferences.theme ?? THEMES[0]!.name,
     preferences,
     notice: config ? configNotice(config, problems) : '',
-    depth: colourDepth(options.color ?? 'auto', env),
-    glyphs: ascii ? ASCII : BLOCKS,
-    size: sizeOf(stdout),
     hideIdle: options.hideIdle,
     demo: options.demo && untilNext(options.demo.script, () => end(0)),
-    save: config && (() => config.save(printedPreferences(preferencesOf(session, asked)))),
+    save: config && (() => config.save(printedPreferences(preferencesOf(viewer.session, ascii)))),
     configFile: config?.file,
+    turns: new Turns(),
     quit: () => end(0),
     suspend: () => void terminal.suspend(),
+    ended: (error) => end(error ? 1 : 0, error),
   });
-
-  let ink: InkScreen | undefined;
   const terminal = new Terminal(stdin, stdout, {
-    key: (key) => session.press(key),
+    key: (key) => viewer.session.press(key),
     end,
-    resize() {
-      ink?.clear();
-      session.resize(sizeOf(stdout));
-    },
+    resize: () => viewer.resize(),
     async leave() {
       const goOn = driver.suspend();
-      if (!ink) stdout.write(leaveFirstFrame);
-      const comeBack = await ink?.suspend();
+      const comeBack = await viewer.leave();
       return async () => {
-        if (ink) await comeBack?.();
-        else stdout.write(firstFrame(session));
-        session.resize(sizeOf(stdout));
+        await comeBack();
         goOn();
       };
     },
   });
   terminal.start();
   driver.run();
-  stdout.write(firstFrame(session));
+  viewer.showFirst();
   let outcome: Outcome;
   try {
-    const { openInk } = await import('./ink-screen.tsx');
-    ink = openInk(session, overFirstFrame(stdout), (error) => end(error ? 1 : 0, error));
+    await viewer.open();
     outcome = await finished;
   } catch (error) {
     outcome = { code: 1, error: error as Error };
   }
   driver.suspend();
-  session.close();
   terminal.stop();
-  if (ink) await ink.close();
-  else stdout.write(leaveFirstFrame);
+  await viewer.close();
   return outcome;
 }
 
@@ -183,25 +166,9 @@ function configNotice({ file, problem }: Config, problems: readonly string[]): s
   return `${file.split('/').at(-1)}: ${all[0]}${more}`;
 }
 
-function sizeOf({ columns, rows }: NodeJS.WriteStream): Size {
-  return { columns: columns > 0 ? columns : 80, rows: rows > 0 ? rows : 24 };
-}
-
 /** One line: what went wrong, and where to find it again. */
-function describe(error: Error, machine: Machine): string {
+export function describe(error: Error, machine: Machine): string {
   const message = sanitize(error.message.split('\n')[0] ?? '') || error.name;
   const { now, events } = machine.clock;
   return `${message} (${machine.scenario.name}, seed ${machine.seed}, t ${clockTime(now, 9)}, event ${events})`;
 }
-
-const HOST: Host = {
-  now: () => performance.now(),
-  after(ms, callback) {
-    if (ms > 0) {
-      const timer = setTimeout(callback, ms);
-      return () => clearTimeout(timer);
-    }
-    const immediate = setImmediate(callback);
-    return () => clearImmediate(immediate);
-  },
-};

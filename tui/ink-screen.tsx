@@ -4,7 +4,8 @@ import { render, useApp } from 'ink';
 import { useEffect } from 'react';
 import { App } from './app.tsx';
 import { makeRoom } from './first-frame.ts';
-import type { Session } from './session.ts';
+import type { Session, SessionState } from './session.ts';
+import type { Store } from './use-snapshot.ts';
 
 type Suspend = ReturnType<typeof useApp>['suspendTerminal'];
 
@@ -16,13 +17,21 @@ export interface InkScreen {
   close(): Promise<void>;
 }
 
-/** @param ended the screen is gone by itself: with an error if drawing failed */
-export function openInk(session: Session, stdout: WriteStream, ended: (error?: Error) => void): InkScreen {
+/**
+ * @param states those of the session that are to be drawn
+ * @param ended the screen is gone by itself: with an error if drawing failed
+ */
+export function openInk(
+  session: Session,
+  states: Store<SessionState>,
+  stdout: WriteStream,
+  ended: (error?: Error) => void,
+): InkScreen {
   let suspend: Suspend | undefined;
   const ink = render(
     <>
       <Handle take={(handle) => (suspend = handle)} />
-      <App session={session} />
+      <App session={session} states={states} />
     </>,
     {
       stdout,
@@ -31,6 +40,7 @@ export function openInk(session: Session, stdout: WriteStream, ended: (error?: E
       interactive: true,
       maxFps: 60,
       exitOnCtrlC: false,
+      patchConsole: false,
     },
   );
   ink.waitUntilExit().then(

@@ -23,10 +23,8 @@ export interface Titles {
 export function countTable<S extends Subject>(titles: Titles, cpusOf: (subject: S) => readonly number[]) {
   return (rows: readonly TableRow[], subject: S, around: Surroundings): TableColumn<TableRow>[] => {
     const { frame, width, totals, glyphs } = around;
-    const at = columnsFor(rows, cpusOf(subject), width, totals, {
-      label: titles.label.length,
-      chip: titles.least,
-    });
+    const least = { label: titles.label.length, chip: titles.least };
+    const at = columnsFor(rows, cpusOf(subject), width, totals, least, glyphs.spark.length > 0);
     const columns: TableColumn<TableRow>[] = [
       {
         title: titles.label,

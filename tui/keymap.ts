@@ -55,6 +55,8 @@ export interface Binding {
   readonly group: Group;
   readonly action: Action;
   readonly about: string;
+  /** acts on what all viewers see, as everything of Fire and Time does */
+  readonly shared?: true;
   /** for the bottom line: the word beside the key, and how dearly it is kept there */
   readonly footer?: { readonly key: string; readonly word: string; readonly keep: number };
 }
@@ -154,6 +156,7 @@ export const KEYMAP: readonly Binding[] = [
     label: 'H',
     group: 'Look',
     action: 'hook',
+    shared: true,
     about: "log Xen's vectors: on, off",
     footer: { key: 'H', word: 'hook', keep: 5 },
   },
@@ -193,10 +196,24 @@ export const KEYMAP: readonly Binding[] = [
   { keys: ['esc'], label: 'Esc', group: 'Table', action: 'clear', about: 'clear filter, close, back' },
   { keys: ['t'], label: 't', group: 'Table', action: 'totals', about: 'totals, or each CPU' },
   { keys: ['z'], label: 'z', group: 'Table', action: 'hideIdle', about: 'hide rows idle for 30 s' },
-  { keys: ['r'], label: 'r', group: 'Table', action: 'resetRates', about: 'rates begin anew' },
-  { keys: ['d'], label: 'd', group: 'Screen', action: 'delay', about: 'type the redraw delay' },
-  { keys: ['+', '='], label: '+', group: 'Screen', action: 'redrawFaster', about: 'redraw more often' },
-  { keys: ['-'], label: '-', group: 'Screen', action: 'redrawSlower', about: 'redraw less often' },
+  { keys: ['r'], label: 'r', group: 'Table', action: 'resetRates', shared: true, about: 'rates begin anew' },
+  { keys: ['d'], label: 'd', group: 'Screen', action: 'delay', shared: true, about: 'type the redraw delay' },
+  {
+    keys: ['+', '='],
+    label: '+',
+    group: 'Screen',
+    action: 'redrawFaster',
+    shared: true,
+    about: 'redraw more often',
+  },
+  {
+    keys: ['-'],
+    label: '-',
+    group: 'Screen',
+    action: 'redrawSlower',
+    shared: true,
+    about: 'redraw less often',
+  },
   { keys: ['o'], label: 'o', group: 'Screen', action: 'theme', about: 'next theme' },
   { keys: ['W'], label: 'W', group: 'Screen', action: 'writeConfig', about: 'keep all this as it is' },
   {
@@ -229,4 +246,9 @@ const BY_KEY = new Map(KEYMAP.flatMap((b) => b.keys.map((key) => [key, b] as con
 /** What a key does; undefined if nothing. */
 export function bindingOf(key: string): Binding | undefined {
   return BY_KEY.get(key);
+}
+
+/** Does the key do something to the machine, or to how all see it? Whoever only watches may not press it. */
+export function isShared({ group, shared }: Binding): boolean {
+  return shared === true || group === 'Fire' || group === 'Time';
 }

@@ -9,7 +9,7 @@ import { showDump } from './dump.ts';
 import { domainShown, EventLog } from './event-log.ts';
 import type { Frame } from './frame.ts';
 import type { Glyphs } from './glyphs.ts';
-import { bindingOf } from './keymap.ts';
+import { bindingOf, isShared } from './keymap.ts';
 import { isText } from './keys.ts';
 import type { Overlay } from './overlay.ts';
 import { FIRST_PATH, moveHop, type PathUi } from './path.ts';
@@ -78,6 +78,8 @@ export interface SessionOptions {
   /** writes the configuration file; absent where there is none */
   readonly save?: (() => Promise<void>) | undefined;
   readonly configFile?: string | undefined;
+  /** looks, and does nothing to the machine */
+  readonly watches?: boolean | undefined;
   /** the monitor ends */
   readonly quit: () => void;
   /** Ctrl-Z */
@@ -285,7 +287,10 @@ export class Session {
 
   private act(key: string): void {
     const binding = bindingOf(key);
-    if (binding) ACTIONS[binding.action](this, key);
+    if (!binding) return;
+    if (this.options.watches && isShared(binding))
+      this.update({ notice: 'you watch: others control the machine' });
+    else ACTIONS[binding.action](this, key);
   }
 
   private type(prompt: Prompt, key: string): void {

@@ -3,10 +3,8 @@
  * back whatever happens. Ink owns the alternate screen and the cursor; raw mode and signals are ours.
  */
 import type { ReadStream, WriteStream } from 'node:tty';
-import { KeyDecoder } from './keys.ts';
+import { KeyInput } from './key-input.ts';
 
-/** ms after which an ESC that nothing followed was the Esc key */
-const ESC_MS = 30;
 /** ms to wait for the stop signal to be obeyed; a process group nobody would wake ignores it */
 const STOP_MS = 200;
 
@@ -23,8 +21,7 @@ export interface TerminalHooks {
 }
 
 export class Terminal {
-  private readonly decoder = new KeyDecoder();
-  private escTimer: NodeJS.Timeout | undefined;
+  private readonly input: KeyInput;
   private readonly undo: (() => void)[] = [];
   private away = false;
 
@@ -32,7 +29,9 @@ export class Terminal {
     private readonly stdin: ReadStream,
     private readonly stdout: WriteStream,
     private readonly hooks: TerminalHooks,
-  ) {}
+  ) {
+    this.input = new KeyInput(hooks.key);
+  }
 
   /** Takes the terminal. */
   start(): void {
@@ -45,7 +44,7 @@ export class Terminal {
     this.on(process, 'uncaughtException', (error: Error) => hooks.end(1, error));
     this.on(stdout, 'error', () => hooks.end(0));
     this.on(stdout, 'resize', () => hooks.resize());
-    this.on(stdin, 'data', (chunk: string) => this.input(chunk));
+    this.on(stdin, 'data', (chunk: string) => this.input.push(chunk));
     this.on(stdin, 'end', () => hooks.end(0));
     this.on(stdin, 'close', () => hooks.end(0));
     this.on(stdin, 'error', () => hooks.end(0));
@@ -55,7 +54,7 @@ export class Terminal {
 
   /** Gives it back. Errors of a terminal that went away are still swallowed. */
   stop(): void {
-    clearTimeout(this.escTimer);
+    this.input.stop();
     for (const undo of this.undo.splice(0)) undo();
     this.stdout.on('error', () => {});
     this.stdin.on('error', () => {});
@@ -115,15 +114,6 @@ export class Terminal {
     }
     if (on) stdin.resume();
     else stdin.pause();
-  }
-
-  private input(chunk: string): void {
-    clearTimeout(this.escTimer);
-    for (const key of this.decoder.push(chunk)) this.hooks.key(key);
-    if (!this.decoder.waiting) return;
-    this.escTimer = setTimeout(() => {
-      for (const key of this.decoder.flush()) this.hooks.key(key);
-    }, ESC_MS);
   }
 
   private on(emitter: NodeJS.EventEmitter, event: string, listener: (...args: never[]) => void): void {

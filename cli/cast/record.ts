@@ -5,15 +5,12 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Machine } from '../../engine/index.ts';
 import {
-  ASCII,
-  BLOCKS,
-  colourDepth,
   type DemoScript,
   Driver,
   type DriverOptions,
+  lookOf,
   Session,
   screenLines,
-  THEMES,
 } from '../../tui/recording.ts';
 import type { Options } from '../options.ts';
 import { Asciicast, type CastSize } from './asciicast.ts';
@@ -95,13 +92,10 @@ export class Recording {
   }
 
   private session(driver: Driver, { demo, domain, hideIdle }: Scene): Session {
-    const { ascii, color = 'auto', theme } = this.options;
     return new Session(driver, {
-      domain: domain ?? driver.get().snapshot.domains[0]!.name,
-      theme: theme ?? THEMES[0]!.name,
       // the terminal that plays it is not this one
-      depth: colourDepth(color, { TERM: 'xterm-256color' }),
-      glyphs: ascii ? ASCII : BLOCKS,
+      ...lookOf(this.options, { TERM: 'xterm-256color', LANG: 'C.UTF-8' }),
+      domain: domain ?? driver.get().snapshot.domains[0]!.name,
       size: this.size,
       hideIdle,
       demo,

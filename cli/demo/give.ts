@@ -23,6 +23,7 @@ export async function giveDemo(demo: Demo, runs: readonly DemoRun[], options: Op
     const code = await runMonitor(buildMachine(run.scenario, demo.seed), {
       delay: DELAY,
       ascii: options.ascii,
+      slow: options.slow,
       color: options.color,
       theme: options.theme,
       demo: { script: scriptOf(demo, run, next), cues: cuesOf(demo, run) },

@@ -6,7 +6,7 @@ import type { Machine } from '../../engine/machine/machine.ts';
 import { App } from '../../tui/app.tsx';
 import type { DemoScript } from '../../tui/demo.ts';
 import { Driver, type DriverOptions } from '../../tui/driver.ts';
-import { ASCII, BLOCKS } from '../../tui/glyphs.ts';
+import { ASCII, BLOCKS, SLOW } from '../../tui/glyphs.ts';
 import { Session } from '../../tui/session.ts';
 import type { Depth } from '../../tui/theme.ts';
 import { ManualHost } from './manual-host.ts';
@@ -15,9 +15,13 @@ export interface ScreenOptions extends DriverOptions {
   readonly columns?: number;
   readonly rows?: number;
   readonly ascii?: boolean;
+  /** as `--slow` draws */
+  readonly slow?: boolean;
   readonly depth?: Depth;
   readonly theme?: string;
   readonly demo?: DemoScript;
+  /** looks at the machine of another one */
+  readonly beside?: FakeScreen;
   /** nobody looks at the screen: only bytes are counted */
   readonly blind?: boolean;
 }
@@ -44,7 +48,7 @@ class Output extends Writable {
 }
 
 export class FakeScreen {
-  readonly host = new ManualHost();
+  readonly host: ManualHost;
   readonly driver: Driver;
   readonly session: Session;
   readonly output: Output;
@@ -60,17 +64,20 @@ export class FakeScreen {
     this.output = new Output(columns, rows, (text) => {
       if (!options.blind) this.screen.write(text);
     });
-    this.driver = new Driver(machine, this.host, {
-      onError: (error) => {
-        this.error = error;
-      },
-      ...options,
-    });
+    this.host = options.beside?.host ?? new ManualHost();
+    this.driver =
+      options.beside?.driver ??
+      new Driver(machine, this.host, {
+        onError: (error) => {
+          this.error = error;
+        },
+        ...options,
+      });
     this.session = new Session(this.driver, {
       domain: 'dom0',
       theme: options.theme ?? 'default',
-      depth: options.depth ?? 1,
-      glyphs: options.ascii ? ASCII : BLOCKS,
+      depth: options.slow ? 0 : (options.depth ?? 1),
+      glyphs: options.slow ? SLOW : options.ascii ? ASCII : BLOCKS,
       size: { columns, rows },
       demo: options.demo,
       quit: () => {
