@@ -48,6 +48,39 @@ const withoutDevtools = {
   },
 };
 
+/** Ink shows the cursor again by itself; this would write to standard error at the end, even where that is a file. */
+const withoutCursor = {
+  name: 'without-cursor',
+  /** @param {import('esbuild').PluginBuild} bundler */
+  setup(bundler) {
+    bundler.onResolve({ filter: /^restore-cursor$/ }, ({ path }) => ({ path, namespace: 'cursor' }));
+    bundler.onLoad({ filter: /.*/, namespace: 'cursor' }, () => ({ contents: 'export default () => {};' }));
+  },
+};
+
+/** ssh2 as part of a bundle; without compiled code, which is not in its package either. */
+const ssh2 = {
+  name: 'ssh2',
+  /** @param {import('esbuild').PluginBuild} bundler */
+  setup(bundler) {
+    bundler.onResolve({ filter: /^cpu-features$|\.node$/ }, ({ path }) => ({ path, namespace: 'native' }));
+    bundler.onLoad({ filter: /.*/, namespace: 'native' }, ({ path }) => ({
+      contents: `throw new Error(${JSON.stringify(`${path} is left out`)});`,
+    }));
+    // it asks for the name of this class, which is another one when minified
+    bundler.onLoad({ filter: /[\\/]ssh2[\\/]lib[\\/]server\.js$/ }, ({ path }) => ({
+      contents: readFileSync(path, 'utf8').replace(
+        'class Session extends EventEmitter {',
+        "$& static name = 'Session';",
+      ),
+    }));
+    // these ask where they are, for files that are not needed
+    bundler.onLoad({ filter: /[\\/]ssh2[\\/].*[\\/](poly1305|agent)\.js$/ }, ({ path }) => ({
+      contents: `var __dirname = '';${readFileSync(path, 'utf8')}`,
+    }));
+  },
+};
+
 /** Node before 14.13 knows `fs`, not `node:fs`; what has only the long name is newer than that. */
 const shortNames = {
   name: 'short-names',
@@ -69,7 +102,7 @@ async function buildProgram() {
     minify: true,
     legalComments: 'none',
     metafile: true,
-    plugins: [withoutDevtools, shortNames, scenarios],
+    plugins: [withoutDevtools, withoutCursor, ssh2, shortNames, scenarios],
   });
   removeStale(Object.keys(metafile.outputs));
   chmodSync(join(DIST, 'virqtop.mjs'), 0o755);

@@ -32,6 +32,7 @@ export const PAGES: Readonly<Record<CommandName, Page>> = {
       'virqtop procfs [options] <dir> [scenario]',
       'virqtop qtest --machine pc|virt',
       'virqtop scenario list|show|validate|schema',
+      'virqtop serve --ssh <host:port> [options] [scenario]',
       'virqtop trace [options] [scenario]',
       'virqtop vectors <dir>',
     ],
@@ -48,6 +49,7 @@ Commands:
   procfs                     keep a directory with /proc of every domain
   qtest                      interrupt chips to drive over standard input
   scenario                   list and show scenarios, check files of one's own
+  serve                      the monitor for many at once, over SSH
   trace                      records of a run in the formats of tracing tools
   vectors <dir>              replay golden vectors against the models
                              (virqtop COMMAND --help tells more)`,
@@ -195,6 +197,25 @@ schema    the JSON Schema (draft 2020-12) of such files, for editors`,
   virqtop scenario schema > virqtop.schema.json
 With this as its first line an editor completes and checks lab.yaml:
   # yaml-language-server: $schema=virqtop.schema.json`,
+  },
+  serve: {
+    usage: ['virqtop serve --ssh <host:port> [options] [scenario]'],
+    offers: ['scenario'],
+    about: `Runs one machine, and shows it to everybody who logs in by ssh: each with a
+view, size and theme of their own. All watch; whoever --control names may fire,
+pause and change the machine as well. There is no shell, no command, no
+forwarding. A line on standard error tells who comes and goes; SIGINT or SIGTERM
+ends it.`,
+    end: `Keys are read as sshd reads them; ~/.ssh/authorized_keys without the option. A
+password for any user may also be in VIRQTOP_SSH_PASSWORD. To draw what suits a
+slow line log in as slow, or as NAME+slow.
+
+Examples:
+  virqtop serve --ssh 127.0.0.1:2222 kvm
+  ssh -p 2222 127.0.0.1                what anybody with a key sees
+  ssh -p 2222 slow@127.0.0.1           the same over a slow line
+  virqtop serve --ssh [::]:2222 --authorized-keys team --control mine.pub
+  virqtop serve --ssh 0.0.0.0:2222 --password-file users --control alice`,
   },
   trace: {
     usage: ['virqtop trace [options] [scenario]'],

@@ -1,6 +1,7 @@
 /** The options in one table: which there are, what they take, which command knows them, what the help says. */
 import type { Setting } from '../engine/index.ts';
 import { THEMES } from '../tui/theme.ts';
+import { type Address, address } from './ssh/address.ts';
 import * as values from './values.ts';
 
 /** What the command line asked for; times in nanoseconds. */
@@ -17,6 +18,7 @@ export interface Options {
   readonly speed?: number;
   readonly hook?: boolean;
   readonly ascii?: boolean;
+  readonly slow?: boolean;
   readonly color?: ColorWhen;
   readonly theme?: string;
   /** file of preferences; false: none */
@@ -49,6 +51,14 @@ export interface Options {
   /** of trace: in which format, and into which file; without one to standard output */
   readonly format?: TraceFormatName;
   readonly output?: string;
+  /** of serve: where, who may come in and do what, and how many for how long */
+  readonly ssh?: Address;
+  readonly authorizedKeys?: string;
+  readonly passwordFile?: string;
+  readonly hostKey?: string;
+  readonly control?: readonly string[];
+  readonly maxSessions?: number;
+  readonly idle?: number;
 }
 
 export const COLOR_WHEN = ['auto', 'always', 'never'] as const;
@@ -79,6 +89,7 @@ export type CommandName =
   | 'procfs'
   | 'qtest'
   | 'scenario'
+  | 'serve'
   | 'trace'
   | 'vectors';
 
@@ -104,12 +115,18 @@ export interface OptionGroup {
 const LIVE_FILES: readonly CommandName[] = ['exec', 'procfs'];
 const BOTH: readonly CommandName[] = ['virqtop', 'proc', 'trace', ...LIVE_FILES];
 const MAIN: readonly CommandName[] = ['virqtop'];
+/** what runs on, with a screen */
+const LIVE: readonly CommandName[] = ['virqtop', 'serve'];
+const SERVE: readonly CommandName[] = ['serve'];
+const HOST: readonly CommandName[] = [...BOTH, 'serve'];
 const PROC: readonly CommandName[] = ['proc'];
 const TRACE: readonly CommandName[] = ['trace'];
 const COMPARE: readonly CommandName[] = ['compare'];
 const DEMO: readonly CommandName[] = ['demo'];
 const SCREEN: readonly CommandName[] = [...MAIN, ...DEMO];
-const ALL: readonly CommandName[] = [...BOTH, ...COMPARE];
+/** with a screen that is drawn */
+const DRAWN: readonly CommandName[] = [...SCREEN, ...SERVE];
+const ALL: readonly CommandName[] = [...HOST, ...COMPARE];
 
 /** Groups of the help, in its order. */
 const GROUPS: readonly OptionGroup[] = [
@@ -187,6 +204,54 @@ const GROUPS: readonly OptionGroup[] = [
     ],
   },
   {
+    title: 'Who comes in:',
+    rows: [
+      {
+        flags: '--ssh <host:port>',
+        help: 'where to listen, as 127.0.0.1:2222 or [::]:2222',
+        parse: (t) => address('--ssh', t),
+        of: SERVE,
+      },
+      {
+        flags: '--authorized-keys <file>',
+        help: 'keys that log in (default: ~/.ssh/authorized_keys)',
+        offers: 'file',
+        of: SERVE,
+      },
+      {
+        flags: '--password-file <file>',
+        help: 'lines USER:PASSWORD, * any user; mode 0600',
+        offers: 'file',
+        of: SERVE,
+      },
+      {
+        flags: '--control <file|user>',
+        help: 'keys, or a user of passwords, that control',
+        list: true,
+        offers: 'file',
+        of: SERVE,
+      },
+      {
+        flags: '--host-key <file>',
+        help: 'key of the server, made on the first run',
+        offers: 'file',
+        of: SERVE,
+      },
+      {
+        flags: '--max-sessions <n>',
+        help: 'viewers at the same time (default: 16)',
+        parse: (t) => values.whole('--max-sessions', t, 1, 1000),
+        of: SERVE,
+      },
+      {
+        flags: '--idle <time>',
+        help: 'without a key, then out; 0: never (default: 30m)',
+        parse: (t) => values.time('--idle', t),
+        of: SERVE,
+      },
+    ],
+  },
+  {
     title: 'The demo:',
     rows: [
       { flags: '--run <name>', help: 'this run of it alone', of: DEMO },
@@ -201,7 +266,7 @@ const GROUPS: readonly OptionGroup[] = [
         flags: '--scenario <name|file>',
         offers: 'scenario',
         help: 'built-in, or a YAML file (default: xen-mixed)',
-        of: BOTH,
+        of: HOST,
       },
       {
         flags: '--seed <n>',
@@ -214,19 +279,19 @@ const GROUPS: readonly OptionGroup[] = [
         offers: 'file',
         help: 'the host of one or two captured /proc/interrupts',
         list: true,
-        of: BOTH,
+        of: HOST,
       },
       {
         flags: '--interval <time>',
         help: 'time between the two captures',
         parse: (t) => values.duration('--interval', t),
-        of: BOTH,
+        of: HOST,
       },
       {
         flags: '--uptime <time>',
         help: 'uptime at the capture (default: from its timers)',
         parse: (t) => values.duration('--uptime', t),
-        of: BOTH,
+        of: HOST,
       },
       {
         flags: '--fire <dev@time[xN]>',
@@ -273,7 +338,7 @@ const GROUPS: readonly OptionGroup[] = [
       {
         flags: '-g, --domain <name>',
         help: 'a domain, or Xen (default: dom0, or the host)',
-        of: MAIN,
+        of: LIVE,
       },
       {
         flags: '-g, --domain <name>',
@@ -284,10 +349,10 @@ const GROUPS: readonly OptionGroup[] = [
         flags: '-d, --delay <time>',
         help: 'between updates; simulated in batch (default: 1s)',
         parse: (t) => values.duration('--delay', t),
-        of: MAIN,
+        of: LIVE,
       },
-      { flags: '-z, --skip-zero', help: 'hide rows that did not count lately', of: MAIN },
-      { flags: '--hook', help: 'x86: record each vector of Xen; -b: as lines', of: MAIN },
+      { flags: '-z, --skip-zero', help: 'hide rows that did not count lately', of: LIVE },
+      { flags: '--hook', help: 'x86: record each vector of Xen; -b: as lines', of: LIVE },
       {
         flags: '--file <file>',
         offers: PROC_FILES,
@@ -345,22 +410,23 @@ const GROUPS: readonly OptionGroup[] = [
         offers: ['max'],
         help: 'simulated seconds per second, or max (default: 1)',
         parse: (t) => values.speed('--speed', t),
-        of: MAIN,
+        of: LIVE,
       },
-      { flags: '--ascii', help: 'draw with ASCII characters alone', of: SCREEN },
+      { flags: '--ascii', help: 'draw with ASCII characters alone', of: DRAWN },
+      { flags: '--slow', help: 'for a slow line: ASCII, no colour, no sparklines', of: DRAWN },
       {
         flags: '--color <when>',
         offers: COLOR_WHEN,
         help: 'auto, always or never (default: auto)',
         parse: (t) => values.oneOf('--color', t, COLOR_WHEN),
-        of: SCREEN,
+        of: DRAWN,
       },
       {
         flags: '--theme <name>',
         offers: THEME_NAMES,
         help: THEME_NAMES.join(', '),
         parse: (t) => values.oneOf('--theme', t, THEME_NAMES),
-        of: SCREEN,
+        of: DRAWN,
       },
       {
         flags: '--config <file>',

@@ -106,6 +106,13 @@ function makeProgram(out: Output, choose: (job: Job) => void): Command {
       choose(async () => (await import('./commands/scenario.ts')).scenario(what, names, all, out));
     });
   program
+    .command('serve')
+    .argument('[scenario]')
+    .action((name: string | undefined, options: Options, command: Command) => {
+      const all = withScenario(name, withRoot(options, command));
+      choose(async () => (await import('./commands/serve.ts')).serve(all));
+    });
+  program
     .command('trace')
     .argument('[scenario]')
     .action((name: string | undefined, options: Options, command: Command) => {

@@ -2,7 +2,7 @@
 import { quickText } from './help.ts';
 import { leaveOnInterrupt } from './interrupt.ts';
 import { Output, OutputError, ReaderGone } from './output.ts';
-import { printable, UsageError } from './usage.ts';
+import { printable, RunError, UsageError } from './usage.ts';
 
 export async function start(argv: readonly string[]): Promise<void> {
   process.stderr.on('error', () => {}); // nobody reads complaints: nothing to be done
@@ -23,7 +23,7 @@ async function run(argv: readonly string[], out: Output): Promise<number> {
     return await runProgram(argv, out);
   } catch (error) {
     if (error instanceof ReaderGone) return 0;
-    if (error instanceof OutputError) return complain(error.message, 1);
+    if (error instanceof OutputError || error instanceof RunError) return complain(error.message, 1);
     if (error instanceof UsageError || (await isUserError(error))) {
       return complain(printable((error as Error).message), 2);
     }

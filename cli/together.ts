@@ -6,7 +6,7 @@ import { UsageError } from './usage.ts';
 export type Mode = 'monitor' | 'cast' | 'batch' | 'look' | 'path';
 
 const MACHINE = ['scenario', 'seed', 'import', 'interval', 'uptime', 'fire'] as const;
-const SCREEN = ['ascii', 'color', 'theme', 'config'] as const;
+const SCREEN = ['ascii', 'slow', 'color', 'theme', 'config'] as const;
 
 /** The screen's options are habits kept in an alias: they go with everything, and change nothing in plain text. */
 const KNOWN: Readonly<Record<Mode, readonly (keyof Options)[]>> = {

@@ -1,8 +1,13 @@
-/** What the user got wrong, and how a line of the terminal says so. */
+/** What the user got wrong, or the system refuses, and how a line of the terminal says so. */
 
 /** The user's mistake: shown as one line, exit code 2. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
+}
+
+/** What the system refused: shown as one line, exit code 1. */
+export class RunError extends Error {
+  override readonly name = 'RunError';
 }
 
 /** Control characters, and the ones that turn or break a line, as escapes: foreign text stays text. */

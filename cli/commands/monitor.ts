@@ -11,11 +11,14 @@ import { UsageError } from '../usage.ts';
 const SHORTEST = 0.05e9;
 const LONGEST = 3600e9;
 
+/** Seconds between frames. @throws UsageError */
+export function delayOf({ delay = 1e9 }: Options): number {
+  if (delay >= SHORTEST && delay <= LONGEST) return delay / 1e9;
+  throw new UsageError(`--delay: the monitor draws every 0.05 s to 3600 s, not every ${delay / 1e9} s`);
+}
+
 export async function monitor(options: Options): Promise<number> {
-  const { delay = 1e9 } = options;
-  if (delay < SHORTEST || delay > LONGEST) {
-    throw new UsageError(`--delay: the monitor draws every 0.05 s to 3600 s, not every ${delay / 1e9} s`);
-  }
+  const delay = delayOf(options);
   const machine = await machineOf(options);
   const domain =
     options.domain === undefined ? undefined : chosenOf(takeSnapshot(machine), options.domain).name;
@@ -27,9 +30,10 @@ export async function monitor(options: Options): Promise<number> {
   keepOnInterrupt();
   return runMonitor(machine, {
     domain,
-    delay: options.delay === undefined ? undefined : delay / 1e9,
+    delay: options.delay === undefined ? undefined : delay,
     speed: options.speed,
     ascii: options.ascii,
+    slow: options.slow,
     color: options.color,
     theme: options.theme,
     hideIdle: options.skipZero,

@@ -7,12 +7,12 @@ import { type CommandName, optionsOf } from '../../cli/options.ts';
 import { VERSION } from '../../cli/version.ts';
 import { ROOT, virqtop } from './run.ts';
 
-const COMMANDS: readonly CommandName[] = ['virqtop', 'compare', 'proc', 'scenario', 'vectors'];
+const COMMANDS: readonly CommandName[] = ['virqtop', 'compare', 'proc', 'scenario', 'serve', 'vectors'];
 
 /** The command line as promised; an option that is not in this list is one nobody asked for. */
 const OPTIONS = [
   '--scenario', '--seed', '--import', '--interval', '--uptime', '--fire',
-  '--domain', '--delay', '--skip-zero', '--hook', '--speed', '--ascii', '--color', '--theme',
+  '--domain', '--delay', '--skip-zero', '--hook', '--speed', '--ascii', '--slow', '--color', '--theme',
   '--batch', '--json', '--csv', '--iterations', '--realtime', '--dump', '--books', '--at', '--path', '--metrics',
   '--config', '--no-config',
   '--cast', '--size', '--for',
@@ -59,6 +59,7 @@ test.each([
   [['proc', '-h', '--at', '5'], 'proc'],
   [['compare', '--help'], 'compare'],
   [['scenario', '--help'], 'scenario'],
+  [['serve', '--help'], 'serve'],
   [['vectors', '-h'], 'vectors'],
 ] as const)('%j prints the help of %s', async (args, command) => {
   expect(await virqtop(...args)).toMatchObject({ code: 0, stdout: helpOf(command), stderr: '' });

@@ -1,6 +1,6 @@
 /** The package: what npm packs installs without a network and runs. */
 import { execFile } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -49,4 +49,16 @@ test('npm pack, npm install --global, run', async () => {
   const inside = join(prefix, 'lib/node_modules/virqtop/node_modules');
   const beside = existsSync(inside) ? readdirSync(inside) : [];
   expect(beside.filter((name) => !/^(\.|node-linux-)/.test(name))).toEqual([]);
+});
+
+test('npm ci runs no compiler: nobody but esbuild has an install script', () => {
+  const read = (file: string) => JSON.parse(readFileSync(join(ROOT, file), 'utf8'));
+  const { packages } = read('package-lock.json') as { packages: Record<string, { hasInstallScript?: true }> };
+  const scripted = Object.keys(packages).filter((name) => packages[name]!.hasInstallScript);
+  expect(scripted.filter((name) => !/\/fsevents$/.test(name))).toEqual(['node_modules/esbuild']);
+  // npm asks the lock file, newer ones this; cpu-features, which is only there to be compiled, is another package
+  expect(read('package.json')).toMatchObject({
+    allowScripts: { ssh2: false },
+    overrides: { ssh2: { 'cpu-features': expect.stringContaining('npm:') } },
+  });
 });

@@ -98,6 +98,15 @@ export class TestTerminal {
     this.child.kill('SIGKILL');
   }
 
+  /** The program stands still; script(1), who sees that, does too. The answer lets both go on. */
+  freeze(): () => void {
+    this.signal('SIGSTOP');
+    return () => {
+      this.signal('SIGCONT');
+      this.child.kill('SIGCONT');
+    };
+  }
+
   resize(columns: number, rows: number): void {
     this.screen.resize(columns, rows);
     execFileSync('stty', ['-F', this.device, 'rows', String(rows), 'cols', String(columns)]);
