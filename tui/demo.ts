@@ -5,7 +5,8 @@
 import { wrap } from './components/caption.ts';
 import type { Session, Size } from './session.ts';
 import { subjectsOf } from './subject.ts';
-import { VIEWS, type ViewName } from './views.ts';
+import type { Row } from './table-model.ts';
+import { TABLES, VIEWS, type ViewName } from './views.ts';
 
 /** What is said and shown from a moment on. */
 export interface Scene {
@@ -90,8 +91,16 @@ export class Director {
     }
     const known = VIEWS.find((v) => v.name === view);
     if (known) session.update({ view: known.name as ViewName });
-    const wanted =
-      row === undefined ? undefined : session.table?.rows.find(({ key }) => key.endsWith(` ${row}`));
+    const wanted = row === undefined ? undefined : this.rowOf(row);
     if (wanted) session.updateTable({ selected: wanted.key });
+  }
+
+  /** By its name in the first column, or by what a filter would find it by. */
+  private rowOf(wanted: string): Row | undefined {
+    const { table, tableName } = this.session;
+    if (!table || tableName === undefined) return undefined;
+    const { textOf } = TABLES[tableName];
+    const byName = table.rows.find(({ key }) => key.endsWith(` ${wanted}`));
+    return byName ?? table.rows.find((row) => textOf(row).includes(wanted));
   }
 }

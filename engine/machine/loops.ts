@@ -80,6 +80,31 @@ export function periodically(
   }
 }
 
+/** A thread of the first CPU that does nothing else, so often in a second, from a moment on. */
+export function flood(
+  shop: Workshop,
+  kernel: LinuxKernel,
+  name: string,
+  what: string,
+  { rate, from }: { readonly rate: number; readonly from: number },
+  act: (cpu: LinuxCpu) => void,
+): void {
+  const source = shop.sources.add({ name, what, rate, unit: 'a second', changed: () => {} });
+  const thread = kernel.thread(name, 0, {
+    cost: () => (source.rate > 0 ? Math.max(1, Math.round(1e9 / source.rate)) : us(1)),
+    run: (on) => {
+      if (source.rate > 0) {
+        act(on);
+        return true;
+      }
+      kernel.time.set(timer, on.now + LOOK, on);
+      return false;
+    },
+  });
+  const timer = kernel.time.timer(0, (on) => kernel.wake(thread, on));
+  timer.expires = seconds(from);
+}
+
 /** Work of a driver's that the kernel's worker on a CPU does (schedule_work). */
 export interface Scheduled {
   /** wakes the worker of this CPU */

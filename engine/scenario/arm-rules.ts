@@ -136,6 +136,11 @@ function checkUse(s: ArmScenario, wrong: Wrong): void {
     } else if (w.what === 'disk') {
       const has = g ? g.rings > 0 : s.dom0.devices.some((d) => d.driver === 'virtio-blk');
       if (!has) wrong([...path, 'domain'], `domain ${w.domain} has no disk, expected one that has`);
+    } else if (w.what === 'events' && (!g || apart || g.queues === 0)) {
+      wrong(
+        [...path, 'domain'],
+        `domain ${w.domain} has no paravirtual network card, expected a guest that has one`,
+      );
     } else if (w.what === 'console' && !g) {
       wrong([...path, 'domain'], 'dom0 has no console of this kind, expected a guest, 1 or more');
     }

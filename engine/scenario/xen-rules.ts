@@ -355,6 +355,8 @@ function checkWorkloads(s: XenScenario, wrong: Wrong): void {
       wrong(path, 'dom0 has no console of this kind, expected a guest, 1 or more');
     } else if ((w.what === 'console' || w.what === 'xenstore') && guest?.kernel === NATIVE) {
       wrong(path, `domain ${w.domain} knows nothing of Xen, expected one that does`);
+    } else if (w.what === 'events' && (!guest || guest.kernel === NATIVE || guest.queues === 0)) {
+      wrong(path, `domain ${w.domain} has no paravirtual network card, expected a guest that has one`);
     } else if (w.what === 'locks' && guest?.kernel === NATIVE) {
       wrong(path, `domain ${w.domain} knows nothing of Xen, expected one that does`);
     } else if (w.what === 'faults' && (!guest || guest.type === 'pv')) {

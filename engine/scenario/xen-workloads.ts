@@ -1,6 +1,6 @@
 /** What may go on in the domains of any Xen host. */
 import * as z from 'zod';
-import { callRate, jobs, name, pattern, reply, share, think } from './shapes.ts';
+import { callRate, eventRate, jobs, name, pattern, phase, reply, share, think } from './shapes.ts';
 
 export const domain = z.int().min(0).describe('number of the domain; 0: dom0, then the guests from 1');
 
@@ -22,4 +22,12 @@ export const commonWorkloads = [
   z
     .strictObject({ what: z.literal('calls'), domain, rate: callRate })
     .describe('function calls to all other CPUs'),
+  z
+    .strictObject({
+      what: z.literal('events'),
+      domain,
+      rate: eventRate,
+      from: phase.default(1).describe('seconds after which they begin'),
+    })
+    .describe('events of its network card that tell its backend of nothing: the ring is empty'),
 ] as const;

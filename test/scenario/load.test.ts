@@ -174,7 +174,7 @@ describe('keys and kinds', () => {
     [good('keys: [kbd]'), '4: keys[0]: expected keys and values: device, title, got "kbd"'],
     [
       good('workloads: [{what: knit}]'),
-      '4: workloads[0].what: expected one of device, packets, disk, xenstore, console, compute, calls, locks, faults, nmi, machine-check, got "knit"',
+      '4: workloads[0].what: expected one of device, packets, disk, xenstore, console, compute, calls, events, locks, faults, nmi, machine-check, got "knit"',
     ],
     [
       good('workloads: [{what: calls, domain: -1, rate: 1}]'),

@@ -3,7 +3,7 @@ import { us } from '../../core/clock.ts';
 import type { LinuxCpu } from '../../guest/linux/entry.ts';
 import { FLOWS, FROM_GUEST, packetOf, WANTS_REPLY } from '../../guest/linux/xen-drivers/net.ts';
 import type { WorkloadSpec } from '../../scenario/xen-schema.ts';
-import { arrivals, compute, diskLoop, periodically } from '../loops.ts';
+import { arrivals, compute, diskLoop, flood, periodically } from '../loops.ts';
 import type { Workshop } from '../machine.ts';
 import type { Fired } from './devices.ts';
 import type { Booted, Running } from './split.ts';
@@ -17,7 +17,7 @@ export interface LoopHost {
 /** Workloads that any host may have. */
 export type CommonWorkload = Extract<
   WorkloadSpec,
-  { what: 'device' | 'packets' | 'disk' | 'xenstore' | 'console' | 'calls' | 'compute' }
+  { what: 'device' | 'packets' | 'disk' | 'xenstore' | 'console' | 'calls' | 'compute' | 'events' }
 >;
 
 /** Starts one. */
@@ -62,6 +62,15 @@ export function startCommon(host: LoopHost, running: Running, spec: CommonWorklo
       const { kernel } = booted.parts;
       const what = `dom${spec.domain} function calls`;
       periodically(host.shop, kernel, name, what, spec.rate, us(5), (cpu) => kernel.calls.many(cpu));
+      return;
+    }
+    case 'events': {
+      const { netfronts, parts } = running.domains[spec.domain]!;
+      const [front] = netfronts;
+      if (!front) return;
+      flood(host.shop, parts.kernel, name, `dom${spec.domain} sends empty events`, spec, (cpu) =>
+        front.notify(cpu),
+      );
       return;
     }
     case 'compute': {

@@ -135,6 +135,11 @@ export class NetFront implements Part {
     return this.tx.free > TX_RESERVE;
   }
 
+  /** An event for the backend, whatever is on the ring. */
+  notify(cpu: LinuxCpu): void {
+    this.kernel.hypercalls(cpu.cpu).send(this.txPort);
+  }
+
   private send(cpu: LinuxCpu, packet: number): void {
     this.tx.request(packet);
     this.sent++;
