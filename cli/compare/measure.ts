@@ -106,7 +106,7 @@ function domainSubject(domain: DomainSnapshot, old: DomainSnapshot | undefined, 
   if (reasons) totals.set('VM exits/s', sum([...reasons.values()]));
   totals.set('softirqs/s', sum([...softirqs.values()]));
   const rates = (counts: Counts) => perSecond(counts, changes);
-  const ran = ranOf(domain) - ranOf(old); // of a machine of KVM's nobody counts it: its threads are the host's
+  const ran = ranOf(domain) - ranOf(old);
   const share = ran > 0 ? [['ran, % of a CPU', percentOfCpu(ran, changes)] as const] : [];
   return {
     name: domain.name,

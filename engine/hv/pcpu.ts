@@ -13,6 +13,7 @@
 import { Bitmap } from '../core/bits.ts';
 import type { Clock, Ns, Task } from '../core/clock.ts';
 import { Priority } from '../core/event-queue.ts';
+import { Runstate, type RunstateName } from '../core/runstate.ts';
 import type { Part, Plain } from '../core/state.ts';
 import type { Trace, Tracepoint } from '../core/trace.ts';
 import { timing } from '../timing.ts';
@@ -44,16 +45,16 @@ export interface Hypervisor {
 }
 
 /** By their numbers (RUNSTATE_*). */
-export const RUNSTATES = ['running', 'runnable', 'blocked', 'offline'] as const;
+export const RUNSTATES: readonly RunstateName[] = ['running', 'runnable', 'blocked', 'offline'];
 
-/** RUNSTATE_*; one that has blocked is `running` until its CPU has switched away from it. */
-export type VcpuState = (typeof RUNSTATES)[number];
+/** One that has blocked is `running` until its CPU has switched away from it. */
+export type VcpuState = RunstateName;
 
 /** A virtual CPU, whatever its guest knows of the hypervisor. */
 export abstract class Vcpu implements Part {
   readonly id: string;
   readonly name: string;
-  state: VcpuState = 'offline';
+  readonly runstate = new Runstate('offline');
   /** _VPF_blocked or _VPF_blocked_in_xen: it waits */
   blocked = false;
   /** _VPF_blocked_in_xen: for an answer, and not for an event */
@@ -62,10 +63,6 @@ export abstract class Vcpu implements Part {
   paused = 0;
   /** time of the guest's stretch that is left; -1 while the kernel is deciding */
   left: Ns = -1;
-  /** virtual time spent running, up to when it was last put on a CPU */
-  runNs: Ns = 0;
-  /** when it was last put on a CPU (state_entry_time) */
-  since: Ns = 0;
   upcalls = 0;
   /** the only CPU that it may run on for now; -1: as its affinity says */
   pinned = -1;
@@ -93,7 +90,16 @@ export abstract class Vcpu implements Part {
   become(state: VcpuState): void {
     if (state === this.state) return;
     this.cpu.traceRunstate(this.index, this.state, state);
-    this.state = state;
+    this.runstate.change(state, this.cpu.clockNow);
+  }
+
+  get state(): VcpuState {
+    return this.runstate.state;
+  }
+
+  /** When its state began (state_entry_time). */
+  get since(): Ns {
+    return this.runstate.since;
   }
 
   mayRunOn(cpu: Pcpu): boolean {
@@ -143,20 +149,18 @@ export abstract class Vcpu implements Part {
   abstract enter(interrupted: boolean): boolean;
 
   save(): Plain {
-    const { state, blocked, blockedInXen, left, runNs, since, upcalls, paused, pinned, migrating } = this;
+    const { runstate, blocked, blockedInXen, left, upcalls, paused, pinned, migrating } = this;
     const rest = [this.cpu.cpu, paused, pinned, Number(migrating)];
-    return [state, blocked, blockedInXen, left, runNs, since, upcalls, ...rest];
+    return [runstate.save(), blocked, blockedInXen, left, upcalls, ...rest];
   }
 
   restore(saved: Plain): void {
-    const [state, blocked, inXen, ...numbers] = saved as [VcpuState, boolean, boolean, ...number[]];
-    const [left, runNs, since, upcalls, cpu, paused, pinned, migrating] = numbers;
-    this.state = state;
+    const [runstate, blocked, inXen, ...numbers] = saved as [Plain, boolean, boolean, ...number[]];
+    const [left, upcalls, cpu, paused, pinned, migrating] = numbers;
+    this.runstate.restore(runstate);
     this.blocked = blocked;
     this.blockedInXen = inXen;
     this.left = left!;
-    this.runNs = runNs!;
-    this.since = since!;
     this.upcalls = upcalls!;
     this.cpu = this.cpu.peer(cpu!);
     this.paused = paused!;
@@ -204,6 +208,10 @@ export class Pcpu implements Part {
   current: Vcpu | null = null;
   /** who ran here last: while the CPU idles it still holds their registers (curr_vcpu) */
   private lazy: Vcpu | null = null;
+  /** context switches, to the idle loop as well */
+  switches = 0;
+  /** exits of guests that it ran */
+  exits = 0;
   private guestNs: Ns = 0;
   private xenNs: Ns = 0;
   private idleNs: Ns = 0;
@@ -247,6 +255,11 @@ export class Pcpu implements Part {
   get time(): Ns {
     const { now } = this.clock;
     return this.busyUntil > now ? this.busyUntil : now;
+  }
+
+  /** The clock's time, which its own may be ahead of. */
+  get clockNow(): Ns {
+    return this.clock.now;
   }
 
   /** Hypervisor code runs for `ns`. */
@@ -310,9 +323,8 @@ export class Pcpu implements Part {
   /** Puts `next` on the CPU in place of the current one; the scheduler's decision, within its softirq. */
   switchTo(next: Vcpu | null): void {
     const prev = this.current;
-    const { now } = this.clock;
+    this.switches++;
     if (prev) {
-      prev.runNs += now - prev.since;
       prev.become(prev.blocked || prev.paused > 0 ? 'blocked' : 'runnable');
       prev.leaves();
     } else if (next) this.traceRunstate(-1, 'running', 'runnable');
@@ -323,7 +335,6 @@ export class Pcpu implements Part {
     if (next) {
       next.cpu = this;
       next.become('running');
-      next.since = now;
       this.lazy = next;
     } else if (prev) this.traceRunstate(-1, 'runnable', 'running');
     const [from, to] = [prev ? prev.index : -1, next ? next.index : -1];
@@ -528,9 +539,9 @@ export class Pcpu implements Part {
   save(): Plain {
     const { guestNs, xenNs, idleNs, busyUntil, stretchStart, softirqs, vector } = this;
     const current = this.current ? this.current.index : -1;
-    const { latched, taken } = this;
+    const { latched, taken, switches, exits } = this;
     const lazy = this.lazy ? this.lazy.index : -1;
-    const unmasked = [latched, taken, Number(this.held)];
+    const unmasked = [latched, taken, Number(this.held), switches, exits];
     return [current, guestNs, xenNs, idleNs, busyUntil, stretchStart, softirqs, vector, lazy, ...unmasked];
   }
 
@@ -548,6 +559,8 @@ export class Pcpu implements Part {
     this.latched = unmasked[0]!;
     this.taken = unmasked[1]!;
     this.held = unmasked[2] === 1;
+    this.switches = unmasked[3]!;
+    this.exits = unmasked[4]!;
     this.lazy = lazy! < 0 ? null : this.wiring.vcpus[lazy!]!;
   }
 }

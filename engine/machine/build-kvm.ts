@@ -64,6 +64,11 @@ class KvmPlatform implements Platform {
         guestNs,
         xenNs,
         idleNs: Math.max(0, now - guestNs - xenNs),
+        level: guest && !guest.exited ? 'non-root' : 'root',
+        task: this.host.kernel.cpus[p.processor]!.current?.name ?? null,
+        queue: this.host.kernel.cpus[p.processor]!.runq.map((t) => t.name),
+        switches: this.host.kernel.cpus[p.processor]!.switches,
+        exits: p.exits,
       };
     });
   }
@@ -155,17 +160,21 @@ class KvmPlatform implements Platform {
 
   private machine({ vm, kernel, name, number }: VmParts): DomainSnapshot {
     const { shop, kvm } = this.host;
-    const vcpus = vm.vcpus.map(
-      (v): VcpuSnapshot => ({
+    const vcpus = vm.vcpus.map((v): VcpuSnapshot => {
+      const { runstate, cpu } = this.host.threads[v.index]!;
+      const times = runstate.times(shop.clock.now);
+      return {
         vcpu: v.vcpu,
-        state: v.blocking ? 'blocked' : v.on.guest === v || v.exited ? 'running' : 'runnable',
-        cpu: v.on.processor,
-        runNs: 0,
+        state: runstate.state,
+        cpu,
+        runNs: times.running,
+        times,
+        wakeUps: runstate.wakeUps,
         upcallPending: v.apic.deliverable() >= 0,
         upcallMask: !v.vmx.interruptFlag,
         upcalls: 0,
-      }),
-    );
+      };
+    });
     const lapics = vm.vcpus.map(
       (v): LapicSnapshot => ({
         ...lapicSnapshot(v.apic, v.vcpu),

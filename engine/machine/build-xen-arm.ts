@@ -73,7 +73,8 @@ class XenArmPlatform implements Platform {
   }
 
   cpus(): CpuSnapshot[] {
-    return cpuSnapshots(this.host.xen.cpus, this.host.shop.clock.now);
+    const { xen, shop } = this.host;
+    return cpuSnapshots(xen.cpus, xen.vcpus, shop.clock.now, (_, inXen) => (inXen ? 'EL2' : 'EL1'));
   }
 
   domains(): DomainSnapshot[] {

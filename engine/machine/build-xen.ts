@@ -62,7 +62,11 @@ class XenPlatform implements Platform {
   }
 
   cpus(): CpuSnapshot[] {
-    return cpuSnapshots(this.host.xen.cpus, this.host.shop.clock.now);
+    const { xen, shop } = this.host;
+    return cpuSnapshots(xen.cpus, xen.vcpus, shop.clock.now, (v, inXen) => {
+      if (v instanceof HvmVcpu) return inXen ? 'root' : 'non-root';
+      return inXen ? 'ring 0' : 'ring 3';
+    });
   }
 
   domains(): DomainSnapshot[] {

@@ -4,6 +4,7 @@
  */
 import type { Account } from '../core/books.ts';
 import type { LatencyTotals } from '../core/latency.ts';
+import type { RunstateTimes } from '../core/runstate.ts';
 import type { Interrupts, IrqRow, Softirqs, Stat } from '../proc/types.ts';
 import type { ArmSnapshot, GicSnapshot } from './inspect-arm.ts';
 import type { SourceSnapshot } from './sources.ts';
@@ -57,6 +58,15 @@ export interface CpuSnapshot {
   readonly guestNs: number;
   readonly xenNs: number;
   readonly idleNs: number;
+  /** how the processor runs: `root` and `non-root` with VMX, `EL2` and `EL1`, `ring 0` and `ring 3` under PV guests */
+  readonly level?: string;
+  /** what the host's kernel runs there: `CPU 0/KVM`; absent where there is none */
+  readonly task?: string | null;
+  /** who waits for this CPU, first come first */
+  readonly queue?: readonly string[];
+  /** context switches since boot, to the idle loop as well; exits of guests */
+  readonly switches?: number;
+  readonly exits?: number;
 }
 
 export interface DomainSnapshot {
@@ -92,6 +102,13 @@ export interface VcpuSnapshot {
   /** the physical CPU it runs on or ran on last */
   readonly cpu: number;
   readonly runNs: number;
+  /**
+   * nanoseconds since boot in each runstate, which add up to the time: `runnable` is what a guest knows as steal; absent
+   * of the host's own CPUs, and where nobody knows
+   */
+  readonly times?: RunstateTimes;
+  /** times that it was woken */
+  readonly wakeUps?: number;
   readonly upcallPending: boolean;
   readonly upcallMask: boolean;
   /** upcalls taken since boot */

@@ -238,7 +238,7 @@ describe('a decision', () => {
     ] as const) {
       const r = rig([pinned(0), pinned(1), { domain: 0, on: [1, 0] }], [5_000, 9_000, 5_000 + ahead]);
       r.vcpus[2]!.blocked = false;
-      r.vcpus[2]!.state = 'runnable';
+      Object.assign(r.vcpus[2]!, { state: 'runnable' });
       r.patch({ runq: [2] });
       expect(r.look(0)).toBe(next);
     }

@@ -107,7 +107,7 @@ class Watch {
     const { now } = this.machine.clock;
     const { cpus, vcpus } = this.xen;
     const sum = (ns: number[]) => ns.reduce((a, b) => a + b, 0);
-    const onCpu = sum(vcpus.map((v) => v.runNs + (v.state === 'running' ? now - v.since : 0)));
+    const onCpu = sum(vcpus.map((v) => v.runstate.times(now).running));
     const guests = sum(cpus.map((cpu) => cpu.guestTime()));
     const idle = sum(cpus.map((cpu) => cpu.idleTime()));
     if (onCpu < guests || onCpu + idle > now * cpus.length) {

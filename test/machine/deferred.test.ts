@@ -158,11 +158,12 @@ workloads: [{what: compute, domain: 1, share: 0.5}]
     const { clock } = made.shop;
     const target = made.xen.vcpus.find((v) => v.name === 'dom1.1')!;
     clock.runUntil(3.5e7);
-    const [ran, state] = [target.runNs, target.state];
+    const { running: ran } = target.runstate.times(clock.now);
+    const { state } = target;
     expect([state, target.paused]).toEqual(['blocked', 1]);
     expect(second(made)).toMatchObject({ initialised: false, down: true });
     clock.runUntil(5.5e7);
-    expect(target.runNs).toBe(ran);
+    expect(target.runstate.times(clock.now).running).toBe(ran);
     clock.runUntil(1e8);
     expect([target.paused, second(made).down]).toEqual([0, false]);
     for (const a of made.shop.books.accounts()) {

@@ -191,7 +191,7 @@ export class HvRig {
   /** On-CPU time of a virtual CPU up to now. */
   ran(domain: number, vcpu = 0): Ns {
     const { v } = this.guest(domain, vcpu);
-    return v.runNs + (v.state === 'running' ? this.clock.now - v.since : 0);
+    return v.runstate.times(this.clock.now).running;
   }
 
   /** A pirq of domain 0 bound to an event channel; the answer is the physical interrupt. */

@@ -47,11 +47,10 @@ export class SchedulerRig<S extends Scheduler> implements SchedulerHost {
       current: null as Vcpu | null,
       switchTo: (next: Vcpu | null) => {
         const prev = it.current;
-        if (prev) prev.state = prev.blocked ? 'blocked' : 'runnable';
+        if (prev) Object.assign(prev, { state: prev.blocked ? 'blocked' : 'runnable' });
         it.current = next;
         if (!next) return;
-        next.state = 'running';
-        next.since = this.now;
+        Object.assign(next, { state: 'running', since: this.now });
         next.cpu = it as unknown as Pcpu;
       },
     };
@@ -80,7 +79,7 @@ export class SchedulerRig<S extends Scheduler> implements SchedulerHost {
     for (const index of indices) {
       const v = this.vcpus[index]!;
       v.blocked = false;
-      v.state = 'runnable';
+      Object.assign(v, { state: 'runnable' });
       this.scheduler.wake(v);
     }
   }

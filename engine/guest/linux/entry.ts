@@ -56,6 +56,8 @@ export abstract class LinuxCpu implements Part {
   private pollPort = 0;
   /** threads that are ready */
   runq: Thread[] = [];
+  /** context switches, to the idle loop as well */
+  switches = 0;
 
   constructor(
     readonly kernel: LinuxKernel,
@@ -318,8 +320,10 @@ export abstract class LinuxCpu implements Part {
       if (thread.allowed) this.kernel.waiting--;
       for (const other of this.runq) other.waits = true;
       this.kernel.switches++;
+      this.switches++;
       this.kernel.traceSwitch(this, prev, thread);
       this.switchedAt = this.now;
+      thread.runstate.change('running', this.now);
       this.push(SWITCH, thread.index);
       this.top.nth = thread.left;
       thread.left = 0;
@@ -328,6 +332,7 @@ export abstract class LinuxCpu implements Part {
       return;
     }
     this.kernel.switches++;
+    this.switches++;
     this.kernel.traceSwitch(this, prev, undefined);
     this.kernel.time.idle(this);
     this.sleep();
@@ -348,6 +353,7 @@ export abstract class LinuxCpu implements Part {
   /** The running thread waits for its next turn. */
   protected giveWay(thread: Thread): void {
     thread.waits = true;
+    thread.runstate.change('runnable', this.now);
     thread.work.preempted?.();
     if (thread.allowed) this.kernel.waiting++;
     this.runq.push(thread);
@@ -395,6 +401,7 @@ export abstract class LinuxCpu implements Part {
     }
     thread.ready = false;
     thread.waits = false;
+    thread.runstate.change('blocked', this.now);
     this.pop();
     this.schedule(thread);
   }
@@ -423,7 +430,7 @@ export abstract class LinuxCpu implements Part {
   save(): Plain {
     return {
       frames: this.frames.map((f) => [f.kind, f.arg, f.nth, f.left]),
-      turn: [Number(this.handled), Number(this.shareOver), this.switchedAt],
+      turn: [Number(this.handled), Number(this.shareOver), this.switchedAt, this.switches],
       softirqs: this.softirqs.save(),
       runq: this.runq.map((t) => [t.index, Number(t.waits), t.left]),
     };
@@ -432,7 +439,7 @@ export abstract class LinuxCpu implements Part {
   restore(state: Plain): void {
     const s = state as unknown as {
       frames: [number, number, number, number][];
-      turn: [number, number, number];
+      turn: [number, number, number, number];
       softirqs: Plain;
       runq: [index: number, waits: number, left: number][];
     };
@@ -440,6 +447,7 @@ export abstract class LinuxCpu implements Part {
     this.handled = s.turn[0] === 1;
     this.shareOver = s.turn[1] === 1;
     this.switchedAt = s.turn[2];
+    this.switches = s.turn[3];
     this.softirqs.restore(s.softirqs);
     for (const thread of this.kernel.threads) {
       if (thread.cpu !== this.cpu) continue;

@@ -132,6 +132,7 @@ export abstract class LinuxKernel implements Part {
       return;
     }
     thread.ready = true;
+    thread.runstate.change('runnable', from.now);
     if (thread.allowed) {
       thread.cpu = this.chooseCpu(thread);
       this.waiting++;
@@ -310,7 +311,7 @@ export abstract class LinuxKernel implements Part {
       waiting: this.waiting,
       softirqCounts: this.softirqCounts,
       arch: [...this.arch],
-      threads: this.threads.map((t) => [Number(t.ready), Number(t.again), t.cpu]),
+      threads: this.threads.map((t) => [Number(t.ready), Number(t.again), t.cpu, t.runstate.save()]),
       journeys: this.journeys,
     };
   }
@@ -323,7 +324,7 @@ export abstract class LinuxKernel implements Part {
       waiting: number;
       softirqCounts: number[][];
       arch: [string, number[]][];
-      threads: [number, number, number][];
+      threads: [number, number, number, Plain][];
       journeys: number[];
     };
     this.irqs.restore(s.irqs);
@@ -335,7 +336,8 @@ export abstract class LinuxKernel implements Part {
     });
     this.arch.clear();
     for (const [label, row] of s.arch) this.arch.set(label, [...row]);
-    s.threads.forEach(([ready, again, cpu], i) => {
+    s.threads.forEach(([ready, again, cpu, runstate], i) => {
+      this.threads[i]!.runstate.restore(runstate);
       this.threads[i]!.cpu = cpu;
       this.threads[i]!.ready = ready === 1;
       this.threads[i]!.again = again === 1;

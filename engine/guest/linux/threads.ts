@@ -1,5 +1,6 @@
 /** Kernel threads and processes: work that is woken, runs on one CPU, and sleeps again. */
 import type { Ns } from '../../core/clock.ts';
+import { Runstate } from '../../core/runstate.ts';
 import type { LinuxCpu } from './entry.ts';
 
 export interface ThreadWork {
@@ -23,6 +24,8 @@ export class Thread {
   waits = false;
   /** preempted: time that its step still takes */
   left: Ns = 0;
+  /** where its time goes, as far as its CPUs decide it (sum_exec_runtime and run_delay) */
+  readonly runstate = new Runstate('blocked');
 
   constructor(
     readonly index: number,

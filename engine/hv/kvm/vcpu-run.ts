@@ -270,6 +270,7 @@ export class VcpuRun {
     this.trace(v, kvm.points.exit, reason, vmcs.exitInfo, vmcs.exitQualification);
     on.charge(timing.vmExit);
     kvm.exits.begin(v.index, reason, on.now);
+    on.exits++;
     kvm.stats.count(v.index, Stat.exits);
     v.exited = true;
     v.mode = OUTSIDE_GUEST_MODE;

@@ -66,6 +66,8 @@ export class Processor implements NativeCpu, Part {
   interruptFlag = false;
   /** runs in non-root mode; null in root mode */
   guest: NonRoot | null = null;
+  /** VM exits */
+  exits = 0;
   private left: Ns = 0;
   private halted = true;
   private nmiLatched = false;
@@ -323,7 +325,7 @@ export class Processor implements NativeCpu, Part {
   }
 
   save(): Plain {
-    const { left, guestNs, rootNs, idleNs, busyUntil, stretchStart } = this;
+    const { left, guestNs, rootNs, idleNs, busyUntil, stretchStart, exits } = this;
     const flags = [this.interruptFlag, this.halted, this.nmiLatched].map(Number);
     return [
       this.guest ? this.guest.index : -1,
@@ -334,12 +336,25 @@ export class Processor implements NativeCpu, Part {
       busyUntil,
       stretchStart,
       ...flags,
+      exits,
     ];
   }
 
   restore(state: Plain): void {
-    const [guest, left, guestNs, rootNs, idleNs, busyUntil, stretchStart, flag, halted, nmi] =
-      state as number[] as [number, number, number, number, number, number, number, number, number, number];
+    const [guest, left, guestNs, rootNs, idleNs, busyUntil, stretchStart, flag, halted, nmi, exits] =
+      state as number[] as [
+        number,
+        number,
+        number,
+        number,
+        number,
+        number,
+        number,
+        number,
+        number,
+        number,
+        number,
+      ];
     this.guest = guest < 0 ? null : this.wiring.guests[guest]!;
     this.left = left;
     this.guestNs = guestNs;
@@ -350,5 +365,6 @@ export class Processor implements NativeCpu, Part {
     this.interruptFlag = flag === 1;
     this.halted = halted === 1;
     this.nmiLatched = nmi === 1;
+    this.exits = exits;
   }
 }

@@ -28,7 +28,8 @@ export class KvmHost {
   readonly devices: HostDevices;
   readonly vms: VmParts[] = [];
   readonly everyCpu: readonly number[];
-  private readonly threads: Thread[] = [];
+  /** of the virtual CPUs, by their index */
+  readonly threads: Thread[] = [];
   /** per machine: jobs that a packet on its way will tell QEMU of, in order */
   private readonly console: [job: number, journey: number][][] = [];
 

@@ -9,7 +9,17 @@ import type { ChannelSnapshot, CpuSnapshot, DomainSnapshot, IrqState, VcpuSnapsh
 import { linuxSnapshot } from '../linux-snapshot.ts';
 import type { Runner } from '../machine.ts';
 
-export function cpuSnapshots(cpus: readonly Pcpu[], now: Ns): CpuSnapshot[] {
+/**
+ * @param vcpus of all domains
+ * @param levelOf how the processor runs while this one has it, or nobody, in the guest or in Xen
+ */
+export function cpuSnapshots(
+  cpus: readonly Pcpu[],
+  vcpus: readonly Vcpu[],
+  now: Ns,
+  levelOf: (v: Vcpu | null, inXen: boolean) => string,
+): CpuSnapshot[] {
+  const waiting = vcpus.filter((v) => v.state === 'runnable').sort((a, b) => a.since - b.since);
   return cpus.map((cpu) => {
     const guestNs = cpu.guestTime();
     const xenNs = cpu.xenTime();
@@ -20,6 +30,10 @@ export function cpuSnapshots(cpus: readonly Pcpu[], now: Ns): CpuSnapshot[] {
       guestNs,
       xenNs,
       idleNs: Math.max(0, now - guestNs - xenNs),
+      level: levelOf(cpu.current, cpu.inXen || cpu.current === null),
+      queue: waiting.filter((v) => v.cpu === cpu).map((v) => v.name),
+      switches: cpu.switches,
+      exits: cpu.exits,
     };
   });
 }
@@ -61,7 +75,7 @@ export function domainSnapshot(
     const place = { active: desc.active > 0, port: desc.port === 0 ? null : desc.port };
     return { row, ...state, ...place, ...(affinity && { affinity: [...affinity] }) };
   });
-  const vcpus = domain.vcpus.map((v) => vcpuSnapshot(domain, v));
+  const vcpus = domain.vcpus.map((v) => vcpuSnapshot(domain, v, now));
   return {
     id: domain.id,
     name: `dom${domain.id}`,
@@ -74,13 +88,16 @@ export function domainSnapshot(
   };
 }
 
-function vcpuSnapshot(domain: Domain, v: Domain['vcpus'][number]): VcpuSnapshot {
+function vcpuSnapshot(domain: Domain, v: Domain['vcpus'][number], now: Ns): VcpuSnapshot {
+  const times = v.runstate.times(now);
   const info = domain.shared.vcpus[v.vcpu]!;
   return {
     vcpu: v.vcpu,
     state: v.state,
     cpu: v.cpu.cpu,
-    runNs: v.runNs + (v.state === 'running' ? Math.max(0, v.now - v.since) : 0),
+    runNs: times.running,
+    times,
+    wakeUps: v.runstate.wakeUps,
     upcallPending: info.upcallPending !== 0,
     upcallMask: info.upcallMask !== 0,
     upcalls: v.upcalls,

@@ -166,6 +166,7 @@ export class Traps implements Part {
     v.regs.fromGuest(v.irqsMasked, v.compat, this.esr[v.processor]!);
     this.emit(v, this.tpExit, reason, esr);
     this.xen.exits.begin(v.index, reason, v.now);
+    v.cpu.exits++;
     v.exited = true;
   }
 

@@ -101,6 +101,7 @@ export class VmExits {
     this.xen.emit(v, this.xen.points.exit, exitReason, exitInfo);
     v.cpu.charge(timing.xenVmExit);
     this.xen.exits.begin(v.index, exitReason, v.now);
+    v.cpu.exits++;
     v.exited = true;
     v.unfinished = true;
   }
