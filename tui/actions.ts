@@ -4,7 +4,15 @@ import { chooseDump } from './dump.ts';
 import { duration, speed } from './format.ts';
 import type { Action } from './keymap.ts';
 import { overlayOverflow, overlayRoom } from './overlay.ts';
-import { followFired, leavePath, neighbourPath, openPath, stepPath } from './path.ts';
+import {
+  followFired,
+  leavePath,
+  neighbourPath,
+  openPath,
+  showAllHops,
+  stepBackPath,
+  stepPath,
+} from './path.ts';
 import type { Session } from './session.ts';
 import { hookOf, subjectsOf } from './subject.ts';
 import { type SortColumn, sortable, type TableModel, type TableState } from './table-model.ts';
@@ -13,6 +21,8 @@ import { TABLES, VIEWS, viewsOf } from './views.ts';
 
 /** hops that a page up or down goes */
 const HOPS_A_PAGE = 10;
+
+const PRESENT = 'this is the present';
 
 /** times that `burst` fires */
 export const BURST = 10;
@@ -27,6 +37,22 @@ export const ACTIONS: Readonly<Record<Action, (session: Session, key: string) =>
   pause: (session) => session.driver.togglePause(),
   step: (session) => (session.view.name === 'path' ? stepPath(session) : session.driver.step()),
   seek: (session) => session.driver.seek(),
+  back(session) {
+    showAllHops(session);
+    if (!session.driver.scrub(-1)) session.update({ notice: 'that is as far back as is kept' });
+  },
+  forth(session) {
+    showAllHops(session);
+    if (!session.driver.scrub(1)) session.update({ notice: PRESENT });
+  },
+  stepBack(session) {
+    if (session.view.name === 'path') stepBackPath(session);
+    else if (!session.driver.stepBack()) session.update({ notice: 'nothing was before this' });
+  },
+  present(session) {
+    showAllHops(session);
+    if (!session.driver.toEnd()) session.update({ notice: PRESENT });
+  },
   slower(session) {
     session.driver.faster(-1);
     session.update({ notice: `speed ${speed(session.driver.get().speed)}` });
@@ -48,7 +74,7 @@ export const ACTIONS: Readonly<Record<Action, (session: Session, key: string) =>
   },
   details: (session) => openPath(session),
   hook: toggleHook,
-  earlier: (session, key) => neighbour(session, key === ';' ? 1 : -1),
+  earlier: (session, key) => neighbour(session, key === '}' ? 1 : -1),
   up: (session) => move(session, -1),
   down: (session) => move(session, 1),
   pageUp: (session) => move(session, -page(session)),
@@ -82,8 +108,8 @@ export const ACTIONS: Readonly<Record<Action, (session: Session, key: string) =>
   totals: (session) => session.update({ totals: !session.ui.totals }),
   hideIdle: (session) => session.update({ hideIdle: !session.ui.hideIdle }),
   resetRates(session) {
-    session.driver.resetRates();
-    session.update({ notice: 'rates begin anew' });
+    const done = session.driver.resetRates();
+    session.update({ notice: done ? 'rates begin anew' : 'the past stays as it was: L goes to the present' });
   },
   delay: (session) => session.update({ overlay: null, prompt: { kind: 'delay', text: '' } }),
   redrawFaster: (session) => redraw(session, -1),

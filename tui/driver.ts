@@ -4,6 +4,9 @@
  * The machine advances in slices of a few milliseconds, so that keys are answered in between; commands
  * therefore always take effect between two events. A frame is published once per delay, at once after a
  * command, and more often while the interrupt that was fired last is still under way.
+ *
+ * Time goes both ways: who goes back sees the machine as it was, and what was recorded from there on comes
+ * again until something else is done.
  */
 import {
   type Command,
@@ -13,30 +16,27 @@ import {
   type Machine,
   type Outcome,
   type Passage,
+  type Place,
   pastJourney,
   pastJourneys,
   recentEvents,
-  type Snapshot,
-  takeSnapshot,
-  type XenSnapshot,
 } from '../engine/index.ts';
-import { exitKey } from './exits-table.ts';
+import { Course, type Goal } from './course.ts';
 import {
   type Cue,
   DELAYS,
   type Frame,
   type RunState,
-  rowKey,
   type ScriptedFire,
   SPEEDS,
   stepThrough,
 } from './frame.ts';
-import { History } from './history.ts';
+import type { History } from './history.ts';
+import { compare, Journal, type Moment, type Recorded, type Scribe } from './journal.ts';
 import { JourneyWatch } from './journey-watch.ts';
-import { latencyCounts } from './latency-table.ts';
-import { isXenOnX86, subjectsOf } from './subject.ts';
-import { sum } from './table-model.ts';
-import { xenCounts } from './xen-table.ts';
+import { Pace } from './pace.ts';
+import { type Circumstances, Publisher } from './publisher.ts';
+import { Travel } from './travel.ts';
 
 /** Real time and timers; tests bring their own. */
 export interface Host {
@@ -52,6 +52,10 @@ export interface DriverOptions {
   readonly fires?: readonly ScriptedFire[] | undefined;
   /** what a script does beside that */
   readonly cues?: readonly Cue[] | undefined;
+  /** an earlier run of this machine, which is repeated before anything new */
+  readonly recorded?: Recorded | undefined;
+  /** writes down what is done */
+  readonly scribe?: Scribe | undefined;
   readonly onError?: ((error: Error) => void) | undefined;
 }
 
@@ -67,80 +71,84 @@ const STALL = 250;
 const STRIDE = 64;
 
 export class Driver {
-  readonly history = new History();
-  private readonly listeners = new Set<() => void>();
+  /** what counters did */
+  readonly history: History;
+  /** For `useSyncExternalStore`: the same object until something was published. */
+  readonly get: () => Frame;
+  readonly subscribe: (listener: () => void) => () => void;
+  private readonly journal: Journal;
   private readonly journey: JourneyWatch;
-  /** what is still to come, by time */
-  private readonly cues: Cue[];
-  private frame: Frame;
-  /** the snapshot that the history was fed with last */
-  private sampled: Snapshot;
+  private readonly course: Course;
+  private readonly travel: Travel;
+  private readonly pace: Pace;
+  private readonly publisher: Publisher;
   private state: RunState = 'paused';
   /** seeking: is it there? */
   private found: () => boolean = () => true;
-  private speed: number;
+  /** the script has changed the pace */
+  private cued = false;
   private delay: number;
-  private achieved = Number.NaN;
   private cancel: (() => void) | undefined;
-  /** where simulated and real time met last */
-  private anchor = { sim: 0, real: 0 };
   private lastSlice = 0;
-  /** real ms that the machine ran */
+  /** real ms that the machine ran, and of them those that were new */
+  private ran = 0;
   private watched = 0;
-  private tick = { due: 0, sim: 0, watched: 0 };
+  /** when the next frame is due */
+  private due = 0;
 
   constructor(
     readonly machine: Machine,
     private readonly host: Host,
     private readonly options: DriverOptions = {},
   ) {
-    this.speed = options.speed ?? 1;
-    this.delay = options.delay ?? 1;
-    const fires = (options.fires ?? []).map(cueOf);
-    this.cues = [...fires, ...(options.cues ?? [])].sort((a, b) => a.at - b.at);
-    this.journey = new JourneyWatch(machine);
-    this.sampled = this.look();
-    this.history.sample(this.sampled.time, 0);
-    this.feed(this.sampled);
-    this.frame = this.makeFrame(this.sampled, this.sampled, 1);
+    const { fires = [], cues = [], recorded, scribe, speed = 1, delay = 1 } = options;
+    const now = () => host.now();
+    const script = [...fires.map(cueOf), ...cues];
+    this.delay = delay;
+    this.journal = new Journal(recorded, scribe);
+    this.journey = new JourneyWatch(machine, () => this.journal.done);
+    this.course = new Course(machine, this.journal, this.journey, now, script, (cue) => this.follow(cue));
+    this.travel = new Travel(machine, this.course, this.journal, now);
+    this.pace = new Pace(machine.clock, speed);
+    this.publisher = new Publisher(machine, this.journey, this.travel, () => this.circumstances);
+    this.history = this.publisher.history;
+    this.get = this.publisher.get;
+    this.subscribe = this.publisher.subscribe;
   }
-
-  /** For `useSyncExternalStore`: the same object until something was published. */
-  readonly get = (): Frame => this.frame;
-
-  readonly subscribe = (listener: () => void): (() => void) => {
-    this.listeners.add(listener);
-    return () => this.listeners.delete(listener);
-  };
 
   /** Lets time run. */
   run(): void {
     if (this.state === 'running') return;
+    this.arrive();
     this.state = 'running';
     const now = this.host.now();
-    this.meet(now);
+    this.pace.meet(now);
+    this.pace.begin(this.ran);
     this.lastSlice = now;
-    this.tick = { due: now + this.delay * 1000, sim: this.machine.clock.now, watched: this.watched };
+    this.due = now + this.delay * 1000;
     this.schedule(0);
     this.publish();
   }
 
   pause(): void {
     this.halt();
-    this.sample();
+    this.show();
   }
 
   togglePause(): void {
-    if (this.state === 'paused') this.run();
+    if (this.state === 'paused' || this.travel.goal) this.run();
     else this.pause();
   }
 
   /** Stops time without a word: the terminal is away, or the monitor ends. The answer lets it go on. */
   suspend(): () => void {
     const { state } = this;
-    this.halt();
+    this.cancel?.();
+    this.cancel = undefined;
+    this.state = 'paused';
     return () => {
-      if (state === 'running') this.run();
+      if (this.travel.goal) this.goOn();
+      else if (state === 'running') this.run();
     };
   }
 
@@ -148,13 +156,15 @@ export class Driver {
   step(): void {
     this.halt();
     this.guard(() => {
-      if (!this.cueDue(this.machine.clock.next)) this.event();
+      this.begin();
+      this.course.step(Number.POSITIVE_INFINITY);
     });
-    this.sample();
+    this.show();
   }
 
   /** To the next hop of an interrupt that is followed, then pause; one event where none is under way. */
   stepHop(): void {
+    this.arrive();
     const { journey } = this;
     journey.settle(Infinity);
     if (!journey.active) {
@@ -182,21 +192,62 @@ export class Driver {
     this.publish();
   }
 
+  /** Back to the moment that was seen before, or forth again. @returns whether there is one */
+  scrub(direction: 1 | -1): boolean {
+    const { timeline, goal } = this.travel;
+    if (this.state !== 'paused' && !goal) this.pause();
+    const from = goal ?? this.course.here;
+    const to = direction < 0 ? timeline.before(from) : (timeline.after(from) ?? this.ahead(from));
+    if (to) this.go(to);
+    return to !== undefined;
+  }
+
+  /** To the end of what was recorded. @returns whether this is in the past */
+  toEnd(): boolean {
+    const { end } = this.journal;
+    if (end) this.go(end);
+    return end !== undefined;
+  }
+
+  /** One event or command back. @returns whether there is one */
+  stepBack(): boolean {
+    if (this.state !== 'paused' && !this.travel.goal) this.pause();
+    this.arrive();
+    const to = this.travel.back();
+    if (to) this.go(to);
+    return to !== undefined;
+  }
+
+  /** To just before the event that ran when so many had run. */
+  backBefore(events: number): void {
+    this.halt();
+    const { at, done } = this.course.here;
+    this.go({ events: events - 1, at, done, soon: true });
+  }
+
+  /** Where what was recorded ends: here, or ahead. */
+  get end(): Place {
+    return this.journal.end ?? this.machine.place;
+  }
+
+  /** How many events had run at each hop of a way that is kept. */
+  eventsOf(journey: number): readonly number[] | undefined {
+    return this.journey.eventsOf(journey);
+  }
+
   setSpeed(speed: number): void {
-    this.speed = speed;
-    this.achieved = Number.NaN;
-    this.meet(this.host.now());
+    this.pace.setSpeed(speed, this.host.now());
     this.publish();
   }
 
   /** One step up or down the list of speeds. */
   faster(direction: 1 | -1): void {
-    this.setSpeed(stepThrough(SPEEDS, this.speed, direction));
+    this.setSpeed(stepThrough(SPEEDS, this.pace.speed, direction));
   }
 
   setDelay(seconds: number): void {
     this.delay = Math.min(MAX_DELAY, Math.max(MIN_DELAY, seconds));
-    this.tick.due = Math.min(this.tick.due, this.host.now() + this.delay * 1000);
+    this.due = Math.min(this.due, this.host.now() + this.delay * 1000);
     this.publish();
   }
 
@@ -207,71 +258,86 @@ export class Driver {
 
   /** Does something to the machine; what came of it so far is on the next frame, which is published at once. */
   do(command: Command): Outcome {
+    this.arrive();
     const outcome = this.guard(() => {
+      this.begin();
       const done = this.perform(command);
-      if (this.state === 'running') this.advance(this.target(this.host.now()));
+      if (this.state === 'running') this.advance(this.pace.target(this.host.now()));
       return done;
     });
-    if (this.state === 'paused') this.sample();
+    if (this.state === 'paused') this.show();
     else this.publish();
     return outcome ?? { refused: 'the machine has failed' };
   }
 
   /** Interrupts that came to a handler's row, or by a vector, as far as the trace goes back, oldest first. */
   past(by: Passage, name: string): JourneySnapshot[] {
+    this.arrive();
     return pastJourneys(this.machine, by, name);
   }
 
   /** One interrupt; null if the trace has lost it. */
   pastOne(journey: number, name: string): JourneySnapshot | null {
+    this.arrive();
     return pastJourney(this.machine, journey, name);
   }
 
   /** The last records of the trace, in words. */
   events(query: EventQuery): EventLog {
+    this.arrive();
     return recentEvents(this.machine, query);
   }
 
-  /** Rates and sparklines begin anew. */
-  resetRates(): void {
-    this.history.reset();
-    this.sampled = this.look();
-    this.history.sample(this.sampled.time, this.watched);
-    this.feed(this.sampled);
-    this.emit(this.makeFrame(this.sampled, this.sampled));
+  /** Rates and sparklines begin anew. @returns false: not in the past */
+  resetRates(): boolean {
+    this.arrive();
+    if (this.travel.beforeLast) return false;
+    this.publisher.reset(this.watched);
+    return true;
   }
 
   private readonly slice = (): void => {
     this.cancel = undefined;
-    const kept = this.guard(() => (this.state === 'seeking' ? this.seekSlice() : this.runSlice()));
+    const start = this.host.now();
+    const kept = this.guard(() => {
+      this.begin();
+      return this.travel.goal
+        ? this.travelSlice()
+        : this.state === 'seeking'
+          ? this.seekSlice()
+          : this.runSlice();
+    });
+    if (!this.travel.goal) this.guard(() => this.travel.ran(this.host.now() - start));
     if (this.state === 'paused') return;
-    const wait = kept ? Math.min(PERIOD, this.tick.due - this.host.now()) : 0;
+    const wait = kept ? Math.min(PERIOD, this.due - this.host.now()) : 0;
     this.schedule(Math.max(0, wait));
   };
 
   /** @returns whether the machine kept up with real time */
   private runSlice(): boolean {
+    const { pace, journey } = this;
     const now = this.host.now();
-    if (now - this.lastSlice > STALL) this.meet(now - STALL);
-    this.watched += Math.min(now - this.lastSlice, STALL);
+    if (now - this.lastSlice > STALL) pace.meet(now - STALL);
+    const passed = Math.min(now - this.lastSlice, STALL);
+    this.ran += passed;
+    if (!this.travel.beforeLast) this.watched += passed;
     this.lastSlice = now;
-    const kept = this.advance(this.target(now));
-    if (!kept) this.meet(this.host.now());
-    if (now >= this.tick.due) {
+    const kept = this.advance(pace.target(now));
+    if (!kept) pace.meet(this.host.now());
+    if (now >= this.due) {
       this.onTick(now);
-    } else if (this.journey.active) {
-      if (this.journey.changed()) this.publish();
-      this.journey.settle(now);
+    } else if (journey.active) {
+      if (journey.changed()) this.publish();
+      journey.settle(now);
     }
     return kept;
   }
 
   /** @returns whether it was found */
   private seekSlice(): boolean {
-    const { machine, host } = this;
-    const deadline = host.now() + BUDGET;
-    for (let n = 1; n % STRIDE !== 0 || host.now() < deadline; n++) {
-      const more = this.cueDue(machine.clock.next) || this.event();
+    const go = this.clockwork();
+    while (go()) {
+      const more = this.course.step(Number.POSITIVE_INFINITY);
       if (this.state === 'paused') return true;
       if (!more || this.found()) {
         this.pause();
@@ -281,72 +347,104 @@ export class Driver {
     return false;
   }
 
-  /** One event, and what it did to the journeys that are followed; false when nothing is queued. */
-  private event(): boolean {
-    const { machine, journey } = this;
-    if (!machine.step()) return false;
-    if (journey.active) journey.look();
+  /** @returns whether it is where it was sent */
+  private travelSlice(): boolean {
+    if (!this.proceed(this.clockwork())) return false;
+    this.pause();
     return true;
   }
 
   /** Runs to a moment unless a slice's time is up first; false if it was. */
   private advance(target: number): boolean {
-    const { machine, host } = this;
-    const { clock } = machine;
-    const deadline = host.now() + BUDGET;
-    for (let n = 1; ; n++) {
-      const { next } = clock;
-      const cue = this.cueDue(Math.min(next, target));
-      if (cue?.pause || cue?.speed !== undefined) return true;
-      if (!cue) {
-        if (next > target || next === Number.POSITIVE_INFINITY) break;
-        this.event();
+    const { journal, course } = this;
+    const go = this.clockwork();
+    const past = journal.end !== undefined;
+    this.cued = false;
+    while (course.step(target)) {
+      if (this.cued) return true;
+      if (past && !journal.end) {
+        // what was seen before ends here, and new time begins
+        this.show();
+        return false;
       }
-      if (n % STRIDE === 0 && host.now() >= deadline) return false;
+      if (!go()) return false;
     }
-    if (target !== Number.POSITIVE_INFINITY) machine.runUntil(target);
+    course.wait(target);
     return true;
   }
 
-  /** Does what the script has next if that is due before `limit`; everything earlier has run. */
-  private cueDue(limit: number): Cue | undefined {
-    const cue = this.cues[0];
-    if (!cue || cue.at >= limit) return undefined;
-    this.cues.shift();
-    this.machine.runUntil(cue.at);
-    for (const command of cue.commands) this.perform(command);
-    if (cue.speed !== undefined) this.setSpeed(cue.speed);
-    if (cue.pause) this.pause();
-    return cue;
+  /** True until a slice's time is up; asked after every event. */
+  private clockwork(): () => boolean {
+    const { host } = this;
+    const deadline = host.now() + BUDGET;
+    let n = 0;
+    return () => ++n % STRIDE !== 0 || host.now() < deadline;
   }
 
-  /** All that is ever done to the machine from outside comes by here. */
+  /** All that is done to the machine from outside while it is watched comes by here. */
   private perform(command: Command): Outcome {
-    const outcome = this.machine.do(command);
-    this.journey.fired(this.host.now());
-    return outcome;
+    const { travel, history, publisher } = this;
+    publisher.prepareToForget();
+    return this.course.perform(command, (here) => {
+      history.forgetLater();
+      travel.forget(here);
+    });
   }
 
-  /** The simulated time that it should be by now. */
-  private target(now: number): number {
-    if (this.speed === Number.POSITIVE_INFINITY) return Number.POSITIVE_INFINITY;
-    return Math.floor(this.anchor.sim + (now - this.anchor.real) * 1e6 * this.speed);
+  /** The script sets the pace. */
+  private follow({ speed, pause }: Cue): void {
+    this.cued = pause === true || speed !== undefined;
+    if (speed !== undefined) this.setSpeed(speed);
+    if (pause) this.pause();
   }
 
-  private meet(real: number): void {
-    this.anchor = { sim: this.machine.clock.now, real };
+  /** Before the first event the first checkpoint is left. */
+  private begin(): void {
+    this.travel.ran(0);
+  }
+
+  private go(to: Goal): void {
+    this.guard(() => {
+      this.begin();
+      this.travel.setOut(to);
+    });
+    this.goOn();
+  }
+
+  private goOn(): void {
+    this.state = 'seeking';
+    this.schedule(0);
+    this.publish();
+  }
+
+  /** Who wants to do something has to be there first. */
+  private arrive(): void {
+    if (!this.travel.goal) return;
+    this.guard(() => this.proceed(() => true));
+    this.pause();
+  }
+
+  private proceed(go: () => boolean): boolean {
+    return this.travel.proceed(go, () => this.publisher.pass());
+  }
+
+  /** One delay on, where nobody has been yet but something is recorded. */
+  private ahead(from: Moment): Goal | undefined {
+    const { end } = this.journal;
+    if (!end || compare(from, end) >= 0) return undefined;
+    const at = from.at + Math.round(this.delay * 1e9 * Math.min(1e6, this.pace.speed));
+    return at < end.at ? { events: Number.POSITIVE_INFINITY, at, done: Number.POSITIVE_INFINITY } : end;
   }
 
   private onTick(now: number): void {
-    const { watched, delay } = this;
-    const sim = this.machine.clock.now;
-    if (watched > this.tick.watched)
-      this.achieved = (sim - this.tick.sim) / (watched - this.tick.watched) / 1e6;
-    this.tick = { due: Math.max(this.tick.due, now - delay * 500) + delay * 1000, sim, watched };
-    this.sample();
+    this.pace.measure(this.ran);
+    this.due = Math.max(this.due, now - this.delay * 500) + this.delay * 1000;
+    this.show();
   }
 
+  /** Time stands still. If it was on its way to a moment, it is there. */
   private halt(): void {
+    this.arrive();
     this.cancel?.();
     this.cancel = undefined;
     this.state = 'paused';
@@ -357,63 +455,23 @@ export class Driver {
     this.cancel = this.host.after(ms, this.slice);
   }
 
-  /** Feeds the history and publishes; what changes from here on is new. */
-  private sample(): void {
-    const base = this.sampled;
-    this.sampled = this.look();
-    this.history.sample(this.sampled.time, this.watched);
-    this.feed(this.sampled);
-    this.emit(this.makeFrame(this.sampled, base));
+  /** Publishes a moment that is seen. */
+  private show(): void {
+    this.publisher.show(this.watched);
   }
 
   /** Publishes without moving the history on. */
   private publish(): void {
-    this.emit(this.makeFrame(this.look(), this.frame.base));
+    this.publisher.publish();
   }
 
-  private look(): Snapshot {
-    return takeSnapshot(this.machine, this.journey.journey);
-  }
-
-  private makeFrame(snapshot: Snapshot, base: Snapshot, number = this.frame.number + 1): Frame {
-    const { history, state, speed, achieved, delay } = this;
-    const over = this.cues.length === 0 && this.machine.clock.next === Number.POSITIVE_INFINITY;
-    const ended = over || snapshot.ended !== undefined;
-    const { journeys } = this.journey;
-    return { number, snapshot, journeys, base, history, state, speed, achieved, delay, ended };
-  }
-
-  private emit(frame: Frame): void {
-    this.frame = frame;
-    for (const listener of [...this.listeners]) listener();
-  }
-
-  private feed(snapshot: Snapshot): void {
-    const { history } = this;
-    history.count('interrupts', snapshot.totals.interrupts);
-    history.count('upcalls', snapshot.totals.exits ?? snapshot.totals.upcalls);
-    for (const cpu of snapshot.cpus) {
-      history.count(`guest ${cpu.cpu}`, cpu.guestNs);
-      history.count(`xen ${cpu.cpu}`, cpu.xenNs);
-    }
-    for (const { name, interrupts, exits } of snapshot.domains) {
-      for (const row of interrupts.rows) history.count(rowKey(name, row.irq), sum(row.counts));
-      for (const row of interrupts.arch) history.count(rowKey(name, row.label), sum(row.counts));
-      for (const row of exits?.rows ?? []) history.count(exitKey(name, row.reason), sum(row.counts));
-    }
-    for (const subject of subjectsOf(snapshot))
-      for (const [key, [n]] of latencyCounts(subject)) history.count(key, n!);
-    if (snapshot.xen) this.feedXen(snapshot.xen);
-  }
-
-  private feedXen(xen: XenSnapshot): void {
-    const { history } = this;
-    for (const [key, counts] of xenCounts(xen)) history.count(key, sum(counts));
-    if (!isXenOnX86(xen)) return;
-    xen.hook.cpus.forEach(({ records, added }, cpu) => {
-      history.count(`hook ${cpu}`, records);
-      history.count(`hook added ${cpu}`, added);
-    });
+  private get circumstances(): Circumstances {
+    const { state, delay, journal, course, travel, pace } = this;
+    const { speed, achieved } = pace;
+    const place = travel.goal ?? course.here;
+    const { end } = journal;
+    const past = end ? { ns: end.at - place.at, events: end.events - place.events } : null;
+    return { state, speed, achieved, delay, past, over: course.over };
   }
 
   /** An error of the machine ends the run. */
@@ -421,7 +479,10 @@ export class Driver {
     try {
       return work();
     } catch (error) {
-      this.halt();
+      this.cancel?.();
+      this.cancel = undefined;
+      this.state = 'paused';
+      this.travel.stay();
       this.options.onError?.(error instanceof Error ? error : new Error(String(error)));
       return undefined;
     }

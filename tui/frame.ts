@@ -21,7 +21,7 @@ export interface Cue {
   readonly pause?: boolean | undefined;
 }
 
-/** `seeking`: running as fast as possible to the next interrupt. */
+/** `seeking`: running as fast as possible, to the next interrupt or to another moment. */
 export type RunState = 'running' | 'paused' | 'seeking';
 
 /** What there is to see at one moment. */
@@ -40,6 +40,8 @@ export interface Frame {
   readonly achieved: number;
   /** seconds between frames */
   readonly delay: number;
+  /** how far the end of what was recorded is ahead; null: this is the present */
+  readonly past: { readonly ns: number; readonly events: number } | null;
   /** nothing will ever happen again, or at least nothing run */
   readonly ended: boolean;
 }

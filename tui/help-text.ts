@@ -6,7 +6,7 @@ import { GROUPS, KEYMAP } from './keymap.ts';
 import { LineBuilder } from './line.ts';
 
 /** Widest line of a block. */
-export const HELP_COLUMN = 38;
+export const HELP_COLUMN = 37;
 const GAP = 3;
 const LABEL = 10;
 

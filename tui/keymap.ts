@@ -9,6 +9,10 @@ export type Action =
   | 'pause'
   | 'step'
   | 'seek'
+  | 'back'
+  | 'forth'
+  | 'stepBack'
+  | 'present'
   | 'slower'
   | 'faster'
   | 'nextDomain'
@@ -90,7 +94,7 @@ export const KEYMAP: readonly Binding[] = [
     label: '.',
     group: 'Time',
     action: 'step',
-    about: 'one event or hop, then pause',
+    about: 'one event or hop, and pause',
     footer: { key: '.', word: 'step', keep: 7 },
   },
   {
@@ -101,6 +105,23 @@ export const KEYMAP: readonly Binding[] = [
     about: 'run to the next interrupt',
     footer: { key: 'n', word: 'next', keep: 4 },
   },
+  {
+    keys: [','],
+    label: ',',
+    group: 'Time',
+    action: 'back',
+    about: 'back in time, a frame',
+    footer: { key: ', ;', word: 'back forth', keep: 3 },
+  },
+  { keys: [';'], label: ';', group: 'Time', action: 'forth', about: 'forth again, a frame' },
+  {
+    keys: ['backspace'],
+    label: 'Bksp',
+    group: 'Time',
+    action: 'stepBack',
+    about: 'one event or hop back',
+  },
+  { keys: ['L'], label: 'L', group: 'Time', action: 'present', about: 'out of the past, to now' },
   { keys: ['['], label: '[', group: 'Time', action: 'slower', about: 'slower, down to 1e-6x' },
   {
     keys: [']'],
@@ -144,12 +165,12 @@ export const KEYMAP: readonly Binding[] = [
     footer: { key: 'Enter', word: 'path', keep: 3 },
   },
   {
-    keys: [',', ';'],
-    label: ', ;',
+    keys: ['{', '}'],
+    label: '{ }',
     group: 'Look',
     action: 'earlier',
     about: 'the interrupt before, after',
-    footer: { key: ', ;', word: 'before after', keep: 5 },
+    footer: { key: '{ }', word: 'before after', keep: 5 },
   },
   {
     keys: ['H'],

@@ -83,6 +83,11 @@ export function followFired(session: Session): void {
   updatePath(session, { choice: null, hop: null, shown });
 }
 
+/** Of another moment all hops are shown that had happened by then. */
+export function showAllHops(session: Session): void {
+  if (session.ui.path.shown !== null) updatePath(session, { hop: null, shown: null });
+}
+
 /** One hop on: one that has happened and is not revealed yet, or the next to happen. */
 export function stepPath(session: Session): void {
   const { driver, frame, ui } = session;
@@ -97,6 +102,25 @@ export function stepPath(session: Session): void {
   const revealed = frame.state === 'paused' && next <= model.journey.hops.length;
   updatePath(session, { hop: null, shown: next });
   if (!revealed) driver.stepHop();
+}
+
+/** One hop back: one that is revealed is hidden, and where an event has brought more than one it stays undone. */
+export function stepBackPath(session: Session): void {
+  const { driver } = session;
+  if (driver.get().state !== 'paused') driver.pause();
+  const model = pathModel(session);
+  const { choice } = session.ui.path;
+  const shown = model?.hops.length ?? 0;
+  const events = model && choice?.kind !== 'row' ? driver.eventsOf(model.journey.journey) : undefined;
+  if (!events || shown < 2 || shown > events.length) {
+    updatePath(session, { hop: null, shown: null });
+    if (!driver.stepBack()) session.update({ notice: 'nothing was before this' });
+    return;
+  }
+  updatePath(session, { hop: null, shown: shown - 1 });
+  // what is still shown has happened by then
+  const needed = Math.max(...events.slice(0, shown - 1));
+  if (events[shown - 1]! > needed) driver.backBefore(events[shown - 1]!);
 }
 
 /** The interrupt of the same source before or after. */

@@ -16,6 +16,8 @@ export interface Part {
   save(): Plain;
   /** @param state not to be kept: it may be restored again */
   restore(state: Plain): void;
+  /** As `save`, without memories that change nothing of what follows: running on makes them anew. */
+  brief?(): Plain;
 }
 
 /** All parts of one machine, in the order they were built. */
@@ -33,6 +35,13 @@ export class Parts {
     const out: Record<string, Plain> = {};
     for (const [id, part] of this.all) out[id] = copyOf(part.save());
     return out;
+  }
+
+  /** In brief, as text of JSON. */
+  brief(): string {
+    const out: Record<string, Plain> = {};
+    for (const [id, part] of this.all) out[id] = part.brief ? part.brief() : part.save();
+    return JSON.stringify(out);
   }
 
   /** @throws Error naming the part if the state is of another scenario; nothing is changed then */

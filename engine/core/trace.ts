@@ -59,6 +59,8 @@ export class Trace implements Part {
   written = 0;
   /** Index of the virtual CPU that has a physical one; -1: none. The hypervisor says. */
   runs: (cpu: number) => number = () => -1;
+  /** of them so many, the first, are not known: a brief state was restored after them */
+  private unknown = 0;
   private readonly points: Tracepoint[] = [];
   private readonly ring: Float64Array;
   /** so many may be written before the follower has to read */
@@ -123,7 +125,7 @@ export class Trace implements Part {
 
   /** The number of the oldest record still kept. */
   get oldest(): number {
-    return Math.max(0, this.written - this.capacity) + 1;
+    return Math.max(this.unknown, this.written - this.capacity) + 1;
   }
 
   /** @throws RangeError if the record is no longer kept, or not yet written */
@@ -182,11 +184,16 @@ export class Trace implements Part {
       const end = at + this.widthOf(this.ring[at + 1]!);
       for (let i = at; i < end; i++) rows.push(this.ring[i]!);
     }
+    return { ...this.brief(), rows };
+  }
+
+  /** Without the records. */
+  brief(): { readonly [key: string]: Plain } {
     return {
       enabled: this.enabled,
       written: this.written,
       points: this.points.map(({ name, args }) => [name, ...args]),
-      rows,
+      rows: [],
     };
   }
 
@@ -197,6 +204,9 @@ export class Trace implements Part {
     this.enabled = s.enabled;
     this.written = s.written;
     this.ring.fill(0);
+    let kept = 0;
+    for (let i = 0; i < s.rows.length; kept++) i += this.widthOf(points[s.rows[i + 1]!]!);
+    this.unknown = s.written - kept;
     let seq = this.oldest;
     for (let i = 0; i < s.rows.length; seq++) {
       const point = points[s.rows[i + 1]!]!;

@@ -4,7 +4,7 @@
  */
 import type { Ns } from '../core/clock.ts';
 import type { TraceRecord } from '../core/trace.ts';
-import { journeysTo, lineUp, type Passage, type Passed } from './hops.ts';
+import { inOrder, journeysTo, lineUp, type Passage, type Passed } from './hops.ts';
 import type { JourneySnapshot } from './inspect.ts';
 import type { Machine } from './machine.ts';
 
@@ -31,10 +31,12 @@ export interface Followed {
 }
 
 export class JourneyLog {
-  private readonly passed: Passed[] = [];
+  private passed: Passed[] = [];
+  /** how many events had run when each was seen */
+  private events: number[] = [];
   /** records of the trace that were looked at */
   private seen: number;
-  private made: JourneySnapshot | undefined;
+  private made: { readonly hops: number; readonly snapshot: JourneySnapshot } | undefined;
 
   /** @param live it is under way: what waits in the chips now belongs to its hops */
   constructor(
@@ -49,7 +51,7 @@ export class JourneyLog {
   /** Reads what was traced since the last look, after each event; true if the journey went on. */
   look(): boolean {
     const { trace } = this.machine.shop;
-    if (trace.written === this.seen || this.passed.length >= LONGEST) return false;
+    if (trace.written <= this.seen || this.passed.length >= LONGEST) return false;
     const records = trace.journey(this.followed.journey, this.seen + 1);
     this.seen = trace.written;
     if (records.length === 0) return false;
@@ -58,22 +60,62 @@ export class JourneyLog {
   }
 
   private add(records: readonly TraceRecord[]): void {
-    const { platform } = this.machine;
+    const { platform, clock } = this.machine;
     const all = [...this.passed.map((p) => p.record), ...records];
     const pending = this.live ? platform.waiting(all) : '';
-    for (const record of records) this.passed.push({ record, hop: platform.hop(record), pending });
-    this.made = undefined;
+    for (const record of records) {
+      this.passed.push({ record, hop: platform.hop(record), pending });
+      this.events.push(clock.events);
+    }
   }
 
+  /** Hops that are known. */
+  get length(): number {
+    return this.passed.length;
+  }
+
+  /** As far as it is known. */
   get snapshot(): JourneySnapshot {
-    this.made ??= this.make();
-    return this.made;
+    return this.make(this.passed.length);
   }
 
-  private make(): JourneySnapshot {
+  /** As it was when so many records had been written. */
+  before(written: number): JourneySnapshot {
+    return this.make(this.passedBy(written));
+  }
+
+  /** Hops that had been passed when so many records had been written. */
+  passedBy(written: number): number {
+    const { passed } = this;
+    let n = passed.length;
+    while (n > 0 && passed[n - 1]!.record.seq > written) n--;
+    return n;
+  }
+
+  /** How many events had run when each of its first hops was passed; in the order of the hops. */
+  eventsOf(hops: number): number[] {
+    const order = this.passed.slice(0, hops).map((passed, i) => ({ passed, events: this.events[i]! }));
+    return order.sort((a, b) => inOrder(a.passed, b.passed)).map(({ events }) => events);
+  }
+
+  /** What was written after so many records is not to be. */
+  forget(written: number): void {
+    const kept = this.passedBy(written);
+    this.passed = this.passed.slice(0, kept);
+    this.events = this.events.slice(0, kept);
+    this.made = undefined;
+    this.seen = Math.min(this.seen, written);
+  }
+
+  private make(hops: number): JourneySnapshot {
+    if (this.made?.hops !== hops) this.made = { hops, snapshot: this.pictureOf(this.passed.slice(0, hops)) };
+    return this.made.snapshot;
+  }
+
+  private pictureOf(passed: readonly Passed[]): JourneySnapshot {
     const { device, journey } = this.followed;
-    const start = this.followed.start ?? this.passed[0]?.record.time ?? 0;
-    const hops = lineUp(this.passed, start);
+    const start = this.followed.start ?? passed[0]?.record.time ?? 0;
+    const hops = lineUp(passed, start);
     return { device, journey, start, hops, latency: hops.findLast((h) => h.end)?.at ?? null };
   }
 

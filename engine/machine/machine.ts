@@ -317,6 +317,19 @@ export class Machine {
     return { scenario: this.scenario.name, seed: this.seed, parts: this.shop.parts.save() };
   }
 
+  /**
+   * What the machine runs on from, and no more, as text: the trace's records are not in it. Restored, it has those
+   * that were written since.
+   */
+  checkpoint(): string {
+    return this.shop.parts.brief();
+  }
+
+  /** @param checkpoint of this machine */
+  goBack(checkpoint: string): void {
+    this.shop.parts.restore(JSON.parse(checkpoint));
+  }
+
   /** @throws Error if the state is not of this scenario */
   restore(saved: SavedMachine): void {
     if (saved.scenario !== this.scenario.name || saved.seed !== this.seed) {

@@ -147,7 +147,7 @@ test('Enter opens the path of the interrupt, Esc comes back to the same row; som
   expect(await screen.text()).toMatch(
     new RegExp(`^ kbd raises irq 1  #${journey} .* us to the handler`, 'm'),
   );
-  screen.press(',');
+  screen.press('{');
   expect(await domainLine()).toContain('Events has opened this one alone');
   screen.press('esc');
   expect(await domainLine()).toContain('[Events]');

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { BUCKET_MS, BUCKETS, History, SPAN_MS, SPARK_WIDTHS } from '../../tui/history.ts';
+import { BUCKET_MS, History, KEPT, SPARK_WIDTHS } from '../../tui/history.ts';
 
 const S = 1e9;
 
@@ -123,9 +123,9 @@ describe('sparklines', () => {
 
 test('counters that are no longer fed are forgotten', () => {
   const history = new History();
-  for (let ms = 0; ms < 3 * SPAN_MS; ms += BUCKET_MS) {
+  for (let ms = 0; ms < 3 * KEPT * BUCKET_MS; ms += BUCKET_MS) {
     history.sample(ms * 1e6, ms);
     history.count(`row ${Math.floor(ms / BUCKET_MS)}`, 1);
   }
-  expect(history.size).toBeLessThanOrEqual(2 * BUCKETS + 1);
+  expect(history.size).toBeLessThanOrEqual(2 * KEPT + 1);
 });

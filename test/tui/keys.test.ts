@@ -26,6 +26,7 @@ describe('the key table', () => {
       ['\x1b[6~', 'pagedown'],
       ['\x1b[H', 'home'],
       ['\x1b[F', 'end'],
+      ['\x7f', 'backspace'],
       ['\x1bOP', 'f1'],
       ['\x1bOQ', 'f2'],
       ['\x1bOR', 'f3'],

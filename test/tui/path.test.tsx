@@ -184,27 +184,27 @@ describe('which interrupt', () => {
     expect((await screen.text()).includes('[Interrupts]')).toBe(true);
   });
 
-  test(', and ; go to the one before and after of the same row', async () => {
+  test('{ and } go to the one before and after of the same row', async () => {
     show(machineOf(XEN_4_17));
     screen.press('f2', 'j', 'enter');
     expect(await screen.text()).toContain('no interrupt 12 of dom0 lately');
     screen.press('j', 'j', 'enter');
     const journey = async () => Number(/#(\d+)/.exec((await title())!)![1]);
     const last = await journey();
-    screen.press(',');
+    screen.press('{');
     const before = await journey();
     expect(before).toBeLessThan(last);
-    screen.press(';');
+    screen.press('}');
     expect(await journey()).toBe(last);
-    screen.press(';');
+    screen.press('}');
     expect(await screen.text()).toContain('that is the last one');
     screen.driver.run();
     screen.host.pass(4000);
-    screen.press(';');
+    screen.press('}');
     expect(await journey()).toBeGreaterThan(last);
   });
 
-  test(', and ; go through the firings of one device; firing goes back to the last', async () => {
+  test('{ and } go through the firings of one device; firing goes back to the last', async () => {
     show(machineOf(XEN_4_17));
     screen.driver.run();
     const fire = (key: string) => {
@@ -214,11 +214,11 @@ describe('which interrupt', () => {
     for (const key of ['1', '2', '1']) fire(key);
     const third = await title();
     expect(third).toMatch(/^ 1 kbd /);
-    screen.press(',');
+    screen.press('{');
     const first = await title();
     expect(first).toMatch(/^ 1 kbd /);
     expect(first).not.toBe(third);
-    screen.press(',');
+    screen.press('{');
     expect(await screen.text()).toContain('that is the first one');
     expect(await title()).toBe(first);
     fire('2');
@@ -229,7 +229,7 @@ describe('which interrupt', () => {
     show(machineOf(KVM));
     screen.press('f2', 'right', 'f4', 'enter');
     expect(await screen.text()).toContain('choose its row first');
-    screen.press('f3', ',');
+    screen.press('f3', '{');
     expect(await screen.text()).toContain('Pending shows no single interrupt');
   });
 

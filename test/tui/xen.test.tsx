@@ -309,7 +309,7 @@ describe('Enter', () => {
     expect(await domainLine()).toContain('[Interrupts]');
   });
 
-  test('on a line of the log follows that interrupt, and , the one before', async () => {
+  test('on a line of the log follows that interrupt, and { the one before', async () => {
     screen = new FakeScreen(machineOf(XEN_4_17), { delay: 0.5 });
     screen.press('left', 'f7', 'H');
     for (let n = 0; n < 3; n++) {
@@ -322,7 +322,7 @@ describe('Enter', () => {
     const title = async () => Number(/^ Xen:0x.. {2}#(\d+)/m.exec(await screen.text())?.[1]);
     screen.press('enter');
     expect(await title()).toBe(journeys[0]);
-    screen.press(',');
+    screen.press('{');
     expect(await title()).toBe(journeys[1]);
     screen.press('esc');
     expect(await domainLine()).toContain('[Events]');

@@ -10,6 +10,9 @@ const TAB_GAP = 2;
 /** cells that a notice leaves to the name of the domain */
 const LEAST_TAB = 12;
 
+/** how to leave the past */
+const RETURN = 'L: present  space: replay';
+
 /** ` >dom0<  dom1   [Interrupts]  Exits ... sort IRQ  41 of 63 rows`, or what the last key has to say. */
 export function domainLine(session: Session): string {
   const { frame, ui, size, paint, glyphs, subject } = session;
@@ -27,6 +30,7 @@ export function domainLine(session: Session): string {
           },
         ]
       : [
+          { text: frame.past && frame.state !== 'running' ? RETURN : '', role: 'warn', keep: 6 },
           { text: hookOf(frame.snapshot)?.on ? 'hook on' : '', role: 'warn', keep: 5 },
           { text: `${text(subject.kind)}, ${cpus} ${unit}`, keep: 3 },
           ...tableSegments(session),

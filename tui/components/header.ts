@@ -1,6 +1,6 @@
 /** The top of the screen: what runs, how fast, and what each physical CPU does. */
 import type { CpuSnapshot } from '../../engine/index.ts';
-import { clockTime, padLeft, percent, rate, sanitize, speed } from '../format.ts';
+import { clockTime, duration, padLeft, percent, rate, sanitize, speed } from '../format.ts';
 import type { Frame } from '../frame.ts';
 import { type Glyphs, level } from '../glyphs.ts';
 import { LineBuilder, type Segment, spread } from '../line.ts';
@@ -56,10 +56,24 @@ function speedText({ speed: wanted, achieved, state }: Frame): string {
   return achieved < wanted * 0.9 ? `${speed(achieved)} of ${speed(wanted)}` : speed(wanted);
 }
 
-function badge({ state, ended }: Frame): { text: string; role: Role } {
+function badge({ state, ended, past }: Frame): { text: string; role: Role } {
+  if (past) {
+    const running = state === 'running';
+    return {
+      text: ` ${running ? 'REPLAY' : 'PAST'} -${ago(past)} `,
+      role: running ? 'badgeRun' : 'badgePause',
+    };
+  }
   if (ended) return { text: ' ENDED ', role: 'badgePause' };
   if (state === 'running') return { text: ' RUNNING ', role: 'badgeRun' };
   return { text: state === 'paused' ? ' PAUSED ' : ' SEEKING ', role: 'badgePause' };
+}
+
+/** How far back: `3.250 s`, or what less than a millisecond is. */
+function ago({ ns, events }: NonNullable<Frame['past']>): string {
+  if (ns >= 1e6) return `${(ns / 1e9).toFixed(3)} s`;
+  if (ns > 0) return duration(ns);
+  return events === 1 ? '1 event' : `${events} events`;
 }
 
 /** How the CPUs are laid out: bars in a grid, or one strip for all. */

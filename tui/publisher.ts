@@ -1,0 +1,107 @@
+/** Makes frames of the machine as it is, keeps their history, and tells who is subscribed. */
+import { type Machine, type Snapshot, takeSnapshot } from '../engine/index.ts';
+import { feed } from './feed.ts';
+import type { Frame } from './frame.ts';
+import { History } from './history.ts';
+import type { JourneyWatch } from './journey-watch.ts';
+import type { Travel } from './travel.ts';
+
+/** What a frame tells of the driver. */
+export type Circumstances = Pick<Frame, 'state' | 'speed' | 'achieved' | 'delay' | 'past'> & {
+  /** nothing will ever happen again */
+  readonly over: boolean;
+};
+
+export class Publisher {
+  readonly history = new History();
+  private readonly listeners = new Set<() => void>();
+  private frame: Frame;
+  /** the snapshot that was seen last: what differs from it has changed */
+  private seen: Snapshot;
+
+  constructor(
+    private readonly machine: Machine,
+    private readonly journeys: JourneyWatch,
+    private readonly travel: Travel,
+    private readonly about: () => Circumstances,
+  ) {
+    this.seen = this.look();
+    this.remember(0);
+    this.frame = this.makeFrame(this.seen, this.seen, 1);
+  }
+
+  /** The same object until something was published. */
+  readonly get = (): Frame => this.frame;
+
+  readonly subscribe = (listener: () => void): (() => void) => {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  };
+
+  /** A moment is seen; what changes from here on is new. @param watched real ms by now */
+  show(watched: number): void {
+    const base = this.seen;
+    this.seen = this.look();
+    if (this.travel.beforeLast) this.lookBack();
+    else this.remember(watched);
+    this.emit(this.makeFrame(this.seen, base));
+  }
+
+  /** Publishes without moving the history on. Of a machine on its way to another moment nothing is shown. */
+  publish(): void {
+    const { frame, travel } = this;
+    if (!travel.goal) this.emit(this.makeFrame(this.look(), frame.base));
+    else this.emit({ ...frame, ...this.about(), number: frame.number + 1 });
+  }
+
+  /** What changes from here on is new. */
+  pass(): void {
+    this.seen = this.look();
+  }
+
+  /** Rates and sparklines begin anew. */
+  reset(watched: number): void {
+    this.history.reset();
+    this.seen = this.look();
+    this.remember(watched);
+    this.emit(this.makeFrame(this.seen, this.seen));
+  }
+
+  /** The history is to end here, before something else is done than was recorded. */
+  prepareToForget(): void {
+    if (!this.travel.beforeLast) return;
+    this.seen = this.look();
+    this.lookBack();
+  }
+
+  /** The history goes on by what is seen now. */
+  private remember(watched: number): void {
+    const { history, seen, travel } = this;
+    history.sample(seen.time, watched);
+    feed(history, seen);
+    travel.saw(history.position);
+  }
+
+  /** The history shows what it was like then. */
+  private lookBack(): void {
+    const { history, seen, travel } = this;
+    history.lookAt(seen.time, travel.watchedHere);
+    feed(history, seen);
+  }
+
+  private look(): Snapshot {
+    return takeSnapshot(this.machine, this.journeys.journey ?? undefined);
+  }
+
+  private makeFrame(snapshot: Snapshot, base: Snapshot, number = this.frame.number + 1): Frame {
+    const { over, ...about } = this.about();
+    const { journeys } = this.journeys;
+    const ended = over || snapshot.ended !== undefined;
+    return { number, snapshot, journeys, base, history: this.history, ...about, ended };
+  }
+
+  private emit(frame: Frame): void {
+    this.frame = frame;
+    for (const listener of [...this.listeners]) listener();
+  }
+}
