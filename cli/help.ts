@@ -28,6 +28,7 @@ export const PAGES: Readonly<Record<CommandName, Page>> = {
       'virqtop completion bash|zsh|fish',
       'virqtop exec [options] -- <command> [argument...]',
       'virqtop demo [options] [name]',
+      'virqtop paper [options] [row...]',
       'virqtop proc [options] [scenario]',
       'virqtop procfs [options] <dir> [scenario]',
       'virqtop qtest --machine pc|virt',
@@ -45,6 +46,7 @@ Commands:
   completion <shell>         what makes a shell complete this command line
   exec                       run a program that finds the simulated /proc
   demo                       what goes wrong with interrupts, step by step
+  paper                      published microbenchmarks, and ours beside them
   proc                       print a file of /proc as a guest shows it
   procfs                     keep a directory with /proc of every domain
   qtest                      interrupt chips to drive over standard input
@@ -157,6 +159,24 @@ Examples:
   virqtop demo nobody-cared -b         the same as text
   virqtop demo nobody-cared --check    whether it came out as it says
   virqtop demo nobody-cared --cast f   a recording: asciinema play f`,
+  },
+  paper: {
+    usage: ['virqtop paper [options] [row...]'],
+    offers: [['hypercall', 'trap', 'ipi', 'completion', 'switch', 'io-out', 'io-in']],
+    about: `Runs the seven microbenchmarks of Dall et al., "ARM Virtualization: Performance
+and Architectural Implications" (ISCA 2016), on KVM x86, Xen x86 and Xen ARM,
+and prints what they take beside the published cycles. Each row is the time
+between two records of a simulated run. The published figures were transcribed
+from memory.`,
+    end: `Rows are hypercall, trap (interrupt controller trap), ipi (virtual IPI),
+completion (virtual IRQ completion), switch (VM switch), io-out and io-in (I/O
+latency). Without any, all of them. --why lists the entries of the table of
+costs on the path of each, so many times so many nanoseconds; they add up to what
+was measured. Exit status 1: a row is more than 10 % off.
+
+Examples:
+  virqtop paper
+  virqtop paper --why ipi switch`,
   },
   qtest: {
     usage: ['virqtop qtest --machine pc|virt'],

@@ -5,7 +5,7 @@ import { readText } from './files.ts';
 import type { Options } from './options.ts';
 import { hint, quoted, UsageError } from './usage.ts';
 
-const DEFAULT_SEED = 42;
+export const DEFAULT_SEED = 42;
 
 const SECOND = 1e9;
 

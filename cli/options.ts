@@ -59,6 +59,8 @@ export interface Options {
   readonly control?: readonly string[];
   readonly maxSessions?: number;
   readonly idle?: number;
+  /** of paper */
+  readonly why?: boolean;
 }
 
 export const COLOR_WHEN = ['auto', 'always', 'never'] as const;
@@ -85,6 +87,7 @@ export type CommandName =
   | 'completion'
   | 'demo'
   | 'exec'
+  | 'paper'
   | 'proc'
   | 'procfs'
   | 'qtest'
@@ -123,6 +126,7 @@ const PROC: readonly CommandName[] = ['proc'];
 const TRACE: readonly CommandName[] = ['trace'];
 const COMPARE: readonly CommandName[] = ['compare'];
 const DEMO: readonly CommandName[] = ['demo'];
+const PAPER: readonly CommandName[] = ['paper'];
 const SCREEN: readonly CommandName[] = [...MAIN, ...DEMO];
 /** with a screen that is drawn */
 const DRAWN: readonly CommandName[] = [...SCREEN, ...SERVE];
@@ -260,6 +264,13 @@ const GROUPS: readonly OptionGroup[] = [
     ],
   },
   {
+    title: 'The table:',
+    rows: [
+      { flags: '--why', help: 'what each row is made of', of: PAPER },
+      { flags: '-J, --json', help: 'a line of JSON for each row', of: PAPER },
+    ],
+  },
+  {
     title: 'The machine:',
     rows: [
       {
@@ -272,7 +283,7 @@ const GROUPS: readonly OptionGroup[] = [
         flags: '--seed <n>',
         help: 'same seed, same run (default: 42)',
         parse: (t) => values.seed('--seed', t),
-        of: ALL,
+        of: [...ALL, ...PAPER],
       },
       {
         flags: '--import <file...>',

@@ -93,6 +93,13 @@ function makeProgram(out: Output, choose: (job: Job) => void): Command {
       const all = withRoot(options, command);
       choose(async () => (await import('./commands/demo.ts')).demo(name, all, out));
     });
+  program
+    .command('paper')
+    .argument('[row...]')
+    .action((rows: string[], options: Options, command: Command) => {
+      const all = withRoot(options, command);
+      choose(async () => (await import('./commands/paper.ts')).paper(rows, all, out));
+    });
   program.command('qtest').action((options: Options, command: Command) => {
     const { machine } = withRoot(options, command);
     choose(async () => (await import('./commands/qtest.ts')).qtest(machine, out));

@@ -44,6 +44,14 @@ export { type EventLog, type EventQuery, type EventSnapshot, recentEvents } from
 export type { Passage } from './machine/hops.ts';
 export { JourneyLog, pastJourney, pastJourneys } from './machine/journey.ts';
 export { Machine, type SavedMachine } from './machine/machine.ts';
+export type { Measured } from './machine/microbenchmarks/measure.ts';
+export {
+  type CostOnPath,
+  costsOf,
+  measureSystem,
+  PAPER_SYSTEMS,
+  type PaperSystem,
+} from './machine/microbenchmarks/paper.ts';
 export type { QtestMachine, WiredDevice } from './machine/qtest-machine.ts';
 export { QtestPc } from './machine/qtest-pc.ts';
 export { QtestVirt } from './machine/qtest-virt.ts';
@@ -86,4 +94,5 @@ export {
 } from './scenario/load-lazy.ts';
 export { observe } from './scenario/observable.ts';
 export type { Setting } from './scenario/settings.ts';
+export { MICROBENCHMARKS, type MicrobenchmarkName } from './scenario/shapes.ts';
 export * from './snapshot.ts';

@@ -17,22 +17,25 @@ function armCycles(n: number): Ns {
   return Math.round(n / 2.4);
 }
 
-export const timing = {
+const TABLE = {
   /** an interrupt message from a device or IOAPIC to a local APIC over the bus [est] */
   apicMessage: 200,
-  /** an inter-processor interrupt from ICR write to the request at the other side [est] */
-  ipiFlight: 500,
+  /** an inter-processor interrupt from the register that sends it to the request at the other side [est] */
+  ipiFlight: 780,
   /** a store to the line that an idle processor monitors in mwait reaches it [est] */
   mwaitStore: 100,
-  /** an idle processor leaves mwait in a shallow C-state [est] */
-  idleWake: 900,
-  /** the processor takes an interrupt and enters Xen's gate, registers saved [est] */
-  irqEntry: 350,
+  /** an idle processor leaves HLT or mwait in a shallow C-state [est] */
+  idleWake: 1_200,
+  /**
+   * through a gate and registers saved, or back: an interrupt or exception of the processor's, a paravirtual guest's
+   * hypercall, the bounce frame that Xen makes for an upcall [est]
+   */
+  irqEntry: 150,
   /** do_IRQ up to the guest's or Xen's own action: vector to descriptor, lock, ack at the local APIC [est] */
   doIrq: 250,
   /** do_IRQ_guest for one bound guest [est] */
   doIrqGuest: 120,
-  /** handler of one of Xen's own APIC vectors: EOI, a softirq raised or nothing [est] */
+  /** handler of one of the local APIC's own vectors in Xen or Linux: EOI, a softirq raised or nothing [est] */
   apicVector: 150,
   /** the interrupt hook writes one record: TSC, who is current, five stores [est] */
   hookRecord: 60,
@@ -56,21 +59,17 @@ export const timing = {
   calibrationRendezvous: 2_000,
   /** local_time_calibration: the CPU's clock is corrected [est] */
   localCalibration: 500,
-  /** a hypercall that does nothing, there and back [dall], Hypercall, Xen x86 */
-  hypercall: cycles(1_228),
   /**
-   * schedule and context_switch between two paravirtual virtual CPUs, address space included [est]: a
-   * fifth of [dall], VM switch, Xen x86 (10,534 cycles), which saves and loads a whole HVM guest
+   * schedule and context_switch, for each of the two that is a virtual CPU: the idle loop keeps the registers (lazy
+   * switch) [est]
    */
-  contextSwitch: cycles(2_400),
-  /** the same to or from the idle loop, which keeps the address space (lazy switch) [est] */
-  idleSwitch: cycles(1_200),
-  /** beside a switch to a guest on VMX: its VMCS, MSRs and FPU; the rest of [dall], VM switch, Xen x86 (10,534 cycles) */
-  hvmSwitch: cycles(10_534 - 2_400 - 1_228),
+  xenSwitch: cycles(1_200),
+  /** beside a switch to a guest on VMX: its VMCS, MSRs and FPU; the rest of [dall] VM switch, Xen x86 (10,534 cycles) */
+  hvmSwitch: cycles(10_534 - 2 * 1_200 - 1_228),
   /** VM exit into Xen: the processor's part, registers saved, the reason read [est]; see xenVmEntry */
-  xenVmExit: cycles(520),
+  xenVmExit: cycles(630),
   /** VM entry out of Xen; with xenVmExit it is [dall] Hypercall, Xen x86 (1,228 cycles) */
-  xenVmEntry: cycles(1_228 - 520),
+  xenVmEntry: cycles(1_228 - 630),
   /** a trapped register of an emulated interrupt controller or timer; [dall] Interrupt controller trap, Xen x86 */
   xenEmulate: cycles(1_734 - 1_228),
   /** a trapped EOI; [dall] Virtual IRQ completion, Xen x86 */
@@ -83,10 +82,6 @@ export const timing = {
   dpciEoi: 150,
   /** a request to the device model is put into its page [est] */
   ioreq: 150,
-  /** restore_all_guest after an interrupt: registers, iret [est] */
-  xenExit: 150,
-  /** a bounce frame for the upcall is made on the guest's stack [est] */
-  bounceFrame: 180,
   /** the guest's upcall entry: registers, irq_enter, irq stack [est] */
   upcallEntry: 220,
   /** finding one port in the bitmaps or queues and its descriptor [est] */
@@ -95,8 +90,13 @@ export const timing = {
   upcallExit: 150,
   /** entry of one softirq handler of the guest [est] */
   softirqEntry: 120,
-  /** switch to another thread in the guest [est] */
-  threadSwitch: 900,
+  /** switch to another thread in Linux [est] */
+  threadSwitch: 650,
+  /**
+   * a Linux CPU comes out of its idle loop, ticks stopped, for an interrupt (tick_irq_enter) or a thread
+   * (tick_nohz_idle_exit): time is caught up with [est]
+   */
+  idleTick: 1_050,
   /** the guest's timer interrupt: clock event, run queues, timers [est] */
   tickHandler: 1_800,
   /** a handler that only acknowledges or wakes someone [est] */
@@ -113,10 +113,11 @@ export const timing = {
   vmEntry: cycles(740),
   /** a trapped store decoded and handed to an emulated interrupt controller; [dall] Interrupt controller trap, KVM x86 */
   emulateAccess: cycles(2_384 - 1_300),
-  /** a trapped EOI, taken from the qualification; [dall] Virtual IRQ completion, KVM x86 */
-  emulateEoi: cycles(1_556 - 1_300),
-  /** a trapped MSR of the local APIC [est] */
-  emulateMsr: 120,
+  /**
+   * a register of the local APIC whose access needs no decoding, an MSR, or EOI by the exit's qualification; [dall] Virtual
+   * IRQ completion, KVM x86 (1,556 cycles)
+   */
+  emulateApic: cycles(1_556 - 1_300),
   /** CPUID, an exception or the like looked at and answered [est] */
   emulateShort: 150,
   /** a fault of nested paging: the page is found and mapped [est] */
@@ -125,12 +126,10 @@ export const timing = {
   userExit: 2_200,
   /** ioeventfd: the store is recognised and an event signalled [est] */
   ioeventfd: 180,
-  /** kvm_set_irq or a message through routing, chips and the kick [est] */
-  setIrq: 250,
   /** an event is chosen and written to the VMCS [est] */
   injectEvent: 80,
   /** a virtual CPU's thread enters the kernel's KVM_RUN again after another thread ran: vcpu_load, MSRs, FPU [est] */
-  vcpuLoad: 900,
+  vcpuLoad: 750,
   /** ARM: EL1 to EL2, the frame saved, list registers read back [est]; see armExit */
   armEntry: armCycles(190),
   /** the way back: list registers written, the frame restored, eret; with armEntry it is [dall] Hypercall, Xen ARM (376) */
@@ -140,19 +139,20 @@ export const timing = {
   /** gic_interrupt: IAR read, descriptor and lock; EOIR and DIR [est] */
   armDoIrq: 180,
   /** vgic_inject_irq: locks, lists, the list register [est] */
-  vgicInject: 150,
-  /** an SGI's handler, EOIR and DIR [est] */
-  armSgi: 100,
+  vgicInject: 200,
+  /** an SGI: IAR, its handler, EOIR and DIR [est] */
+  armSgi: 450,
   /** a trapped access to the distributor or a system register; [dall] Interrupt controller trap, Xen ARM (1,356) */
   armEmulate: armCycles(1_356 - 376),
   /** the guest's IAR or EOIR, no trap; both are [dall] Virtual IRQ completion, Xen ARM (71) */
   gicvAccess: Math.round(armCycles(71) / 2),
-  /** context_switch of two virtual CPUs, EL1's registers and the virtual interface; [dall] VM switch, Xen ARM (8,799) */
-  armSwitch: armCycles(8_799 - 376),
-  /** the same to or from the idle one, which has no such registers: one half of it */
-  armIdleSwitch: armCycles((8_799 - 376) / 2),
+  /**
+   * context_switch, for each of the two that is a virtual CPU: EL1's registers and the virtual interface, saved or restored;
+   * twice it is [dall] VM switch, Xen ARM (8,799 cycles), without the trap
+   */
+  armSwitch: armCycles((8_799 - 376) / 2),
   /** out of WFI [est] */
-  armWake: 400,
+  armWake: 1_450,
   /** esb, or dsb and isb with SErrors unmasked for a moment [est] */
   serrorSync: 20,
   /** SSBD: the workaround is switched by an SMC to the firmware [est] */
@@ -162,9 +162,39 @@ export const timing = {
   /** the answer to a store that has failed comes back from the bus [est] */
   serrorFlight: 900,
   /** an arm64 kernel's kernel_entry, irq_enter and the way to the GIC's driver [est] */
-  kernelEntry: 200,
+  kernelEntry: 300,
   /** its way back without softirqs [est] */
   kernelExit: 150,
   /** the host's gate called by hand, or through the IDT once interrupts are on, after an exit [est] */
   hostGate: 100,
-} as const;
+};
+
+/** An entry of the table. */
+export type CostName = keyof typeof TABLE;
+export type Costs = { readonly [name in CostName]: Ns };
+
+const costs: { [name in CostName]: Ns } = { ...TABLE };
+
+/** What everything is charged by. */
+export const timing: Costs = costs;
+
+/** A paravirtual guest's hypercall, without what it does: there and back. */
+export function pvHypercall(): Ns {
+  return 2 * costs.irqEntry;
+}
+
+export const COST_NAMES: readonly CostName[] = Object.keys(TABLE) as CostName[];
+
+/**
+ * Runs `act`, which builds a machine of its own and lets it run, with some of the entries changed. Machines built
+ * elsewhere must not run meanwhile.
+ */
+export function withCosts<T>(changes: Partial<Costs>, act: () => T): T {
+  const before = { ...costs };
+  Object.assign(costs, changes);
+  try {
+    return act();
+  } finally {
+    Object.assign(costs, before);
+  }
+}

@@ -10,6 +10,8 @@
  *
  * Interrupts are taken between two steps, one at a time.
  */
+
+import { PieceAhead } from '../core/ahead.ts';
 import { Bitmap } from '../core/bits.ts';
 import type { Clock, Ns, Task } from '../core/clock.ts';
 import { Priority } from '../core/event-queue.ts';
@@ -228,6 +230,7 @@ export class Pcpu implements Part {
   private taken = 0;
   /** it waits for other CPUs, within a step */
   private held = false;
+  private readonly piece = new PieceAhead();
   private readonly guestTask: Task;
   private readonly stepTask: Task;
   private readonly switched: Tracepoint;
@@ -266,6 +269,13 @@ export class Pcpu implements Part {
   charge(ns: Ns): void {
     this.busyUntil = this.time + ns;
     this.xenNs += ns;
+  }
+
+  /** The guest's code runs for `ns` within a decision of its kernel's. */
+  spendInGuest(ns: Ns): void {
+    this.piece.add(this.time, ns);
+    this.busyUntil = this.time + ns;
+    this.guestNs += ns;
   }
 
   /** The handler of this interrupt goes on when what it has charged so far is over; nothing comes between. */
@@ -512,12 +522,14 @@ export class Pcpu implements Part {
   /** Time spent in guest code so far, the running stretch included. */
   guestTime(): Ns {
     const { now } = this.clock;
-    return this.guestNs + (this.guestTask.queued && now > this.stretchStart ? now - this.stretchStart : 0);
+    const running = this.guestTask.queued && now > this.stretchStart ? now - this.stretchStart : 0;
+    return this.guestNs - this.piece.left(now) + running;
   }
 
   /** Time spent in the hypervisor up to the clock's now. */
   xenTime(): Ns {
-    const ahead = this.busyUntil - this.clock.now;
+    const { now } = this.clock;
+    const ahead = this.busyUntil - now - this.piece.left(now);
     return this.xenNs - (this.held ? ahead : Math.max(0, ahead));
   }
 
@@ -541,7 +553,7 @@ export class Pcpu implements Part {
     const current = this.current ? this.current.index : -1;
     const { latched, taken, switches, exits } = this;
     const lazy = this.lazy ? this.lazy.index : -1;
-    const unmasked = [latched, taken, Number(this.held), switches, exits];
+    const unmasked = [latched, taken, Number(this.held), switches, exits, ...this.piece.save()];
     return [current, guestNs, xenNs, idleNs, busyUntil, stretchStart, softirqs, vector, lazy, ...unmasked];
   }
 
@@ -561,6 +573,7 @@ export class Pcpu implements Part {
     this.held = unmasked[2] === 1;
     this.switches = unmasked[3]!;
     this.exits = unmasked[4]!;
+    this.piece.restore([unmasked[5]!, unmasked[6]!]);
     this.lazy = lazy! < 0 ? null : this.wiring.vcpus[lazy!]!;
   }
 }

@@ -11,6 +11,7 @@ import { type Hop, hopOf } from './hops.ts';
 import type { CpuSnapshot, DomainSnapshot, XenArmSnapshot } from './inspect.ts';
 import { housekeeping } from './loops.ts';
 import { type Fireable, Machine, type Platform, type Runner, Workshop } from './machine.ts';
+import { startXenArm } from './microbenchmarks/xen-arm.ts';
 import { xenTrace } from './trace-host.ts';
 import { serve, startCommon } from './xen/common-workloads.ts';
 import { cpuSnapshots, domainSnapshot, xenRunner } from './xen/domain-snapshot.ts';
@@ -32,7 +33,8 @@ export function buildXenArm(scenario: ArmScenario, seed: number): Machine {
     for (const booted of running.domains) housekeeping(shop, booted.parts.kernel);
     scenario.workloads.forEach((spec, i) => {
       const name = `${spec.what}${i}`;
-      if (spec.what === 'serror' || spec.what === 'fiq') startFaults(host, spec, name);
+      if (spec.what === 'microbenchmark') startXenArm(host, spec.domain, { ...spec, order: i });
+      else if (spec.what === 'serror' || spec.what === 'fiq') startFaults(host, spec, name);
       else startCommon(host, running, spec, name);
     });
     for (const booted of running.domains) serve(host, booted);

@@ -214,7 +214,7 @@ export function compute(
   for (const { cpu } of kernel.cpus) computeOn(shop, kernel, nameOf(cpu), cpu, shareNow);
 }
 
-function computeOn(
+export function computeOn(
   shop: Workshop,
   kernel: LinuxKernel,
   name: string,

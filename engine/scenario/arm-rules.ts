@@ -1,6 +1,7 @@
 /** What the parts of a scenario of ARM must have in common: CPUs, transports, devices and domains that are named. */
 import { quoted } from '../core/errors.ts';
 import type { ArmDeviceSpec, ArmScenario } from './arm-schema.ts';
+import { microbenchmarkMistake } from './microbenchmark-rules.ts';
 import { near, oneOf } from './words.ts';
 import type { Wrong } from './xen-rules.ts';
 
@@ -143,6 +144,12 @@ function checkUse(s: ArmScenario, wrong: Wrong): void {
       );
     } else if (w.what === 'console' && !g) {
       wrong([...path, 'domain'], 'dom0 has no console of this kind, expected a guest, 1 or more');
+    } else if (w.what === 'microbenchmark') {
+      if (!g || apart) wrong([...path, 'domain'], `domain ${w.domain} is no guest of type xl, expected one`);
+      else {
+        const mistake = microbenchmarkMistake(w, { name: `domain ${w.domain}`, vcpus: g.vcpus });
+        if (mistake) wrong([...path, mistake[0]], mistake[1]);
+      }
     }
   });
 }

@@ -1,6 +1,7 @@
 /** What the parts of a KVM scenario must have in common: CPUs, pins, devices and machines that are named must be there. */
 import { quoted } from '../core/errors.ts';
 import type { HostDeviceSpec, KvmScenario, VmDeviceSpec, VmSpec } from './kvm-schema.ts';
+import { microbenchmarkMistake } from './microbenchmark-rules.ts';
 import { near, oneOf } from './words.ts';
 import type { Wrong } from './xen-rules.ts';
 
@@ -214,6 +215,17 @@ function checkWorkloads(s: KvmScenario, wrong: Wrong): void {
       wrong(['workloads', i, 'what'], 'the host has no network card, expected an e1000e among its devices');
     } else if (w.what === 'faults' && w.vm === 0) {
       wrong(path, 'faults of the host are not simulated, expected a machine, 1 or more');
+    } else if (w.what === 'microbenchmark') {
+      const vm = s.vms[w.vm - 1];
+      if (!vm) {
+        wrong(path, 'microbenchmarks run in a virtual machine, expected 1 or more');
+        return;
+      }
+      const mistake = microbenchmarkMistake(w, { name: `machine ${w.vm}`, vcpus: vm.vcpus });
+      if (mistake) wrong(['workloads', i, mistake[0]], mistake[1]);
+      else if (w.run === 'io-out' && !has('virtio-net', 'virtio-blk')) {
+        wrong(path, `machine ${w.vm} has no virtio device to tell, expected one that has`);
+      }
     }
   });
 }

@@ -14,6 +14,7 @@ import {
   jobs,
   keys,
   line,
+  microbenchmark,
   msix,
   name,
   nvme,
@@ -34,6 +35,12 @@ const kernel = z.enum(['linux-6.1', 'linux-2.6.36']).default('linux-6.1');
 const host = z
   .strictObject({
     kernel: kernel.describe('its kernel, which KVM is part of'),
+    idle: z
+      .enum(['mwait', 'halt'])
+      .default('mwait')
+      .describe(
+        "how its CPUs idle (idle= of its kernel's command line): in HLT only an interrupt wakes them",
+      ),
     devices: z
       .array(hostDevice)
       .max(256)
@@ -133,6 +140,9 @@ const workload = z.discriminatedUnion('what', [
   z
     .strictObject({ what: z.literal('nmi'), vm: machine, rate: callRate })
     .describe('non-maskable interrupts of the host, as its watchdog or perf makes them'),
+  z
+    .strictObject({ ...microbenchmark, vm: machine })
+    .describe('a guest does one thing again and again, for `virqtop paper` to measure'),
 ]);
 
 export const kvmSchema = z

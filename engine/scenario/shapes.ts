@@ -151,6 +151,29 @@ export const think = z
 export const share = z.number().min(0.001).max(1).describe('of the time');
 export const reply = z.boolean().default(true).describe('whether each packet is answered');
 
+/** Microbenchmarks, in the order of the table that they were published in. */
+export const MICROBENCHMARKS = [
+  'hypercall',
+  'trap',
+  'ipi',
+  'completion',
+  'switch',
+  'io-out',
+  'io-in',
+] as const;
+export type MicrobenchmarkName = (typeof MICROBENCHMARKS)[number];
+export const microbenchmark = {
+  what: z.literal('microbenchmark'),
+  run: z
+    .enum(MICROBENCHMARKS)
+    .describe(
+      'a null hypercall; a trap into an emulated interrupt controller; an IPI to the next virtual CPU; the end of an ' +
+        'interrupt; leaving the CPU to another guest; telling a backend, and being told by one',
+    ),
+  vcpu: z.int().min(0).max(255).default(0).describe('the virtual CPU that it is about'),
+  rate: callRate.default(400),
+};
+
 export const keys = z
   .array(
     z.strictObject({

@@ -3,6 +3,7 @@
  * there, no two devices may be one, and nothing may be asked for that the machine has no room for.
  */
 import { quoted } from '../core/errors.ts';
+import { microbenchmarkMistake } from './microbenchmark-rules.ts';
 import type { DeviceSpec } from './shapes.ts';
 import { near, oneOf } from './words.ts';
 import type { GuestDeviceSpec, XenScenario } from './xen-schema.ts';
@@ -361,8 +362,25 @@ function checkWorkloads(s: XenScenario, wrong: Wrong): void {
       wrong(path, `domain ${w.domain} knows nothing of Xen, expected one that does`);
     } else if (w.what === 'faults' && (!guest || guest.type === 'pv')) {
       wrong(path, `domain ${w.domain} is no HVM or PVH guest, expected one`);
+    } else if (w.what === 'microbenchmark') {
+      checkMicrobenchmark(w, i, guest, wrong);
     } else if (w.what === 'nmi' && guest?.type === 'pv') {
       wrong(path, `domain ${w.domain} is no HVM or PVH guest, expected one, or 0: the host's processors`);
     }
   });
+}
+
+function checkMicrobenchmark(
+  w: Extract<XenScenario['workloads'][number], { what: 'microbenchmark' }>,
+  i: number,
+  guest: XenScenario['guests'][number] | undefined,
+  wrong: Wrong,
+): void {
+  if (!guest || guest.type === 'pv' || guest.kernel === NATIVE) {
+    const path = ['workloads', i, 'domain'];
+    wrong(path, `domain ${w.domain} is no HVM or PVH guest that knows Xen, expected one`);
+    return;
+  }
+  const mistake = microbenchmarkMistake(w, { name: `domain ${w.domain}`, vcpus: guest.vcpus });
+  if (mistake) wrong(['workloads', i, mistake[0]], mistake[1]);
 }

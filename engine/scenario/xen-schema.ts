@@ -120,6 +120,13 @@ const guest = z.strictObject({
     .default(1)
     .describe('queues of its paravirtual network card; 0: it has none'),
   timer: z.enum(['lapic', 'pit']).default('lapic').describe('what linux-2.6.36 makes ticks of'),
+  'upcall-vectors': z
+    .boolean()
+    .default(true)
+    .describe(
+      'on VMX: each virtual CPU is told of events by a vector of its local APIC (since Xen 4.6); false: by the callback ' +
+        'vector of the domain, which needs no EOI',
+    ),
   hap: z
     .boolean()
     .default(true)
@@ -198,6 +205,10 @@ const commandLine = z.strictObject({
     .describe('interrupts of one line within 10 ms that brake it; 0: no brake'),
   'irq-max-guests': z.int().min(1).max(255).optional().describe('guests that may share a line'),
   clocksource: z.literal('pit').optional().describe("Xen's platform timer"),
+  cpuidle: z
+    .boolean()
+    .optional()
+    .describe('false: idle CPUs wait in HLT, which only an interrupt ends, and not in mwait'),
 });
 
 export const xenSchema = z

@@ -1,6 +1,17 @@
 /** What may go on in the domains of any Xen host. */
 import * as z from 'zod';
-import { callRate, eventRate, jobs, name, pattern, phase, reply, share, think } from './shapes.ts';
+import {
+  callRate,
+  eventRate,
+  jobs,
+  microbenchmark,
+  name,
+  pattern,
+  phase,
+  reply,
+  share,
+  think,
+} from './shapes.ts';
 
 export const domain = z.int().min(0).describe('number of the domain; 0: dom0, then the guests from 1');
 
@@ -30,4 +41,7 @@ export const commonWorkloads = [
       from: phase.default(1).describe('seconds after which they begin'),
     })
     .describe('events of its network card that tell its backend of nothing: the ring is empty'),
+  z
+    .strictObject({ ...microbenchmark, domain })
+    .describe('a guest does one thing again and again, for `virqtop paper` to measure'),
 ] as const;

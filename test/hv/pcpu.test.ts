@@ -34,7 +34,7 @@ describe('an interrupt', () => {
     const [done] = b.guest.times('done');
     b.accept(EVENT_CHECK);
     b.rig.run(us(200));
-    const inXen = timing.irqEntry + timing.apicVector + timing.xenExit;
+    const inXen = timing.irqEntry + timing.doIrq + timing.apicVector + timing.irqEntry;
     expect(b.guest.times('done')[1]! - done!).toBe(us(100) + inXen);
   });
 
@@ -50,7 +50,7 @@ describe('an interrupt', () => {
     };
     b.accept(EVENT_CHECK);
     b.rig.run(us(10));
-    expect(handled - from).toBe(timing.irqEntry + timing.apicVector);
+    expect(handled - from).toBe(timing.irqEntry + timing.doIrq + timing.apicVector);
   });
 
   test('that comes while the CPU is in Xen waits for the next step', () => {
@@ -80,7 +80,7 @@ describe('an interrupt', () => {
     b.accept(EVENT_CHECK);
     b.accept(0xfb);
     b.rig.run(us(10));
-    expect(at[1]! - at[0]!).toBe(timing.irqEntry + timing.apicVector);
+    expect(at[1]! - at[0]!).toBe(timing.irqEntry + timing.doIrq + timing.apicVector);
   });
 
   test('at the instant in which a stretch ends comes first, and nothing of the stretch is left', () => {
@@ -91,7 +91,7 @@ describe('an interrupt', () => {
     b.accept(EVENT_CHECK);
     b.rig.run(us(10));
     expect(b.guest.times('done')[1]).toBe(
-      done! + us(100) + timing.irqEntry + timing.apicVector + timing.xenExit,
+      done! + us(100) + timing.irqEntry + timing.doIrq + timing.apicVector + timing.irqEntry,
     );
   });
 
@@ -108,7 +108,7 @@ describe('an interrupt', () => {
     rig.lapics[1]!.request(EVENT_CHECK);
     expect(other.idle).toBe(false);
     rig.run(us(10));
-    expect(handled - from).toBe(timing.idleWake + timing.irqEntry + timing.apicVector);
+    expect(handled - from).toBe(timing.idleWake + timing.irqEntry + timing.doIrq + timing.apicVector);
     expect(other.idle).toBe(true);
   });
 });
@@ -291,9 +291,9 @@ describe('upcalls', () => {
     const stopped = from + timing.ipiFlight;
     const back = b.guest.times('handler')[0]!;
     expect(b.guest.times('upcall')[0]! - stopped).toBe(
-      timing.irqEntry + timing.apicVector + timing.bounceFrame,
+      timing.irqEntry + timing.doIrq + timing.apicVector + timing.irqEntry,
     );
-    expect(back - b.guest.times('upcall')[0]!).toBe(timing.xenExit + UPCALL);
+    expect(back - b.guest.times('upcall')[0]!).toBe(timing.irqEntry + UPCALL);
     expect(b.guest.times('done')[0]! - back).toBe(us(60) - timing.ipiFlight);
   });
 
@@ -308,7 +308,7 @@ describe('upcalls', () => {
     rig.run(us(20));
     const { apicMessage, idleWake, irqEntry, doIrq, doIrqGuest, evtchnSetPending } = timing;
     const pending = apicMessage + idleWake + irqEntry + doIrq + doIrqGuest + evtchnSetPending;
-    expect(rig.guest().times('upcall')[0]! - from).toBe(pending + timing.idleSwitch + timing.bounceFrame);
+    expect(rig.guest().times('upcall')[0]! - from).toBe(pending + timing.xenSwitch + timing.irqEntry);
   });
 });
 

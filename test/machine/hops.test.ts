@@ -121,7 +121,7 @@ describe.each([
 });
 
 test('what waits is that of the moment of each hop', () => {
-  const { hops } = follow(built('xen-pv', 1e8), 'usb').snapshot;
+  const { hops } = follow(built('xen-pv', 1.02e8), 'usb').snapshot;
   const pending = (text: RegExp) => hops.find((h) => text.test(h.text))!.pending;
   expect(pending(/vec /)).toMatch(/^CPU\d 0x[0-9a-f]{2} ISR, pin 23 rirr$/);
   expect(pending(/dom0:\d+ pending/)).toMatch(/pin 23 rirr, dom0 port \d+ p1 m0, vCPU\d upcall p1 m0$/);

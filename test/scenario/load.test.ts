@@ -125,7 +125,7 @@ describe('keys and kinds', () => {
     [good('guests: 3'), '4: guests: expected a list of at most 500, got 3'],
     [
       good('guests: [3]'),
-      '4: guests[0]: expected keys and values: kernel, fifo, type, vcpus, cpus, rings, disk, queues, timer, hap, emulate-tsc, debugger, devices, channels, max-event-channels, got 3',
+      '4: guests[0]: expected keys and values: kernel, fifo, type, vcpus, cpus, rings, disk, queues, timer, upcall-vectors, hap, emulate-tsc, debugger, devices, channels, max-event-channels, got 3',
     ],
     [
       good('guests:\n  - rings: 0\n  - kernel: windows'),
@@ -174,7 +174,7 @@ describe('keys and kinds', () => {
     [good('keys: [kbd]'), '4: keys[0]: expected keys and values: device, title, got "kbd"'],
     [
       good('workloads: [{what: knit}]'),
-      '4: workloads[0].what: expected one of device, packets, disk, xenstore, console, compute, calls, events, locks, faults, nmi, machine-check, got "knit"',
+      '4: workloads[0].what: expected one of device, packets, disk, xenstore, console, compute, calls, events, microbenchmark, locks, faults, nmi, machine-check, got "knit"',
     ],
     [
       good('workloads: [{what: calls, domain: -1, rate: 1}]'),

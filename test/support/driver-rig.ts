@@ -45,6 +45,9 @@ class RigCpu implements NativeCpu {
     return this.rig.clock.now;
   }
 
+  /** Here code takes no time but in stretches. */
+  spend(): void {}
+
   accept(vector: number): void {
     if (!this.requests.includes(vector)) this.requests.push(vector);
     this.gate.at(this.now);

@@ -34,9 +34,10 @@ export class Arm64Cpu extends LinuxCpu implements ArmEntry {
   }
 
   irq(remaining: Ns): void {
+    const { idleTick } = this;
     this.top.left = remaining;
     this.push(UPCALL, 0);
-    this.vcpu.run(timing.kernelEntry);
+    this.vcpu.run(timing.kernelEntry + idleTick);
   }
 
   protected entered(): void {

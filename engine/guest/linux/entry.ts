@@ -87,6 +87,11 @@ export abstract class LinuxCpu implements Part {
     return this.softirqs.raised(nr);
   }
 
+  /** What an interrupt costs beside when it comes to the idle loop: tick_irq_enter. */
+  protected get idleTick(): Ns {
+    return this.top.kind === IDLE ? timing.idleTick : 0;
+  }
+
   // what differs between kernels
 
   /** Interrupts are let in from here on. */
@@ -327,8 +332,9 @@ export abstract class LinuxCpu implements Part {
       this.push(SWITCH, thread.index);
       this.top.nth = thread.left;
       thread.left = 0;
-      this.kernel.time.busy(this);
-      this.vcpu.run(timing.threadSwitch);
+      // tick_nohz_idle_exit
+      const stopped = this.kernel.time.busy(this);
+      this.vcpu.run(stopped ? timing.idleTick + timing.threadSwitch : timing.threadSwitch);
       return;
     }
     this.kernel.switches++;

@@ -29,6 +29,7 @@ export class NativeLinuxCpu extends LinuxCpu implements NativeEntry {
 
   interrupt(vector: number, remaining: Ns): void {
     this.top.left = remaining;
+    this.hardware.spend(this.idleTick);
     this.vector = vector;
     const desc = this.vectors[vector];
     if (!desc) {

@@ -35,8 +35,9 @@ export interface NativeInit extends KernelInit<NativeCpu> {
 
 /** The vectors that are the kernel's own (asm/irq_vectors.h). */
 export const SPURIOUS_VECTOR = 0xff;
+export const RESCHEDULE_VECTOR = 0xfd;
 const SYSTEM: Readonly<Record<string, number>> = {
-  resched: 0xfd,
+  resched: RESCHEDULE_VECTOR,
   callfunc: 0xfc,
   callfuncsingle: 0xfb,
   irqwork: 0xf6,
@@ -97,7 +98,7 @@ export class NativeKernel extends LinuxKernel {
   }
 
   private addSystemVectors(): void {
-    const short: Work = { cost: () => timing.shortHandler, run: () => {} };
+    const short: Work = { cost: () => timing.apicVector, run: () => {} };
     const counted = (label: string): Work => ({ ...short, count: (cpu) => this.countArch(label, cpu.cpu) });
     const { time, calls } = this;
     this.addSystem(this.timerVector, 'timer', {

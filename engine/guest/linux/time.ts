@@ -136,12 +136,13 @@ export class KernelTime implements Part {
     this.program(cpu);
   }
 
-  /** A thread starts to run: ticks begin. */
-  busy(cpu: LinuxCpu): void {
+  /** A thread starts to run: ticks begin. True: they had been stopped. */
+  busy(cpu: LinuxCpu): boolean {
     const t = this.cpus[cpu.cpu]!;
-    if (t.nextTick !== Infinity) return;
+    if (t.nextTick !== Infinity) return false;
     t.nextTick = (this.jiffies(cpu.now) + 1) * this.tick;
     this.program(cpu);
+    return true;
   }
 
   /** The CPU goes idle: ticks stop. */

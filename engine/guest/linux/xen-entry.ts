@@ -24,13 +24,14 @@ export class XenCpu extends LinuxCpu implements GuestEntry {
 
   /** xen_hypervisor_callback: what ran is kept, the events are looked at. */
   upcall(remaining: Ns): void {
+    const { idleTick } = this;
     this.top.left = remaining;
     if (this.has(UPCALL)) this.nestedUpcall();
     else {
       this.push(UPCALL, 0);
       this.xen.events.beginUpcall(this);
     }
-    this.vcpu.run(timing.upcallEntry);
+    this.vcpu.run(timing.upcallEntry + idleTick);
   }
 
   /** In softirqs that run within an upcall: it bails out at once, the outer one goes round again. */

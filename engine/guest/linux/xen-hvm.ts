@@ -19,6 +19,8 @@ export const HYPERVISOR_CALLBACK_VECTOR = 0xf3;
 
 export interface XenHvmInit extends NativeInit {
   readonly xen: XenSideInit;
+  /** events come by a vector of each local APIC, which wants EOI (xen_percpu_upcall) */
+  readonly percpuUpcall: boolean;
   /** SCHEDOP_poll on one port */
   poll(cpu: number, port: number): void;
 }
@@ -80,18 +82,19 @@ export class XenHvmCpu extends NativeLinuxCpu {
     super(hvm, cpu, hardware);
   }
 
-  /** sysvec_xen_hvm_callback: EOI first, then the events are looked at with interrupts off. */
+  /** sysvec_xen_hvm_callback: EOI first if the vector is the local APIC's, then the events are looked at with interrupts off. */
   override interrupt(vector: number, remaining: Ns): void {
     if (vector !== HYPERVISOR_CALLBACK_VECTOR) {
       super.interrupt(vector, remaining);
       return;
     }
+    const { idleTick } = this;
     this.top.left = remaining;
-    this.native.eoi(this);
+    if (this.hvm.init.percpuUpcall) this.native.eoi(this);
     this.kernel.countArch('HYP', this.cpu);
     this.push(UPCALL, 0);
     this.hvm.events.beginUpcall(this);
-    this.vcpu.run(timing.upcallEntry);
+    this.vcpu.run(timing.upcallEntry + idleTick);
   }
 
   protected override sleepFor(port: number): void {

@@ -52,6 +52,10 @@ export class KvmCpu implements NativeCpu {
     this.v.vmx.interruptFlag = on;
   }
 
+  spend(ns: Ns): void {
+    this.v.on.spendInGuest(ns);
+  }
+
   run(ns: Ns): void {
     this.v.left = ns;
   }
@@ -65,6 +69,11 @@ export class KvmCpu implements NativeCpu {
     v.journey = 0;
     this.exit(Exit.HLT, Stat.halt_exits);
     v.mpState = HALTED;
+  }
+
+  /** VMCALL with a number that KVM does not know: answered with -KVM_ENOSYS (kvm_emulate_hypercall). */
+  vmcall(): void {
+    this.exit(Exit.VMCALL, Stat.hypercalls);
   }
 
   nmiReturn(): void {
@@ -107,6 +116,8 @@ export class KvmCpu implements NativeCpu {
     this.exit(this.mmioReason, -1);
     const signal = vm.ioeventfds.get(address);
     if (signal) {
+      const { on, journey, index } = this.v;
+      this.kvm.trace.emit(this.kvm.points.ioeventfd, on.now, journey, on.processor, index, address);
       this.charge(timing.ioeventfd);
       signal(value);
     } else if (vm.kernelBus.hasMemory(address)) {
@@ -170,7 +181,7 @@ export class KvmCpu implements NativeCpu {
       return;
     } else {
       this.exit(Exit.APIC_ACCESS, -1, offset | (1 << 12));
-      if (offset === Reg.EOI) this.charge(timing.emulateEoi);
+      if (offset === Reg.EOI) this.charge(timing.emulateApic);
       else this.emulate();
     }
     v.apic.write(offset, value, width);
@@ -191,7 +202,7 @@ export class KvmCpu implements NativeCpu {
     const { vector, exits } = v.apicv!.eoi();
     if (!exits) return;
     this.exit(Exit.EOI_INDUCED, -1, vector);
-    this.charge(timing.emulateEoi);
+    this.charge(timing.emulateApic);
     v.vm.bus.eoi(v.apic, vector, v.apic.tmr.has(vector));
   }
 
@@ -217,13 +228,13 @@ export class KvmCpu implements NativeCpu {
     // setting a timer is no part of what was handled before
     if (msr === MSR_TSC_DEADLINE) v.journey = 0;
     this.exit(Exit.MSR_WRITE, -1);
-    this.charge(msr === MSR_EOI ? timing.emulateEoi : timing.emulateMsr);
+    this.charge(timing.emulateApic);
     return v.apic.wrmsr(msr, low, high);
   }
 
   rdmsr(msr: number): number | undefined {
     this.exit(Exit.MSR_READ, -1);
-    this.charge(timing.emulateMsr);
+    this.charge(timing.emulateApic);
     return this.v.apic.rdmsr(msr)?.[0];
   }
 

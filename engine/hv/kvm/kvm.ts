@@ -39,6 +39,7 @@ function points(trace: Trace) {
     msi: trace.point('kvm_msi_set_irq', 'vm', 'address', 'data'),
     ioapicSetIrq: trace.point('kvm_ioapic_set_irq', 'vm', 'pin', 'low', 'high'),
     picSetIrq: trace.point('kvm_pic_set_irq', 'vm', 'pin', 'masked', 'level'),
+    ioeventfd: trace.point('ioeventfd_write', 'vcpu', 'address'),
     accept: trace.point('kvm_apic_accept_irq', 'vcpu', 'vector'),
     wakeUp: trace.point('kvm_vcpu_wakeup', 'vcpu'),
     kick: trace.point('kvm_vcpu_kick', 'vcpu', 'cpu'),

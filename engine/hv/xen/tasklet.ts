@@ -102,9 +102,9 @@ export class Tasklets implements Part {
   doTasklet(cpu: Pcpu): boolean {
     const list = this.idleLists[cpu.cpu]!;
     if (list.length === 0) return false;
-    if (cpu.current) cpu.charge(timing.idleSwitch);
+    if (cpu.current) cpu.charge(timing.xenSwitch);
     while (list.length > 0) this.runFirst(cpu, list);
-    if (cpu.current) cpu.charge(timing.idleSwitch);
+    if (cpu.current) cpu.charge(timing.xenSwitch);
     cpu.raiseSoftirq(this.schedule);
     return true;
   }

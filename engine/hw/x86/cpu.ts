@@ -44,6 +44,8 @@ export interface NativeCpu extends Processor {
    * goes on, never in the middle of it.
    */
   interruptFlag: boolean;
+  /** The kernel's code in hand takes so long, before it goes on. */
+  spend(ns: Ns): void;
   /** sti; hlt: sleeps until an interrupt comes. The kernel says nothing else afterwards. */
   halt(): void;
   /** OUT */

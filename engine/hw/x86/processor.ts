@@ -9,6 +9,7 @@
  * Interrupts are taken between decisions: in root mode through the kernel's gates while RFLAGS.IF is set, in
  * non-root mode by leaving it.
  */
+import { PieceAhead } from '../../core/ahead.ts';
 import type { Clock, Ns, Task } from '../../core/clock.ts';
 import { Priority } from '../../core/event-queue.ts';
 import type { Part, Plain } from '../../core/state.ts';
@@ -77,6 +78,7 @@ export class Processor implements NativeCpu, Part {
   /** its time where that runs ahead of the clock */
   private busyUntil: Ns = 0;
   private stretchStart: Ns = 0;
+  private readonly piece = new PieceAhead();
   private readonly clock: Clock;
   private readonly stretch: Task;
   /** a store to the line that it monitors is on its way */
@@ -108,6 +110,17 @@ export class Processor implements NativeCpu, Part {
   }
 
   // what its kernel may do
+
+  spend(ns: Ns): void {
+    this.charge(ns);
+  }
+
+  /** The same by a guest's. */
+  spendInGuest(ns: Ns): void {
+    this.piece.add(this.now, ns);
+    this.busyUntil = this.now + ns;
+    this.guestNs += ns;
+  }
 
   run(ns: Ns): void {
     this.left = ns;
@@ -302,11 +315,12 @@ export class Processor implements NativeCpu, Part {
   // where its time went; the three add up to the clock's now
 
   guestTime(): Ns {
-    return this.guestNs + (this.guest ? this.running() : 0);
+    return this.guestNs - this.piece.left(this.clock.now) + (this.guest ? this.running() : 0);
   }
 
   rootTime(): Ns {
-    const ahead = Math.max(0, this.busyUntil - this.clock.now);
+    const { now } = this.clock;
+    const ahead = Math.max(0, this.busyUntil - now) - this.piece.left(now);
     return this.rootNs - ahead + (this.guest ? 0 : this.running());
   }
 
@@ -337,24 +351,22 @@ export class Processor implements NativeCpu, Part {
       stretchStart,
       ...flags,
       exits,
+      ...this.piece.save(),
     ];
   }
 
   restore(state: Plain): void {
-    const [guest, left, guestNs, rootNs, idleNs, busyUntil, stretchStart, flag, halted, nmi, exits] =
-      state as number[] as [
-        number,
-        number,
-        number,
-        number,
-        number,
-        number,
-        number,
-        number,
-        number,
-        number,
-        number,
-      ];
+    const [guest, left, guestNs, rootNs, idleNs, busyUntil, stretchStart, ...rest] = state as number[] as [
+      number,
+      number,
+      number,
+      number,
+      number,
+      number,
+      number,
+      ...number[],
+    ];
+    const [flag, halted, nmi, exits, from, to] = rest as [number, number, number, number, number, number];
     this.guest = guest < 0 ? null : this.wiring.guests[guest]!;
     this.left = left;
     this.guestNs = guestNs;
@@ -366,5 +378,6 @@ export class Processor implements NativeCpu, Part {
     this.halted = halted === 1;
     this.nmiLatched = nmi === 1;
     this.exits = exits;
+    this.piece.restore([from, to]);
   }
 }

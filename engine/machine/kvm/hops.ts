@@ -89,7 +89,6 @@ const RAISES: Record<string, Row> = {
     detail: (names, args) => `${vm(names, args)} source ${args[3]}, gsi ${args[1]}, level ${args[2]}`,
     brief: (names, args) => `kvm_set_irq ${vm(names, args)} gsi ${args[1]} level ${args[2]}`,
     about: "the line of a device of QEMU's changes: every route of its GSI is driven",
-    charged: timing.setIrq,
   },
   kvm_msi_set_irq: {
     mode: 'root',
@@ -97,7 +96,6 @@ const RAISES: Record<string, Row> = {
     detail: (names, args) => `${vm(names, args)} address ${hex(args[1]!, 8)}, data ${hex(args[2]!, 4)}`,
     brief: (names, args) => `kvm_set_msi ${vm(names, args)} vec ${bare(args[2]! & 0xff)}`,
     about: 'the message of a device: address and data name processor and vector',
-    charged: timing.setIrq,
   },
   kvm_ioapic_set_irq: {
     mode: 'root',
@@ -204,6 +202,14 @@ const RUN: Record<string, Row> = {
     brief: (names, args) => `vmentry ${vcpu(names, args)}`,
     about: 'VM entry: what stands in the entry interruption-information is delivered',
   },
+  ioeventfd_write: {
+    mode: 'root',
+    name: 'ioeventfd_write',
+    detail: (names, [index, address]) => `${names.vcpuName(index!)} address ${hex(address!, 8)}`,
+    brief: (names, args) => `ioeventfd ${vcpu(names, args)}`,
+    about: 'a store that only signals an event, which QEMU or vhost waits for: no instruction is decoded',
+    charged: timing.ioeventfd,
+  },
   kvm_inj_virq: {
     mode: 'root',
     name: 'vmx_inject_irq',
@@ -235,7 +241,7 @@ const RUN: Record<string, Row> = {
     detail: vcpuVector,
     brief: (names, args) => `EOI ${vcpu(names, args)} vec ${bare(args[1]!)}`,
     about: "the guest's EOI: the ISR bit goes, a level line is looked at again",
-    charged: timing.emulateEoi,
+    charged: timing.emulateApic,
     nested: true,
   },
 };

@@ -55,11 +55,13 @@ export class KvmHost {
       timer: modern ? 'tsc-deadline' : 'lapic',
       tscKhz: TSC_KHZ,
       apicCycle: INTEL_LAPIC.busCycle,
-      wakeFromMwait: (cpu, from) => {
-        const processor = board.processors[cpu]!;
-        if (processor.idle) processor.monitorStore(from.now);
-        return processor.idle;
-      },
+      ...(scenario.host.idle === 'mwait' && {
+        wakeFromMwait: (cpu: number, from: LinuxCpu) => {
+          const processor = board.processors[cpu]!;
+          if (processor.idle) processor.monitorStore(from.now);
+          return processor.idle;
+        },
+      }),
       slot: (cpu, vector) => board.slot(cpu, vector),
       destination: (cpu, vector) => board.destination(cpu, vector),
     });

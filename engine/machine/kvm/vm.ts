@@ -323,6 +323,24 @@ export class VmParts {
     this.host.shop.reaches.set(`${this.name}.${name}`, { domain: this.number, irqs });
   }
 
+  /**
+   * A device with one message, for this virtual CPU. What comes back sends it, from code of the host, as vhost does by an
+   * irqfd.
+   */
+  ownMessage(name: string, vcpu: number): () => void {
+    const { kernel, vm } = this;
+    const to = { address: 0, data: 0 };
+    const desc = kernel.controllers.allocMsi(
+      this.pc.slot(),
+      0,
+      (address, data) => Object.assign(to, { address, data }),
+      [vcpu],
+    );
+    kernel.controllers.request(desc, name, SHORT);
+    const source = this.host.shop.books.sourceOf(`${this.name}.${name}`);
+    return () => vm.message(source, to.address, 0, to.data);
+  }
+
   // PCI
 
   private virtioPlace(name: string) {

@@ -7,6 +7,7 @@ import { FLOWS, packetOf, WANTS_REPLY } from '../../guest/linux/xen-drivers/net.
 import { BREAKPOINT, DEVICE_NOT_AVAILABLE, type KvmCpu } from '../../hv/kvm/instructions.ts';
 import type { KvmWorkloadSpec } from '../../scenario/kvm-schema.ts';
 import { arrivals, compute, diskLoop, housekeeping, periodically } from '../loops.ts';
+import { startKvm } from '../microbenchmarks/kvm.ts';
 import type { KvmHost } from './host.ts';
 
 interface Kernel {
@@ -18,11 +19,14 @@ export function startWorkloads(host: KvmHost): void {
   const kernels: Kernel[] = [{ kernel: host.kernel, disks: [...host.devices.disks.values()] }, ...host.vms];
   for (const { kernel } of kernels) housekeeping(host.shop, kernel);
   host.scenario.workloads.forEach((spec, i) => {
-    start(host, kernels, spec, `${spec.what}${i}`);
+    if (spec.what === 'microbenchmark') startKvm(host, host.vms[spec.vm - 1]!, { ...spec, order: i });
+    else start(host, kernels, spec, `${spec.what}${i}`);
   });
 }
 
-function start(host: KvmHost, kernels: readonly Kernel[], spec: KvmWorkloadSpec, name: string): void {
+type PlainSpec = Exclude<KvmWorkloadSpec, { what: 'microbenchmark' }>;
+
+function start(host: KvmHost, kernels: readonly Kernel[], spec: PlainSpec, name: string): void {
   switch (spec.what) {
     case 'device': {
       const device = host.fired(spec.device)!;

@@ -231,7 +231,7 @@ const ROWS: Record<string, Row> = {
     name: 'context_switch',
     detail: (host, [prev, next]) => `${nameOf(host, prev!)} to ${nameOf(host, next!)}`,
     about: "the virtual CPU's registers, list registers and timer are restored",
-    charged: (_, [prev, next]) => (prev! >= 0 && next! >= 0 ? timing.armSwitch : timing.armIdleSwitch),
+    charged: (_, [prev, next]) => (prev! >= 0 && next! >= 0 ? 2 * timing.armSwitch : timing.armSwitch),
   },
   leave_hypervisor_to_guest: {
     mode: EL2,
@@ -256,7 +256,7 @@ const ROWS: Record<string, Row> = {
   },
 };
 
-const EVENTS = eventRows(EL2);
+const EVENTS = eventRows(EL2, undefined);
 
 /** Xen on ARM. */
 export const ARM_HOPS: HopTable<ArmHopNames> = {

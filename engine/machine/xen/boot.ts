@@ -10,7 +10,7 @@ import { Mcelog } from '../../guest/linux/xen-drivers/mcelog.ts';
 import { MessageFront } from '../../guest/linux/xen-drivers/messages.ts';
 import type { XenKernel } from '../../guest/linux/xen-kernel.ts';
 import type { XenGuest } from '../../guest/linux/xen-side.ts';
-import { timing } from '../../timing.ts';
+import { pvHypercall, timing } from '../../timing.ts';
 import { Debugger } from './debugger.ts';
 import { Dom0Devices } from './devices.ts';
 import type { DomainParts, XenHost } from './host.ts';
@@ -34,7 +34,7 @@ export function boot(host: XenHost): X86Running {
     const cpu = host.xen.cpus[vcpu.processor]!;
     const found = host.xen.mce.fetch(which);
     // the record is acknowledged by another hypercall
-    cpu.charge(found ? 2 * timing.hypercall : timing.hypercall);
+    cpu.charge(found ? 2 * pvHypercall() : pvHypercall());
     return found;
   });
   const store = modern ? bootDom0(host, devices, mcelog) : bootForwardPort(host, devices, mcelog);

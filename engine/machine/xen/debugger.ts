@@ -10,7 +10,7 @@ import type { Part, Plain } from '../../core/state.ts';
 import type { LinuxCpu } from '../../guest/linux/entry.ts';
 import type { KernelTimer } from '../../guest/linux/time.ts';
 import { EvtchnUser } from '../../guest/linux/xen-drivers/evtchn-user.ts';
-import { timing } from '../../timing.ts';
+import { pvHypercall } from '../../timing.ts';
 import { Worker } from '../worker.ts';
 import type { XenHost } from './host.ts';
 
@@ -77,7 +77,7 @@ export class Debugger implements Part {
   }
 
   private hypercall({ vcpu }: LinuxCpu): void {
-    this.host.xen.cpus[vcpu.processor]!.charge(timing.hypercall);
+    this.host.xen.cpus[vcpu.processor]!.charge(pvHypercall());
   }
 
   save(): Plain {

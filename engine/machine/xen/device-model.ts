@@ -7,7 +7,7 @@ import type { Part, Plain } from '../../core/state.ts';
 import type { LinuxCpu } from '../../guest/linux/entry.ts';
 import { EvtchnUser } from '../../guest/linux/xen-drivers/evtchn-user.ts';
 import type { IoreqServer } from '../../hv/xen/x86/ioreq.ts';
-import { timing } from '../../timing.ts';
+import { pvHypercall, timing } from '../../timing.ts';
 import { Worker } from '../worker.ts';
 import type { XenHost } from './host.ts';
 
@@ -83,7 +83,7 @@ export class DeviceModel implements Part {
 
   /** It tells Xen of a wire. A device that moves by itself has no CPU that pays for it. */
   hypercall(): void {
-    if (this.host.dom0Here) this.host.xen.wiring.here!.charge(timing.hypercall);
+    if (this.host.dom0Here) this.host.xen.wiring.here!.charge(pvHypercall());
   }
 
   save(): Plain {

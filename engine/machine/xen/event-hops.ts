@@ -28,8 +28,14 @@ const KICKED: Readonly<Record<number, (cpu: number) => string>> = {
   [KICK_ELSEWHERE]: (cpu) => `runs on CPU${cpu}`,
 };
 
-/** @param mode of Xen's own code */
-export function eventRows(mode: HopMode): Record<string, HopRow<EventNames>> {
+/**
+ * @param mode of Xen's own code
+ * @param send what the trip of a hypercall is charged as
+ */
+export function eventRows<H extends EventNames>(
+  mode: HopMode,
+  send: HopRow<H>['charged'],
+): Record<string, HopRow<H>> {
   return {
     evtchn_send: {
       mode,
@@ -37,7 +43,7 @@ export function eventRows(mode: HopMode): Record<string, HopRow<EventNames>> {
       detail: port,
       brief: (_, [domain, n]) => `evtchn_send dom${domain}:${n}`,
       about: 'hypercall EVTCHNOP_send: the other end of the channel is told',
-      charged: timing.hypercall,
+      ...(send !== undefined && { charged: send }),
     },
     evtchn_set_pending: {
       mode,

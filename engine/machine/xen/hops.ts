@@ -14,7 +14,7 @@ import { MCA_ERRORS } from '../../hv/xen/x86/mce.ts';
 import { FREE_PAGE } from '../../hv/xen/x86/vmce.ts';
 import type { Xen } from '../../hv/xen/x86/xen.ts';
 import { Rte } from '../../hw/x86/ioapic-regs.ts';
-import { timing } from '../../timing.ts';
+import { pvHypercall, timing } from '../../timing.ts';
 import type { EndGrade, HopRow, HopTable } from '../hops.ts';
 import { hex, type Kernels, LINUX_HOPS } from '../hops-linux.ts';
 import type { HopMode } from '../inspect.ts';
@@ -64,6 +64,10 @@ export class XenHopNames implements XenNames {
 }
 
 type Row = HopRow<XenNames>;
+
+/** The hypercall of a paravirtual guest; another's is the exit before it. */
+const sendCharged = ({ xen }: XenNames, [domain]: readonly number[]) =>
+  xen.hvm[domain!] ? null : pvHypercall();
 type Names = (host: XenNames, args: readonly number[]) => string;
 
 const old = ({ xen }: XenNames) => xen.profile === '3.4';
@@ -187,7 +191,7 @@ const DO_IRQ: Record<string, Row> = {
     name: 'pirq_guest_eoi',
     detail: (_, [domain, pirq]) => `PHYSDEVOP_eoi dom${domain} pirq ${pirq}`,
     about: 'the guest is done with it; when all that share the line are, it may go',
-    charged: timing.hypercall,
+    charged: sendCharged,
   },
   irq_guest_eoi_timer: {
     mode: XEN,
@@ -267,7 +271,7 @@ const MACHINE_CHECKS: Record<string, Row> = {
 };
 
 const EVENTS: Record<string, Row> = {
-  ...eventRows(XEN),
+  ...eventRows(XEN, sendCharged),
   cpu_raise_softirq: {
     mode: XEN,
     name: 'cpu_raise_softirq',
@@ -293,7 +297,7 @@ const EVENTS: Record<string, Row> = {
     about: "the schedule softirq has chosen: the virtual CPU's state is loaded",
     charged: ({ xen }, [prev, next, anew]) => {
       const load = anew && xen.vcpus[next!] instanceof HvmVcpu ? timing.hvmSwitch : 0;
-      return load + (prev! >= 0 && next! >= 0 ? timing.contextSwitch : timing.idleSwitch);
+      return load + (prev! >= 0 && next! >= 0 ? 2 * timing.xenSwitch : timing.xenSwitch);
     },
   },
   upcall: {
@@ -302,7 +306,7 @@ const EVENTS: Record<string, Row> = {
     detail: (host, args) => `${vcpu(host, args)}, bounce frame`,
     brief: (host, args) => `upcall ${vcpu(host, args)}`,
     about: 'on the way out: an upcall is pending and not masked, a frame for it is made',
-    charged: timing.bounceFrame,
+    charged: timing.irqEntry,
   },
 };
 

@@ -83,6 +83,7 @@ export class XenHost {
       irqs: scenario['ioapic-pins'] + messages(scenario),
       irqOptions: irqOptions(scenario),
       clocksource: scenario['command-line'].clocksource,
+      cpuidle: scenario['command-line'].cpuidle,
       firmware: { levels: scenario.firmware.levels, activeHigh: scenario.firmware['active-high'] },
     });
     this.levels = new LevelLines(this.xen.irqs, shop.parts);

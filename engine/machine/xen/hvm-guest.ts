@@ -24,6 +24,8 @@ const FIRMWARE_GSIS = [9, 8, 12, 1] as const;
 const POWER_GSI = 9;
 /** HVM_PARAM_CALLBACK_IRQ: GSI 1, which tells old tools that the guest knows of callbacks */
 const VIA_GSI_1 = 1;
+/** the upper half: HVM_PARAM_CALLBACK_TYPE_VECTOR */
+const VIA_VECTOR = 2 << 24;
 
 export class HvmGuest {
   readonly hvm: HvmDomain;
@@ -77,6 +79,7 @@ export class HvmGuest {
     return new XenHvmKernel({
       ...common,
       timer: 'xen',
+      percpuUpcall: spec['upcall-vectors'],
       xen: {
         initialDomain: false,
         hypercalls: this.hypercalls,
@@ -107,8 +110,15 @@ export class HvmGuest {
     } else if (kernel.init.timer === 'pit') pc.startTicks();
   }
 
-  /** xen_set_upcall_vector on every CPU; the callback's line is only for show then (xen_set_callback_via). */
+  /**
+   * xen_set_upcall_vector on every CPU; the callback's line is only for show then (xen_set_callback_via). Where Xen has no
+   * such vectors, that of the domain (xen_setup_callback_vector).
+   */
   private listenToEvents(kernel: XenHvmKernel): void {
+    if (!this.spec['upcall-vectors']) {
+      this.hypercalls[0]!.setCallbackVia(HYPERVISOR_CALLBACK_VECTOR, VIA_VECTOR);
+      return;
+    }
     for (const { cpu } of kernel.cpus) this.hypercalls[cpu]!.setUpcallVector(cpu, HYPERVISOR_CALLBACK_VECTOR);
     if (this.pc) this.hypercalls[0]!.setCallbackVia(VIA_GSI_1, 0);
   }

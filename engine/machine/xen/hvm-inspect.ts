@@ -46,7 +46,8 @@ export function hvmMismatch(
   compare: (what: string, chip: boolean, slot: number) => void,
 ): void {
   for (const v of hvm.vcpus) {
-    const { apic, upcallVector } = hvm.chips.vcpus[v.vcpu]!;
+    const { apic } = hvm.chips.vcpus[v.vcpu]!;
+    const upcallVector = hvm.irq.eventVector(v.vcpu);
     let again = false;
     for (let vector = 16; vector < 256; vector++) {
       if (vector === upcallVector) continue;

@@ -10,6 +10,7 @@ import { BREAKPOINT, DEBUG, DEVICE_NOT_AVAILABLE, type HvmCpu } from '../../hv/x
 import { FREE_PAGE } from '../../hv/xen/x86/vmce.ts';
 import type { FAULTS, WorkloadSpec } from '../../scenario/xen-schema.ts';
 import { arrivals, housekeeping, LOOK, periodically } from '../loops.ts';
+import { startXenX86 } from '../microbenchmarks/xen-x86.ts';
 import type { X86Running } from './boot.ts';
 import { serve, startCommon } from './common-workloads.ts';
 import type { XenHost } from './host.ts';
@@ -20,12 +21,15 @@ export function startWorkloads(host: XenHost, running: X86Running): void {
     housekeeping(host.shop, booted.parts.kernel, booted.parts === host.dom0 ? running.mcelog : undefined);
   }
   host.scenario.workloads.forEach((spec, i) => {
-    start(host, running, spec, `${spec.what}${i}`);
+    if (spec.what === 'microbenchmark') startXenX86(host, spec.domain, { ...spec, order: i });
+    else start(host, running, spec, `${spec.what}${i}`);
   });
   for (const booted of running.domains) serve(host, booted);
 }
 
-function start(host: XenHost, running: Running, spec: WorkloadSpec, name: string): void {
+type PlainSpec = Exclude<WorkloadSpec, { what: 'microbenchmark' }>;
+
+function start(host: XenHost, running: Running, spec: PlainSpec, name: string): void {
   switch (spec.what) {
     case 'locks':
       locks(host, running.domains[spec.domain]!, name, spec.rate);

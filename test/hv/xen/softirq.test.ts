@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { ms, us } from '../../../engine/core/clock.ts';
 import { SOFTIRQS, softirqNumber } from '../../../engine/hv/xen/softirq.ts';
-import { timing } from '../../../engine/timing.ts';
+import { pvHypercall, timing } from '../../../engine/timing.ts';
 import { HvRig } from '../../support/hv-rig.ts';
 
 const EVENT_CHECK = 'fc';
@@ -76,7 +76,7 @@ describe('another CPU', () => {
     rig.run(us(20));
     expect(counts.get(`0:${EVENT_CHECK}`)).toBe(1);
     expect(ran.map((r) => r.nr)).toEqual([KICK]);
-    expect(ran[0]!.at - from).toBe(timing.ipiFlight + timing.irqEntry + timing.apicVector);
+    expect(ran[0]!.at - from).toBe(timing.ipiFlight + timing.irqEntry + timing.doIrq + timing.apicVector);
   });
 
   test('one that is pending already needs no message', () => {
@@ -143,7 +143,7 @@ describe('another CPU', () => {
       guest.v.run(us(50));
     };
     rig.run(us(100));
-    expect(ran[0]!.at - at).toBe(timing.hypercall + timing.mwaitStore + timing.idleWake);
+    expect(ran[0]!.at - at).toBe(pvHypercall() + timing.mwaitStore + timing.idleWake);
   });
 
   test('on 3.4 an idle one needs the IPI', () => {

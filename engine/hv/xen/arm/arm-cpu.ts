@@ -126,7 +126,7 @@ export class ArmGuestCpu implements ArmCpu {
   }
 
   private loadGic({ what, offset }: { what: string; offset: number }, width: Width): number {
-    if (what === 'cpu') return this.onInterface(() => readGicv(this.xen.gich[this.here.cpu]!, offset));
+    if (what === 'cpu') return this.byHardware(() => readGicv(this.xen.gich[this.here.cpu]!, offset));
     this.trapGic(what, offset, width, false);
     const { vgic } = this.xen;
     const size = sizeOf(width);
@@ -150,7 +150,7 @@ export class ArmGuestCpu implements ArmCpu {
 
   private storeGic({ what, offset }: { what: string; offset: number }, value: number, width: Width): void {
     if (what === 'cpu') {
-      this.onInterface(() => writeGicv(this.xen.gich[this.here.cpu]!, offset, value));
+      this.byHardware(() => writeGicv(this.xen.gich[this.here.cpu]!, offset, value));
       return;
     }
     this.trapGic(what, offset, width, true, value);
@@ -179,12 +179,15 @@ export class ArmGuestCpu implements ArmCpu {
     return this.v.state !== 'offline';
   }
 
-  /** What is done on the virtual interface; one that does not run yet has it for that long. */
+  /** An access to the virtual interface, which the processor carries out by itself. */
+  private byHardware<T>(access: () => T): T {
+    this.charge(timing.gicvAccess);
+    return this.onInterface(access);
+  }
+
+  /** What is done with list registers at hand; a virtual CPU that does not run yet has them for that long. */
   private onInterface<T>(access: () => T): T {
-    if (this.running) {
-      this.charge(timing.gicvAccess);
-      return access();
-    }
+    if (this.running) return access();
     const { gic } = this.xen.vgic;
     gic.restoreState(this.here, this.v.vgic);
     const result = access();
@@ -199,14 +202,14 @@ export class ArmGuestCpu implements ArmCpu {
     const timer = this.readTimer(register);
     if (timer !== undefined) return timer;
     if (this.v.arm.vgic.version === 2) return undefined;
-    return this.onInterface(() => readIcv(this.xen.ich[this.here.cpu]!, register));
+    return this.byHardware(() => readIcv(this.xen.ich[this.here.cpu]!, register));
   }
 
   msr(register: number, low: number, high = 0): boolean {
     if (register === ICC.SGI1R_EL1) return this.sendSgi(register, low, high);
     if (this.writeTimer(register, low, high)) return true;
     if (this.v.arm.vgic.version === 2) return false;
-    return this.onInterface(() => writeIcv(this.xen.ich[this.here.cpu]!, register, low));
+    return this.byHardware(() => writeIcv(this.xen.ich[this.here.cpu]!, register, low));
   }
 
   /** vgic_v3_emulate_sysreg */

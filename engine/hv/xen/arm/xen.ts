@@ -153,8 +153,8 @@ export class XenArm implements Hypervisor, EvtchnOutput, FirmwareHost, Part {
     const costs = {
       irqEntry: timing.armHypEntry,
       idleWake: timing.armWake,
-      contextSwitch: timing.armSwitch,
-      idleSwitch: timing.armIdleSwitch,
+      contextSwitch: 2 * timing.armSwitch,
+      idleSwitch: timing.armSwitch,
     };
     this.wiring = { clock, trace, hypervisor: this, cpus, vcpus, costs, lazy: false, here: null };
     for (let i = 0; i < options.cpus; i++) cpus.push(parts.add(new Pcpu(i, this.wiring)));
@@ -492,6 +492,8 @@ export class XenArm implements Hypervisor, EvtchnOutput, FirmwareHost, Part {
   }
 
   kickVcpu(v: ArmVcpu): void {
+    // of a physical interrupt it has been paid for on the way to it
+    if (this.link.raises.from < 0) this.wiring.here?.charge(timing.vgicInject);
     this.kicks.pending(v);
     this.kicks.kick(v);
   }

@@ -12,7 +12,7 @@ import type { Part, Plain } from '../../../core/state.ts';
 import type { Tracepoint } from '../../../core/trace.ts';
 import { timing } from '../../../timing.ts';
 import type { Pcpu } from '../../pcpu.ts';
-import { GUEST_PART, type GuestIrqHost, GuestIrqs } from './guest-irqs.ts';
+import { type GuestIrqHost, GuestIrqs, guestPart } from './guest-irqs.ts';
 import type { IoApics } from './io-apic.ts';
 import { IrqControllers } from './irq-controllers.ts';
 import { type Firmware, type IrqDesc, IrqDescs, PLAIN_FIRMWARE } from './irq-desc.ts';
@@ -173,7 +173,7 @@ export class PhysicalIrqs implements Part {
     const irq = this.table.vectors.irqOf(vector);
     if (irq < 0) return timing.doIrq;
     this.lines.take(irq, this.taken[cpu.cpu]!);
-    return this.descs[irq]?.own ? timing.doIrq : timing.doIrq + GUEST_PART;
+    return this.descs[irq]?.own ? timing.doIrq : timing.doIrq + guestPart();
   }
 
   /** The journey of what this CPU has acknowledged and not handled yet; 0: of none that anybody asked for. */
@@ -195,7 +195,7 @@ export class PhysicalIrqs implements Part {
     }
     const slot = this.taken[cpu.cpu]!;
     books.resume(slot);
-    const began = now - timing.doIrq - (desc.own ? 0 : GUEST_PART);
+    const began = now - timing.doIrq - (desc.own ? 0 : guestPart());
     if (books.holds(slot)) this.latency.add(vector, books.journey, books.raisedIn(slot), began);
     trace.emit(this.tpDoIrq, began, books.journey, cpu.cpu, desc.irq, vector);
     this.controllers.ack(cpu, desc, vector);
@@ -215,7 +215,7 @@ export class PhysicalIrqs implements Part {
       this.guests.doIrqGuest(cpu, desc, vector, slot);
       // TRC_HW_IRQ_HANDLED, on the time that do_IRQ_guest took; 3.4 has no such record
       if (profile !== '3.4')
-        trace.emit(this.tpHandled, cpu.time, 0, cpu.cpu, desc.irq, clock.now - GUEST_PART, cpu.time);
+        trace.emit(this.tpHandled, cpu.time, 0, cpu.cpu, desc.irq, clock.now - guestPart(), cpu.time);
     }
     this.irqExit(cpu);
   }

@@ -31,7 +31,7 @@ import { PendingEoiStack } from './pending-eoi.ts';
 import { GuestEoiBrake, type StormHost } from './storm.ts';
 
 /** From the guest's part of do_IRQ to the event, for each guest. */
-export const GUEST_PART: Ns = timing.doIrqGuest + timing.evtchnSetPending;
+export const guestPart = (): Ns => timing.doIrqGuest + timing.evtchnSetPending;
 
 /** IRQ_MAX_GUESTS of 3.4 */
 const IRQ_MAX_GUESTS = 7;
@@ -192,7 +192,7 @@ export class GuestIrqs {
     action.journey = books.journey;
     trace.emit(
       this.tpDoIrqGuest,
-      clock.now - GUEST_PART,
+      clock.now - guestPart(),
       books.journey,
       cpu.cpu,
       desc.irq,

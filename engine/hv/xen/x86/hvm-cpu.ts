@@ -58,6 +58,10 @@ export class HvmCpu implements NativeCpu {
     return this.v.hvm.chips.vcpus[this.v.vcpu]!.apic;
   }
 
+  spend(ns: Ns): void {
+    this.v.cpu.spendInGuest(ns);
+  }
+
   run(ns: Ns): void {
     this.v.run(ns + this.handlers);
     this.handlers = 0;

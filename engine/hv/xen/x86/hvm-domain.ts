@@ -216,7 +216,7 @@ export class HvmDomain implements Part {
     if (this.ticking && !fresh) return;
     const { books } = this.xen;
     v.journey = books.journey;
-    if (vector === this.chips.vcpus[v.vcpu]!.upcallVector) return;
+    if (vector === this.irq.eventVector(v.vcpu)) return;
     const slot = fresh && v.inDelivery(vector) ? v.again : v.slot(vector);
     if (this.handing >= 0 && books.holds(this.handing)) books.move(this.handing, slot);
     else books.pend(slot, v.destination(vector));

@@ -164,6 +164,12 @@ export class HvmIrq extends HvmWires {
     }
   }
 
+  /** The vector by which a virtual CPU is told of events; 0: it is by a line. */
+  eventVector(vcpu: number): number {
+    const { upcallVector } = this.vcpus[vcpu]!;
+    return upcallVector === 0 && this.viaType === Via.VECTOR ? this.via & 0xff : upcallVector;
+  }
+
   // what a virtual CPU is given
 
   /** What comes first of all that waits for it (hvm_vcpu_has_pending_irq). */

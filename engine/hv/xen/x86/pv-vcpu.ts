@@ -4,7 +4,7 @@
  */
 import type { Plain } from '../../../core/state.ts';
 import type { GuestEntry, VirtualCpu } from '../../../hw/x86/cpu.ts';
-import { timing } from '../../../timing.ts';
+import { pvHypercall, timing } from '../../../timing.ts';
 import { type Pcpu, Vcpu } from '../../pcpu.ts';
 
 /** What Xen does for it. */
@@ -41,13 +41,13 @@ export class PvVcpu extends Vcpu implements VirtualCpu {
 
   block(): void {
     this.left = 0;
-    this.cpu.charge(timing.hypercall);
+    this.cpu.charge(pvHypercall());
     this.xen.block(this);
   }
 
   poll(port: number): void {
     this.left = 0;
-    this.cpu.charge(timing.hypercall);
+    this.cpu.charge(pvHypercall());
     this.xen.poll(this, port);
   }
 
@@ -56,41 +56,41 @@ export class PvVcpu extends Vcpu implements VirtualCpu {
   }
 
   machineCheckReturn(): void {
-    this.cpu.charge(timing.hypercall);
+    this.cpu.charge(pvHypercall());
     this.xen.machineCheckReturn(this);
   }
 
   enter(interrupted: boolean): boolean {
     const upcalls = this.xen.injectsMachineCheck(this);
     if (upcalls !== undefined) {
-      this.cpu.charge(timing.bounceFrame);
+      this.cpu.charge(timing.irqEntry);
       const { left } = this;
       this.left = -1;
       this.entry.machineCheck(left, upcalls);
       return true;
     }
     if (this.xen.injectsNmi(this)) {
-      this.cpu.charge(timing.bounceFrame);
+      this.cpu.charge(timing.irqEntry);
       const { left } = this;
       this.left = -1;
       this.entry.nmi(left);
       return true;
     }
     if (this.xen.injects(this)) {
-      this.cpu.charge(timing.bounceFrame);
+      this.cpu.charge(timing.irqEntry);
       this.upcalls++;
       const { left } = this;
       this.left = -1;
       this.entry.upcall(left);
       return true;
     }
-    if (interrupted) this.cpu.charge(timing.xenExit);
+    if (interrupted) this.cpu.charge(timing.irqEntry);
     return false;
   }
 
   /** HYPERVISOR_iret at the end of the NMI's handler. */
   nmiReturn(): void {
-    this.cpu.charge(timing.hypercall);
+    this.cpu.charge(pvHypercall());
   }
 
   override save(): Plain {

@@ -5,7 +5,7 @@
 import type { Hypercalls } from '../../../abi/hypercalls.ts';
 import { EINVAL, ENOSPC } from '../../../abi/xen.ts';
 import type { Ns } from '../../../core/clock.ts';
-import { timing } from '../../../timing.ts';
+import { pvHypercall } from '../../../timing.ts';
 import type { Vcpu } from '../../pcpu.ts';
 import type { Domain } from '../domain.ts';
 import { EvtchnCalls } from '../evtchn-calls.ts';
@@ -71,6 +71,6 @@ export class PvHypercalls extends EvtchnCalls implements Hypercalls {
 
   /** The trip into Xen. */
   protected enter(): void {
-    if (this.v.state !== 'offline') this.v.cpu.charge(timing.hypercall);
+    if (this.v.state !== 'offline') this.v.cpu.charge(pvHypercall());
   }
 }

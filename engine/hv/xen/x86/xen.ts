@@ -72,6 +72,8 @@ export interface XenOptions {
   readonly firmware?: Firmware;
   /** the platform timer, if it interrupts */
   readonly clocksource?: 'pit' | undefined;
+  /** false: idle CPUs wait in HLT */
+  readonly cpuidle?: boolean | undefined;
 }
 
 export interface XenShop {
@@ -159,7 +161,9 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
     this.cpus = cpus;
     this.vcpus = vcpus;
     const { clock, trace } = shop;
-    this.wiring = { clock, trace, hypervisor: this, cpus, vcpus, costs: timing, lazy: true, here: null };
+    const { irqEntry, idleWake, xenSwitch } = timing;
+    const costs = { irqEntry, idleWake, contextSwitch: 2 * xenSwitch, idleSwitch: xenSwitch };
+    this.wiring = { clock, trace, hypervisor: this, cpus, vcpus, costs, lazy: true, here: null };
     const bus = new ApicBus();
     for (let i = 0; i < options.cpus; i++) cpus.push(shop.parts.add(new Pcpu(i, this.wiring)));
     const lapics = cpus.map((cpu) => {
@@ -188,7 +192,7 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
     this.eventCheck = new EventCheck(
       clock,
       this.wiring,
-      profile !== '3.4',
+      profile !== '3.4' && options.cpuidle !== false,
       (cpu) => lapics[cpu.cpu]!.request(EVENT_CHECK_VECTOR),
       (cpu, nr, how) => this.kicks.told(cpu, nr, how),
     );
@@ -301,7 +305,7 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
     this.counts.took(cpu, vector, this.irqs.table.vectors.irqOf(vector));
     if (apicHandler(this.profile, vector) !== undefined) {
       this.hook.record(cpu, this.profile === '3.4' ? 'smp' : 'direct_apic_vector', vector);
-      return timing.apicVector;
+      return this.profile === '3.4' ? timing.apicVector : timing.doIrq + timing.apicVector;
     }
     const cost = this.irqs.acknowledged(cpu, vector);
     this.hook.record(cpu, 'do_IRQ', vector, this.irqs.journeyOn(cpu));
@@ -511,7 +515,7 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
     this.upcalls++;
     const journey = this.kicks.takePending(v);
     this.trace.emit(this.tpUpcall, v.now, journey, v.processor, v.domain, v.vcpu);
-    this.trace.emit(this.tpEntered, v.now + timing.bounceFrame, journey, v.processor, v.domain, v.vcpu);
+    this.trace.emit(this.tpEntered, v.now + timing.irqEntry, journey, v.processor, v.domain, v.vcpu);
     return true;
   }
 
@@ -554,8 +558,9 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
   }
 
   journeyOf(v: HvmVcpu, vector: number): number {
-    const { upcallVector } = v.hvm.chips.vcpus[v.vcpu]!;
-    return vector === upcallVector ? this.kicks.pendingFor(v) : this.books.journeyIn(v.slot(vector));
+    return vector === v.hvm.irq.eventVector(v.vcpu)
+      ? this.kicks.pendingFor(v)
+      : this.books.journeyIn(v.slot(vector));
   }
 
   /** vmx_vmexit_handler's branch of exceptions: the hook records them, with interrupts off still. */

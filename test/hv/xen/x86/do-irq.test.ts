@@ -4,7 +4,7 @@ import { VIRQ_CONSOLE } from '../../../../engine/abi/xen.ts';
 import { ms, us } from '../../../../engine/core/clock.ts';
 import { IRQ_MOVE_CLEANUP_VECTOR } from '../../../../engine/hv/xen/x86/apic-vectors.ts';
 import { IRQ_MOVE_PENDING } from '../../../../engine/hv/xen/x86/irq-status.ts';
-import { timing } from '../../../../engine/timing.ts';
+import { pvHypercall, timing } from '../../../../engine/timing.ts';
 import { HvRig, MSI, MSIX } from '../../../support/hv-rig.ts';
 
 /** Level pins, by rising vector: a0 and a8 on 4.17. */
@@ -212,7 +212,7 @@ describe('a level line', () => {
     wakeUp(h, 0);
     const records = [...h.rig.shop.trace.records(before + 1)];
     const at = (name: string) => records.find((r) => r.point.name === name)!.time;
-    expect(at('apic_accept') - at('irq_raise')).toBe(timing.hypercall + timing.apicMessage);
+    expect(at('apic_accept') - at('irq_raise')).toBe(pvHypercall() + timing.apicMessage);
   });
 
   test('asked for again while it is on its way is one with that', () => {
