@@ -1,5 +1,4 @@
 /** How simulated time keeps up with the watcher's: the speed asked for, and the one that is reached. */
-import type { Clock } from '../engine/index.ts';
 
 export class Pace {
   /** reached during the last delay; NaN while unknown */
@@ -9,7 +8,7 @@ export class Pace {
   private measured = { sim: 0, ran: 0 };
 
   constructor(
-    private readonly clock: Clock,
+    private readonly clock: { readonly now: number },
     private wanted: number,
   ) {}
 

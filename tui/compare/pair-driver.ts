@@ -1,0 +1,269 @@
+/**
+ * Runs two machines against the watcher's time, side by side: simulated time is the same on both, and whatever is done is
+ * done to both. What is compared are averages since the start, or since the watcher asked to begin anew.
+ */
+import {
+  type Command,
+  type JourneySnapshot,
+  type Machine,
+  type Outcome,
+  type Snapshot,
+  takeSnapshot,
+} from '../../engine/index.ts';
+import type { Host } from '../driver.ts';
+import { DELAYS, SPEEDS, stepThrough } from '../frame.ts';
+import { JourneyWatch } from '../journey-watch.ts';
+import { Pace } from '../pace.ts';
+import type { Both, Comparison, Contest } from './model.ts';
+
+export interface PairFrame {
+  readonly number: number;
+  readonly snapshots: Both<Snapshot>;
+  readonly comparison: Comparison;
+  /** of the interrupt that was fired last; null before the first */
+  readonly journeys: Both<JourneySnapshot | null>;
+  readonly running: boolean;
+  readonly speed: number;
+  readonly achieved: number;
+  /** seconds between frames */
+  readonly delay: number;
+  /** simulated time since which averages are */
+  readonly since: number;
+}
+
+export interface PairDriverOptions {
+  readonly speed?: number | undefined;
+  readonly delay?: number | undefined;
+  readonly onError?: ((error: Error) => void) | undefined;
+}
+
+/** real ms that a slice may take before input is looked at */
+const BUDGET = 10;
+/** real ms between slices when the machines keep up */
+const PERIOD = 20;
+/** after a longer standstill simulated time does not try to catch up */
+const STALL = 250;
+/** simulated ns that one machine may be ahead of the other */
+const LEAD = 100_000;
+
+export class PairDriver {
+  private readonly machines: Both<Machine>;
+  private readonly watches: Both<JourneyWatch>;
+  private readonly pace: Pace;
+  private readonly listeners = new Set<() => void>();
+  private before: Both<Snapshot>;
+  private frame: PairFrame;
+  private running = false;
+  private delay: number;
+  private due = 0;
+  private ran = 0;
+  private lastSlice = 0;
+  private cancel: (() => void) | undefined;
+
+  constructor(
+    private readonly contest: Contest,
+    private readonly host: Host,
+    private readonly options: PairDriverOptions = {},
+  ) {
+    const { speed = 1, delay = 1 } = options;
+    this.machines = contest.machines;
+    this.watches = [new JourneyWatch(this.machines[0]), new JourneyWatch(this.machines[1])];
+    this.pace = new Pace(this, speed);
+    this.delay = delay;
+    this.before = this.look();
+    this.frame = this.makeFrame(1);
+  }
+
+  /** Where both have arrived. */
+  get now(): number {
+    const [a, b] = this.machines;
+    return Math.min(a.clock.now, b.clock.now);
+  }
+
+  /** For `useSyncExternalStore`: the same object until something was published. */
+  readonly get = (): PairFrame => this.frame;
+
+  readonly subscribe = (listener: () => void): (() => void) => {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  };
+
+  run(): void {
+    if (this.running) return;
+    this.running = true;
+    const now = this.host.now();
+    this.pace.meet(now);
+    this.pace.begin(this.ran);
+    this.lastSlice = now;
+    this.due = now + this.delay * 1000;
+    this.schedule(0);
+    this.publish();
+  }
+
+  togglePause(): void {
+    if (!this.running) {
+      this.run();
+      return;
+    }
+    this.halt();
+    this.publish();
+  }
+
+  /** Stops time without a word. The answer lets it go on. */
+  suspend(): () => void {
+    const { running } = this;
+    this.halt();
+    return () => {
+      if (running) this.run();
+    };
+  }
+
+  /** The next event of both, on whichever side it is, then pause. */
+  step(): void {
+    this.halt();
+    const [a, b] = this.machines;
+    const next = Math.min(a.clock.next, b.clock.next);
+    this.guard(() => {
+      if (next < Number.POSITIVE_INFINITY) this.both((_, side) => this.runTo(side, next));
+    });
+    this.publish();
+  }
+
+  setSpeed(speed: number): void {
+    this.pace.setSpeed(speed, this.host.now());
+    this.publish();
+  }
+
+  faster(direction: 1 | -1): void {
+    this.setSpeed(stepThrough(SPEEDS, this.pace.speed, direction));
+  }
+
+  /** One step up or down the list of delays. */
+  slower(direction: 1 | -1): void {
+    this.delay = stepThrough(DELAYS, this.delay, direction);
+    this.due = Math.min(this.due, this.host.now() + this.delay * 1000);
+    this.publish();
+  }
+
+  /** To both, at once. */
+  do(command: Command): Both<Outcome> {
+    let outcomes: Both<Outcome> = [{}, {}];
+    this.guard(() => {
+      outcomes = [this.machines[0].do(command), this.machines[1].do(command)];
+      const now = this.host.now();
+      for (const watch of this.watches) watch.fired(now);
+    });
+    this.publish();
+    return outcomes;
+  }
+
+  /** Averages begin anew. */
+  reset(): void {
+    this.before = this.look();
+    this.publish();
+  }
+
+  private readonly slice = (): void => {
+    this.cancel = undefined;
+    const kept = this.guard(() => this.runSlice()) ?? true;
+    if (!this.running) return;
+    const wait = kept ? Math.min(PERIOD, this.due - this.host.now()) : 0;
+    this.schedule(Math.max(0, wait));
+  };
+
+  /** @returns whether the machines kept up */
+  private runSlice(): boolean {
+    const now = this.host.now();
+    if (now - this.lastSlice > STALL) this.pace.meet(now - STALL);
+    this.ran += Math.min(now - this.lastSlice, STALL);
+    this.lastSlice = now;
+    const kept = this.advance(this.pace.target(now));
+    if (!kept) this.pace.meet(this.host.now());
+    if (now >= this.due) {
+      this.pace.measure(this.ran);
+      this.due = Math.max(this.due, now - this.delay * 500) + this.delay * 1000;
+      this.publish();
+    } else if (this.watches.some((watch) => watch.active)) {
+      if (this.watches.filter((watch) => watch.changed()).length > 0) this.publish();
+      for (const watch of this.watches) watch.settle(now);
+    }
+    return kept;
+  }
+
+  /** Both to a moment unless a slice's time is up first; false if it was. */
+  private advance(target: number): boolean {
+    const deadline = this.host.now() + BUDGET;
+    for (;;) {
+      const goal = Math.min(target, this.now + LEAD);
+      this.both((_, side) => this.runTo(side, goal));
+      if (goal >= target) return true;
+      if (this.host.now() >= deadline) return false;
+    }
+  }
+
+  /** Event by event where an interrupt is followed. */
+  private runTo(side: 0 | 1, goal: number): void {
+    const machine = this.machines[side];
+    const watch = this.watches[side];
+    while (watch.active && machine.clock.next <= goal) {
+      machine.step();
+      watch.look();
+    }
+    if (machine.clock.now < goal) machine.runUntil(goal);
+  }
+
+  private both(work: (machine: Machine, side: 0 | 1) => void): void {
+    work(this.machines[0], 0);
+    work(this.machines[1], 1);
+  }
+
+  private halt(): void {
+    this.cancel?.();
+    this.cancel = undefined;
+    this.running = false;
+  }
+
+  private schedule(ms: number): void {
+    this.cancel?.();
+    this.cancel = this.host.after(ms, this.slice);
+  }
+
+  private publish(): void {
+    this.frame = this.makeFrame(this.frame.number + 1);
+    for (const listener of [...this.listeners]) listener();
+  }
+
+  private look(): Both<Snapshot> {
+    const of = (side: 0 | 1) => takeSnapshot(this.machines[side], this.watches[side].journey);
+    return [of(0), of(1)];
+  }
+
+  private makeFrame(number: number): PairFrame {
+    const { before, contest, pace, running, delay } = this;
+    const snapshots = this.look();
+    const journeys: Both<JourneySnapshot | null> = [this.watches[0].journey, this.watches[1].journey];
+    const [a, b] = journeys;
+    return {
+      number,
+      snapshots,
+      comparison: contest.compare(before, snapshots, a && b && [a, b]),
+      journeys,
+      running,
+      speed: pace.speed,
+      achieved: pace.achieved,
+      delay,
+      since: before[0].time,
+    };
+  }
+
+  /** An error of a machine ends the run. */
+  private guard<T>(work: () => T): T | undefined {
+    try {
+      return work();
+    } catch (error) {
+      this.halt();
+      this.options.onError?.(error instanceof Error ? error : new Error(String(error)));
+      return undefined;
+    }
+  }
+}
