@@ -129,7 +129,7 @@ const DEMO: readonly CommandName[] = ['demo'];
 const PAPER: readonly CommandName[] = ['paper'];
 const SCREEN: readonly CommandName[] = [...MAIN, ...DEMO];
 /** with a screen that is drawn */
-const DRAWN: readonly CommandName[] = [...SCREEN, ...SERVE];
+const DRAWN: readonly CommandName[] = [...SCREEN, ...SERVE, ...COMPARE];
 const ALL: readonly CommandName[] = [...HOST, ...COMPARE];
 
 /** Groups of the help, in its order. */
@@ -178,7 +178,7 @@ const GROUPS: readonly OptionGroup[] = [
       },
       {
         flags: '--for <time>',
-        help: 'simulated time that both run (default: 5s)',
+        help: 'a report of so much simulated time (default: 5s)',
         parse: (t) => values.duration('--for', t),
         of: COMPARE,
       },
@@ -360,7 +360,7 @@ const GROUPS: readonly OptionGroup[] = [
         flags: '-d, --delay <time>',
         help: 'between updates; simulated in batch (default: 1s)',
         parse: (t) => values.duration('--delay', t),
-        of: LIVE,
+        of: [...LIVE, ...COMPARE],
       },
       { flags: '-z, --skip-zero', help: 'hide rows that did not count lately', of: LIVE },
       { flags: '--hook', help: 'x86: record each vector of Xen; -b: as lines', of: LIVE },
@@ -421,7 +421,7 @@ const GROUPS: readonly OptionGroup[] = [
         offers: ['max'],
         help: 'simulated seconds per second, or max (default: 1)',
         parse: (t) => values.speed('--speed', t),
-        of: LIVE,
+        of: [...LIVE, ...COMPARE],
       },
       { flags: '--ascii', help: 'draw with ASCII characters alone', of: DRAWN },
       { flags: '--slow', help: 'for a slow line: ASCII, no colour, no sparklines', of: DRAWN },
@@ -453,6 +453,7 @@ const GROUPS: readonly OptionGroup[] = [
     rows: [
       { flags: '-b, --batch', help: 'print text instead of the monitor', of: MAIN },
       { flags: '-J, --json', help: 'print JSON lines, a snapshot each', of: MAIN },
+      { flags: '-b, --batch', help: 'print a report instead, as without a terminal', of: COMPARE },
       { flags: '-J, --json', help: 'print a line of JSON with all numbers', of: COMPARE },
       { flags: '--csv', help: 'print comma-separated values, a line each interrupt', of: MAIN },
       {

@@ -1,22 +1,21 @@
-/** What Ink draws: the lines of the screen, anew at every change of the session. */
+/** What Ink draws: the lines of the screen, anew at every change of what is watched. */
 import { Box } from 'ink';
 import { Lines } from './components/lines.tsx';
-import { screenLines } from './screen.ts';
-import type { Session, SessionState } from './session.ts';
 import { type Store, useSnapshot } from './use-snapshot.ts';
+import type { Watched } from './watched.ts';
 
 interface Props {
-  readonly session: Session;
+  readonly watched: Watched;
   /** those of its states that are drawn; all of them */
-  readonly states?: Store<SessionState>;
+  readonly states?: Store<unknown>;
 }
 
-export function App({ session, states = session }: Props) {
+export function App({ watched, states = watched }: Props) {
   useSnapshot(states);
-  const { terminal } = session;
+  const { terminal } = watched;
   return (
     <Box flexDirection="column" width={terminal.columns} height={terminal.rows}>
-      <Lines lines={screenLines(session)} />
+      <Lines lines={watched.lines()} />
     </Box>
   );
 }

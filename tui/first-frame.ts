@@ -3,8 +3,7 @@
  * frame changes nothing on the screen.
  */
 import type { WriteStream } from 'node:tty';
-import { screenLines } from './screen.ts';
-import type { Session } from './session.ts';
+import type { Watched } from './watched.ts';
 
 const ENTER = '\x1b[?1049h\x1b[?25l';
 
@@ -14,8 +13,8 @@ export const makeRoom = '\x1b[H\x1b[2J';
 /** Gives the screen back where Ink never came to own it. */
 export const leaveFirstFrame = '\x1b[?1049l\x1b[?25h';
 
-export function firstFrame(session: Session): string {
-  return ENTER + makeRoom + screenLines(session).join('\r\n');
+export function firstFrame(watched: Watched): string {
+  return ENTER + makeRoom + watched.lines().join('\r\n');
 }
 
 /**

@@ -3,7 +3,6 @@
  * it is that viewer's turn. What came meanwhile is never drawn: nothing is queued for a screen that is slow or stuck.
  */
 import type { Writable } from 'node:stream';
-import type { SessionState } from './session.ts';
 import type { Store } from './use-snapshot.ts';
 
 /**
@@ -46,14 +45,14 @@ export class Turns {
   };
 }
 
-export class Gate implements Store<SessionState> {
-  private shown: SessionState;
+export class Gate<S> implements Store<S> {
+  private shown: S;
   private asked = false;
   private readonly listeners = new Set<() => void>();
   private readonly unsubscribe: () => void;
 
   constructor(
-    private readonly session: Store<SessionState>,
+    private readonly session: Store<S>,
     private readonly screen: Writable,
     private readonly turns: Turns,
   ) {
@@ -63,7 +62,7 @@ export class Gate implements Store<SessionState> {
   }
 
   /** The state that is on the screen. */
-  readonly get = (): SessionState => this.shown;
+  readonly get = (): S => this.shown;
 
   readonly subscribe = (listener: () => void): (() => void) => {
     this.listeners.add(listener);

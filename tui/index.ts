@@ -4,14 +4,13 @@ import type { DemoScript } from './demo.ts';
 import { Driver } from './driver.ts';
 import { clockTime, sanitize } from './format.ts';
 import type { Cue, ScriptedFire } from './frame.ts';
-import { Turns } from './gate.ts';
 import { type LookOptions, lookOf } from './look.ts';
 import { preferencesOf, printedPreferences, readPreferences } from './preferences.ts';
 import { REAL_HOST } from './real-host.ts';
+import { Session } from './session.ts';
+import { type Outcome, onTerminal } from './stage.ts';
 import { subjectsOf } from './subject.ts';
-import { Terminal } from './terminal.ts';
 import { THEMES, themeNamed } from './theme.ts';
-import { Viewer } from './viewer.ts';
 
 export type { DemoScript, Scene } from './demo.ts';
 export type { Cue, ScriptedFire } from './frame.ts';
@@ -76,70 +75,33 @@ function findProblem(machine: Machine, { domain, theme, scriptedFires }: Monitor
   return undefined;
 }
 
-interface Outcome {
-  readonly code: number;
-  readonly error?: Error | undefined;
-}
-
-async function monitor(machine: Machine, options: MonitorOptions): Promise<Outcome> {
-  const { stdin, stdout, env } = process;
+function monitor(machine: Machine, options: MonitorOptions): Promise<Outcome> {
   const { config } = options;
   const { preferences, problems } = readPreferences(config?.data);
-  let finish!: (outcome: Outcome) => void;
-  const finished = new Promise<Outcome>((resolve) => {
-    finish = resolve;
-  });
-  const end = (code: number, error?: Error) => finish({ code, error });
-
-  const driver = new Driver(machine, REAL_HOST, {
-    speed: options.speed ?? preferences.speed,
-    delay: options.delay ?? preferences.delay,
-    fires: options.scriptedFires,
-    cues: options.demo?.cues,
-    onError: (error) => end(1, error),
-  });
   const { ascii = preferences.ascii ?? false, theme = preferences.theme } = options;
-  const viewer = new Viewer(driver, stdout, {
-    ...lookOf({ ...options, ascii, theme }, env),
-    domain: options.domain ?? driver.get().snapshot.domains[0]!.name,
-    preferences,
-    notice: config ? configNotice(config, problems) : '',
-    hideIdle: options.hideIdle,
-    demo: options.demo && untilNext(options.demo.script, () => end(0)),
-    save: config && (() => config.save(printedPreferences(preferencesOf(viewer.session, ascii)))),
-    configFile: config?.file,
-    turns: new Turns(),
-    quit: () => end(0),
-    suspend: () => void terminal.suspend(),
-    ended: (error) => end(error ? 1 : 0, error),
+  return onTerminal(({ size, end, suspend }) => {
+    const driver = new Driver(machine, REAL_HOST, {
+      speed: options.speed ?? preferences.speed,
+      delay: options.delay ?? preferences.delay,
+      fires: options.scriptedFires,
+      cues: options.demo?.cues,
+      onError: (error) => end(1, error),
+    });
+    const session: Session = new Session(driver, {
+      ...lookOf({ ...options, ascii, theme }, process.env),
+      size,
+      domain: options.domain ?? driver.get().snapshot.domains[0]!.name,
+      preferences,
+      notice: config ? configNotice(config, problems) : '',
+      hideIdle: options.hideIdle,
+      demo: options.demo && untilNext(options.demo.script, () => end(0)),
+      save: config && (() => config.save(printedPreferences(preferencesOf(session, ascii)))),
+      configFile: config?.file,
+      quit: () => end(0),
+      suspend,
+    });
+    return { session, driver };
   });
-  const terminal = new Terminal(stdin, stdout, {
-    key: (key) => viewer.session.press(key),
-    end,
-    resize: () => viewer.resize(),
-    async leave() {
-      const goOn = driver.suspend();
-      const comeBack = await viewer.leave();
-      return async () => {
-        await comeBack();
-        goOn();
-      };
-    },
-  });
-  terminal.start();
-  driver.run();
-  viewer.showFirst();
-  let outcome: Outcome;
-  try {
-    await viewer.open();
-    outcome = await finished;
-  } catch (error) {
-    outcome = { code: 1, error: error as Error };
-  }
-  driver.suspend();
-  terminal.stop();
-  await viewer.close();
-  return outcome;
 }
 
 /** The monitor ends where the next run of a demo begins. */

@@ -4,8 +4,8 @@ import { render, useApp } from 'ink';
 import { useEffect } from 'react';
 import { App } from './app.tsx';
 import { makeRoom } from './first-frame.ts';
-import type { Session, SessionState } from './session.ts';
 import type { Store } from './use-snapshot.ts';
+import type { Watched } from './watched.ts';
 
 type Suspend = ReturnType<typeof useApp>['suspendTerminal'];
 
@@ -18,12 +18,12 @@ export interface InkScreen {
 }
 
 /**
- * @param states those of the session that are to be drawn
+ * @param states those of its states that are to be drawn
  * @param ended the screen is gone by itself: with an error if drawing failed
  */
 export function openInk(
-  session: Session,
-  states: Store<SessionState>,
+  watched: Watched,
+  states: Store<unknown>,
   stdout: WriteStream,
   ended: (error?: Error) => void,
 ): InkScreen {
@@ -31,7 +31,7 @@ export function openInk(
   const ink = render(
     <>
       <Handle take={(handle) => (suspend = handle)} />
-      <App session={session} states={states} />
+      <App watched={watched} states={states} />
     </>,
     {
       stdout,

@@ -10,7 +10,7 @@ import { truncate } from './format.ts';
 import { geometryOf } from './geometry.ts';
 import type { Action } from './keymap.ts';
 import { overlayContent } from './overlay.ts';
-import { type Session, type Size, SMALLEST } from './session.ts';
+import type { Session } from './session.ts';
 import { isXenOnX86 } from './subject.ts';
 import { eventsLines } from './views/events.ts';
 import { exitsLines } from './views/exits.ts';
@@ -20,6 +20,7 @@ import { overlayLines } from './views/overlay.ts';
 import { pathLines } from './views/path.ts';
 import { pendingLines } from './views/pending.ts';
 import type { ViewName } from './views.ts';
+import { type Size, SMALLEST } from './watched.ts';
 
 /** What stands between the domains' line and the journey. */
 const BODIES: Readonly<Record<ViewName, (session: Session) => string[]>> = {

@@ -14,24 +14,20 @@ import { isText } from './keys.ts';
 import type { Overlay } from './overlay.ts';
 import { FIRST_PATH, moveHop, type PathUi } from './path.ts';
 import { type Preferences, tablesOf } from './preferences.ts';
+import { screenLines } from './screen.ts';
 import { processorsOf, type Subject, subjectsOf } from './subject.ts';
 import { type TableModel, type TableState, tableModel } from './table-model.ts';
 import { type Depth, type Paint, painter, THEMES } from './theme.ts';
 import { TABLES, type TableName, VIEWS, type View, type ViewName } from './views.ts';
-
-export interface Size {
-  readonly columns: number;
-  readonly rows: number;
-}
-
-/** Below this there is only a line saying so. */
-export const SMALLEST: Size = { columns: 60, rows: 15 };
+import { type Size, SMALLEST, type Watched } from './watched.ts';
 
 /** Something is being typed. */
 export interface Prompt {
   readonly kind: 'filter' | 'delay' | 'dump';
   readonly text: string;
 }
+
+export type { Size } from './watched.ts';
 
 export interface Ui {
   readonly domain: string;
@@ -86,7 +82,7 @@ export interface SessionOptions {
   readonly suspend: () => void;
 }
 
-export class Session {
+export class Session implements Watched<SessionState> {
   readonly glyphs: Glyphs;
   readonly log: EventLog;
   /** whose script goes on; undefined: nobody's */
@@ -230,6 +226,10 @@ export class Session {
     if (name === undefined) return;
     const { tables } = this.ui;
     this.update({ tables: { ...tables, [name]: { ...tables[name], ...table } } });
+  }
+
+  lines(): string[] {
+    return screenLines(this);
   }
 
   resize(terminal: Size): void {

@@ -1,19 +1,18 @@
 /**
- * Somebody who looks at the machine: a session of their own, and Ink that draws it on their screen. It is the same for the
+ * Somebody who looks: Ink draws what they watch on their screen. It is the same for the
  * terminal that the program runs in and for one at the other end of a connection; where the keys come from, and who is told
  * when it is over, is the caller's.
  */
 import type { WriteStream } from 'node:tty';
-import type { Driver } from './driver.ts';
 import { firstFrame, leaveFirstFrame, overFirstFrame } from './first-frame.ts';
 import { Gate, type Turns } from './gate.ts';
 import type { InkScreen } from './ink-screen.tsx';
-import { Session, type SessionOptions, type Size } from './session.ts';
+import type { Size, Watched } from './watched.ts';
 
 /** The part of a terminal that is written to. */
 export type Screen = WriteStream;
 
-export interface ViewerOptions extends Omit<SessionOptions, 'size'> {
+export interface ViewerOptions {
   readonly turns: Turns;
   /** the screen is gone by itself: with an error if drawing failed */
   readonly ended: (error?: Error) => void;
@@ -23,39 +22,37 @@ export interface ViewerOptions extends Omit<SessionOptions, 'size'> {
 const USUAL: Size = { columns: 80, rows: 24 };
 
 export class Viewer {
-  readonly session: Session;
-  private readonly gate: Gate;
+  private readonly gate: Gate<unknown>;
   private ink: InkScreen | undefined;
   /** our own first picture is on the screen, which Ink has not taken over */
   private first = false;
   private closed = false;
 
   constructor(
-    driver: Driver,
+    private readonly watched: Watched,
     private readonly screen: Screen,
     private readonly options: ViewerOptions,
   ) {
-    this.session = new Session(driver, { ...options, size: sizeOf(screen) });
-    this.gate = new Gate(this.session, screen, options.turns);
+    this.gate = new Gate(watched, screen, options.turns);
   }
 
   /** A picture at once: loading Ink takes a while. */
   showFirst(): void {
     this.first = true;
-    this.screen.write(firstFrame(this.session));
+    this.screen.write(firstFrame(this.watched));
   }
 
   async open(): Promise<void> {
     const { openInk } = await import('./ink-screen.tsx');
     if (this.closed) return;
-    this.ink = openInk(this.session, this.gate, overFirstFrame(this.screen), this.options.ended);
+    this.ink = openInk(this.watched, this.gate, overFirstFrame(this.screen), this.options.ended);
     this.first = false;
   }
 
   /** The screen has another size. */
   resize(): void {
     this.ink?.clear();
-    this.session.resize(sizeOf(this.screen));
+    this.watched.resize(sizeOf(this.screen));
   }
 
   /** Gives the screen back for a while; the answer takes it again. */
@@ -63,9 +60,9 @@ export class Viewer {
     if (this.first) this.screen.write(leaveFirstFrame);
     const comeBack = await this.ink?.suspend();
     return async () => {
-      if (this.first) this.screen.write(firstFrame(this.session));
+      if (this.first) this.screen.write(firstFrame(this.watched));
       await comeBack?.();
-      this.session.resize(sizeOf(this.screen));
+      this.watched.resize(sizeOf(this.screen));
     };
   }
 
@@ -74,12 +71,12 @@ export class Viewer {
     if (this.closed) return;
     this.closed = true;
     this.gate.close();
-    this.session.close();
+    this.watched.close();
     if (this.first) this.screen.write(leaveFirstFrame);
     await this.ink?.close();
   }
 }
 
-function sizeOf({ columns, rows }: Screen): Size {
+export function sizeOf({ columns, rows }: Screen): Size {
   return { columns: columns > 0 ? columns : USUAL.columns, rows: rows > 0 ? rows : USUAL.rows };
 }

@@ -1,15 +1,18 @@
-/** `virqtop compare`: two scenarios, or one with settings, run alike; prints what differs. */
+/** `virqtop compare`: two scenarios, or one with settings, run alike: side by side in the monitor, or what differs as a report. */
 import { type Machine, type Setting, takeSnapshot } from '../../engine/index.ts';
 import { comparisonOf, type Side } from '../compare/comparison.ts';
+import { contestOf } from '../compare/contest.ts';
 import { compareJson } from '../compare/json.ts';
 import { settingsOf } from '../compare/settings.ts';
 import { compareText } from '../compare/text.ts';
 import { Follower } from '../follower.ts';
+import { keepOnInterrupt } from '../interrupt.ts';
 import { checkFires, machineFor, scenarioOf } from '../machine.ts';
 import type { Options } from '../options.ts';
 import type { Output } from '../output.ts';
 import { Player } from '../player.ts';
 import { printable, UsageError } from '../usage.ts';
+import { delayOf } from './monitor.ts';
 
 const DEFAULT_FOR = 5e9;
 
@@ -26,6 +29,13 @@ export async function compare(a: string, b: string, options: Options, out: Outpu
     await machineFor(scenarios[1], options),
   ] as const;
   for (const machine of machines) checkFires(machine, options);
+  if (isWatched(options)) {
+    const contest = contestOf(machines, scenarios, [a, b], [ofA, ofB]);
+    const { speed, ascii, slow, color, theme } = options;
+    const { watchComparison } = await import('../../tui/compare/index.ts');
+    keepOnInterrupt();
+    return watchComparison(contest, { speed, ascii, slow, color, theme, delay: delayOf(options) });
+  }
   const comparison = comparisonOf(
     await run(machines[0], a, ofA, options),
     await run(machines[1], b, ofB, options),
@@ -33,6 +43,12 @@ export async function compare(a: string, b: string, options: Options, out: Outpu
   );
   await out.write(json ? compareJson(comparison) : compareText(comparison));
   return 0;
+}
+
+/** On a terminal, unless a report is asked for: by its form, by the time it is about, or by what is fired for it. */
+function isWatched({ batch, json, for: time, fire }: Options): boolean {
+  const report = batch || json || time !== undefined || fire !== undefined;
+  return !report && process.stdin.isTTY && process.stdout.isTTY && process.env.TERM !== 'dumb';
 }
 
 /** Runs one side, and follows each interrupt that is fired on it. */

@@ -6,7 +6,8 @@ import type { Driver } from '../../tui/driver.ts';
 import type { Turns } from '../../tui/gate.ts';
 import { KeyInput } from '../../tui/key-input.ts';
 import { type LookOptions, lookOf } from '../../tui/look.ts';
-import { type Screen, Viewer } from '../../tui/viewer.ts';
+import { Session } from '../../tui/session.ts';
+import { type Screen, sizeOf, Viewer } from '../../tui/viewer.ts';
 import { Allowance } from './allowance.ts';
 import { ChannelScreen } from './channel-screen.ts';
 import type { Login } from './login.ts';
@@ -43,6 +44,7 @@ const FAREWELL_MS = 500;
 
 export class Visitor {
   private readonly screen: ChannelScreen;
+  private readonly session: Session;
   private readonly viewer: Viewer;
   private readonly input: KeyInput;
   private readonly keys = new Allowance(KEYS.most, KEYS.perSecond);
@@ -61,19 +63,23 @@ export class Visitor {
   ) {
     this.screen = new ChannelScreen(channel, socket, pty.columns, pty.rows);
     const slow = house.look.slow || login.slow || pty.env.VIRQTOP_SLOW === '1';
-    this.viewer = new Viewer(house.driver, this.screen as unknown as Screen, {
+    const screen = this.screen as unknown as Screen;
+    this.session = new Session(house.driver, {
+      size: sizeOf(screen),
       ...lookOf({ ...house.look, slow }, { LANG: house.locale, ...pty.env, TERM: pty.term }),
       domain: house.domain,
       hideIdle: house.hideIdle,
       watches: !login.controls,
-      turns: house.turns,
       quit: () => void this.end('', 0),
-      suspend: () => this.viewer.session.update({ notice: 'there is no shell behind this: q leaves' }),
+      suspend: () => this.session.update({ notice: 'there is no shell behind this: q leaves' }),
+    });
+    this.viewer = new Viewer(this.session, screen, {
+      turns: house.turns,
       ended: (error) =>
         void this.end(error ? `virqtop: cannot draw: ${error.message.split('\n')[0]}` : '', error ? 1 : 0),
     });
     this.input = new KeyInput((key) => {
-      if (this.keys.take()) this.viewer.session.press(key);
+      if (this.keys.take()) this.session.press(key);
     });
   }
 

@@ -87,7 +87,7 @@ export class FakeScreen {
         this.left = 'suspend';
       },
     });
-    this.ink = render(<App session={this.session} />, {
+    this.ink = render(<App watched={this.session} />, {
       stdout: this.output as unknown as NodeJS.WriteStream,
       stdin: new PassThrough() as unknown as NodeJS.ReadStream,
       alternateScreen: true,

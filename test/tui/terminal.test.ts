@@ -293,6 +293,32 @@ describe('every way out gives the terminal back', () => {
 });
 
 describe('the built program', () => {
+  test('compares two machines side by side, and gives the terminal back', async () => {
+    open = await TestTerminal.start(
+      [process.execPath, ENTRY, 'compare', 'xen-arm-v2', 'xen-arm-v3', '-d', '0.2'],
+      {
+        columns: 120,
+        rows: 40,
+      },
+    );
+    await open.shows(' differ in gic: 2 | 3', 30_000);
+    open.press('1');
+    await open.shows(/last fired: disk .* to the handler: A \d.* us, B \d.* us/);
+    open.press('[[[');
+    await open.shows(/0\.1x/);
+    open.resize(80, 24);
+    await open.until(
+      () => open!.lines().at(-1)!.includes('q quit') && /RUNNING *$/.test(open!.lines()[0]!),
+      'the new size',
+    );
+    open.press('?');
+    await open.shows('Keys of virqtop compare');
+    open.press('q');
+    expect(await open.exit()).toBe(0);
+    expectRestored(open);
+    expect(open.cooked).toBe(true);
+  });
+
   const program = async (args: readonly string[], columns: number, rows: number) => {
     open = await TestTerminal.start([process.execPath, ENTRY, '--delay', '0.2', ...args], { columns, rows });
     await open.shows('q quit', 30_000);

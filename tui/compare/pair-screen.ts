@@ -5,7 +5,7 @@ import { clockTime, displayWidth, duration, grouped, pad, padLeft, sanitize, spe
 import { GROUPS, KEYMAP } from '../keymap.ts';
 import { LineBuilder, type Segment, spread } from '../line.ts';
 import { tooSmallLine } from '../screen.ts';
-import type { Size } from '../session.ts';
+import type { Size } from '../watched.ts';
 import { isEqual, type Pair, type PairStep, type PairTable } from './model.ts';
 import { PAIR_ACTIONS, type PairSession } from './pair-session.ts';
 
@@ -306,11 +306,12 @@ function stepLine(step: PairStep | number, { glyphs }: PairSession): LineBuilder
 /** What keys mean here where that is not what they mean in the monitor. */
 const HERE: Readonly<Record<string, string>> = {
   fire: 'fire that device on both',
-  burst: 'the last device ten times',
-  step: 'one event of either, then pause',
-  nextDomain: 'host, Xen, next domain, books',
-  previousDomain: 'the one before',
-  hideIdle: 'hide rows that are equal',
+  step: 'one event, then pause',
+  nextDomain: 'whose numbers: next',
+  previousDomain: 'whose numbers: before',
+  up: 'one row up',
+  down: 'one row down',
+  hideIdle: 'hide equal rows',
   resetRates: 'averages begin anew',
   clear: 'close this help',
 };

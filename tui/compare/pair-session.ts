@@ -4,8 +4,8 @@ import { BURST } from '../actions.ts';
 import { duration, speed } from '../format.ts';
 import type { Glyphs } from '../glyphs.ts';
 import { type Action, bindingOf } from '../keymap.ts';
-import { type Size, SMALLEST } from '../session.ts';
 import { type Depth, type Paint, painter, THEMES } from '../theme.ts';
+import { type Size, SMALLEST, type Watched } from '../watched.ts';
 import type { Contest, PairSubject } from './model.ts';
 import type { PairDriver, PairFrame } from './pair-driver.ts';
 import { bodyHeight, bodyRows, pairScreen } from './pair-screen.ts';
@@ -79,7 +79,7 @@ const ACTS: Acts = {
 /** Those whose keys do something here. */
 export const PAIR_ACTIONS = Object.keys(ACTS) as readonly Action[];
 
-export class PairSession {
+export class PairSession implements Watched<PairState> {
   private state: PairState;
   private paintOf: { theme: string; paint: Paint } | undefined;
   private readonly listeners = new Set<() => void>();
@@ -121,6 +121,10 @@ export class PairSession {
 
   get ui(): PairUi {
     return this.state.ui;
+  }
+
+  get terminal(): Size {
+    return this.size;
   }
 
   get size(): Size {
