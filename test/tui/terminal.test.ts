@@ -316,7 +316,6 @@ describe('the built program', () => {
     open.press('q');
     expect(await open.exit()).toBe(0);
     expectRestored(open);
-    expect(open.cooked).toBe(true);
   });
 
   const program = async (args: readonly string[], columns: number, rows: number) => {

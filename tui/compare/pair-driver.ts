@@ -52,6 +52,8 @@ export class PairDriver {
   private readonly pace: Pace;
   private readonly listeners = new Set<() => void>();
   private before: Both<Snapshot>;
+  /** commands so far */
+  private given = 0;
   private frame: PairFrame;
   private running = false;
   private delay: number;
@@ -67,7 +69,8 @@ export class PairDriver {
   ) {
     const { speed = 1, delay = 1 } = options;
     this.machines = contest.machines;
-    this.watches = [new JourneyWatch(this.machines[0]), new JourneyWatch(this.machines[1])];
+    const watch = (side: 0 | 1) => new JourneyWatch(this.machines[side], () => this.given);
+    this.watches = [watch(0), watch(1)];
     this.pace = new Pace(this, speed);
     this.delay = delay;
     this.before = this.look();
@@ -149,6 +152,7 @@ export class PairDriver {
   do(command: Command): Both<Outcome> {
     let outcomes: Both<Outcome> = [{}, {}];
     this.guard(() => {
+      this.given++;
       outcomes = [this.machines[0].do(command), this.machines[1].do(command)];
       const now = this.host.now();
       for (const watch of this.watches) watch.fired(now);
