@@ -244,6 +244,12 @@ Examples:
 
   ftrace      the text of tracefs's file trace
   trace-dat   trace-cmd report, KernelShark
+  perf        perf kvm stat report, perf script
+  xentrace    xenalyze --cpu-hz=2.1G; of Xen on x86 alone
+  ctf         babeltrace2, Trace Compass; a directory
+  vcd         GTKWave: interrupt chips, list registers, lines, rates; with -o
+              NAME.vcd its layout is in NAME.gtkw
+  chrome      Perfetto, chrome://tracing
   jsonl       JSON lines, a record each; the first one says of what
 
 On KVM hosts what Linux 6.1 has tracepoints for are those, with the threads that
@@ -253,6 +259,8 @@ written while the machine runs: memory does not grow with it.`,
   virqtop trace kvm --for 100ms        text, from boot on
   virqtop trace kvm --at 2 --for 5s --format trace-dat -o trace.dat
                                        trace-cmd report trace.dat
+  virqtop trace xen-hvm --format xentrace -o xen.trace
+                                       xenalyze --cpu-hz=2.1G -s xen.trace
   virqtop trace xen-pv --format jsonl --fire disk@0.5 | jq -c .event`,
   },
   vectors: {

@@ -74,7 +74,16 @@ export const PLATFORMS = ['xen', 'kvm', 'arm'] as const;
 export type Platform = (typeof PLATFORMS)[number];
 
 /** As the engine's table has them. */
-export const TRACE_FORMAT_NAMES = ['ftrace', 'trace-dat', 'jsonl'] as const;
+export const TRACE_FORMAT_NAMES = [
+  'ftrace',
+  'trace-dat',
+  'perf',
+  'xentrace',
+  'ctf',
+  'vcd',
+  'chrome',
+  'jsonl',
+] as const;
 export type TraceFormatName = (typeof TRACE_FORMAT_NAMES)[number];
 
 const DUMPS = ['d', 'e', 'i', 'I', 'M', 'q', 'r', 'z', 'lapic', 'pic', 'irq'] as const;

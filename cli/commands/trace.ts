@@ -27,7 +27,11 @@ export async function trace(options: Options, out: Output): Promise<number> {
   const sink = new TraceSink(out, options.output, format.directory ?? false);
   try {
     if (at > 0) await player.advance(at);
-    const exporter = new TraceExporter(machine.shop.trace, format.make(traceHost(machine), sink));
+    const exporter = new TraceExporter(
+      machine.shop.trace,
+      machine.clock,
+      format.make(traceHost(machine), sink),
+    );
     for (let now = at; now < end; ) {
       now = Math.min(now + SLICE, end);
       await player.advance(now);

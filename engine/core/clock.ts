@@ -70,6 +70,8 @@ export class Clock implements Part {
   now: Ns = 0;
   /** events run since the machine was made */
   events = 0;
+  /** Told after each event; who watches is not saved. */
+  watch: (() => void) | undefined;
   private readonly queue = new EventQueue();
   private readonly tasks: Task[] = [];
   private readonly byName = new Map<string, Task>();
@@ -115,6 +117,7 @@ export class Clock implements Part {
     this.now = this.queue.when;
     this.events++;
     task.run(task.a, task.b);
+    if (this.watch) this.watch();
   }
 
   save(): Plain {

@@ -63,6 +63,8 @@ export class Trace implements Part {
   private unknown = 0;
   private readonly points: Tracepoint[] = [];
   private readonly ring: Float64Array;
+  /** Told of each record before it is written; who watches is not saved. */
+  watch: ((time: Ns) => void) | undefined;
   /** so many may be written before the follower has to read */
   private limit = Infinity;
   private read: () => void = () => {};
@@ -86,6 +88,7 @@ export class Trace implements Part {
   emit(point: Tracepoint, time: Ns, journey: number, cpu: number, a = 0, b = 0, c = 0, d = 0): void {
     if (!this.enabled) return;
     if (this.written >= this.limit) this.read();
+    if (this.watch) this.watch(time);
     const { ring } = this;
     const at = (this.written++ & (this.capacity - 1)) * WIDTH;
     ring[at] = time;

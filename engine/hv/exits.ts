@@ -69,6 +69,15 @@ export class ExitTable implements Part {
     span.add(ns);
   }
 
+  /** Exits of these virtual CPUs so far. */
+  count(vcpus: readonly number[]): number {
+    let n = 0;
+    for (const v of vcpus) {
+      for (let i = v * this.reasons; i < (v + 1) * this.reasons; i++) n += this.counts[i]!;
+    }
+    return n;
+  }
+
   /** Exits of all virtual CPUs so far. */
   get total(): number {
     return this.counts.reduce((a, b) => a + b, 0);

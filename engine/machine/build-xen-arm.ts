@@ -13,6 +13,7 @@ import { housekeeping } from './loops.ts';
 import { type Fireable, Machine, type Platform, type Runner, Workshop } from './machine.ts';
 import { startXenArm } from './microbenchmarks/xen-arm.ts';
 import { xenTrace } from './trace-host.ts';
+import { armSignals } from './trace-signals.ts';
 import { serve, startCommon } from './xen/common-workloads.ts';
 import { cpuSnapshots, domainSnapshot, xenRunner } from './xen/domain-snapshot.ts';
 import { armSnapshot, xenArmSnapshot } from './xen-arm/arm-inspect.ts';
@@ -111,7 +112,8 @@ class XenArmPlatform implements Platform {
     const kernels = domains.map((d) => d.kernel);
     const exits = Array.from({ length: ARM_EXITS }, (_, n): [number, string] => [n, armExitName(n)]);
     const known = exits.filter(([, name]) => !name.startsWith('EC_'));
-    return xenTrace('xen-arm', xen, kernels, known, () => true);
+    const signals = () => armSignals(this.host);
+    return xenTrace('xen-arm', xen, kernels, known, () => true, signals);
   }
 
   dump(key: string): string | undefined {

@@ -12,6 +12,7 @@ import { type Hop, hopOf } from './hops.ts';
 import type { CpuSnapshot, DomainSnapshot, XenSnapshot } from './inspect.ts';
 import { type Fireable, type HookSwitch, Machine, type Platform, type Runner, Workshop } from './machine.ts';
 import { exitNames, xenTrace } from './trace-host.ts';
+import { xenSignals } from './trace-signals.ts';
 import { boot } from './xen/boot.ts';
 import { XenControls } from './xen/controls.ts';
 import { cpuSnapshots, domainSnapshot, xenRunner } from './xen/domain-snapshot.ts';
@@ -112,7 +113,8 @@ class XenPlatform implements Platform {
   trace() {
     const { xen, domains } = this.host;
     const kernels = domains.map((d) => d.kernel);
-    return xenTrace('xen-x86', xen, kernels, exitNames(xenExitName), (v) => v instanceof HvmVcpu);
+    const signals = () => xenSignals(this.host);
+    return xenTrace('xen-x86', xen, kernels, exitNames(xenExitName), (v) => v instanceof HvmVcpu, signals);
   }
 
   dump(key: string): string | undefined {

@@ -22,6 +22,8 @@ export interface TraceHost {
   readonly exits: readonly (readonly [reason: number, name: string])[];
   /** drivers of an interrupt of a domain's kernel, by its number now; empty: nobody's */
   action(domain: number, irq: number): string;
+  /** what can be watched between its events */
+  signals(): readonly TraceSignal[];
 }
 
 export interface TraceVcpu {
@@ -45,3 +47,20 @@ export interface TraceTask {
   /** 15 characters at most */
   readonly comm: string;
 }
+
+/** Something that has a value at any time; what it reads belongs to the machine and is looked at only. */
+export type TraceSignal = {
+  /** from the outside in: `vm1`, `vcpu0` */
+  readonly scope: readonly string[];
+  readonly name: string;
+} & (
+  | {
+      /** of 32 bits or fewer as a number, of more in words, the lowest first */
+      readonly kind: 'wire';
+      readonly width: number;
+      readonly read: () => number | Uint32Array;
+    }
+  /** a counter; what is shown is how much it grows in a second */
+  | { readonly kind: 'rate'; readonly read: () => number }
+  | { readonly kind: 'name'; readonly read: () => string }
+);

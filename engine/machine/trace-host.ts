@@ -6,6 +6,7 @@ import { actionsOf } from './hops-linux.ts';
 import type { TraceHost, TraceTask, TraceVcpu } from './inspect-trace.ts';
 import type { KvmHost } from './kvm/host.ts';
 import type { Machine } from './machine.ts';
+import { kvmSignals } from './trace-signals.ts';
 
 /** What a platform knows; the rest is the machine's. */
 export type PlatformTrace = Omit<TraceHost, 'scenario' | 'seed' | 'system' | 'points'>;
@@ -21,7 +22,8 @@ export function traceHost({ platform, scenario, seed, shop }: Machine): TraceHos
   return { ...platform.trace(), scenario: scenario.name, seed, system, points: shop.trace.declared };
 }
 
-export function kvmTrace({ kvm, kernel, vms, board }: KvmHost): PlatformTrace {
+export function kvmTrace(host: KvmHost): PlatformTrace {
+  const { kvm, kernel, vms, board } = host;
   const tasks = tasksOf(
     kernel,
     vms.map((vm) => vm.name),
@@ -45,6 +47,7 @@ export function kvmTrace({ kvm, kernel, vms, board }: KvmHost): PlatformTrace {
     running: kernel.cpus.map((cpu) => cpu.current?.index ?? -1),
     exits: exitNames(exitName),
     action: (domain, irq) => actionsOf(kernels[domain], irq),
+    signals: () => kvmSignals(host),
   };
 }
 
@@ -80,6 +83,7 @@ export function xenTrace(
   kernels: readonly LinuxKernel[],
   exits: TraceHost['exits'],
   isHvm: (v: Vcpu) => boolean,
+  signals: TraceHost['signals'],
 ): PlatformTrace {
   const { cpus, vcpus } = xen;
   return {
@@ -103,6 +107,7 @@ export function xenTrace(
     running: cpus.map(({ current }) => current?.index ?? -1),
     exits,
     action: (domain, irq) => actionsOf(kernels[domain], irq),
+    signals,
   };
 }
 

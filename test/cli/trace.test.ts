@@ -103,3 +103,28 @@ test('a reader that leaves ends it', async () => {
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   expect(stdout).toMatch(/: \w+: /);
 });
+
+test('what is several files goes into a directory, a waveform gets its layout beside it', async () => {
+  const dir = join(DIR, 'wave');
+  mkdirSync(dir);
+  const run = (format: string, ...more: string[]) =>
+    virqtop('trace', 'kvm', '--for', '5ms', '--format', format, ...more);
+  expect(await run('vcd', '-o', join(dir, 'a.vcd'))).toMatchObject({ code: 0, stdout: '', stderr: '' });
+  expect(readdirSync(dir).sort()).toEqual(['a.gtkw', 'a.vcd']);
+  expect((await run('vcd')).stdout).toBe(readFileSync(join(dir, 'a.vcd'), 'utf8'));
+  expect(await run('ctf', '-o', join(dir, 'ctf'))).toMatchObject({ code: 0, stdout: '', stderr: '' });
+  expect(readdirSync(join(dir, 'ctf'))).toContain('metadata');
+  expect(await run('ctf', '-o', dir)).toMatchObject({
+    code: 2,
+    stderr: `virqtop: ${dir}: the directory is not empty\n`,
+  });
+  expect(await run('ctf')).toMatchObject({
+    code: 2,
+    stderr: 'virqtop: --format ctf: several files, needs -o DIRECTORY\n',
+  });
+  expect(await run('xentrace')).toMatchObject({
+    code: 2,
+    stdout: '',
+    stderr: 'virqtop: --format xentrace: records of Xen on x86, and this host is KVM on Linux 6.1 x86_64\n',
+  });
+});

@@ -1,8 +1,11 @@
 /** Traces of a KVM host, read by the tools that read such; what they count is what the machine has counted. */
+import { readFileSync } from 'node:fs';
 import { afterAll, describe, expect, test } from 'vitest';
+import { timing } from '../../engine/timing.ts';
 import { counted, exitsOf, isThere, linesOf, printed, tally, traced } from '../support/traced.ts';
+import { lastOf, parseVcd, setOf } from '../support/vcd.ts';
 
-const run = traced('kvm', 1e9, 1e9, ['ftrace', 'trace-dat', 'jsonl']);
+const run = traced('kvm', 1e9, 1e9, ['ftrace', 'trace-dat', 'perf', 'ctf', 'vcd', 'chrome', 'jsonl']);
 afterAll(() => run.remove());
 
 const exits = exitsOf(run);
@@ -77,4 +80,149 @@ describe.skipIf(!isThere('trace-cmd'))('trace-cmd', () => {
     expect(own.length).toBeGreaterThan(10);
     expect(own[0]).toMatch(/kvm_vcpu_kick: +vcpu=\d+ cpu=\d+ journey=\d+$/);
   });
+});
+
+describe.skipIf(!isThere('perf'))('perf', () => {
+  const form = /^ +(\S+) +(\d+) +([\d.]+)% +([\d.]+)% +([\d.]+)us +([\d.]+)us +([\d.]+)us/;
+  const table = () =>
+    printed('perf', 'kvm', '-i', run.file.perf!, 'stat', 'report')
+      .split('\n')
+      .flatMap((l) => {
+        const [, name, samples, , , , , mean] = form.exec(l) ?? [];
+        return name === undefined ? [] : [{ name, samples: Number(samples), us: Number(mean) }];
+      });
+
+  test('kvm stat report: our table of exits, with their times', () => {
+    const rows = table();
+    expect(rows.map((r) => r.name).sort()).toEqual(Object.keys(exits).sort());
+    const vcpus = run.after.domains.slice(1).reduce((n, d) => n + d.vcpus.length, 0);
+    const totals = (time: 'before' | 'after', name: string) =>
+      run[time].domains.flatMap((d) => d.exits?.rows ?? []).filter((r) => r.name === name);
+    for (const { name, samples, us } of rows) {
+      // those that the end of the trace finds outside have no entry
+      expect(exits[name]! - samples, name).toBeGreaterThanOrEqual(0);
+      expect(exits[name]! - samples, name).toBeLessThanOrEqual(vcpus);
+      if (samples < 100 || name === 'HLT') continue;
+      const ns = (time: 'before' | 'after') => totals(time, name).reduce((n, r) => n + r.totalNs, 0);
+      // our table begins behind the exit itself
+      const mean = (ns('after') - ns('before')) / exits[name]! + timing.vmExit;
+      expect(Math.abs(us * 1000 - mean), name).toBeLessThan(Math.max(6, mean * 0.02));
+    }
+  });
+
+  test('script: every event, own ones by their print fmt', () => {
+    const lines = printed('perf', 'script', '-i', run.file.perf!, '-F', 'comm,tid,cpu,time,event,trace');
+    expect(lines.trimEnd().split('\n').length).toBe(run.records);
+    expect(lines).toMatch(/CPU \d\/KVM +\d+ \[\d{3}\] .*kvm:kvm_exit: vcpu \d reason HLT rip 0x0 /);
+    expect(lines).toMatch(/virqtop:kvm_vcpu_kick: vcpu=\d+ cpu=\d+ journey=\d+/);
+  });
+});
+
+describe.skipIf(!isThere('babeltrace2'))('babeltrace2', () => {
+  test('reads every event, with exits by reason and the times that they have', () => {
+    const lines = printed('babeltrace2', run.file.ctf!).trimEnd().split('\n');
+    expect(lines.length).toBe(run.records);
+    const [head, ...records] = linesOf(run.file.jsonl!).map((l) => JSON.parse(l));
+    const reasons = lines.flatMap((l) => /kvm:kvm_exit:.*exit_reason = (\d+),/.exec(l)?.[1] ?? []);
+    expect(tally(reasons.map((r) => head.exits[r]))).toEqual(exits);
+    const times = lines.map((l) => {
+      const [, h, m, s, ns] = /^\[(\d\d):(\d\d):(\d\d)\.(\d{9})\]/.exec(l)!.map(Number);
+      return ((h! * 60 + m!) * 60 + s!) * 1e9 + ns!;
+    });
+    expect(times).toEqual(records.map((r) => r.time));
+    expect(lines.find((l) => l.includes('sched:sched_switch'))).toMatch(
+      /prev_comm = "[^"]+", prev_pid = \d+, .*next_comm = "[^"]+"/,
+    );
+  });
+});
+
+describe.skipIf(!isThere('vcd2fst'))('GTKWave', () => {
+  const [vcd, fst] = [run.file.vcd!, `${run.file.vcd}.fst`];
+  const signals = () => {
+    printed('vcd2fst', vcd, fst);
+    return parseVcd(printed('fst2vcd', fst));
+  };
+
+  test('has the chips in the end as they are, and all exits in its rates', () => {
+    const waves = signals();
+    let changes = 0;
+    for (const domain of run.after.domains) {
+      const part = domain.name === 'host' ? 'cpu' : 'vcpu';
+      for (const { cpu, irr, isr } of domain.x86!.lapics) {
+        const scope = `machine.${domain.name}.${part}${cpu}`;
+        expect([lastOf(waves.get(`${scope}.irr`)!), lastOf(waves.get(`${scope}.isr`)!)]).toEqual([
+          setOf(irr),
+          setOf(isr),
+        ]);
+        changes += waves.get(`${scope}.isrv`)!.length;
+      }
+      const left = Object.values(exitsOf(run, domain.name)).reduce((a, b) => a + b, 0);
+      if (left === 0) continue;
+      const rates = waves.get(`machine.${domain.name}.exits`)!;
+      const sum = rates.reduce((n, [t, r], i) => n + (i ? (Number(r) * (t - rates[i - 1]![0])) / 1e9 : 0), 0);
+      expect(Math.abs(sum - left)).toBeLessThan(rates.length);
+    }
+    expect(changes).toBeGreaterThan(1000);
+  });
+
+  test('its layout names signals that there are, each once', () => {
+    const named = linesOf(`${vcd}.gtkw`).filter((l) => l.startsWith('machine.'));
+    const paths = named.map((l) => l.replace(/\[.*/, ''));
+    expect(paths).toEqual([...new Set(paths)]);
+    expect([...paths].sort()).toEqual([...signals().keys()].sort());
+  });
+});
+
+interface ChromeEvent {
+  readonly ph: string;
+  readonly pid: number;
+  readonly tid?: number;
+  readonly ts?: number;
+  readonly name?: string;
+  readonly cat?: string;
+  readonly id?: number;
+  readonly args?: Record<string, unknown>;
+}
+
+test("Chrome's JSON: slices nest and follow each other, exits are those that were counted, arrows arrive", () => {
+  const { traceEvents, displayTimeUnit } = JSON.parse(readFileSync(run.file.chrome!, 'utf8')) as {
+    traceEvents: ChromeEvent[];
+    displayTimeUnit: string;
+  };
+  expect(displayTimeUnit).toBe('ns');
+  const needed: Record<string, readonly string[]> = {
+    M: ['name', 'pid', 'tid', 'args'],
+    B: ['name', 'cat', 'pid', 'tid', 'ts'],
+    E: ['pid', 'tid', 'ts'],
+    C: ['name', 'pid', 'ts', 'args'],
+    s: ['name', 'cat', 'id', 'pid', 'tid', 'ts'],
+    f: ['name', 'cat', 'id', 'bp', 'pid', 'tid', 'ts'],
+  };
+  const tracks = new Map<string, { depth: number; ts: number }>();
+  const named = new Set<string>();
+  const arrows = new Set<number>();
+  let arrived = 0;
+  for (const event of traceEvents) {
+    expect(Object.keys(event)).toEqual(expect.arrayContaining(needed[event.ph]! as string[]));
+    const key = `${event.pid}.${event.tid}`;
+    if (event.name === 'thread_name') named.add(key);
+    if (event.ph === 's') arrows.add(event.id!);
+    if (event.ph === 'f') {
+      arrived++;
+      expect(arrows.delete(event.id!)).toBe(true);
+    }
+    if (event.ph !== 'B' && event.ph !== 'E') continue;
+    const track = tracks.get(key) ?? { depth: 0, ts: 0 };
+    track.depth += event.ph === 'B' ? 1 : -1;
+    expect(track.depth).toBeGreaterThanOrEqual(0);
+    expect(event.ts).toBeGreaterThanOrEqual(track.ts);
+    track.ts = event.ts!;
+    tracks.set(key, track);
+  }
+  expect([...tracks].filter(([, t]) => t.depth !== 0)).toEqual([]);
+  expect([...tracks.keys()].filter((t) => !named.has(t))).toEqual([]);
+  expect(arrived).toBeGreaterThan(100);
+  expect(tally(traceEvents.filter((e) => e.ph === 'B' && e.cat === 'exit').map((e) => e.name!))).toEqual(
+    exits,
+  );
 });

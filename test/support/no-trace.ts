@@ -10,4 +10,5 @@ export const NO_TRACE: PlatformTrace = {
   running: [-1],
   exits: [],
   action: () => '',
+  signals: () => [],
 };

@@ -1,5 +1,5 @@
 /** A run of a built-in scenario whose trace is written in several formats at once, into a directory that goes at the end. */
-import { execFileSync, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -70,7 +70,10 @@ export function traced(scenario: string, at: number, time: number, formats: read
     file[name] = join(dir, name);
     return format.make(traceHost(machine), new Disk(file[name], format.directory ?? false));
   });
-  const exporter = new TraceExporter(machine.shop.trace, {
+  const exporter = new TraceExporter(machine.shop.trace, machine.clock, {
+    sample: (now) => {
+      for (const writer of writers) writer.sample?.(now);
+    },
     record: (rows, place) => {
       for (const writer of writers) writer.record(rows, place);
     },
@@ -98,10 +101,12 @@ export function isThere(program: string): boolean {
   return spawnSync('sh', ['-c', `command -v ${program}`]).status === 0;
 }
 
-/** What a reader prints, complaints as well. */
+/** What a reader prints, on standard error if nowhere else. @throws Error if it fails */
 export function printed(program: string, ...args: string[]): string {
   const options = { encoding: 'utf8', maxBuffer: 1 << 28, timeout: 60_000 } as const;
-  return execFileSync(program, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
+  const ran = spawnSync(program, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
+  if (ran.status !== 0) throw new Error(`${program} ${args.join(' ')}: ${ran.status}\n${ran.stderr}`);
+  return ran.stdout || ran.stderr;
 }
 
 export function linesOf(file: string): string[] {

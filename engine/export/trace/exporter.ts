@@ -1,4 +1,5 @@
 /** Follows a machine's trace and gives a writer every record, in the order of their times. */
+import type { Clock } from '../../core/clock.ts';
 import type { Trace } from '../../core/trace.ts';
 import { InOrder, LATEST } from './in-order.ts';
 import type { TraceWriter } from './writer.ts';
@@ -10,8 +11,14 @@ export class TraceExporter {
   /** From now on. */
   constructor(
     private readonly trace: Trace,
+    private readonly clock: Clock,
     private readonly writer: TraceWriter,
   ) {
+    const { sample } = writer;
+    if (sample) {
+      clock.watch = () => sample(clock.now);
+      trace.watch = sample;
+    }
     trace.detailed = true;
     this.read = trace.follow(this.order.push);
   }
@@ -28,6 +35,8 @@ export class TraceExporter {
   end(now: number): void {
     this.read();
     this.trace.unfollow();
+    this.trace.watch = undefined;
+    this.clock.watch = undefined;
     this.trace.detailed = false;
     this.order.release(Infinity, this.writer.record);
     this.writer.end(now);

@@ -17,6 +17,11 @@ export interface TraceFiles {
 /** Makes a trace of records, which it is given in the order of their times. */
 export interface TraceWriter {
   readonly record: TakeRow;
+  /**
+   * For who looks at the machine's signals: an event is over, or within one a record is about to be written, of a moment that
+   * may be still to come.
+   */
+  readonly sample?: (now: Ns) => void;
   /** Everything before this time has been recorded: what is whole is handed over. */
   flush(now: Ns): void;
   /** No record comes any more; the trace ends at that time. */

@@ -50,7 +50,6 @@ export class IrqChip implements Part {
     name: string,
     readonly bus: ApicBus,
     clock: Clock,
-    resamples = true,
   ) {
     this.id = `${name}.irqchip`;
     this.pic = new I8259Pair(name, KVM_PIC, {
@@ -60,7 +59,7 @@ export class IrqChip implements Part {
     });
     this.ioapic = new IoApic(
       name,
-      { ...KVM_IOAPIC, resamples },
+      KVM_IOAPIC,
       {
         send: (low, high, rtc) => this.send(low, high, rtc),
         acked: (pin) => this.acked('ioapic', pin),

@@ -77,7 +77,6 @@ export class KvmHost {
         posted: scenario.posted,
         preemptionTimer: scenario['preemption-timer'] ?? modern,
         ept: scenario.ept,
-        resample: scenario.resample,
       },
       board.wiring,
     );

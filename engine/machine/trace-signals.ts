@@ -1,0 +1,141 @@
+/** Wires and registers of a machine that change from event to event, for waveforms. */
+import type { LinuxKernel } from '../guest/linux/kernel.ts';
+import type { Pcpu } from '../hv/pcpu.ts';
+import type { IoApic } from '../hw/x86/ioapic.ts';
+import type { LocalApic } from '../hw/x86/lapic.ts';
+import type { TraceSignal } from './inspect-trace.ts';
+import type { KvmHost } from './kvm/host.ts';
+import type { XenHost } from './xen/host.ts';
+import type { XenArmHost } from './xen-arm/host.ts';
+
+type Scope = readonly string[];
+
+function lapicSignals(scope: Scope, apic: LocalApic): TraceSignal[] {
+  return [
+    { scope, name: 'isrv', kind: 'wire', width: 8, read: () => Math.max(0, apic.isr.highest()) },
+    { scope, name: 'irr', kind: 'wire', width: 256, read: () => apic.irr.words },
+    { scope, name: 'isr', kind: 'wire', width: 256, read: () => apic.isr.words },
+  ];
+}
+
+/** A wire for each pin. */
+function lineSignals(scope: Scope, { low, levels }: IoApic): TraceSignal[] {
+  return Array.from(
+    low,
+    (_, pin): TraceSignal => ({
+      scope: [...scope, 'ioapic'],
+      name: `pin${pin}`,
+      kind: 'wire',
+      width: 1,
+      read: () => Number(levels.high(pin)),
+    }),
+  );
+}
+
+/** Handlers run by a kernel, and exits from it. */
+function rates(scope: Scope, kernel: LinuxKernel, exits?: () => number): TraceSignal[] {
+  const interrupts: TraceSignal = { scope, name: 'interrupts', kind: 'rate', read: () => kernel.interrupts };
+  return exits ? [interrupts, { scope, name: 'exits', kind: 'rate', read: exits }] : [interrupts];
+}
+
+export function kvmSignals({ board, kernel, kvm, vms }: KvmHost): TraceSignal[] {
+  const host = board.processors.flatMap((processor, cpu): TraceSignal[] => {
+    const scope = ['host', `cpu${cpu}`];
+    return [
+      {
+        scope,
+        name: 'running',
+        kind: 'name',
+        read: () => kernel.cpus[cpu]!.current?.name ?? (processor.idle ? 'idle' : 'kernel'),
+      },
+      ...lapicSignals(scope, board.lapics[cpu]!),
+    ];
+  });
+  const machines = vms.flatMap(({ vm, name, kernel: guest }): TraceSignal[] => {
+    const indices = vm.vcpus.map((v) => v.index);
+    const vcpus = vm.vcpus.flatMap((v): TraceSignal[] => {
+      const scope = [name, `vcpu${v.vcpu}`];
+      return [
+        {
+          scope,
+          name: 'in_guest',
+          kind: 'wire',
+          width: 1,
+          read: () => Number(v.on.guest === v && !v.exited),
+        },
+        { scope, name: 'halted', kind: 'wire', width: 1, read: () => Number(v.blocking) },
+        ...lapicSignals(scope, v.apic),
+      ];
+    });
+    return [
+      ...rates([name], guest, () => kvm.exits.count(indices)),
+      ...vcpus,
+      ...lineSignals([name], vm.chip.ioapic),
+    ];
+  });
+  return [...rates(['host'], kernel), ...host, ...machines];
+}
+
+function running(cpus: readonly Pcpu[]): TraceSignal[] {
+  return cpus.map((cpu): TraceSignal => {
+    const read = () => cpu.current?.name ?? 'idle';
+    return { scope: ['xen', `cpu${cpu.cpu}`], name: 'running', kind: 'name', read };
+  });
+}
+
+/** The flags that a virtual CPU shares with Xen. */
+function upcalls(
+  scope: Scope,
+  info: { readonly upcallPending: number; readonly upcallMask: number },
+): TraceSignal[] {
+  return [
+    { scope, name: 'upcall_pending', kind: 'wire', width: 1, read: () => Number(info.upcallPending !== 0) },
+    { scope, name: 'upcall_mask', kind: 'wire', width: 1, read: () => Number(info.upcallMask !== 0) },
+  ];
+}
+
+export function xenSignals({ xen, domains }: XenHost): TraceSignal[] {
+  const guests = domains.flatMap(({ domain, kernel, hvm }): TraceSignal[] => {
+    const name = `dom${domain.id}`;
+    const indices = domain.vcpus.map((v) => v.index);
+    const vcpus = domain.vcpus.flatMap(({ vcpu }): TraceSignal[] => {
+      const scope = [name, `vcpu${vcpu}`];
+      const chips = hvm?.hvm.chips.vcpus[vcpu];
+      return [
+        ...upcalls(scope, domain.shared.vcpus[vcpu]!),
+        ...(chips ? lapicSignals(scope, chips.apic) : []),
+      ];
+    });
+    return [
+      ...rates([name], kernel, hvm && (() => xen.exits.count(indices))),
+      ...vcpus,
+      ...(hvm ? lineSignals([name], hvm.hvm.chips.ioapic) : []),
+    ];
+  });
+  const apics = xen.lapics.flatMap((apic, cpu) => lapicSignals(['xen', `cpu${cpu}`], apic));
+  return [...running(xen.cpus), ...apics, ...guests];
+}
+
+export function armSignals({ xen, domains }: XenArmHost): TraceSignal[] {
+  const lists = xen.gicCpus.flatMap(({ cpu, hw }): TraceSignal[] => {
+    const scope = ['xen', `cpu${cpu}`];
+    const { core, nrLrs } = hw;
+    const registers = Array.from({ length: nrLrs }, (_, n): TraceSignal[] => [
+      { scope, name: `lr${n}_state`, kind: 'wire', width: 2, read: () => core.lrHigh[n]! >>> 30 },
+      { scope, name: `lr${n}_intid`, kind: 'wire', width: 32, read: () => core.lrLow[n]! >>> 0 },
+    ]);
+    return [
+      { scope, name: 'virq', kind: 'wire', width: 1, read: () => Number(core.virq) },
+      ...registers.flat(),
+    ];
+  });
+  const guests = domains.flatMap(({ domain, kernel, arm }): TraceSignal[] => {
+    const name = `dom${domain.id}`;
+    const indices = arm.vcpus.map((v) => v.index);
+    return [
+      ...rates([name], kernel, () => xen.exits.count(indices)),
+      ...domain.vcpus.flatMap(({ vcpu }) => upcalls([name, `vcpu${vcpu}`], domain.shared.vcpus[vcpu]!)),
+    ];
+  });
+  return [...running(xen.cpus), ...lists, ...guests];
+}
