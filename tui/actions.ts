@@ -1,18 +1,22 @@
 /** What each action of the key table does. */
-import type { Command } from '../engine/index.ts';
+import {
+  affinity,
+  burst,
+  changeRate,
+  fire,
+  ipi,
+  mask,
+  nmi,
+  perform,
+  raise,
+  storm,
+  typeRate,
+} from './commands.ts';
 import { chooseDump } from './dump.ts';
 import { duration, speed } from './format.ts';
 import type { Action } from './keymap.ts';
 import { overlayOverflow, overlayRoom } from './overlay.ts';
-import {
-  followFired,
-  leavePath,
-  neighbourPath,
-  openPath,
-  showAllHops,
-  stepBackPath,
-  stepPath,
-} from './path.ts';
+import { leavePath, neighbourPath, openPath, showAllHops, stepBackPath, stepPath } from './path.ts';
 import type { Session } from './session.ts';
 import { hookOf, subjectsOf } from './subject.ts';
 import { type SortColumn, sortable, type TableModel, type TableState } from './table-model.ts';
@@ -24,16 +28,16 @@ const HOPS_A_PAGE = 10;
 
 const PRESENT = 'this is the present';
 
-/** times that `burst` fires */
-export const BURST = 10;
-
 export const ACTIONS: Readonly<Record<Action, (session: Session, key: string) => void>> = {
   fire: (session, key) => fire(session, key, 1),
-  burst(session) {
-    const last = session.frame.snapshot.lastFired?.device;
-    if (last === undefined) session.update({ notice: 'nothing was fired yet: press a digit first' });
-    else fire(session, last, BURST);
-  },
+  burst,
+  raise,
+  storm,
+  mask,
+  affinity,
+  ipi,
+  nmi,
+  pace: (session, key) => (key === 'v' ? typeRate(session) : changeRate(session, key === ')' ? 2 : 1 / 2)),
   pause: (session) => session.driver.togglePause(),
   step: (session) => (session.view.name === 'path' ? stepPath(session) : session.driver.step()),
   seek: (session) => session.driver.seek(),
@@ -126,21 +130,6 @@ export const ACTIONS: Readonly<Record<Action, (session: Session, key: string) =>
   suspend: (session) => session.options.suspend(),
   quit: (session) => session.options.quit(),
 };
-
-function fire(session: Session, device: string, times: number): void {
-  const known = session.frame.snapshot.devices.some((d) => d.key === device || d.name === device);
-  if (!known) session.update({ notice: `no device has the key ${device}` });
-  else perform(session, { do: 'fire', device, times });
-}
-
-/** Tells what came of a command, and follows the interrupt that it raised. @returns whether it was done */
-function perform(session: Session, command: Command): boolean {
-  const { refused, journey } = session.driver.do(command);
-  if (refused !== undefined) session.update({ notice: refused });
-  else if (journey !== undefined) followFired(session);
-  else if (command.do === 'fire') session.update({ notice: 'it raised no interrupt' });
-  return refused === undefined;
-}
 
 function neighbour(session: Session, direction: 1 | -1): void {
   if (session.view.name === 'path') neighbourPath(session, direction);

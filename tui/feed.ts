@@ -1,5 +1,6 @@
 /** Which counters of a snapshot the history keeps, and by what names. */
 import type { Snapshot, XenSnapshot } from '../engine/index.ts';
+import { deviceCounts } from './devices-table.ts';
 import { exitKey } from './exits-table.ts';
 import { rowKey } from './frame.ts';
 import type { History } from './history.ts';
@@ -23,6 +24,7 @@ export function feed(history: History, snapshot: Snapshot): void {
   for (const subject of subjectsOf(snapshot)) {
     for (const [key, [n]] of latencyCounts(subject)) history.count(key, n!);
   }
+  for (const [key, counts] of deviceCounts(snapshot)) history.count(key, sum(counts));
   if (snapshot.xen) feedXen(history, snapshot.xen);
 }
 

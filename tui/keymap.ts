@@ -6,6 +6,13 @@
 export type Action =
   | 'fire'
   | 'burst'
+  | 'raise'
+  | 'storm'
+  | 'mask'
+  | 'affinity'
+  | 'ipi'
+  | 'nmi'
+  | 'pace'
   | 'pause'
   | 'step'
   | 'seek'
@@ -48,7 +55,7 @@ export type Action =
   | 'suspend'
   | 'quit';
 
-export const GROUPS = ['Fire', 'Time', 'Look', 'Table', 'Screen'] as const;
+export const GROUPS = ['Fire', 'Do', 'Time', 'Look', 'Table', 'Screen'] as const;
 export type Group = (typeof GROUPS)[number];
 
 export interface Binding {
@@ -78,9 +85,51 @@ export const KEYMAP: readonly Binding[] = [
     label: 'B',
     group: 'Fire',
     action: 'burst',
-    about: 'the last device ten times',
+    about: 'the last of them ten times',
     footer: { key: 'B', word: 'burst', keep: 5 },
   },
+  {
+    keys: ['S'],
+    label: 'S',
+    group: 'Fire',
+    action: 'storm',
+    about: 'it fires by itself: on, off',
+    footer: { key: 'S', word: 'storm', keep: 4 },
+  },
+  {
+    keys: ['(', ')', 'v'],
+    label: '( ) v',
+    group: 'Fire',
+    action: 'pace',
+    about: 'half, twice, type its rate',
+    footer: { key: '( ) v', word: 'rate', keep: 6 },
+  },
+  {
+    keys: ['x'],
+    label: 'x',
+    group: 'Do',
+    action: 'raise',
+    about: "raise the row's interrupt",
+    footer: { key: 'x', word: 'raise', keep: 3 },
+  },
+  {
+    keys: ['m'],
+    label: 'm',
+    group: 'Do',
+    action: 'mask',
+    about: 'disable_irq, enable_irq',
+    footer: { key: 'm', word: 'mask', keep: 3 },
+  },
+  {
+    keys: ['a'],
+    label: 'a',
+    group: 'Do',
+    action: 'affinity',
+    about: "type the row's CPUs: 0-1,3",
+    footer: { key: 'a', word: 'affinity', keep: 1 },
+  },
+  { keys: ['i'], label: 'i', group: 'Do', action: 'ipi', about: 'reschedule IPI to the CPU' },
+  { keys: ['N'], label: 'N', group: 'Do', action: 'nmi', about: 'NMI to the CPU' },
   {
     keys: ['space'],
     label: 'space',

@@ -12,6 +12,7 @@ import type { Action } from './keymap.ts';
 import { overlayContent } from './overlay.ts';
 import type { Session } from './session.ts';
 import { isXenOnX86 } from './subject.ts';
+import { devicesLines } from './views/devices.ts';
 import { eventsLines } from './views/events.ts';
 import { exitsLines } from './views/exits.ts';
 import { interruptsLines } from './views/interrupts.ts';
@@ -30,16 +31,18 @@ const BODIES: Readonly<Record<ViewName, (session: Session) => string[]>> = {
   path: pathLines,
   latency: latencyLines,
   events: eventsLines,
+  devices: devicesLines,
 };
 
 /** Keys that have no effect in a view are not worth their place in its footer. */
 const WITHOUT: Readonly<Record<ViewName, readonly Action[]>> = {
-  interrupts: ['earlier'],
-  pending: ['earlier', 'details', 'sort', 'filter'],
-  exits: ['earlier', 'details'],
-  path: ['details', 'sort', 'filter'],
-  latency: ['earlier'],
-  events: ['earlier', 'sort'],
+  interrupts: ['earlier', 'pace'],
+  pending: ['earlier', 'details', 'sort', 'filter', 'raise', 'mask', 'affinity', 'pace'],
+  exits: ['earlier', 'details', 'raise', 'mask', 'affinity', 'pace'],
+  path: ['details', 'sort', 'filter', 'raise', 'mask', 'affinity', 'pace'],
+  latency: ['earlier', 'pace'],
+  events: ['earlier', 'sort', 'raise', 'mask', 'affinity', 'pace'],
+  devices: ['earlier', 'details', 'mask', 'affinity'],
 };
 
 /** Nor is the hook beside anybody but Xen. */

@@ -2,7 +2,9 @@
  * One watcher's view of the running machine: which domain, which rows, which theme, what is being typed.
  * The driver runs the machine for everybody; a session belongs to one terminal. React draws what it says.
  */
+import type { Command } from '../engine/index.ts';
 import { ACTIONS } from './actions.ts';
+import { setAffinity, setRate } from './commands.ts';
 import { type DemoScript, Director } from './demo.ts';
 import type { Driver } from './driver.ts';
 import { showDump } from './dump.ts';
@@ -23,8 +25,13 @@ import { type Size, SMALLEST, type Watched } from './watched.ts';
 
 /** Something is being typed. */
 export interface Prompt {
-  readonly kind: 'filter' | 'delay' | 'dump';
+  readonly kind: 'filter' | 'delay' | 'dump' | 'affinity' | 'rate';
   readonly text: string;
+  /** of an affinity: the row */
+  readonly domain?: string;
+  readonly irq?: number;
+  /** of a rate: the workload, or the device that is to storm */
+  readonly source?: string;
 }
 
 export type { Size } from './watched.ts';
@@ -47,6 +54,8 @@ export interface Ui {
   /** first line of it on the screen */
   readonly overlayTop: number;
   readonly prompt: Prompt | null;
+  /** what was fired or raised from here last */
+  readonly raised: Command | null;
   /** what the last key has to say, until the next one */
   readonly notice: string;
 }
@@ -122,6 +131,7 @@ export class Session implements Watched<SessionState> {
         overlay: null,
         overlayTop: 0,
         prompt: null,
+        raised: null,
         notice: options.notice ?? '',
       },
     };
@@ -300,6 +310,8 @@ export class Session implements Watched<SessionState> {
     } else if (key === 'enter') {
       this.update({ prompt: null });
       if (prompt.kind === 'delay') this.setDelay(prompt.text);
+      else if (prompt.kind === 'affinity') setAffinity(this, prompt);
+      else if (prompt.kind === 'rate') setRate(this, prompt);
     } else if (key === 'esc') {
       this.update({ prompt: null });
       if (prompt.kind === 'filter') this.updateTable({ filter: '' });

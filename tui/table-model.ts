@@ -1,5 +1,5 @@
 /** A table of counters as a view shows it: which rows, filtered and sorted, from which on, in which columns. */
-import type { Passage } from '../engine/index.ts';
+import type { Passage, Snapshot } from '../engine/index.ts';
 import type { EventRow } from './event-log.ts';
 import type { Frame } from './frame.ts';
 import { roomOf } from './geometry.ts';
@@ -101,9 +101,9 @@ export interface TableKind<R extends Row = Row, S extends Subject = Subject> {
   /** its newest row stays in sight until another is chosen */
   readonly follows?: boolean;
   /** @param log of the trace, for who shows it */
-  rows(subject: S, ascii: boolean, log: () => readonly EventRow[]): readonly R[];
-  /** The counts of its rows by their keys; asked for a subject of the sample before. */
-  counts(subject: S): ReadonlyMap<string, readonly number[]>;
+  rows(subject: S, ascii: boolean, log: () => readonly EventRow[], snapshot: Snapshot): readonly R[];
+  /** The counts of its rows by their keys; asked for a subject of the sample before, and that sample. */
+  counts(subject: S, snapshot: Snapshot): ReadonlyMap<string, readonly number[]>;
   sorted(rows: readonly R[], sort: Sort, history: History): R[];
   /** what a filter looks at */
   textOf(row: R): string;
@@ -138,7 +138,7 @@ export function tableModel<R extends Row>(
   log: () => readonly EventRow[] = () => [],
 ): TableModel<R> {
   const { history } = frame;
-  const all = kind.rows(subject, glyphs.ascii, log);
+  const all = kind.rows(subject, glyphs.ascii, log, frame.snapshot);
   const filter = makeFilter(table.filter, (row: R) => kind.textOf(row));
   const shown = all.filter(
     (row) =>

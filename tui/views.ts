@@ -1,4 +1,5 @@
 /** The views there are, and of whom each shows anything. */
+import { DEVICES } from './devices-table.ts';
 import { EVENTS } from './events-table.ts';
 import { EXITS } from './exits-table.ts';
 import { HOOK } from './hook-table.ts';
@@ -9,8 +10,8 @@ import { isXen, isXenOnX86, processorsOf, type Subject } from './subject.ts';
 import type { TableKind, TableState } from './table-model.ts';
 import { XEN } from './xen-table.ts';
 
-export type ViewName = 'interrupts' | 'pending' | 'exits' | 'path' | 'latency' | 'events';
-export type TableName = 'interrupts' | 'xen' | 'exits' | 'latency' | 'events' | 'hook';
+export type ViewName = 'interrupts' | 'pending' | 'exits' | 'path' | 'latency' | 'events' | 'devices';
+export type TableName = 'interrupts' | 'xen' | 'exits' | 'latency' | 'events' | 'hook' | 'devices';
 
 export interface View {
   readonly name: ViewName;
@@ -61,6 +62,7 @@ export const VIEWS: readonly View[] = [
     has: () => true,
     table: (subject, { hookLog }) => (hookLog && isXenOnX86(subject) ? 'hook' : 'events'),
   },
+  { name: 'devices', title: 'Devices', key: 'f8', has: () => true, table: () => 'devices' },
 ];
 
 export function viewsOf(subject: Subject): readonly View[] {
@@ -74,6 +76,7 @@ export const TABLES: Readonly<Record<TableName, TableKind>> = {
   latency: LATENCY,
   events: EVENTS,
   hook: HOOK,
+  devices: DEVICES,
 };
 
 /** How the tables stand at the start. */
@@ -84,4 +87,5 @@ export const FIRST_TABLES: Readonly<Record<TableName, TableState>> = {
   latency: { selected: null, sort: { column: 'irq', reverse: false }, filter: '' },
   events: { selected: null, sort: { column: 'time', reverse: false }, filter: '' },
   hook: { selected: null, sort: { column: 'time', reverse: false }, filter: '' },
+  devices: { selected: null, sort: { column: 'irq', reverse: false }, filter: '' },
 };

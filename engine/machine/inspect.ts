@@ -137,6 +137,8 @@ export interface IrqState {
   readonly active: boolean;
   /** event channel; null where there is none */
   readonly port: number | null;
+  /** by disable_irq, so that it stays so until enable_irq; absent: it is not */
+  readonly disabled?: true;
   /** CPUs that somebody has allowed for it (smp_affinity); absent: as its driver wanted it */
   readonly affinity?: readonly number[];
 }

@@ -7,7 +7,7 @@ import type { LocalApic } from '../hw/x86/lapic.ts';
 import type { VmxGuest } from '../hw/x86/vm-entry-exit.ts';
 import type { Vmcs } from '../hw/x86/vmcs.ts';
 import type { IoApicSnapshot, IrqState, PicSnapshot, VcpuSnapshot, VmcsSnapshot } from './inspect.ts';
-import { linuxSnapshot } from './linux-snapshot.ts';
+import { lasting, linuxSnapshot } from './linux-snapshot.ts';
 
 /** What a native kernel tells of itself. */
 export function kernelSnapshot(
@@ -30,7 +30,7 @@ export function kernelSnapshot(
       masked: desc.depth > 0 || (pin !== undefined && Rte.masked.has(ioapic.low[pin]!)),
       active: desc.active > 0,
       port: null,
-      ...(desc.affinity && { affinity: [...desc.affinity] }),
+      ...lasting(desc),
     };
   });
   return { interrupts, irqStates, ...linuxSnapshot(kernel, interrupts, vcpus, now), channels: [] };

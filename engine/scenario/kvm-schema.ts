@@ -174,6 +174,13 @@ export const kvmSchema = z
       .boolean()
       .default(true)
       .describe('extended page tables; without them page faults of the guest exit'),
+    resample: z
+      .boolean()
+      .default(true)
+      .describe(
+        'at an EOI the virtual IOAPIC looks at its wires again; false: as in a device model that serves a pin only as ' +
+          'its wire rises, so that what comes between a handler and its EOI is lost',
+      ),
     host: host.prefault({}),
     vms: z.array(vm).min(1).max(500).describe('its virtual machines'),
     keys,

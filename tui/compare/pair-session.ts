@@ -1,6 +1,6 @@
 /** One watcher's view of a comparison: whose numbers, how far scrolled, which theme. The keys are the monitor's. */
 
-import { BURST } from '../actions.ts';
+import { BURST } from '../commands.ts';
 import { duration, speed } from '../format.ts';
 import type { Glyphs } from '../glyphs.ts';
 import { type Action, bindingOf } from '../keymap.ts';

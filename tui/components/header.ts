@@ -39,6 +39,7 @@ export function titleLine({ frame, width, paint, glyphs }: Omit<HeaderProps, 'cp
   const right: Segment[] = [
     { text: `t ${clockTime(snapshot.time, slow ? 9 : 6)}`, keep: 9 },
     { text: speedText(frame), role: 'time', keep: 8 },
+    { text: stormText(snapshot, glyphs.ascii), role: 'badgePause', keep: 10 },
     { ...badge(frame), keep: 11 },
     { text: `${padLeft(rate(history.rate('interrupts')), 6)} irq/s`, keep: 6 },
     {
@@ -47,6 +48,13 @@ export function titleLine({ frame, width, paint, glyphs }: Omit<HeaderProps, 'cp
     },
   ];
   return spread(left, right, width).paint(paint, width, glyphs.ellipsis);
+}
+
+/** ` STORM kbd `: devices that fire by themselves until they are told to stop. */
+function stormText({ devices }: Frame['snapshot'], ascii: boolean): string {
+  const storming = devices.filter((d) => d.storm > 0).map((d) => sanitize(d.name, ascii));
+  if (storming.length === 0) return '';
+  return ` STORM ${storming.length === 1 ? storming[0] : `of ${storming.length}`} `;
 }
 
 /** The speed asked for, and the one reached where the machine cannot follow. */

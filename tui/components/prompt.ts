@@ -20,9 +20,8 @@ export interface PromptProps {
 
 export function promptLine({ prompt, dumps, error, width, paint, glyphs }: PromptProps): string {
   if (prompt.kind === 'dump') return dumpLine(dumps, width).paint(paint, width, glyphs.ellipsis);
-  const isFilter = prompt.kind === 'filter';
-  const name = isFilter ? ' filter: ' : ' seconds between frames: ';
-  const help = isFilter ? 'Enter keeps, Esc clears' : 'Enter sets, Esc leaves';
+  const name = ` ${asked(prompt, glyphs)}: `;
+  const help = prompt.kind === 'filter' ? 'Enter keeps, Esc clears' : 'Enter sets, Esc leaves';
   const line = new LineBuilder().add(name, 'key');
   // the end of what is typed stays in sight
   const room = Math.max(8, width - line.width - 2);
@@ -32,6 +31,19 @@ export function promptLine({ prompt, dumps, error, width, paint, glyphs }: Promp
   const note = error ? `! ${error}` : help;
   if (line.width + 3 + displayWidth(note) <= width) line.add('   ').add(note, error ? 'warn' : 'dim');
   return line.paint(paint, width, glyphs.ellipsis);
+}
+
+function asked({ kind, domain = '', irq, source = '' }: PromptState, { ascii }: Glyphs): string {
+  switch (kind) {
+    case 'filter':
+      return 'filter';
+    case 'affinity':
+      return `CPUs of ${sanitize(domain, ascii)} irq ${irq}, as 0-1,3`;
+    case 'rate':
+      return `${sanitize(source, ascii)}, how many a second`;
+    default:
+      return 'seconds between frames';
+  }
 }
 
 /** ` dump: e event channels  i interrupts ...`, or the letters alone where room is short. */

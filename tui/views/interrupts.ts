@@ -19,6 +19,6 @@ export function countersLines(session: Session): string[] {
   const { frame, size, paint, glyphs, table, tableName, tableState, subject } = session;
   if (!table || !tableName || !tableState) return [];
   const before = subjectsOf(frame.base).find((s) => s.name === subject.name) ?? subject;
-  const base = TABLES[tableName].counts(before);
+  const base = TABLES[tableName].counts(before, frame.base);
   return tableLines({ table, frame, base, sort: tableState.sort, width: size.columns, paint, glyphs });
 }

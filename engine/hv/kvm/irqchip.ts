@@ -50,6 +50,7 @@ export class IrqChip implements Part {
     name: string,
     readonly bus: ApicBus,
     clock: Clock,
+    resamples = true,
   ) {
     this.id = `${name}.irqchip`;
     this.pic = new I8259Pair(name, KVM_PIC, {
@@ -59,7 +60,7 @@ export class IrqChip implements Part {
     });
     this.ioapic = new IoApic(
       name,
-      KVM_IOAPIC,
+      { ...KVM_IOAPIC, resamples },
       {
         send: (low, high, rtc) => this.send(low, high, rtc),
         acked: (pin) => this.acked('ioapic', pin),

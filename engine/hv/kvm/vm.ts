@@ -2,6 +2,7 @@
 import type { SourceId } from '../../core/books.ts';
 import { ApicBus } from '../../hw/x86/apic-bus.ts';
 import { IoBus } from '../../hw/x86/io-bus.ts';
+import { Rte } from '../../hw/x86/ioapic-regs.ts';
 import { IrqRouting, qemuRoutes, type Route } from './irq-routing.ts';
 import { IrqChip, USERSPACE_SOURCE } from './irqchip.ts';
 import type { Kvm, KvmShop } from './kvm.ts';
@@ -32,7 +33,7 @@ export class Vm {
     readonly name: string,
   ) {
     this.timerSource = shop.books.sourceOf(`${name} timer`);
-    this.chip = shop.parts.add(new IrqChip(name, this.bus, shop.clock));
+    this.chip = shop.parts.add(new IrqChip(name, this.bus, shop.clock, kvm.options.resample));
     this.lines = shop.parts.add(new LineCounts(name));
     this.routing = shop.parts.add(new IrqRouting(this.chip));
     this.routing.setRoutes(qemuRoutes());
@@ -109,7 +110,13 @@ export class Vm {
     if (!high || reached > 0) return;
     const destination = kvm.books.destinationOf(`${this.name} gsi ${gsi}`);
     if (reached === 0) kvm.books.coalesce(destination);
-    else kvm.books.ignore(destination, 'masked');
+    else kvm.books.ignore(destination, this.waitsForEoi(gsi) ? 'remote IRR' : 'masked');
+  }
+
+  /** Its pin of the IOAPIC is let through, and has sent a level that nobody has ended. */
+  private waitsForEoi(gsi: number): boolean {
+    const entry = this.chip.ioapic.low[gsi] ?? 0;
+    return !Rte.masked.has(entry) && Rte.level.has(entry) && Rte.remoteIrr.has(entry);
   }
 
   /** A device's message: KVM_SIGNAL_MSI, or an irqfd. */

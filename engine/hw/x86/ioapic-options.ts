@@ -42,6 +42,11 @@ export interface IoApicOptions {
   readonly edgeClearsRemoteIrr: boolean;
   /** An EOI is for all pins of its vector. In Xen 3.4 for the first one alone. */
   readonly eoiForAll: boolean;
+  /**
+   * At an EOI it looks at its wires again: whatever is high interrupts once more. Device models have been written that
+   * serve a pin only as its wire rises.
+   */
+  readonly resamples: boolean;
 }
 
 export const KVM_IOAPIC: IoApicOptions = {
@@ -60,6 +65,7 @@ export const KVM_IOAPIC: IoApicOptions = {
   picPinApart: false,
   edgeClearsRemoteIrr: true,
   eoiForAll: true,
+  resamples: true,
 };
 
 /** Its wires are gsi_assert_count of xen/arch/x86/hvm/irq.c, which the caller keeps: see `hold` and `service`. */
@@ -79,6 +85,7 @@ export const XEN_IOAPIC: IoApicOptions = {
   picPinApart: true,
   edgeClearsRemoteIrr: true,
   eoiForAll: true,
+  resamples: true,
 };
 
 /** Xen 3.4. */
@@ -106,4 +113,5 @@ export const INTEL_IOAPIC: IoApicOptions = {
   picPinApart: false,
   edgeClearsRemoteIrr: true,
   eoiForAll: true,
+  resamples: true,
 };

@@ -167,6 +167,7 @@ export class IoApic implements Part {
     if (!level) return;
     this.low[pin]! &= ~RTE_REMOTE_IRR;
     if (!ackedFirst) this.output.acked?.(pin);
+    if (!this.options.resamples) return;
     if (!(this.low[pin]! & RTE_LEVEL) && !this.options.eoiMeansEdges) return;
     if (this.low[pin]! & RTE_MASKED || !this.requests.has(pin)) {
       this.successive[pin] = 0;

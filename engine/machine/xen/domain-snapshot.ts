@@ -6,7 +6,7 @@ import type { Pcpu, Vcpu } from '../../hv/pcpu.ts';
 import type { Domain } from '../../hv/xen/domain.ts';
 import type { ChannelInfo } from '../../hv/xen/evtchn-types.ts';
 import type { ChannelSnapshot, CpuSnapshot, DomainSnapshot, IrqState, VcpuSnapshot } from '../inspect.ts';
-import { linuxSnapshot } from '../linux-snapshot.ts';
+import { lasting, linuxSnapshot } from '../linux-snapshot.ts';
 import type { Runner } from '../machine.ts';
 
 /**
@@ -71,9 +71,8 @@ export function domainSnapshot(
       own.length > 0
         ? { pending: own.some((c) => c.pending), masked: own.every((c) => c.masked) }
         : other(desc);
-    const { affinity } = desc;
     const place = { active: desc.active > 0, port: desc.port === 0 ? null : desc.port };
-    return { row, ...state, ...place, ...(affinity && { affinity: [...affinity] }) };
+    return { row, ...state, ...place, ...lasting(desc) };
   });
   const vcpus = domain.vcpus.map((v) => vcpuSnapshot(domain, v, now));
   return {

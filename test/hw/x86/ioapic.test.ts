@@ -697,3 +697,21 @@ describe('Xen', () => {
     expect(sent).toEqual([40, 40]);
   });
 });
+
+test('one that does not resample forgets a wire that rose before the EOI', () => {
+  for (const resamples of [true, false]) {
+    const sent: number[] = [];
+    const chip = new IoApic(
+      'model',
+      { ...KVM_IOAPIC, resamples },
+      { send: (low) => sent.push(low & 0xff) && 1 },
+    );
+    chip.write(0, 0x10 + 2 * 11, 4);
+    chip.write(0x10, 0x8021, 4);
+    chip.setIrq(11, true);
+    chip.setIrq(11, false);
+    chip.setIrq(11, true);
+    chip.eoi(0x21);
+    expect([resamples, sent.length]).toEqual([resamples, resamples ? 2 : 1]);
+  }
+});
