@@ -12,7 +12,7 @@ import headless from '@xterm/headless';
 
 const HERE = import.meta.dirname;
 const PROGRAM = join(HERE, '../../dist/virqtop.mjs');
-const SIZE = '120x36';
+const SIZE = '120x34';
 
 /** a cell, in units of the picture */
 const CELL = { width: 8.4, height: 17, size: 14 };
@@ -57,8 +57,8 @@ function styleOf(cell) {
 async function play(file) {
   const [head, ...events] = readFileSync(file, 'utf8').trimEnd().split('\n').map((line) => JSON.parse(line));
   const terminal = new headless.Terminal({ cols: head.width, rows: head.height, allowProposedApi: true });
-  // the last two pictures are of the end, and of the terminal given back
-  for (const [, , data] of events.filter(([, code]) => code === 'o').slice(0, -2)) {
+  // the last piece gives the terminal back
+  for (const [, , data] of events.filter(([, code]) => code === 'o').slice(0, -1)) {
     await new Promise((done) => terminal.write(data, () => done(undefined)));
   }
   return terminal;
