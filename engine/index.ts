@@ -40,6 +40,7 @@ export { KVM_LAPIC } from './hw/x86/lapic-options.ts';
 export { buildMachine } from './machine/build.ts';
 export { type ImportOptions, importHost } from './machine/build-import.ts';
 export type { Command, Done, Outcome, Place } from './machine/commands.ts';
+export type { Fact, IrqDetails } from './machine/details.ts';
 export { type EventLog, type EventQuery, type EventSnapshot, recentEvents } from './machine/events.ts';
 export type { Passage } from './machine/hops.ts';
 export { JourneyLog, pastJourney, pastJourneys } from './machine/journey.ts';

@@ -12,6 +12,7 @@ import {
   storm,
   typeRate,
 } from './commands.ts';
+import { lookedAt } from './details.ts';
 import { chooseDump } from './dump.ts';
 import { duration, speed } from './format.ts';
 import type { Action } from './keymap.ts';
@@ -76,7 +77,8 @@ export const ACTIONS: Readonly<Record<Action, (session: Session, key: string) =>
     else if (view.has(subject)) session.update({ view: view.name, overlay: null });
     else session.update({ notice: `${subject.name} has no view ${view.title}` });
   },
-  details: (session) => openPath(session),
+  details,
+  path: openPath,
   hook: toggleHook,
   earlier: (session, key) => neighbour(session, key === '}' ? 1 : -1),
   up: (session) => move(session, -1),
@@ -134,6 +136,17 @@ export const ACTIONS: Readonly<Record<Action, (session: Session, key: string) =>
 function neighbour(session: Session, direction: 1 | -1): void {
   if (session.view.name === 'path') neighbourPath(session, direction);
   else session.update({ notice: `${session.view.title} shows no single interrupt: that is Path` });
+}
+
+/** Details of the row where there are any, and from them to its path; of others the path at once. */
+function details(session: Session): void {
+  const { overlay } = session.ui;
+  const looked = overlay === null ? lookedAt(session) : undefined;
+  if (looked) {
+    // the row stays the chosen one, wherever the order of rows puts it
+    session.updateTable({ selected: session.table!.rows[session.table!.selected]!.key });
+    session.update({ overlay: { kind: 'details', of: looked }, overlayTop: 0 });
+  } else if (overlay === null || (overlay.kind === 'details' && overlay.of.what === 'irq')) openPath(session);
 }
 
 function toggleHook(session: Session): void {

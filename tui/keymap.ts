@@ -28,6 +28,7 @@ export type Action =
   | 'previousView'
   | 'view'
   | 'details'
+  | 'path'
   | 'earlier'
   | 'hook'
   | 'up'
@@ -210,8 +211,16 @@ export const KEYMAP: readonly Binding[] = [
     label: 'Enter',
     group: 'Look',
     action: 'details',
+    about: 'the row in full, then path',
+    footer: { key: 'Enter', word: 'details', keep: 3 },
+  },
+  {
+    keys: ['p'],
+    label: 'p',
+    group: 'Look',
+    action: 'path',
     about: 'path of its last interrupt',
-    footer: { key: 'Enter', word: 'path', keep: 3 },
+    footer: { key: 'p', word: 'path', keep: 3 },
   },
   {
     keys: ['{', '}'],

@@ -1,4 +1,5 @@
-/** What lies over the view until Esc: the help, or a text. It is scrolled, whatever it is. */
+/** What lies over the view until Esc: the help, a text, or the details of a row. It is scrolled, whatever it is. */
+import { detailsLines, detailsTitle, type Looked } from './details.ts';
 import { overlayHeight } from './geometry.ts';
 import { helpBlocks, helpLines } from './help-text.ts';
 import { LineBuilder } from './line.ts';
@@ -7,7 +8,8 @@ import type { Session } from './session.ts';
 export type Overlay =
   | { readonly kind: 'help' }
   /** a text as it was when it was asked for */
-  | { readonly kind: 'text'; readonly title: string; readonly lines: readonly string[] };
+  | { readonly kind: 'text'; readonly title: string; readonly lines: readonly string[] }
+  | { readonly kind: 'details'; readonly of: Looked };
 
 export interface OverlayContent {
   readonly title: LineBuilder;
@@ -28,6 +30,8 @@ export function overlayContent(session: Session): OverlayContent | undefined {
       const title = new LineBuilder().add(` ${overlay.title}`, 'title').add('   Esc closes', 'dim');
       return { title, lines: overlay.lines.flatMap((line) => wrapped(line, size.columns - 2)) };
     }
+    case 'details':
+      return { title: detailsTitle(overlay.of), lines: detailsLines(session, overlay.of) };
     default:
       return undefined;
   }

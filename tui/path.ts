@@ -174,7 +174,7 @@ export function openPath(session: Session): void {
       shown: null,
       from: session.view.name,
     };
-    session.update({ view: 'path', path });
+    session.update({ view: 'path', overlay: null, path });
   }
 }
 

@@ -11,7 +11,7 @@ import { geometryOf } from './geometry.ts';
 import type { Action } from './keymap.ts';
 import { overlayContent } from './overlay.ts';
 import type { Session } from './session.ts';
-import { isXenOnX86 } from './subject.ts';
+import { isXen, isXenOnX86 } from './subject.ts';
 import { devicesLines } from './views/devices.ts';
 import { eventsLines } from './views/events.ts';
 import { exitsLines } from './views/exits.ts';
@@ -37,17 +37,19 @@ const BODIES: Readonly<Record<ViewName, (session: Session) => string[]>> = {
 /** Keys that have no effect in a view are not worth their place in its footer. */
 const WITHOUT: Readonly<Record<ViewName, readonly Action[]>> = {
   interrupts: ['earlier', 'pace'],
-  pending: ['earlier', 'details', 'sort', 'filter', 'raise', 'mask', 'affinity', 'pace'],
-  exits: ['earlier', 'details', 'raise', 'mask', 'affinity', 'pace'],
-  path: ['details', 'sort', 'filter', 'raise', 'mask', 'affinity', 'pace'],
-  latency: ['earlier', 'pace'],
-  events: ['earlier', 'sort', 'raise', 'mask', 'affinity', 'pace'],
-  devices: ['earlier', 'details', 'mask', 'affinity'],
+  pending: ['earlier', 'details', 'path', 'sort', 'filter', 'raise', 'mask', 'affinity', 'pace'],
+  exits: ['earlier', 'path', 'raise', 'mask', 'affinity', 'pace'],
+  path: ['details', 'path', 'sort', 'filter', 'raise', 'mask', 'affinity', 'pace'],
+  latency: ['earlier', 'details', 'pace'],
+  events: ['earlier', 'details', 'sort', 'raise', 'mask', 'affinity', 'pace'],
+  devices: ['earlier', 'details', 'path', 'mask', 'affinity'],
 };
 
-/** Nor is the hook beside anybody but Xen. */
+/** Nor is the hook beside anybody but Xen, whose own rows have a path and no more. */
 function withoutOf({ view, subject }: Session): readonly Action[] {
-  return isXenOnX86(subject) ? WITHOUT[view.name] : [...WITHOUT[view.name], 'hook'];
+  const rest: Action[] = isXen(subject) ? ['details'] : [];
+  if (!isXenOnX86(subject)) rest.push('hook');
+  return [...WITHOUT[view.name], ...rest];
 }
 
 export function screenLines(session: Session): string[] {

@@ -13,6 +13,15 @@ export interface ExitTotals {
   readonly p99Ns: Ns;
 }
 
+/** Times from exit to entry, of all virtual CPUs of a machine. */
+export interface ExitSpan {
+  readonly min: Ns;
+  readonly mean: Ns;
+  readonly p50: Ns;
+  readonly p99: Ns;
+  readonly max: Ns;
+}
+
 export class ExitTable implements Part {
   /** per virtual CPU and reason */
   private readonly counts: Float64Array;
@@ -99,6 +108,14 @@ export class ExitTable implements Part {
       });
     }
     return out;
+  }
+
+  /** How long the machine of this virtual CPU was away for a reason; undefined: it never was, to the end. */
+  spanOf(vcpu: number, reason: number): ExitSpan | undefined {
+    const span = this.spans[this.machine[vcpu]! * this.reasons + reason];
+    if (!span) return undefined;
+    const { min, mean, max } = span;
+    return { min, mean, max, p50: span.percentile(0.5), p99: span.percentile(0.99) };
   }
 
   save(): Plain {

@@ -295,6 +295,10 @@ class ImportedHost implements Part, Platform {
     return { domain: 0, name: this.domain };
   }
 
+  details(): undefined {
+    return undefined;
+  }
+
   /** Nothing of the hardware is known. */
   waiting(): string {
     return '';

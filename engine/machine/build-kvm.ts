@@ -6,9 +6,11 @@ import { NoSpace } from '../guest/linux/irq-info.ts';
 import type { KvmVcpu } from '../hv/kvm/vcpu.ts';
 import { systemOf } from '../scenario/kinds.ts';
 import type { KvmScenario } from '../scenario/kvm-schema.ts';
+import type { IrqDetails } from './details.ts';
 import { type Hop, hopOf } from './hops.ts';
 import type { CpuSnapshot, DomainSnapshot, LapicSnapshot, VcpuSnapshot } from './inspect.ts';
 import { KvmControls } from './kvm/controls.ts';
+import { kvmDetails } from './kvm/details.ts';
 import { KVM_HOPS, KvmNames, kvmWaiting } from './kvm/hops.ts';
 import { KvmHost } from './kvm/host.ts';
 import type { VmParts } from './kvm/vm.ts';
@@ -84,6 +86,15 @@ class KvmPlatform implements Platform {
   runner(vcpu: number): Runner {
     if (vcpu < 0) return { domain: 0, name: 'host' };
     return { domain: this.host.kvm.vcpus[vcpu]!.vm.index + 1, name: this.names.vcpuName(vcpu) };
+  }
+
+  details(domain: number, irq: number): IrqDetails | undefined {
+    return kvmDetails(this.host, domain, irq, placeOf);
+  }
+
+  exitSpan(domain: number, reason: number) {
+    const first = this.host.vms[domain - 1]?.vm.vcpus[0];
+    return first && this.host.kvm.exits.spanOf(first.index, reason);
   }
 
   waiting(records: readonly TraceRecord[]): string {

@@ -7,6 +7,7 @@ import { ARM_EXITS, armExitName } from '../hv/xen/arm/traps.ts';
 import { PRIVATE } from '../hw/arm/gic-regs.ts';
 import type { ArmScenario } from '../scenario/arm-schema.ts';
 import { systemOf } from '../scenario/kinds.ts';
+import type { IrqDetails } from './details.ts';
 import { type Hop, hopOf } from './hops.ts';
 import type { CpuSnapshot, DomainSnapshot, XenArmSnapshot } from './inspect.ts';
 import { housekeeping } from './loops.ts';
@@ -15,10 +16,12 @@ import { startXenArm } from './microbenchmarks/xen-arm.ts';
 import { xenTrace } from './trace-host.ts';
 import { armSignals } from './trace-signals.ts';
 import { serve, startCommon } from './xen/common-workloads.ts';
+import { channelDetails, isXenGuest } from './xen/details.ts';
 import { cpuSnapshots, domainSnapshot, xenRunner } from './xen/domain-snapshot.ts';
 import { armSnapshot, xenArmSnapshot } from './xen-arm/arm-inspect.ts';
 import { bootArm } from './xen-arm/boot.ts';
 import { ArmControls } from './xen-arm/controls.ts';
+import { gicDetails } from './xen-arm/details.ts';
 import type { ArmDevices } from './xen-arm/devices.ts';
 import { startFaults } from './xen-arm/faults.ts';
 import { ARM_HOPS, ArmHopNames, armWaiting } from './xen-arm/hops.ts';
@@ -96,6 +99,28 @@ class XenArmPlatform implements Platform {
 
   runner(vcpu: number): Runner {
     return xenRunner(this.host.xen.vcpus, vcpu);
+  }
+
+  details(domain: number, irq: number): IrqDetails | undefined {
+    const parts = this.host.domains[domain];
+    const desc = parts?.kernel.irqs.descs[irq];
+    if (!desc) return undefined;
+    const { kernel, domain: d } = parts;
+    const { xen, shop } = this.host;
+    if (desc.ports.length === 0) return desc.hwirq === null ? undefined : gicDetails(xen, parts, desc);
+    if (!isXenGuest(kernel)) return undefined;
+    const upcall = `the events PPI, irq ${kernel.eventsIrq} of its kernel`;
+    const jiffies = kernel.time.jiffies(shop.clock.now);
+    const { channels } = xen;
+    return channelDetails(
+      { kernel, domain, channels, shared: d.shared, vcpus: d.vcpus, jiffies, upcall },
+      desc,
+    );
+  }
+
+  exitSpan(domain: number, reason: number) {
+    const first = this.host.domains[domain]?.domain.vcpus[0];
+    return first && this.host.xen.exits.spanOf(first.index, reason);
   }
 
   waiting(records: readonly TraceRecord[]): string {

@@ -8,6 +8,7 @@ import { HvmVcpu } from '../hv/xen/x86/hvm-vcpu.ts';
 import { xenExitName } from '../hv/xen/x86/vmexit.ts';
 import { systemOf } from '../scenario/kinds.ts';
 import type { XenScenario } from '../scenario/xen-schema.ts';
+import type { IrqDetails } from './details.ts';
 import { type Hop, hopOf } from './hops.ts';
 import type { CpuSnapshot, DomainSnapshot, XenSnapshot } from './inspect.ts';
 import { type Fireable, type HookSwitch, Machine, type Platform, type Runner, Workshop } from './machine.ts';
@@ -15,6 +16,7 @@ import { exitNames, xenTrace } from './trace-host.ts';
 import { xenSignals } from './trace-signals.ts';
 import { boot } from './xen/boot.ts';
 import { XenControls } from './xen/controls.ts';
+import { xenDetails } from './xen/details-x86.ts';
 import { cpuSnapshots, domainSnapshot, xenRunner } from './xen/domain-snapshot.ts';
 import { XEN_HOPS, XenHopNames, type XenNames, xenWaiting } from './xen/hops.ts';
 import { type DomainParts, XenHost } from './xen/host.ts';
@@ -99,6 +101,15 @@ class XenPlatform implements Platform {
 
   runner(vcpu: number): Runner {
     return xenRunner(this.host.xen.vcpus, vcpu);
+  }
+
+  details(domain: number, irq: number): IrqDetails | undefined {
+    return xenDetails(this.host, domain, irq);
+  }
+
+  exitSpan(domain: number, reason: number) {
+    const first = this.host.domains[domain]?.domain.vcpus[0];
+    return first && this.host.xen.exits.spanOf(first.index, reason);
   }
 
   waiting(records: readonly TraceRecord[]): string {

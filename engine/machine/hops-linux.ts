@@ -56,7 +56,7 @@ function isModern({ profile }: LinuxKernel): boolean {
 }
 
 /** Descriptors are flow handlers of kernel/irq/chip.c; __do_IRQ knows one flow for all. */
-function flowOf(kernel: LinuxKernel, desc: IrqDesc | undefined): string {
+export function flowOf(kernel: LinuxKernel, desc: IrqDesc | undefined): string {
   if (isAncient(kernel)) return '__do_IRQ';
   if (kernel instanceof Arm64Kernel && kernel.isGic(desc)) {
     return desc!.hwirq! < PRIVATE ? 'handle_percpu_devid_irq' : 'handle_fasteoi_irq';

@@ -9,8 +9,10 @@ import { Clock, type Ns } from '../core/clock.ts';
 import { Rng } from '../core/rng.ts';
 import { Parts, type Plain } from '../core/state.ts';
 import { Trace, type TraceRecord } from '../core/trace.ts';
+import type { ExitSpan } from '../hv/exits.ts';
 import type { Command, Outcome, Place } from './commands.ts';
 import { type Controls, refuse } from './controls.ts';
+import type { IrqDetails } from './details.ts';
 import type { Hop } from './hops.ts';
 import type {
   CpuSnapshot,
@@ -101,6 +103,10 @@ export interface Platform {
   /** what now waits, where, for the interrupt that has passed these records */
   waiting(records: readonly TraceRecord[]): string;
   totals(): RunTotals;
+  /** one interrupt of a domain in full; undefined: there is no such row, or nothing is known of it */
+  details(domain: number, irq: number): IrqDetails | undefined;
+  /** how long a domain's exits for a reason took; absent where nothing of the kind happens */
+  exitSpan?(domain: number, reason: number): ExitSpan | undefined;
   /** what the trace's records are about, for who follows them */
   trace(): PlatformTrace;
   /** a text dump by its key letter, in the original's format; undefined if the platform lacks it */

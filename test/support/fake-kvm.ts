@@ -97,6 +97,10 @@ class FakeKvm implements Platform {
     return { domain: 0, name: 'host' };
   }
 
+  details(): undefined {
+    return undefined;
+  }
+
   waiting(): string {
     return '';
   }

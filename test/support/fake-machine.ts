@@ -4,6 +4,7 @@
  */
 import { type Ns, Priority, type Task } from '../../engine/core/clock.ts';
 import type { Tracepoint, TraceRecord } from '../../engine/core/trace.ts';
+import type { IrqDetails } from '../../engine/machine/details.ts';
 import { type Hop, type HopRow, type HopTable, hopOf } from '../../engine/machine/hops.ts';
 import type {
   CpuSnapshot,
@@ -188,6 +189,10 @@ export class FakePlatform implements Platform {
     return { domain: vcpu < 0 ? null : 0, name: vcpu < 0 ? 'idle' : `dom0.${vcpu}` };
   }
 
+  details(domain: number, irq: number): IrqDetails | undefined {
+    return domain === 0 && irq === 53 ? FAKE_DETAILS : undefined;
+  }
+
   waiting(records: readonly TraceRecord[]): string {
     return `${records.length} passed`;
   }
@@ -315,6 +320,12 @@ export class FakePlatform implements Platform {
     else this.travel[device]!.after(step === 3 ? 1_900 : 400, step + 1, journey);
   }
 }
+
+const FAKE_DETAILS: IrqDetails = {
+  config: [['chip', 'xen-pirq']],
+  state: [['in progress', 'no']],
+  route: [['handler', 'ahci']],
+};
 
 type Args = readonly number[];
 

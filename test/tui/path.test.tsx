@@ -173,7 +173,7 @@ describe('which interrupt', () => {
   test('Enter on a row follows its last one; Esc goes back; it stays while others come', async () => {
     const machine = machineOf(busy(XEN_4_17, '{what: xenstore, domain: 1, rate: 50}'));
     show(machine);
-    screen.press('f2', 'right', 'enter');
+    screen.press('f2', 'right', 'p');
     expect(await title()).toMatch(/^ dom1:0 {2}#\d+ {2}raised at .* us to the handler$/);
     expect(await names()).toContain('send_timer_event');
     const before = await title();
@@ -186,9 +186,9 @@ describe('which interrupt', () => {
 
   test('{ and } go to the one before and after of the same row', async () => {
     show(machineOf(XEN_4_17));
-    screen.press('f2', 'j', 'enter');
+    screen.press('f2', 'j', 'p');
     expect(await screen.text()).toContain('no interrupt 12 of dom0 lately');
-    screen.press('j', 'j', 'enter');
+    screen.press('j', 'j', 'enter', 'enter');
     const journey = async () => Number(/#(\d+)/.exec((await title())!)![1]);
     const last = await journey();
     screen.press('{');
@@ -227,7 +227,7 @@ describe('which interrupt', () => {
 
   test('Enter where there is no interrupt says so', async () => {
     show(machineOf(KVM));
-    screen.press('f2', 'right', 'f4', 'enter');
+    screen.press('f2', 'right', 'f4', 'p');
     expect(await screen.text()).toContain('choose its row first');
     screen.press('f3', '{');
     expect(await screen.text()).toContain('Pending shows no single interrupt');

@@ -1,4 +1,5 @@
 /** The overlay: over everything between the top line and the keys. */
+import { sanitize } from '../format.ts';
 import { LineBuilder } from '../line.ts';
 import { type OverlayContent, overlayRoom } from '../overlay.ts';
 import type { Session } from '../session.ts';
@@ -8,6 +9,7 @@ export function overlayLines(session: Session, { title, lines: all }: OverlayCon
   const { size, paint, glyphs, ui } = session;
   const room = overlayRoom(session);
   const start = Math.min(ui.overlayTop, Math.max(0, all.length - room));
+  if (ui.notice !== '') title.add(`   ${sanitize(ui.notice, glyphs.ascii)}`, 'warn');
   if (all.length > room) {
     const end = Math.min(all.length, start + room);
     title.add(`   lines ${start + 1} to ${end} of ${all.length}, up and down scroll`, 'dim');

@@ -30,7 +30,7 @@ export function hvmSnapshot(
 }
 
 /** @param end what has ended its domain; empty: nothing has */
-function placeOf(v: HvmVcpu, end: string): string {
+export function placeOf(v: HvmVcpu, end: string): string {
   const cpu = `CPU${v.cpu.cpu}`;
   if (end !== '') return end;
   if (v.paused > 0) return `paused, last on ${cpu}`;

@@ -127,6 +127,11 @@ export class IoApics implements Part {
     return this.chipOf(gsi).low[gsi % MOST_ENTRIES]!;
   }
 
+  /** Its upper half. */
+  peekHigh(gsi: number): number {
+    return this.chipOf(gsi).high[gsi % MOST_ENTRIES]!;
+  }
+
   save(): Plain {
     return this.chips.map((chip) => chip.save());
   }
