@@ -21,7 +21,7 @@ test('JSON lines: each record once, with the exits that were counted', () => {
   const [head, ...records] = linesOf(run.file.jsonl!).map((l) => JSON.parse(l));
   expect(head).toMatchObject({ kind: 'kvm', scenario: 'kvm', seed: 42, cpus: 4 });
   expect(records.length).toBe(run.records);
-  const reasons = records.filter((r) => r.event === 'kvm_exit').map((r) => head.exits[r.reason]);
+  const reasons = records.filter((r) => r.event === 'kvm_exit').map((r) => head.exits[r.args.reason]);
   expect(tally(reasons)).toEqual(exits);
   const times = records.map((r) => r.time);
   expect(times).toEqual([...times].sort((a, b) => a - b));

@@ -32,7 +32,8 @@ function wakeToHalt(domain: string): number {
   const woken = new Map<number, number>();
   const halted = new Set<number>();
   let sum = 0;
-  for (const { event, time, vcpu, reason } of records) {
+  for (const { event, time, args } of records) {
+    const { vcpu, reason } = args;
     if (!head.vcpus[vcpu]?.startsWith(`${domain}.`)) continue;
     if (event === 'vmx_inject_extint' && halted.delete(vcpu)) woken.set(vcpu, time);
     if (event !== 'vmexit' || head.exits[reason] !== 'HLT') continue;

@@ -16,13 +16,15 @@ export class JsonLinesWriter implements TraceWriter {
     const names = vcpus.map((v) => v.name);
     this.text = `${JSON.stringify({ kind, scenario, seed, system, cpus, domains, vcpus: names, exits: Object.fromEntries(exits) })}\n`;
     const heads = host.points.map(({ name }) => `,"event":${JSON.stringify(name)}`);
-    const keys = host.points.map(({ args }) => args.map((arg) => `,${JSON.stringify(arg)}:`));
+    const keys = host.points.map(({ args }) =>
+      args.map((arg, i) => `${i ? ',' : ''}${JSON.stringify(arg)}:`),
+    );
     this.record = (rows, at) => {
       const point = rows[at + ROW.point]!;
       const words = keys[point]!;
-      let line = `{"time":${rows[at]},"cpu":${rows[at + ROW.cpu]}${heads[point]},"journey":${rows[at + ROW.journey]}`;
+      let line = `{"time":${rows[at]},"cpu":${rows[at + ROW.cpu]}${heads[point]},"journey":${rows[at + ROW.journey]},"args":{`;
       for (let i = 0; i < words.length; i++) line += words[i]! + rows[at + ROW.args + i]!;
-      this.text += `${line}}\n`;
+      this.text += `${line}}}\n`;
     };
   }
 

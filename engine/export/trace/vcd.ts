@@ -55,7 +55,7 @@ export class VcdWriter implements TraceWriter {
     host: TraceHost,
     private readonly files: TraceFiles,
   ) {
-    const signals = host.signals();
+    const signals = byScope(host.signals());
     signals.forEach((signal, n) => {
       const shown = { id: idOf(n), at: 0 };
       if (signal.kind === 'rate') this.rates.push({ ...shown, read: signal.read, last: signal.read() });
@@ -196,6 +196,18 @@ function reference(signal: TraceSignal): string {
   return wide ? `${signal.name}[${signal.width - 1}:0]` : signal.name;
 }
 
+/** Those of one scope stand together. */
+function byScope(signals: readonly TraceSignal[]): TraceSignal[] {
+  const scopes = new Map<string, TraceSignal[]>();
+  for (const signal of signals) {
+    const path = signal.scope.join('\n');
+    const there = scopes.get(path);
+    if (there) there.push(signal);
+    else scopes.set(path, [signal]);
+  }
+  return [...scopes.values()].flat();
+}
+
 function header({ scenario, seed, system }: TraceHost, signals: readonly TraceSignal[]): string {
   const lines = [
     `$version virqtop: ${word(scenario)}, seed ${seed}, ${system} $end`,
@@ -203,18 +215,14 @@ function header({ scenario, seed, system }: TraceHost, signals: readonly TraceSi
     `$scope module ${TOP} $end`,
   ];
   let open: readonly string[] = [];
-  const numbered = signals.map((signal, n) => ({ signal, id: idOf(n) }));
-  // those of one scope stand together, and outer ones first
-  const scopes = [...new Set(numbered.map(({ signal }) => signal.scope.join('\n')))];
-  for (const { signal, id } of scopes.flatMap((s) =>
-    numbered.filter((n) => n.signal.scope.join('\n') === s),
-  )) {
+  for (const [n, signal] of signals.entries()) {
     let common = 0;
     while (common < open.length && open[common] === signal.scope[common]) common++;
     for (let i = open.length; i > common; i--) lines.push('$upscope $end');
     for (const name of signal.scope.slice(common)) lines.push(`$scope module ${word(name)} $end`);
     open = signal.scope;
     const name = reference(signal).replace('[', ' [');
+    const id = idOf(n);
     if (signal.kind === 'wire') lines.push(`$var wire ${signal.width} ${id} ${name} $end`);
     else lines.push(`$var ${signal.kind === 'rate' ? 'real 64' : 'string 1'} ${id} ${name} $end`);
   }
