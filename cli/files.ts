@@ -68,3 +68,18 @@ function decode(file: string, bytes: Buffer): string {
     throw new UsageError(`${printable(file)}: not a text file (not UTF-8)`);
   }
 }
+
+const WRITE_REASONS: Readonly<Record<string, string>> = {
+  ENOENT: 'no such directory',
+  ENOTDIR: 'no such directory',
+  EISDIR: 'is a directory, not a file',
+  EACCES: 'permission denied',
+  EROFS: 'the file system is read-only',
+  ENOSPC: 'no space left',
+};
+
+/** Why a file of the user's could not be written. */
+export function whyNotWritten(error: unknown): string {
+  const code = (error as NodeJS.ErrnoException).code ?? String(error);
+  return WRITE_REASONS[code] ?? `cannot be written (${code})`;
+}

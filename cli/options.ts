@@ -28,6 +28,8 @@ export interface Options {
   readonly csv?: boolean;
   readonly iterations?: number;
   readonly realtime?: boolean;
+  readonly record?: string;
+  readonly replay?: string;
   readonly dump?: string;
   readonly books?: boolean;
   /** `fired`, a row as `dom0:24`, or a vector as `Xen:0xa0` */
@@ -320,6 +322,8 @@ const GROUPS: readonly OptionGroup[] = [
         list: true,
         of: ALL,
       },
+      { flags: '--record <file>', help: 'write down seed, scenario and all that is done', of: MAIN },
+      { flags: '--replay <file>', help: 'repeat a run that was recorded', of: MAIN },
     ],
   },
   {

@@ -10,7 +10,18 @@ const SCREEN = ['ascii', 'slow', 'color', 'theme', 'config'] as const;
 
 /** The screen's options are habits kept in an alias: they go with everything, and change nothing in plain text. */
 const KNOWN: Readonly<Record<Mode, readonly (keyof Options)[]>> = {
-  monitor: [...MACHINE, ...SCREEN, 'domain', 'delay', 'skipZero', 'speed', 'hook', 'metrics'],
+  monitor: [
+    ...MACHINE,
+    ...SCREEN,
+    'domain',
+    'delay',
+    'skipZero',
+    'speed',
+    'hook',
+    'metrics',
+    'record',
+    'replay',
+  ],
   cast: [...MACHINE, ...SCREEN, 'domain', 'delay', 'skipZero', 'speed', 'hook', 'cast', 'size', 'for'],
   batch: [
     ...MACHINE,
@@ -27,6 +38,8 @@ const KNOWN: Readonly<Record<Mode, readonly (keyof Options)[]>> = {
     'realtime',
     'books',
     'metrics',
+    'record',
+    'replay',
   ],
   look: [...MACHINE, ...SCREEN, 'domain', 'dump', 'books', 'at'],
   path: [...MACHINE, ...SCREEN, 'path', 'at', 'json'],
@@ -68,11 +81,24 @@ export function checkTogether(options: Options): Mode {
   if (mode === 'look' && options.domain !== undefined && options.dump === undefined) {
     throw new UsageError('--domain: does not go with --books');
   }
+  checkRecording(options);
   for (const option of Object.keys(options) as (keyof Options)[]) {
     if (KNOWN[mode].includes(option)) continue;
     throw new UsageError(`${flag(option)}: ${GOES_WITH[option] ?? `does not go with ${modeFlag(options)}`}`);
   }
   return mode;
+}
+
+/** A recording has all that made its run; a run is recorded whose scenario can be written down with it. */
+function checkRecording(options: Options): void {
+  if (options.record !== undefined && options.import) {
+    throw new UsageError('--record: does not go with --import, whose captures are not written down');
+  }
+  if (options.replay === undefined) return;
+  const twice = [...MACHINE, 'hook', 'record'] as const;
+  const option = twice.find((key) => options[key] !== undefined);
+  if (option)
+    throw new UsageError(`${flag(option)}: does not go with --replay, which repeats what was recorded`);
 }
 
 /** The options that choose the machine; all commands share them. */

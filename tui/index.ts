@@ -1,9 +1,10 @@
 /** The monitor from start to stop: one machine, one terminal, one exit code. */
-import { type Machine, takeSnapshot } from '../engine/index.ts';
+import { type Machine, type Place, takeSnapshot } from '../engine/index.ts';
 import type { DemoScript } from './demo.ts';
 import { Driver } from './driver.ts';
 import { clockTime, sanitize } from './format.ts';
 import type { Cue, ScriptedFire } from './frame.ts';
+import type { Recorded, Scribe } from './journal.ts';
 import { type LookOptions, lookOf } from './look.ts';
 import { preferencesOf, printedPreferences, readPreferences } from './preferences.ts';
 import { REAL_HOST } from './real-host.ts';
@@ -42,6 +43,10 @@ export interface MonitorOptions extends LookOptions {
   readonly scriptedFires?: readonly ScriptedFire[] | undefined;
   /** what a demo says and shows, and what it does */
   readonly demo?: { readonly script: DemoScript; readonly cues: readonly Cue[] } | undefined;
+  /** an earlier run, which is repeated before anything new */
+  readonly recorded?: Recorded | undefined;
+  /** writes down what is done, and where it ended */
+  readonly recorder?: (Scribe & { end(place: Place): void }) | undefined;
   /** undefined: none is read, and W writes none */
   readonly config?: Config | undefined;
 }
@@ -75,16 +80,19 @@ function findProblem(machine: Machine, { domain, theme, scriptedFires }: Monitor
   return undefined;
 }
 
-function monitor(machine: Machine, options: MonitorOptions): Promise<Outcome> {
+async function monitor(machine: Machine, options: MonitorOptions): Promise<Outcome> {
   const { config } = options;
   const { preferences, problems } = readPreferences(config?.data);
   const { ascii = preferences.ascii ?? false, theme = preferences.theme } = options;
-  return onTerminal(({ size, end, suspend }) => {
+  const run: { driver?: Driver } = {};
+  const outcome = await onTerminal(({ size, end, suspend }) => {
     const driver = new Driver(machine, REAL_HOST, {
       speed: options.speed ?? preferences.speed,
       delay: options.delay ?? preferences.delay,
       fires: options.scriptedFires,
       cues: options.demo?.cues,
+      recorded: options.recorded,
+      scribe: options.recorder,
       onError: (error) => end(1, error),
     });
     const session: Session = new Session(driver, {
@@ -100,8 +108,11 @@ function monitor(machine: Machine, options: MonitorOptions): Promise<Outcome> {
       quit: () => end(0),
       suspend,
     });
+    run.driver = driver;
     return { session, driver };
   });
+  if (run.driver) options.recorder?.end(run.driver.end);
+  return outcome;
 }
 
 /** The monitor ends where the next run of a demo begins. */

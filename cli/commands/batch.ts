@@ -7,11 +7,12 @@ import { HookReport } from '../batch/hook.ts';
 import { JsonReport } from '../batch/json.ts';
 import type { Report } from '../batch/report.ts';
 import { TextReport } from '../batch/text.ts';
-import { chosenOf, machineOf } from '../machine.ts';
+import { chosenOf } from '../machine.ts';
 import type { Options } from '../options.ts';
 import type { Output } from '../output.ts';
 import { Pace } from '../pace.ts';
 import { Player } from '../player.ts';
+import { runOf } from '../run.ts';
 import { UsageError } from '../usage.ts';
 
 const DEFAULT_DELAY = 1e9;
@@ -20,25 +21,32 @@ const LONGEST_WAIT = 1e9;
 export async function batch(options: Options, out: Output): Promise<number> {
   const delay = options.delay ?? DEFAULT_DELAY;
   const iterations = options.iterations ?? Infinity;
-  const machine = await machineOf(options);
+  const { machine, recorded, recorder } = await runOf(options);
   const start = machine.clock.now;
   checkLength(start, delay, options.iterations);
-  const player = new Player(machine, options.fire);
-  player.checkEnd(start + delay * iterations);
+  const player = new Player(machine, options.fire, { recorded, scribe: recorder });
+  if (!recorded) player.checkEnd(start + delay * iterations);
+  /** without a number of updates a recording is replayed to its end */
+  const end = iterations === Infinity ? recorded?.end : undefined;
 
   const before = takeSnapshot(machine);
   chosenOf(before, options.domain);
   const report = reportOf(machine, options);
   if (options.metrics) await (await import('../metrics.ts')).serveMetrics(machine, options.metrics);
+  recorder?.begin();
   await out.write(report.begin(before));
   const pace = options.realtime ? new Pace(options.speed ?? 1) : undefined;
   for (let i = 1; i <= iterations && start + i * delay <= Number.MAX_SAFE_INTEGER; i++) {
-    await meanwhile(player, start + i * delay, report, out);
-    await player.advance(start + i * delay);
-    await pace?.reach((i * delay) / 1e6);
+    const due = Math.min(start + i * delay, end?.at ?? Infinity);
+    await meanwhile(player, due, report, out);
+    if (end && due === end.at) await player.finish(end);
+    else await player.advance(due);
+    await pace?.reach((due - start) / 1e6);
     await out.write(report.update(takeSnapshot(machine)));
+    if (due === end?.at) break;
     await setImmediate(); // a write to a pipe is done at once: let signals in
   }
+  recorder?.end(machine.place);
   if (report.end) await out.write(report.end(takeSnapshot(machine)));
   if (options.books) await out.write(`\n${booksTable(takeSnapshot(machine))}`);
   return 0;

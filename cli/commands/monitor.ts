@@ -3,8 +3,9 @@ import { takeSnapshot } from '../../engine/index.ts';
 import type { Config } from '../../tui/index.ts';
 import { configFile, readConfig, writeConfig } from '../config.ts';
 import { keepOnInterrupt } from '../interrupt.ts';
-import { chosenOf, machineOf } from '../machine.ts';
+import { chosenOf } from '../machine.ts';
 import type { Options } from '../options.ts';
+import { runOf } from '../run.ts';
 import { UsageError } from '../usage.ts';
 
 /** Nobody sees more frames, or waits longer for one. */
@@ -19,7 +20,7 @@ export function delayOf({ delay = 1e9 }: Options): number {
 
 export async function monitor(options: Options): Promise<number> {
   const delay = delayOf(options);
-  const machine = await machineOf(options);
+  const { machine, recorded, recorder } = await runOf(options);
   const domain =
     options.domain === undefined ? undefined : chosenOf(takeSnapshot(machine), options.domain).name;
   if (!process.stdin.isTTY || !process.stdout.isTTY) {
@@ -28,6 +29,7 @@ export async function monitor(options: Options): Promise<number> {
   if (options.metrics) await (await import('../metrics.ts')).serveMetrics(machine, options.metrics);
   const { runMonitor } = await import('../../tui/index.ts');
   keepOnInterrupt();
+  recorder?.begin();
   return runMonitor(machine, {
     domain,
     delay: options.delay === undefined ? undefined : delay,
@@ -38,6 +40,8 @@ export async function monitor(options: Options): Promise<number> {
     theme: options.theme,
     hideIdle: options.skipZero,
     scriptedFires: options.fire,
+    recorded,
+    recorder,
     config: await configOf(options),
   });
 }

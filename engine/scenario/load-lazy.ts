@@ -1,6 +1,7 @@
 /** Scenario files of users, and settings: parser and schema are read only when there is something to parse. */
 import type { Platform, Scenario } from './kinds.ts';
 import type { CheckedScenario } from './load.ts';
+import type { Recording } from './recording.ts';
 import type { Setting } from './settings.ts';
 
 export type { CheckedScenario };
@@ -37,4 +38,9 @@ export async function printScenario(scenario: Scenario): Promise<string> {
 export async function scenarioJsonSchema(platform?: Platform): Promise<object> {
   const { jsonSchema } = await import('./json-schema.ts');
   return jsonSchema(platform);
+}
+
+/** A run that was recorded. @throws UserError naming the file, the line and what was expected */
+export async function loadRecording(text: string, file: string): Promise<Recording> {
+  return (await import('./recording.ts')).parseRecording(text, file);
 }

@@ -14,6 +14,7 @@ const OPTIONS = [
   '--scenario', '--seed', '--import', '--interval', '--uptime', '--fire',
   '--domain', '--delay', '--skip-zero', '--hook', '--speed', '--ascii', '--slow', '--color', '--theme',
   '--batch', '--json', '--csv', '--iterations', '--realtime', '--dump', '--books', '--at', '--path', '--metrics',
+  '--record', '--replay',
   '--config', '--no-config',
   '--cast', '--size', '--for',
   '--help', '--version',
