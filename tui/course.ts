@@ -62,7 +62,7 @@ export class Course {
     if (clock.events < stop.events && clock.next <= stop.at) return clock.next <= limit && this.event();
     if (clock.events !== stop.events || clock.now > stop.at) throw new Error(ASTRAY);
     if (stop.at > limit) return false;
-    machine.runUntil(stop.at);
+    this.idle(stop.at);
     if (clock.events !== stop.events) throw new Error(ASTRAY);
     if (command) this.repeat(command);
     else if (cue) this.pass(passed);
@@ -74,6 +74,11 @@ export class Course {
   wait(until: Ns): void {
     const end = this.journal.end?.at ?? Number.POSITIVE_INFINITY;
     if (until < Number.POSITIVE_INFINITY) this.machine.runUntil(Math.min(until, end));
+  }
+
+  /** Time passes up to a moment, before which nothing is due. At that very moment there may be more. */
+  private idle(until: Ns): void {
+    if (this.machine.clock.now < until) this.wait(until);
   }
 
   /** On to a moment that is not before this one, while `go` says so. @returns whether it is there */
@@ -88,7 +93,7 @@ export class Course {
     } finally {
       this.travelling = false;
     }
-    if (!goal.soon) this.wait(goal.at);
+    if (!goal.soon) this.idle(goal.at);
     this.moved();
     this.settle();
     return true;

