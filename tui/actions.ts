@@ -74,7 +74,7 @@ export const ACTIONS: Readonly<Record<Action, (session: Session, key: string) =>
     const view = VIEWS.find((v) => v.key === key);
     const { subject } = session;
     if (!view) session.update({ notice: `${key.toUpperCase()} is no view` });
-    else if (view.has(subject)) session.update({ view: view.name, overlay: null });
+    else if (view.has(subject, session.frame.snapshot)) session.update({ view: view.name, overlay: null });
     else session.update({ notice: `${subject.name} has no view ${view.title}` });
   },
   details,
@@ -165,7 +165,7 @@ function switchDomain(session: Session, direction: 1 | -1): void {
 }
 
 function switchView(session: Session, direction: 1 | -1): void {
-  const views = viewsOf(session.subject);
+  const views = viewsOf(session.subject, session.frame.snapshot);
   const next = views[(views.indexOf(session.view) + direction + views.length) % views.length]!;
   session.update({ view: next.name, overlay: null });
 }

@@ -4,6 +4,7 @@ import { deviceCounts } from './devices-table.ts';
 import { exitKey } from './exits-table.ts';
 import { rowKey } from './frame.ts';
 import type { History } from './history.ts';
+import { hostCounts } from './host-table.ts';
 import { latencyCounts } from './latency-table.ts';
 import { isXenOnX86, subjectsOf } from './subject.ts';
 import { sum } from './table-model.ts';
@@ -21,6 +22,7 @@ export function feed(history: History, snapshot: Snapshot): void {
     for (const row of interrupts.arch) history.count(rowKey(name, row.label), sum(row.counts));
     for (const row of exits?.rows ?? []) history.count(exitKey(name, row.reason), sum(row.counts));
   }
+  for (const [key, n] of hostCounts(snapshot)) history.count(key, n);
   for (const subject of subjectsOf(snapshot)) {
     for (const [key, [n]] of latencyCounts(subject)) history.count(key, n!);
   }

@@ -36,7 +36,7 @@ export const ASCII: Glyphs = {
   hop: '>',
   bar: { guest: '#', xen: '=', idle: '.' },
   spark: [' ', '.', ':', '|'],
-  heat: ['.', ':', '+', '#', '@'],
+  heat: [' ', '.', ':', '*', '#'],
 };
 
 /** For a slow line: nothing that moves for its looks alone. */

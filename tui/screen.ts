@@ -15,6 +15,7 @@ import { isXen, isXenOnX86 } from './subject.ts';
 import { devicesLines } from './views/devices.ts';
 import { eventsLines } from './views/events.ts';
 import { exitsLines } from './views/exits.ts';
+import { hostLines } from './views/host.ts';
 import { interruptsLines } from './views/interrupts.ts';
 import { latencyLines } from './views/latency.ts';
 import { overlayLines } from './views/overlay.ts';
@@ -32,6 +33,7 @@ const BODIES: Readonly<Record<ViewName, (session: Session) => string[]>> = {
   latency: latencyLines,
   events: eventsLines,
   devices: devicesLines,
+  host: hostLines,
 };
 
 /** Keys that have no effect in a view are not worth their place in its footer. */
@@ -43,6 +45,7 @@ const WITHOUT: Readonly<Record<ViewName, readonly Action[]>> = {
   latency: ['earlier', 'details', 'pace'],
   events: ['earlier', 'details', 'sort', 'raise', 'mask', 'affinity', 'pace'],
   devices: ['earlier', 'details', 'path', 'mask', 'affinity'],
+  host: ['earlier', 'details', 'path', 'raise', 'mask', 'affinity', 'pace'],
 };
 
 /** Nor is the hook beside anybody but Xen, whose own rows have a path and no more. */

@@ -186,7 +186,7 @@ export class Session implements Watched<SessionState> {
 
   get view(): View {
     const wanted = VIEWS.find((v) => v.name === this.ui.view)!;
-    return wanted.has(this.subject) ? wanted : VIEWS[0]!;
+    return wanted.has(this.subject, this.frame.snapshot) ? wanted : VIEWS[0]!;
   }
 
   /** Which table is shown; undefined in a view that is none. */

@@ -41,6 +41,13 @@ export type SortColumn =
   | 'p99'
   | 'p999'
   | 'max'
+  | 'state'
+  | 'pcpu'
+  | 'run'
+  | 'steal'
+  | 'blocked'
+  | 'wakes'
+  | 'exits'
   | `cpu${number}`;
 
 export interface Sort {
@@ -48,7 +55,7 @@ export interface Sort {
   readonly reverse: boolean;
 }
 
-const SMALLEST_FIRST: ReadonlySet<SortColumn> = new Set(['irq', 'chip', 'name', 'reason']);
+const SMALLEST_FIRST: ReadonlySet<SortColumn> = new Set(['irq', 'chip', 'name', 'reason', 'state', 'pcpu']);
 
 /** Amounts stand largest first, names and numbers smallest first; unless reversed. */
 export function isDescending({ column, reverse }: Sort): boolean {
@@ -96,11 +103,14 @@ export interface Surroundings {
 export interface TableKind<R extends Row = Row, S extends Subject = Subject> {
   /** what `s` steps through */
   readonly sorts: readonly SortColumn[];
-  /** lines that its view puts below the rows, whatever room there is, or of so many for both */
-  readonly below?: number | ((room: number) => number);
+  /** lines that its view puts below or above the rows, whatever room there is, or of so many for both */
+  readonly below?: number | ((room: number, around: { snapshot: Snapshot; width: number }) => number);
   /** its newest row stays in sight until another is chosen */
   readonly follows?: boolean;
-  /** @param log of the trace, for who shows it */
+  /**
+   * @param log of the trace, for who shows it
+   * @param snapshot for who shows more than the subject
+   */
   rows(subject: S, ascii: boolean, log: () => readonly EventRow[], snapshot: Snapshot): readonly R[];
   /** The counts of its rows by their keys; asked for a subject of the sample before, and that sample. */
   counts(subject: S, snapshot: Snapshot): ReadonlyMap<string, readonly number[]>;
@@ -138,7 +148,8 @@ export function tableModel<R extends Row>(
   log: () => readonly EventRow[] = () => [],
 ): TableModel<R> {
   const { history } = frame;
-  const all = kind.rows(subject, glyphs.ascii, log, frame.snapshot);
+  const { snapshot } = frame;
+  const all = kind.rows(subject, glyphs.ascii, log, snapshot);
   const filter = makeFilter(table.filter, (row: R) => kind.textOf(row));
   const shown = all.filter(
     (row) =>
@@ -147,8 +158,9 @@ export function tableModel<R extends Row>(
   const rows = kind.sorted(shown, table.sort, history);
   const columns = kind.columns(all, subject, { frame, width: size.columns, totals: ui.totals, glyphs });
   // the heading takes a line
-  const room = roomOf(frame.snapshot, size, ui.prompt !== null) - 1;
-  const below = typeof kind.below === 'function' ? kind.below(room) : (kind.below ?? 0);
+  const room = roomOf(snapshot, size, ui.prompt !== null) - 1;
+  const around = { snapshot, width: size.columns };
+  const below = typeof kind.below === 'function' ? kind.below(room, around) : (kind.below ?? 0);
   const height = Math.max(1, room - below);
 
   const first = kind.follows ? rows.length - 1 : 0;

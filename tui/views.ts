@@ -1,8 +1,11 @@
 /** The views there are, and of whom each shows anything. */
+
+import type { Snapshot } from '../engine/index.ts';
 import { DEVICES } from './devices-table.ts';
 import { EVENTS } from './events-table.ts';
 import { EXITS } from './exits-table.ts';
 import { HOOK } from './hook-table.ts';
+import { HOST, hasHost } from './host-table.ts';
 import { INTERRUPTS } from './interrupts-table.ts';
 import { LATENCY } from './latency-table.ts';
 import type { Ui } from './session.ts';
@@ -10,8 +13,16 @@ import { isXen, isXenOnX86, processorsOf, type Subject } from './subject.ts';
 import type { TableKind, TableState } from './table-model.ts';
 import { XEN } from './xen-table.ts';
 
-export type ViewName = 'interrupts' | 'pending' | 'exits' | 'path' | 'latency' | 'events' | 'devices';
-export type TableName = 'interrupts' | 'xen' | 'exits' | 'latency' | 'events' | 'hook' | 'devices';
+export type ViewName =
+  | 'interrupts'
+  | 'pending'
+  | 'exits'
+  | 'path'
+  | 'latency'
+  | 'events'
+  | 'devices'
+  | 'host';
+export type TableName = 'interrupts' | 'xen' | 'exits' | 'latency' | 'events' | 'hook' | 'devices' | 'host';
 
 export interface View {
   readonly name: ViewName;
@@ -20,7 +31,7 @@ export interface View {
   /** that shows it at once */
   readonly key: string;
   /** Is there anything to show? */
-  has(subject: Subject): boolean;
+  has(subject: Subject, snapshot: Snapshot): boolean;
   /** the table that it shows; undefined: none */
   table?(subject: Subject, ui: Ui): TableName;
 }
@@ -63,10 +74,17 @@ export const VIEWS: readonly View[] = [
     table: (subject, { hookLog }) => (hookLog && isXenOnX86(subject) ? 'hook' : 'events'),
   },
   { name: 'devices', title: 'Devices', key: 'f8', has: () => true, table: () => 'devices' },
+  {
+    name: 'host',
+    title: 'Host',
+    key: 'f9',
+    has: (_, snapshot) => hasHost(snapshot),
+    table: () => 'host',
+  },
 ];
 
-export function viewsOf(subject: Subject): readonly View[] {
-  return VIEWS.filter((view) => view.has(subject));
+export function viewsOf(subject: Subject, snapshot: Snapshot): readonly View[] {
+  return VIEWS.filter((view) => view.has(subject, snapshot));
 }
 
 export const TABLES: Readonly<Record<TableName, TableKind>> = {
@@ -77,6 +95,7 @@ export const TABLES: Readonly<Record<TableName, TableKind>> = {
   events: EVENTS,
   hook: HOOK,
   devices: DEVICES,
+  host: HOST,
 };
 
 /** How the tables stand at the start. */
@@ -86,6 +105,7 @@ export const FIRST_TABLES: Readonly<Record<TableName, TableState>> = {
   exits: { selected: null, sort: { column: 'total', reverse: false }, filter: '' },
   latency: { selected: null, sort: { column: 'irq', reverse: false }, filter: '' },
   events: { selected: null, sort: { column: 'time', reverse: false }, filter: '' },
+  host: { selected: null, sort: { column: 'name', reverse: false }, filter: '' },
   hook: { selected: null, sort: { column: 'time', reverse: false }, filter: '' },
   devices: { selected: null, sort: { column: 'irq', reverse: false }, filter: '' },
 };

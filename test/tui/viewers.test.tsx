@@ -87,7 +87,7 @@ describe('who only watches', () => {
   test.each(['xen-pv', 'kvm', 'xen-arm-v3'])('has no key that acts on the machine: %s', (name) => {
     const { asked, session } = watch(name);
     for (const { name: domain } of subjectsOf(session.frame.snapshot)) {
-      for (const view of viewsOf(session.subject)) {
+      for (const view of viewsOf(session.subject, session.frame.snapshot)) {
         for (const key of KEYMAP.flatMap((binding) => binding.keys)) {
           session.update({ domain, view: view.name, overlay: null, prompt: null });
           session.press(key);

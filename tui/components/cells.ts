@@ -106,7 +106,7 @@ function span({ speed, achieved }: Frame): string {
 /** Made once for each set of levels: text beyond ASCII is dear to measure. */
 const SPARKLINES = new WeakMap<Float64Array, { glyphs: Glyphs; text: string }>();
 
-function sparkline(levels: Float64Array, glyphs: Glyphs): string {
+export function sparkline(levels: Float64Array, glyphs: Glyphs): string {
   const known = SPARKLINES.get(levels);
   if (known?.glyphs === glyphs) return known.text;
   let text = '';

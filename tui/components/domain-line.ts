@@ -48,8 +48,8 @@ export function domainLine(session: Session): string {
 }
 
 /** The views there are, the one shown in brackets; nothing where there is no choice. */
-function viewNames({ subject, view }: Session): Segment[] {
-  const views = viewsOf(subject);
+function viewNames({ subject, view, frame }: Session): Segment[] {
+  const views = viewsOf(subject, frame.snapshot);
   if (views.length < 2) return [];
   return views.map((v, i): Segment => {
     const text = `${i === 0 ? '  ' : ''}${v === view ? `[${v.title}]` : ` ${v.title} `}`;

@@ -126,7 +126,7 @@ export function cpuLines({ frame, width, cpuLines: most, paint, glyphs }: Header
 }
 
 /** Shares of the last second: in guests, in the hypervisor. */
-function load(frame: Frame, cpu: number): { guest: number; xen: number } {
+export function cpuLoad(frame: Frame, cpu: number): { guest: number; xen: number } {
   const guest = frame.history.rate(`guest ${cpu}`) / 1e9;
   const xen = frame.history.rate(`xen ${cpu}`) / 1e9;
   const clamp = (n: number) => (n > 0 ? Math.min(1, n) : 0);
@@ -135,7 +135,7 @@ function load(frame: Frame, cpu: number): { guest: number; xen: number } {
 
 /** `CPU0 [####=...] 47% dom0.0` */
 function addCpu(line: LineBuilder, cpu: CpuSnapshot, frame: Frame, cell: number, glyphs: Glyphs): void {
-  const { guest, xen } = load(frame, cpu.cpu);
+  const { guest, xen } = cpuLoad(frame, cpu.cpu);
   const digits = String(frame.snapshot.cpus.length - 1).length;
   const name = cell >= ROOMY_CELL ? `CPU${cpu.cpu}`.padEnd(4 + digits) : String(cpu.cpu).padEnd(digits);
   const who = cell >= ROOMY_CELL ? 8 : 6;
@@ -157,18 +157,21 @@ function addCpu(line: LineBuilder, cpu: CpuSnapshot, frame: Frame, cell: number,
 function cpuStrip(frame: Frame, width: number, paint: Paint, glyphs: Glyphs): string {
   const { cpus } = frame.snapshot;
   const loads = cpus.map((cpu) => {
-    const { guest, xen } = load(frame, cpu.cpu);
+    const { guest, xen } = cpuLoad(frame, cpu.cpu);
     return Math.min(1, guest + xen);
   });
-  const room = Math.max(8, width - 32);
-  const perCell = Math.ceil(cpus.length / room);
-  const line = new LineBuilder().add(`${cpus.length} CPUs [`);
+  const mean = loads.reduce((a, b) => a + b, 0) / loads.length;
+  const head = `${cpus.length} CPUs [`;
+  const long = `] ${percent(mean)} busy`;
+  const roomBeside = (text: string) => Math.max(8, width - head.length - text.length);
+  const tail = cpus.length <= roomBeside(long) ? long : `] ${percent(mean)}`;
+  const perCell = Math.ceil(cpus.length / roomBeside('] 100%'));
+  const line = new LineBuilder().add(head);
   for (let i = 0; i < loads.length; i += perCell) {
     const group = loads.slice(i, i + perCell);
     const busy = group.reduce((a, b) => a + b, 0) / group.length;
     line.add(level(glyphs.heat, busy), busy > 0 ? 'guest' : 'dim');
   }
-  const mean = loads.reduce((a, b) => a + b, 0) / loads.length;
-  line.add(`] ${percent(mean)} busy`);
+  line.add(tail);
   return line.paint(paint, width, glyphs.ellipsis);
 }
