@@ -7,6 +7,7 @@ import { XenHvmKernel } from '../guest/linux/xen-hvm.ts';
 import { XenKernel } from '../guest/linux/xen-kernel.ts';
 import type { XenGuest } from '../guest/linux/xen-side.ts';
 import { PRIVATE } from '../hw/arm/gic-regs.ts';
+import { MICROBENCHMARKS } from '../scenario/microbenchmarks.ts';
 import { timing } from '../timing.ts';
 import type { EndGrade, HopRow, HopTable } from './hops.ts';
 import type { HopMode } from './inspect.ts';
@@ -159,6 +160,12 @@ function flowRow(): HopRow<Kernels> {
   };
 }
 
+function microbenchmarkRow(what: string, about: string): HopRow<Kernels> {
+  const words = (host: Kernels, [domain, vcpu, run]: readonly number[]) =>
+    `${host.domainName(domain!)}.${vcpu} ${MICROBENCHMARKS[run!]} ${what}`;
+  return { mode: inDomain, name: 'microbenchmark', detail: words, brief: words, about };
+}
+
 export const LINUX_HOPS: HopTable<Kernels> = {
   xen_evtchn_do_upcall: {
     mode: inDomain,
@@ -193,6 +200,11 @@ export const LINUX_HOPS: HopTable<Kernels> = {
     end: (host, [domain, irq]) => host.endOf(domain!, irq!),
     row: (_, [domain, irq]) => ({ domain: domain!, irq: irq! }),
   },
+  microbenchmark_begin: microbenchmarkRow(
+    'begins',
+    'a program of the kernel does what is measured, from here on',
+  ),
+  microbenchmark_end: microbenchmarkRow('ends', 'what is measured is over'),
   irq_handler_exit: {
     mode: inDomain,
     name: 'irq_handler_exit',
