@@ -167,6 +167,21 @@ function microbenchmarkRow(what: string, about: string): HopRow<Kernels> {
 }
 
 export const LINUX_HOPS: HopTable<Kernels> = {
+  shell_told: {
+    mode: 'device',
+    name: 'sh',
+    detail: (host, [domain, vcpu]) => `a process on ${host.domainName(domain!)}.${vcpu}`,
+    brief: (host, [domain, vcpu]) => `sh on ${host.domainName(domain!)}.${vcpu} is told`,
+    about: 'root of the domain is told to send an IPI; its CPU runs that when it gets to it',
+  },
+  smp_send_reschedule: {
+    mode: inDomain,
+    name: 'smp_send_reschedule',
+    detail: (host, [domain, vcpu, to]) =>
+      `${host.domainName(domain!)}.${vcpu} to ${host.domainName(domain!)}.${to}`,
+    brief: (host, [domain, , to]) => `reschedule IPI to ${host.domainName(domain!)}.${to}`,
+    about: 'the IPI that makes another CPU look at its run queue',
+  },
   xen_evtchn_do_upcall: {
     mode: inDomain,
     name: (host, [domain]) => upcallOf(host.kernelOf(domain!)),
