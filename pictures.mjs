@@ -1,5 +1,5 @@
 /**
- * npm run pictures: the pictures of the documentation. Each YAML file here is a demo; virqtop writes down what its monitor
+ * npm run pictures: the pictures of the documentation. Each YAML file in docs/pictures is a demo; virqtop writes down what its monitor
  * shows (--cast), a terminal without a window plays that to the end, and its screen becomes an SVG of the same name. The
  * same program makes the same picture, byte for byte.
  */
@@ -10,8 +10,8 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import headless from '@xterm/headless';
 
-const HERE = import.meta.dirname;
-const PROGRAM = join(HERE, '../../dist/virqtop.mjs');
+const HERE = join(import.meta.dirname, 'docs/pictures');
+const PROGRAM = join(import.meta.dirname, 'dist/virqtop.mjs');
 const SIZE = '120x34';
 
 /** a cell, in units of the picture */
@@ -45,8 +45,12 @@ function escaped(text) {
 
 /** What a cell looks like; equal strings look alike. @param {any} cell */
 function styleOf(cell) {
-  const colour = (/** @type {boolean} */ isRgb, /** @type {boolean} */ isPalette, /** @type {number} */ n, /** @type {string} */ other) =>
-    isRgb ? `#${n.toString(16).padStart(6, '0')}` : isPalette ? paletteColour(n) : other;
+  const colour = (
+    /** @type {boolean} */ isRgb,
+    /** @type {boolean} */ isPalette,
+    /** @type {number} */ n,
+    /** @type {string} */ other,
+  ) => (isRgb ? `#${n.toString(16).padStart(6, '0')}` : isPalette ? paletteColour(n) : other);
   const ink = colour(cell.isFgRGB(), cell.isFgPalette(), cell.getFgColor(), INK);
   const paper = colour(cell.isBgRGB(), cell.isBgPalette(), cell.getBgColor(), PAPER);
   const [fill, back] = cell.isInverse() ? [paper, ink] : [ink, paper];
@@ -55,7 +59,10 @@ function styleOf(cell) {
 
 /** The screen that a recording ends in. @param {string} file @returns {Promise<any>} */
 async function play(file) {
-  const [head, ...events] = readFileSync(file, 'utf8').trimEnd().split('\n').map((line) => JSON.parse(line));
+  const [head, ...events] = readFileSync(file, 'utf8')
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
   const terminal = new headless.Terminal({ cols: head.width, rows: head.height, allowProposedApi: true });
   // the last piece gives the terminal back
   for (const [, , data] of events.filter(([, code]) => code === 'o').slice(0, -1)) {
@@ -102,10 +109,13 @@ function drawn({ x, text, style }, y) {
   const top = MARGIN + y * CELL.height;
   const length = fixed(text.length * CELL.width);
   const out = [];
-  if (back !== PAPER) out.push(`<rect x="${left}" y="${top}" width="${length}" height="${CELL.height}" fill="${back}"/>`);
+  if (back !== PAPER)
+    out.push(`<rect x="${left}" y="${top}" width="${length}" height="${CELL.height}" fill="${back}"/>`);
   if (text.trim() === '' && !line) return out;
   const dress = `${bold ? ' font-weight="bold"' : ''}${dim ? ' opacity="0.6"' : ''}${line ? ' text-decoration="underline"' : ''}`;
-  out.push(`<text x="${left}" y="${top + 13}" textLength="${length}" fill="${fill}"${dress}>${escaped(text)}</text>`);
+  out.push(
+    `<text x="${left}" y="${top + 13}" textLength="${length}" fill="${fill}"${dress}>${escaped(text)}</text>`,
+  );
   return out;
 }
 
@@ -121,7 +131,9 @@ export async function picture(name) {
     const file = join(HERE, `${name}.yaml`);
     const cast = join(dir, 'cast');
     const args = ['demo', file, '--cast', cast, '--size', SIZE, '--color', 'always', '--theme', 'default'];
-    execFileSync(process.execPath, [PROGRAM, ...args], { env: { ...process.env, LC_ALL: 'C.UTF-8', TERM: 'xterm-256color' } });
+    execFileSync(process.execPath, [PROGRAM, ...args], {
+      env: { ...process.env, LC_ALL: 'C.UTF-8', TERM: 'xterm-256color' },
+    });
     const title = /^title: (.*)$/m.exec(readFileSync(file, 'utf8'))?.[1] ?? name;
     return svg(await play(cast), title);
   } finally {
