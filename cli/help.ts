@@ -122,9 +122,9 @@ the names of the built-in scenarios.`,
     about: `Runs a program that finds the simulated host where it looks for its own: in a mount
 namespace of its own, with /proc/interrupts, softirqs, stat, uptime and cpuinfo,
 /proc/irq and the list of CPUs under /sys of a domain. They go on while it runs.
-What it writes there, affinities say, stays in that namespace. No rights are
-needed where users may have namespaces; where not it says so, exit status 1.
-Else the exit status is the program's.`,
+An affinity that it writes moves the interrupt in the simulation, and none of this
+machine. No rights are needed where users may have namespaces; where not it says
+so, exit status 1. Else the exit status is the program's.`,
     end: `Examples:
   virqtop exec -- mpstat -I ALL 1 3
   virqtop exec --scenario kvm -g vm1 -- lsirq

@@ -8,7 +8,8 @@ import { domainOf, machineOf } from '../machine.ts';
 import type { Options } from '../options.ts';
 import { Pace } from '../pace.ts';
 import { Player } from '../player.ts';
-import { irqFiles, liveFiles, standingFiles } from '../procfs/files.ts';
+import { Affinities } from '../procfs/affinities.ts';
+import { liveFiles, standingFiles } from '../procfs/files.ts';
 import { findWay, type Mount, runCovered } from '../procfs/namespace.ts';
 import { SteadyText } from '../procfs/steady.ts';
 import { PinnedFile } from '../procfs/tree.ts';
@@ -43,13 +44,16 @@ export async function exec(command: readonly string[], options: Options): Promis
       file: new PinnedFile(join(root, path)),
       lay: layoutOf(path),
     }));
+    const affinities = new Affinities(root);
+    affinities.open(domain);
     const update = () => {
       const now = look();
+      affinities.follow(machine, now.domain);
       const texts = liveFiles(now.domain, now.snapshot);
       for (const { path, file, lay } of pinned) file.write(lay(texts.get(path)!));
     };
     update();
-    for (const [path, text] of [...standingFiles(domain), ...irqFiles(domain)]) {
+    for (const [path, text] of standingFiles(domain)) {
       mkdirSync(dirname(join(root, path)), { recursive: true });
       writeFileSync(join(root, path), text);
     }

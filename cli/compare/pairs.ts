@@ -1,16 +1,6 @@
 /** Two sides in one: what both have by one name stands in one row, what changed most comes first. */
+import type { Pair } from '../../tui/compare/model.ts';
 import { type Subject, TABLES, type TableKind, type TableName, type Values } from './measure.ts';
-
-/** One number on both sides; null where that side has nothing of the kind. */
-export interface Pair {
-  readonly name: string;
-  readonly a: number | null;
-  readonly b: number | null;
-  /** null where there is nothing to compare */
-  readonly difference: number | null;
-  /** of A */
-  readonly percent: number | null;
-}
 
 export interface PairTable {
   readonly table: TableName;
@@ -77,9 +67,4 @@ function rowsOf(a: Values, b: Values, { fixed, unit }: TableKind): Pair[] {
 export function mostChanged<T extends Pair>(rows: readonly T[]): T[] {
   const size = (row: T) => (row.difference === null ? -1 : Math.abs(row.difference));
   return [...rows].sort((x, y) => size(y) - size(x)); // a stable sort: equals stay in their order
-}
-
-/** Nothing and nought are the same. */
-export function isEqual({ a, b, difference }: Pair): boolean {
-  return difference === 0 || (a === null && b === null);
 }

@@ -1,10 +1,11 @@
 /** compare: both sides as text of at most 80 columns; rows that are equal are counted, not shown. */
 import type { HopSnapshot } from '../../engine/index.ts';
+import { isEqual, type Pair } from '../../tui/compare/model.ts';
 import { count, secondsText } from '../batch/report.ts';
 import { printable } from '../usage.ts';
 import type { Comparison, Side } from './comparison.ts';
 import { TABLES } from './measure.ts';
-import { isEqual, mostChanged, type Pair, type PairSubject, type PairTable } from './pairs.ts';
+import { mostChanged, type PairSubject, type PairTable } from './pairs.ts';
 import { valueText } from './settings.ts';
 import { isSame, type Step, type Way } from './ways.ts';
 

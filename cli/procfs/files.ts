@@ -9,6 +9,7 @@ import {
   type Snapshot,
   statOf,
 } from '../../engine/index.ts';
+import { cpuListText } from '../../tui/cpu-list.ts';
 
 export type Files = ReadonlyMap<string, string>;
 
@@ -29,7 +30,7 @@ export function liveFiles(domain: DomainSnapshot, { time }: Snapshot): Files {
 /** Those that stay as they are. */
 export function standingFiles(domain: DomainSnapshot): Files {
   const { cpus, arch } = domain.interrupts;
-  const list = listOf(cpus);
+  const list = cpuListText(cpus);
   const files = new Map([
     [
       'proc/cpuinfo',
@@ -40,7 +41,7 @@ export function standingFiles(domain: DomainSnapshot): Files {
       }),
     ],
     [`${CPUS}/online`, `${list}\n`],
-    [`${CPUS}/possible`, `${listOf(domain.softirqs.cpus)}\n`],
+    [`${CPUS}/possible`, `${cpuListText(domain.softirqs.cpus)}\n`],
     [`${CPUS}/present`, `${list}\n`],
     [`${CPUS}/offline`, '\n'],
     [`${CPUS}/kernel_max`, '8191\n'],
@@ -56,33 +57,6 @@ export function standingFiles(domain: DomainSnapshot): Files {
     files.set(`${CPUS}/cpu${cpu}/topology/package_cpus_list`, `${list}\n`);
   }
   return files;
-}
-
-/** The directory /proc/irq: who may be interrupted, for each row that is not bound to one CPU. */
-export function irqFiles({ interrupts: { cpus, rows } }: DomainSnapshot): Files {
-  const all = `${maskOf(cpus)}\n`;
-  const list = `${listOf(cpus)}\n`;
-  const files = new Map([['irq/default_smp_affinity', all]]);
-  for (const { irq } of rows) {
-    files.set(`irq/${irq}/smp_affinity`, all);
-    files.set(`irq/${irq}/smp_affinity_list`, list);
-    files.set(`irq/${irq}/affinity_hint`, `${maskOf([])}\n`);
-    files.set(`irq/${irq}/node`, '0\n');
-    files.set(`irq/${irq}/spurious`, 'count 0\nunhandled 0\nlast_unhandled 0 ms\n');
-  }
-  return files;
-}
-
-/** `0-3,8`: bitmap_print_to_pagebuf() of a list. */
-export function listOf(cpus: readonly number[]): string {
-  const parts: string[] = [];
-  for (let i = 0; i < cpus.length; ) {
-    let end = i;
-    while (cpus[end + 1] === cpus[end]! + 1) end++;
-    parts.push(end > i ? `${cpus[i]}-${cpus[end]}` : `${cpus[i]}`);
-    i = end + 1;
-  }
-  return parts.join(',');
 }
 
 /** `f`, `3,00000001`: the same of a mask, in groups of 32. */

@@ -177,6 +177,40 @@ describe.skipIf(!namespaces)('virqtop exec', () => {
     expect(all).toBeGreaterThan(1000);
   });
 
+  test('an affinity that is written moves the interrupt in the simulation; one that is refused comes back', async () => {
+    const real = affinities();
+    const script = [
+      "irq=$(sed -n 's/^ *\\([0-9]*\\):.*0000:00:1f.2.*/\\1/p' /proc/interrupts)",
+      'row() { grep "^ *$irq:" /proc/interrupts; }',
+      'row; echo 1 > /proc/irq/$irq/smp_affinity; sleep 0.7; row; cat /proc/irq/$irq/smp_affinity_list; sleep 0.7; row',
+      'echo 2 > /proc/irq/24/smp_affinity; echo zz > /proc/irq/$irq/smp_affinity; sleep 0.5',
+      'cat /proc/irq/24/smp_affinity /proc/irq/$irq/smp_affinity',
+    ].join('; ');
+    const child = start([
+      'exec',
+      '--at',
+      '1',
+      '--speed',
+      '2',
+      '--scenario',
+      'xen-pv',
+      '--',
+      'sh',
+      '-c',
+      script,
+    ]);
+    const { stdout } = await finished(child);
+    const lines = stdout.trimEnd().split('\n');
+    const counts = [0, 1, 3].map((n) => lines[n]!.trim().split(/\s+/).slice(1, 5).map(Number));
+    expect(counts[0]![0]).toBe(0);
+    expect(lines[2]).toBe('0');
+    // what counted elsewhere counts on CPU0 from here on
+    expect(counts[2]![0]).toBeGreaterThan(counts[1]![0]!);
+    expect(counts[2]!.slice(1)).toEqual(counts[1]!.slice(1));
+    expect(lines.slice(4)).toEqual(['f', '1']);
+    expect(affinities()).toEqual(real);
+  });
+
   test('it ends as the program does', async () => {
     expect((await virqtop('exec', '--at', '0.1', '--', 'sh', '-c', 'exit 7')).code).toBe(7);
     expect((await virqtop('exec', '--at', '0.1', '--', 'sh', '-c', 'kill -9 $$')).code).toBe(137);

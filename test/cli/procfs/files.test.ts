@@ -1,8 +1,9 @@
 /** How CPUs are listed, and text that is written over itself. */
 import { expect, test } from 'vitest';
-import { listOf, maskOf } from '../../../cli/procfs/files.ts';
+import { maskOf } from '../../../cli/procfs/files.ts';
 import { SteadyText } from '../../../cli/procfs/steady.ts';
 import { printCpuinfo, printUptime } from '../../../engine/index.ts';
+import { cpuListText } from '../../../tui/cpu-list.ts';
 
 test.each([
   [[0], '0', '1'],
@@ -11,7 +12,7 @@ test.each([
   [[31], '31', '80000000'],
   [[], '', '0'],
 ])('CPUs %j are %j, as a mask %j', (cpus, list, mask) => {
-  expect([listOf(cpus), maskOf(cpus)]).toEqual([list, mask]);
+  expect([cpuListText(cpus), maskOf(cpus)]).toEqual([list, mask]);
 });
 
 test('numbers keep their places while they grow, and gaps stay as short as they are', () => {
