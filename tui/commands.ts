@@ -1,9 +1,10 @@
 /** Keys that do something to the machine: each gives the driver a command and tells what came of it. */
-import type { Command, DeviceSnapshot } from '../engine/index.ts';
+import type { Command, DeviceSnapshot, Outcome } from '../engine/index.ts';
 import { cpuListText, parseCpuList } from './cpu-list.ts';
 import type { DeviceRow } from './devices-table.ts';
 import { grouped } from './format.ts';
 import type { TableRow } from './interrupt-rows.ts';
+import { WATCHES } from './keymap.ts';
 import type { LatencyRow } from './latency-table.ts';
 import { followFired } from './path.ts';
 import type { Prompt, Session } from './session.ts';
@@ -20,7 +21,9 @@ const SAID: Readonly<Partial<Record<Command['do'], string>>> = {
 
 /** Tells what came of a command, and follows the interrupt that it raised. @returns whether it was done */
 export function perform(session: Session, command: Command): boolean {
-  const { refused, journey } = session.driver.do(command);
+  const { refused, journey }: Outcome = session.options.watches
+    ? { refused: WATCHES }
+    : session.driver.do(command);
   if (refused !== undefined) session.update({ notice: refused });
   else if (journey !== undefined) followFired(session);
   else session.update({ notice: SAID[command.do] ?? '' });

@@ -67,7 +67,7 @@ export interface Binding {
   readonly group: Group;
   readonly action: Action;
   readonly about: string;
-  /** acts on what all viewers see, as everything of Fire and Time does */
+  /** acts on what all viewers see, as everything of Fire, Do and Time does */
   readonly shared?: true;
   /** for the bottom line: the word beside the key, and how dearly it is kept there */
   readonly footer?: { readonly key: string; readonly word: string; readonly keep: number };
@@ -327,7 +327,13 @@ export function bindingOf(key: string): Binding | undefined {
   return BY_KEY.get(key);
 }
 
+/** Groups whose keys change what a viewer sees, and nothing for others. */
+const OWN: readonly Group[] = ['Look', 'Table', 'Screen'];
+
 /** Does the key do something to the machine, or to how all see it? Whoever only watches may not press it. */
 export function isShared({ group, shared }: Binding): boolean {
-  return shared === true || group === 'Fire' || group === 'Time';
+  return shared === true || !OWN.includes(group);
 }
+
+/** What it says then. */
+export const WATCHES = 'you watch: others control the machine';

@@ -11,7 +11,7 @@ import { showDump } from './dump.ts';
 import { domainShown, EventLog } from './event-log.ts';
 import type { Frame } from './frame.ts';
 import type { Glyphs } from './glyphs.ts';
-import { bindingOf, isShared } from './keymap.ts';
+import { bindingOf, isShared, WATCHES } from './keymap.ts';
 import { isText } from './keys.ts';
 import type { Overlay } from './overlay.ts';
 import { FIRST_PATH, moveHop, type PathUi } from './path.ts';
@@ -298,8 +298,7 @@ export class Session implements Watched<SessionState> {
   private act(key: string): void {
     const binding = bindingOf(key);
     if (!binding) return;
-    if (this.options.watches && isShared(binding))
-      this.update({ notice: 'you watch: others control the machine' });
+    if (this.options.watches && isShared(binding)) this.update({ notice: WATCHES });
     else ACTIONS[binding.action](this, key);
   }
 
