@@ -2,7 +2,7 @@
  * What --help and --version print, from the table of options. Loading the parser of the command line costs
  * as much as starting Node does, so that these two do without it.
  */
-import { type CommandName, type Offer, optionsOf } from './options.ts';
+import { type CommandName, CTL_VERBS, type Offer, optionsOf } from './options.ts';
 import { VERSION } from './version.ts';
 
 export const VERSION_LINE = `virqtop ${VERSION}\n`;
@@ -26,6 +26,7 @@ export const PAGES: Readonly<Record<CommandName, Page>> = {
       'virqtop [options] [scenario]',
       'virqtop compare [options] <a> [b]',
       'virqtop completion bash|zsh|fish',
+      'virqtop ctl [--socket <name|path>] <verb> [...]',
       'virqtop exec [options] -- <command> [argument...]',
       'virqtop demo [options] [name]',
       'virqtop paper [options] [row...]',
@@ -44,6 +45,7 @@ shows every interrupt on its way. A live monitor, or text with -b, -J or --csv.
 Commands:
   compare                    two scenarios, or one with settings, side by side
   completion <shell>         what makes a shell complete this command line
+  ctl                        command and ask a running monitor or server
   exec                       run a program that finds the simulated /proc
   demo                       what goes wrong with interrupts, step by step
   paper                      published microbenchmarks, and ours beside them
@@ -142,6 +144,34 @@ seed it goes on where it ended: counters never go back.`,
   virqtop procfs /tmp/host &
   watch -d cat /tmp/host/dom0/proc/interrupts
   prometheus-node-exporter --path.procfs=/tmp/host/dom0/proc --collector.interrupts`,
+  },
+  ctl: {
+    usage: ['virqtop ctl [--socket <name|path>] <verb> [...]'],
+    offers: [[...CTL_VERBS]],
+    about: `Commands a monitor or server that was started with --socket, and asks it.
+Prints a line of JSON for each answer.
+
+Verbs:
+  fire DEVICE [xN]           an event of a device, or N at once
+  do JSON                    any command, as '{"do":"mask",...}'
+  pause, run, step, next     stop, go on, one event, to the next interrupt
+  speed X                    simulated seconds per second, or max
+  state                      time, speed, running or not
+  snapshot                   what the monitor draws, as -J prints it
+  events [KIND...]           follow frames, journeys (of what was fired) and
+                             records (of the trace); default: frames, journeys
+  quit                       end it`,
+    end: `--socket takes a name, for a socket in a folder of one's own
+($XDG_RUNTIME_DIR/virqtop), or a path with a slash. Exit status: 0 done,
+1 refused or nobody there, 2 wrong usage.
+
+Examples:
+  virqtop kvm --socket lab &
+  virqtop ctl fire vm1.kbd x10
+  virqtop ctl do '{"do":"mask","domain":"vm1","irq":11,"masked":true}'
+  virqtop ctl snapshot | jq .totals
+  virqtop ctl events journeys | jq -c '[.device, .latency]'
+  echo '{"do":"pause"}' | socat - UNIX:$XDG_RUNTIME_DIR/virqtop/lab.sock`,
   },
   demo: {
     usage: ['virqtop demo', 'virqtop demo [options] <name|file>'],

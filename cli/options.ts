@@ -53,6 +53,8 @@ export interface Options {
   /** of trace: in which format, and into which file; without one to standard output */
   readonly format?: TraceFormatName;
   readonly output?: string;
+  /** of what runs, and of ctl: a name, or a path */
+  readonly socket?: string;
   /** of serve: where, who may come in and do what, and how many for how long */
   readonly ssh?: Address;
   readonly authorizedKeys?: string;
@@ -88,6 +90,21 @@ export const TRACE_FORMAT_NAMES = [
 ] as const;
 export type TraceFormatName = (typeof TRACE_FORMAT_NAMES)[number];
 
+/** Of ctl. */
+export const CTL_VERBS = [
+  'fire',
+  'do',
+  'pause',
+  'run',
+  'step',
+  'next',
+  'speed',
+  'state',
+  'snapshot',
+  'events',
+  'quit',
+] as const;
+
 const DUMPS = ['d', 'e', 'i', 'I', 'M', 'q', 'r', 'z', 'lapic', 'pic', 'irq'] as const;
 
 const THEME_NAMES = THEMES.map((t) => t.name);
@@ -96,6 +113,7 @@ export type CommandName =
   | 'virqtop'
   | 'compare'
   | 'completion'
+  | 'ctl'
   | 'demo'
   | 'exec'
   | 'paper'
@@ -215,6 +233,18 @@ const GROUPS: readonly OptionGroup[] = [
         help: 'simulated time recorded (default: 10s)',
         parse: (t) => values.duration('--for', t),
         of: MAIN,
+      },
+    ],
+  },
+  {
+    title: 'Control from elsewhere:',
+    rows: [
+      { flags: '--socket <name|path>', offers: 'file', help: 'listen there for virqtop ctl', of: LIVE },
+      {
+        flags: '--socket <name|path>',
+        offers: 'file',
+        help: 'of which one (default: the only one there is)',
+        of: ['ctl'],
       },
     ],
   },

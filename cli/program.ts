@@ -113,6 +113,14 @@ function makeProgram(out: Output, choose: (job: Job) => void): Command {
       choose(async () => (await import('./commands/scenario.ts')).scenario(what, names, all, out));
     });
   program
+    .command('ctl')
+    .argument('[verb]')
+    .argument('[words...]')
+    .action((verb: string | undefined, words: string[], options: Options, command: Command) => {
+      const { socket } = withRoot(options, command);
+      choose(async () => (await import('./commands/ctl.ts')).ctl(verb, words, socket, out));
+    });
+  program
     .command('serve')
     .argument('[scenario]')
     .action((name: string | undefined, options: Options, command: Command) => {

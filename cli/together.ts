@@ -13,6 +13,7 @@ const KNOWN: Readonly<Record<Mode, readonly (keyof Options)[]>> = {
   monitor: [
     ...MACHINE,
     ...SCREEN,
+    'socket',
     'domain',
     'delay',
     'skipZero',

@@ -31,6 +31,8 @@ export interface Config {
 
 /** Unless an option says otherwise, what the configuration file says; else what stands here. */
 export interface MonitorOptions extends LookOptions {
+  /** told when there is something to look at or to control from elsewhere */
+  readonly attend?: ((driver: Driver, quit: () => void) => void) | undefined;
   /** the domain shown first; otherwise the machine's first */
   readonly domain?: string | undefined;
   /** seconds between frames, 1 */
@@ -109,6 +111,7 @@ async function monitor(machine: Machine, options: MonitorOptions): Promise<Outco
       suspend,
     });
     run.driver = driver;
+    options.attend?.(driver, () => end(0));
     return { session, driver };
   });
   if (run.driver) options.recorder?.end(run.driver.end);

@@ -2,6 +2,7 @@
 import { takeSnapshot } from '../../engine/index.ts';
 import type { Config } from '../../tui/index.ts';
 import { configFile, readConfig, writeConfig } from '../config.ts';
+import type { CtlService } from '../ctl/service.ts';
 import { keepOnInterrupt } from '../interrupt.ts';
 import { chosenOf } from '../machine.ts';
 import type { Options } from '../options.ts';
@@ -28,9 +29,11 @@ export async function monitor(options: Options): Promise<number> {
   }
   if (options.metrics) await (await import('../metrics.ts')).serveMetrics(machine, options.metrics);
   const { runMonitor } = await import('../../tui/index.ts');
+  const ctl = await ctlOf(options);
   keepOnInterrupt();
   recorder?.begin();
-  return runMonitor(machine, {
+  const code = await runMonitor(machine, {
+    attend: (driver, quit) => ctl?.control({ driver, quit }),
     domain,
     delay: options.delay === undefined ? undefined : delay,
     speed: options.speed,
@@ -44,6 +47,14 @@ export async function monitor(options: Options): Promise<number> {
     recorder,
     config: await configOf(options),
   });
+  ctl?.close();
+  return code;
+}
+
+/** The socket of --socket; undefined: there is to be none. */
+export async function ctlOf({ socket }: Options): Promise<CtlService | undefined> {
+  if (socket === undefined) return undefined;
+  return (await import('../ctl/service.ts')).CtlService.open(socket, process.env);
 }
 
 /** What the configuration file says, and how W writes it; undefined: there is to be none. */

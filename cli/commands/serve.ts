@@ -13,7 +13,7 @@ import { defaultHostKeyFile, hostKey } from '../ssh/host-key.ts';
 import { SshServer } from '../ssh/server.ts';
 import { checkMachine } from '../together.ts';
 import { printable, quoted, RunError, UsageError } from '../usage.ts';
-import { delayOf } from './monitor.ts';
+import { ctlOf, delayOf } from './monitor.ts';
 
 const DEFAULT_SESSIONS = 16;
 const DEFAULT_IDLE = 30 * 60e9;
@@ -26,13 +26,14 @@ interface End {
   readonly code: number;
 }
 
-export async function serve(options: Options): Promise<number> {
+/** @param machineFor builds the machine */
+export async function serve(options: Options, machineFor = machineOf): Promise<number> {
   const { ssh } = options;
   if (!ssh) throw new UsageError('serve: --ssh HOST:PORT is missing, as --ssh 127.0.0.1:2222');
   checkMachine(options);
   const delay = delayOf(options);
   const access = accessOf({ ...options, password: takePassword(process.env) }, log);
-  const machine = await machineOf(options);
+  const machine = await machineFor(options);
   const key = hostKey(options.hostKey ?? defaultHostKeyFile(process.env));
 
   let finish!: (end: End) => void;
@@ -62,7 +63,11 @@ export async function serve(options: Options): Promise<number> {
     log,
   });
   await import('../../tui/ink-screen.tsx'); // now, so that the first viewer does not wait
-  const at = await listen(server, ssh);
+  const ctl = await ctlOf(options);
+  const at = await listen(server, ssh).catch((error: Error) => {
+    ctl?.close();
+    throw error;
+  });
 
   keepOnInterrupt();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
@@ -73,8 +78,10 @@ export async function serve(options: Options): Promise<number> {
   if (key.made) log(`made the host key ${printable(key.file)}`);
   log(`${printable(machine.scenario.name)} on ${addressText(at)}, host key ${key.fingerprint}`);
   driver.run();
+  ctl?.control({ driver, quit: () => finish({ line: 'the server stopped', code: 0 }) });
   const { line, code } = await finished;
   driver.suspend();
+  ctl?.close();
   await server.stop(`virqtop: ${line}`, code);
   if (code !== 0) log(line);
   return code;

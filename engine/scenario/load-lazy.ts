@@ -1,4 +1,5 @@
 /** Scenario files of users, and settings: parser and schema are read only when there is something to parse. */
+import type { DemoCommand } from './demo.ts';
 import type { Platform, Scenario } from './kinds.ts';
 import type { CheckedScenario } from './load.ts';
 import type { Recording } from './recording.ts';
@@ -43,4 +44,9 @@ export async function scenarioJsonSchema(platform?: Platform): Promise<object> {
 /** A run that was recorded. @throws UserError naming the file, the line and what was expected */
 export async function loadRecording(text: string, file: string): Promise<Recording> {
   return (await import('./recording.ts')).parseRecording(text, file);
+}
+
+/** A command from outside, or what is wrong with it. */
+export async function parseCommand(data: unknown): Promise<DemoCommand | string> {
+  return (await import('./parse-command.ts')).parseCommand(data);
 }

@@ -7,7 +7,15 @@ import { type CommandName, optionsOf } from '../../cli/options.ts';
 import { VERSION } from '../../cli/version.ts';
 import { ROOT, virqtop } from './run.ts';
 
-const COMMANDS: readonly CommandName[] = ['virqtop', 'compare', 'proc', 'scenario', 'serve', 'vectors'];
+const COMMANDS: readonly CommandName[] = [
+  'virqtop',
+  'compare',
+  'ctl',
+  'proc',
+  'scenario',
+  'serve',
+  'vectors',
+];
 
 /** The command line as promised; an option that is not in this list is one nobody asked for. */
 const OPTIONS = [
@@ -16,7 +24,7 @@ const OPTIONS = [
   '--batch', '--json', '--csv', '--iterations', '--realtime', '--dump', '--books', '--at', '--path', '--metrics',
   '--record', '--replay',
   '--config', '--no-config',
-  '--cast', '--size', '--for',
+  '--cast', '--size', '--for', '--socket',
   '--help', '--version',
 ]; // biome-ignore format: a list to read
 
@@ -60,6 +68,7 @@ test.each([
   [['proc', '-h', '--at', '5'], 'proc'],
   [['compare', '--help'], 'compare'],
   [['scenario', '--help'], 'scenario'],
+  [['ctl', '--help'], 'ctl'],
   [['serve', '--help'], 'serve'],
   [['vectors', '-h'], 'vectors'],
 ] as const)('%j prints the help of %s', async (args, command) => {
