@@ -95,9 +95,9 @@ export {
   printScenario,
   scenarioJsonSchema,
 } from './scenario/load-lazy.ts';
+export { MICROBENCHMARKS, type MicrobenchmarkName } from './scenario/microbenchmarks.ts';
 export { observe } from './scenario/observable.ts';
 export type { Recording } from './scenario/recording.ts';
 export { type RecordingHead, recordingLine } from './scenario/recording-lines.ts';
 export type { Setting } from './scenario/settings.ts';
-export { MICROBENCHMARKS, type MicrobenchmarkName } from './scenario/shapes.ts';
 export * from './snapshot.ts';

@@ -49,7 +49,7 @@ export interface PathModel {
 export function pathModel({ frame, ui }: Session): PathModel | null {
   const { path } = ui;
   const journey = chosen(path.choice, frame.journeys) ?? frame.snapshot.lastFired;
-  if (!journey) return null;
+  if (!journey || journey.hops.length === 0) return null;
   const shown = frame.state === 'running' || path.shown === null ? journey.hops.length : path.shown;
   const hops = revealed(journey.hops, Math.max(1, shown));
   const last = hops.length - 1;

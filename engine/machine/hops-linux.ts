@@ -7,6 +7,7 @@ import { XenHvmKernel } from '../guest/linux/xen-hvm.ts';
 import { XenKernel } from '../guest/linux/xen-kernel.ts';
 import type { XenGuest } from '../guest/linux/xen-side.ts';
 import { PRIVATE } from '../hw/arm/gic-regs.ts';
+import { MICROBENCHMARKS } from '../scenario/microbenchmarks.ts';
 import { timing } from '../timing.ts';
 import type { EndGrade, HopRow, HopTable } from './hops.ts';
 import type { HopMode } from './inspect.ts';
@@ -159,7 +160,28 @@ function flowRow(): HopRow<Kernels> {
   };
 }
 
+function microbenchmarkRow(what: string, about: string): HopRow<Kernels> {
+  const words = (host: Kernels, [domain, vcpu, run]: readonly number[]) =>
+    `${host.domainName(domain!)}.${vcpu} ${MICROBENCHMARKS[run!]} ${what}`;
+  return { mode: inDomain, name: 'microbenchmark', detail: words, brief: words, about };
+}
+
 export const LINUX_HOPS: HopTable<Kernels> = {
+  shell_told: {
+    mode: 'device',
+    name: 'sh',
+    detail: (host, [domain, vcpu]) => `a process on ${host.domainName(domain!)}.${vcpu}`,
+    brief: (host, [domain, vcpu]) => `sh on ${host.domainName(domain!)}.${vcpu} is told`,
+    about: 'root of the domain is told to send an IPI; its CPU runs that when it gets to it',
+  },
+  smp_send_reschedule: {
+    mode: inDomain,
+    name: 'smp_send_reschedule',
+    detail: (host, [domain, vcpu, to]) =>
+      `${host.domainName(domain!)}.${vcpu} to ${host.domainName(domain!)}.${to}`,
+    brief: (host, [domain, , to]) => `reschedule IPI to ${host.domainName(domain!)}.${to}`,
+    about: 'the IPI that makes another CPU look at its run queue',
+  },
   xen_evtchn_do_upcall: {
     mode: inDomain,
     name: (host, [domain]) => upcallOf(host.kernelOf(domain!)),
@@ -193,6 +215,11 @@ export const LINUX_HOPS: HopTable<Kernels> = {
     end: (host, [domain, irq]) => host.endOf(domain!, irq!),
     row: (_, [domain, irq]) => ({ domain: domain!, irq: irq! }),
   },
+  microbenchmark_begin: microbenchmarkRow(
+    'begins',
+    'a program of the kernel does what is measured, from here on',
+  ),
+  microbenchmark_end: microbenchmarkRow('ends', 'what is measured is over'),
   irq_handler_exit: {
     mode: inDomain,
     name: 'irq_handler_exit',

@@ -1,5 +1,5 @@
 /** What a microbenchmark needs of the guest that it runs in. */
-import type { MicrobenchmarkName } from './shapes.ts';
+import type { MicrobenchmarkName } from './microbenchmarks.ts';
 
 export interface MicrobenchmarkSpec {
   readonly run: MicrobenchmarkName;

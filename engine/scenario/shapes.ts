@@ -3,6 +3,7 @@
  * the published schema; `expected` what it may be, in complaints, where type and limits do not say it well.
  */
 import * as z from 'zod';
+import { MICROBENCHMARKS } from './microbenchmarks.ts';
 import type { Wrong } from './xen-rules.ts';
 
 export const name = z
@@ -151,17 +152,7 @@ export const think = z
 export const share = z.number().min(0.001).max(1).describe('of the time');
 export const reply = z.boolean().default(true).describe('whether each packet is answered');
 
-/** Microbenchmarks, in the order of the table that they were published in. */
-export const MICROBENCHMARKS = [
-  'hypercall',
-  'trap',
-  'ipi',
-  'completion',
-  'switch',
-  'io-out',
-  'io-in',
-] as const;
-export type MicrobenchmarkName = (typeof MICROBENCHMARKS)[number];
+/** A microbenchmark, but for the guest that it runs in. */
 export const microbenchmark = {
   what: z.literal('microbenchmark'),
   run: z

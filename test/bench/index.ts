@@ -24,6 +24,12 @@ async function main(argv: readonly string[]): Promise<number> {
     process.stderr.write(`bench: there is no ${JSON.stringify(unknown)}; there are: ${known}, --no-gate\n`);
     return 2;
   }
+  if (Number(process.versions.node.split('.')[0]) < 22) {
+    process.stderr.write(
+      `bench: the gates are for Node 22.12 or newer, this is ${process.version}: npm run bench\n`,
+    );
+    return 2;
+  }
   const results: Result[] = [];
   for (const bench of BENCHES) {
     if (names.length === 0 || names.includes(bench.name)) results.push(...(await bench.run()));

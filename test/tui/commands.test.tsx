@@ -96,6 +96,11 @@ test('i sends a reschedule IPI, N an NMI: to the processor that Pending shows', 
   expect(await notice()).toContain('vm1: reschedule IPI from 1 to 0');
   screen.press('f2', 'i');
   expect(await notice()).toContain('vm1: reschedule IPI from 0 to 1');
+  screen.press('f5');
+  expect((await screen.lines()).join('\n')).toMatch(/device sh +a process on vm1\.0/);
+  await run(50);
+  const hops = screen.driver.get().snapshot.lastFired!.hops.map((hop) => hop.name);
+  expect(hops).toEqual(expect.arrayContaining(['smp_send_reschedule', 'scheduler_ipi']));
   const nmis = () =>
     screen.driver.get().snapshot.domains[1]!.interrupts.arch.find((row) => row.label === 'NMI')!.counts[0];
   const before = nmis()!;
@@ -110,8 +115,10 @@ describe('Devices', () => {
     [120, 40],
     [200, 60],
   ] as const)('at %ix%i it is drawn as in the golden text', async (columns, rows) => {
-    await show('kvm', ['f8', 'j'], { columns, rows, ascii: true });
-    const lines = await run(300);
+    // before anything has happened: what costs how much is not looked at here
+    screen = new FakeScreen(buildMachine(builtinScenario('kvm')!, 7), { columns, rows, ascii: true });
+    screen.press('f8', 'j', 'S');
+    const lines = await screen.lines();
     await expect(`${lines.join('\n')}\n`).toMatchFileSnapshot(
       join(import.meta.dirname, `golden/devices-${columns}x${rows}.txt`),
     );

@@ -5,6 +5,7 @@
  */
 import type { Ns } from '../../core/clock.ts';
 import type { Part, Plain } from '../../core/state.ts';
+import type { Tracepoint } from '../../core/trace.ts';
 import type { LinuxCpu } from './entry.ts';
 import type { IrqDesc } from './irq-core.ts';
 import { NoSpace } from './irq-info.ts';
@@ -26,9 +27,13 @@ export class RootShell implements Part {
   private readonly threads: Thread[];
   /** interrupts that it was told to disable */
   private disabled = new Set<number>();
+  private readonly tpTold: Tracepoint;
+  private readonly tpReschedule: Tracepoint;
 
   constructor(private readonly kernel: LinuxKernel) {
     this.id = `${kernel.id}.shell`;
+    this.tpTold = kernel.trace.point('shell_told', 'dom', 'vcpu');
+    this.tpReschedule = kernel.trace.point('smp_send_reschedule', 'dom', 'vcpu', 'to');
     this.queues = kernel.cpus.map(() => []);
     this.threads = kernel.cpus.map(({ cpu }) =>
       kernel.thread(`sh/${cpu}`, cpu, {
@@ -56,6 +61,8 @@ export class RootShell implements Part {
   }
 
   sendReschedule(from: number, to: number, journey: number): boolean {
+    const { trace, books, init } = this.kernel;
+    trace.emit(this.tpTold, books.now(), journey, -1, init.domain, from);
     return this.tell(from, [IPI, journey, to]);
   }
 
@@ -74,8 +81,9 @@ export class RootShell implements Part {
   }
 
   private run([what, journey, about, ...cpus]: Job, on: LinuxCpu): void {
-    const { irqs, books } = this.kernel;
+    const { irqs, books, trace, init } = this.kernel;
     if (what === IPI) {
+      trace.emit(this.tpReschedule, on.now, journey, on.vcpu.processor, init.domain, on.cpu, about);
       books.carried = journey;
       this.kernel.sendReschedule(about, on);
       books.carried = 0;

@@ -4,7 +4,7 @@
  */
 import { ms, type Ns } from '../../core/clock.ts';
 import type { TraceRecord } from '../../core/trace.ts';
-import { MICROBENCHMARKS, type MicrobenchmarkName } from '../../scenario/shapes.ts';
+import { MICROBENCHMARKS, type MicrobenchmarkName } from '../../scenario/microbenchmarks.ts';
 import type { Machine, Platform } from '../machine.ts';
 import { BEGIN, numberOf } from './program.ts';
 import type { Between, Match, Rows } from './rows.ts';
@@ -45,7 +45,7 @@ function turnsOf(
 ): Omit<Measured, 'run' | 'turns'>[] {
   const number = numberOf(run);
   const begins = records.flatMap(({ point, args }, at) =>
-    point.name === BEGIN && args[0] === number ? [at] : [],
+    point.name === BEGIN && args[2] === number ? [at] : [],
   );
   return begins.flatMap((first, n) => {
     const turn = records.slice(first, begins[n + 1]);

@@ -8,7 +8,7 @@
 
 import type { Ns } from '../../core/clock.ts';
 import { builtinScenario } from '../../scenario/builtin.ts';
-import { MICROBENCHMARKS, type MicrobenchmarkName } from '../../scenario/shapes.ts';
+import { MICROBENCHMARKS, type MicrobenchmarkName } from '../../scenario/microbenchmarks.ts';
 import { COST_NAMES, type CostName, type Costs, timing, withCosts } from '../../timing.ts';
 import { buildMachine } from '../build.ts';
 import { type Measured, measure } from './measure.ts';

@@ -4,9 +4,10 @@
  * begins; the rest of the trace tells how long it took (measure.ts).
  */
 import { ms, us } from '../../core/clock.ts';
+import type { Tracepoint } from '../../core/trace.ts';
 import type { LinuxCpu } from '../../guest/linux/entry.ts';
 import type { LinuxKernel } from '../../guest/linux/kernel.ts';
-import type { MicrobenchmarkName } from '../../scenario/shapes.ts';
+import { MICROBENCHMARKS, type MicrobenchmarkName } from '../../scenario/microbenchmarks.ts';
 import { LOOK } from '../loops.ts';
 import type { Workshop } from '../machine.ts';
 
@@ -19,29 +20,19 @@ export interface MicrobenchmarkSpec {
   readonly order: number;
 }
 
-/** Numbers of the runs in the trace. */
-const NUMBER: Readonly<Record<MicrobenchmarkName, number>> = {
-  hypercall: 0,
-  trap: 1,
-  ipi: 2,
-  completion: 3,
-  switch: 4,
-  'io-out': 5,
-  'io-in': 6,
-};
-
 /** The records that a program writes: where it begins, and where it ends if no other record says so. */
 export const BEGIN = 'microbenchmark_begin';
 export const END = 'microbenchmark_end';
 
+/** As the trace has it. */
 export function numberOf(run: MicrobenchmarkName): number {
-  return NUMBER[run];
+  return MICROBENCHMARKS.indexOf(run);
 }
 
 /** What a program writes to the trace. */
 export class Marks {
-  private readonly begin;
-  private readonly end;
+  private readonly begin: Tracepoint;
+  private readonly end: Tracepoint;
   private readonly number: number;
 
   constructor(
@@ -49,16 +40,20 @@ export class Marks {
     run: MicrobenchmarkName,
   ) {
     this.number = numberOf(run);
-    this.begin = shop.trace.point(BEGIN, 'run');
-    this.end = shop.trace.point(END, 'run');
+    this.begin = shop.trace.point(BEGIN, 'dom', 'vcpu', 'run');
+    this.end = shop.trace.point(END, 'dom', 'vcpu', 'run');
   }
 
-  begins({ now, vcpu }: LinuxCpu): void {
-    this.shop.trace.emit(this.begin, now, 0, vcpu.processor, this.number);
+  begins(on: LinuxCpu): void {
+    this.emit(this.begin, on);
   }
 
-  ends({ now, vcpu }: LinuxCpu): void {
-    this.shop.trace.emit(this.end, now, 0, vcpu.processor, this.number);
+  ends(on: LinuxCpu): void {
+    this.emit(this.end, on);
+  }
+
+  private emit(point: Tracepoint, { now, vcpu, cpu, kernel }: LinuxCpu): void {
+    this.shop.trace.emit(point, now, 0, vcpu.processor, kernel.init.domain, cpu, this.number);
   }
 }
 

@@ -5,7 +5,7 @@
 import { RESCHEDULE_VECTOR } from '../../guest/linux/native.ts';
 import { Ec } from '../../hw/arm/exceptions.ts';
 import { Exit } from '../../hw/x86/vmcs-fields.ts';
-import type { MicrobenchmarkName } from '../../scenario/shapes.ts';
+import type { MicrobenchmarkName } from '../../scenario/microbenchmarks.ts';
 import { BEGIN, END } from './program.ts';
 
 /** A record by the name of its tracepoint and some of its arguments. */
