@@ -57,6 +57,10 @@ export type { QtestMachine, WiredDevice } from './machine/qtest-machine.ts';
 export { QtestPc } from './machine/qtest-pc.ts';
 export { QtestVirt } from './machine/qtest-virt.ts';
 export { traceHost } from './machine/trace-host.ts';
+export type {
+  EventChannelSnapshot,
+  EventChannelsSnapshot,
+} from './machine/xen/channels-inspect.ts';
 export { printCpuinfo } from './proc/cpuinfo.ts';
 export { parseInterrupts } from './proc/parse-interrupts.ts';
 export { printInterrupts } from './proc/print-interrupts.ts';

@@ -49,8 +49,12 @@ export function cpusOf(subject: Subject): number {
   return isXen(subject) ? subject.softirqs[0]!.counts.length : subject.vcpus.length;
 }
 
-/** Whose pending interrupts can be looked at one by one: virtual CPUs with chips of their own, of Xen the physical CPUs. */
+/**
+ * Whose pending interrupts can be looked at one by one: virtual CPUs with chips of their own or event channels, of Xen
+ * the physical CPUs.
+ */
 export function processorsOf(subject: Subject): number {
   if (isXen(subject)) return isXenOnX86(subject) ? subject.x86.lapics.length : subject.gic.cpus.length;
-  return subject.x86?.lapics.length ?? subject.arm?.vcpus.length ?? 0;
+  const channels = subject.channels.length > 0 ? subject.vcpus.length : 0;
+  return subject.x86?.lapics.length ?? subject.arm?.vcpus.length ?? channels;
 }

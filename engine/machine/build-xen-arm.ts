@@ -15,6 +15,7 @@ import { type Fireable, Machine, type Platform, type Runner, Workshop } from './
 import { startXenArm } from './microbenchmarks/xen-arm.ts';
 import { xenTrace } from './trace-host.ts';
 import { armSignals } from './trace-signals.ts';
+import { type EventChannelsSnapshot, eventChannels } from './xen/channels-inspect.ts';
 import { serve, startCommon } from './xen/common-workloads.ts';
 import { channelDetails, isXenGuest } from './xen/details.ts';
 import { cpuSnapshots, domainSnapshot, xenRunner } from './xen/domain-snapshot.ts';
@@ -121,6 +122,10 @@ class XenArmPlatform implements Platform {
   exitSpan(domain: number, reason: number) {
     const first = this.host.domains[domain]?.domain.vcpus[0];
     return first && this.host.xen.exits.spanOf(first.index, reason);
+  }
+
+  channels(domain: number): EventChannelsSnapshot | undefined {
+    return this.host.domains[domain] && eventChannels(this.host.xen.channels.domain(domain));
   }
 
   waiting(records: readonly TraceRecord[]): string {

@@ -15,6 +15,7 @@ import { type Fireable, type HookSwitch, Machine, type Platform, type Runner, Wo
 import { exitNames, xenTrace } from './trace-host.ts';
 import { xenSignals } from './trace-signals.ts';
 import { boot } from './xen/boot.ts';
+import { type EventChannelsSnapshot, eventChannels } from './xen/channels-inspect.ts';
 import { XenControls } from './xen/controls.ts';
 import { xenDetails } from './xen/details-x86.ts';
 import { cpuSnapshots, domainSnapshot, xenRunner } from './xen/domain-snapshot.ts';
@@ -110,6 +111,10 @@ class XenPlatform implements Platform {
   exitSpan(domain: number, reason: number) {
     const first = this.host.domains[domain]?.domain.vcpus[0];
     return first && this.host.xen.exits.spanOf(first.index, reason);
+  }
+
+  channels(domain: number): EventChannelsSnapshot | undefined {
+    return this.host.domains[domain] && eventChannels(this.host.xen.channels.domain(domain));
   }
 
   waiting(records: readonly TraceRecord[]): string {

@@ -25,6 +25,7 @@ import type {
 import { type SourceSnapshot, Sources } from './sources.ts';
 import { MOST_A_SECOND, STORM_RATE, Storms } from './storms.ts';
 import type { PlatformTrace } from './trace-host.ts';
+import type { EventChannelsSnapshot } from './xen/channels-inspect.ts';
 
 /** Where a device's interrupts end. */
 export interface Reach {
@@ -107,6 +108,8 @@ export interface Platform {
   details(domain: number, irq: number): IrqDetails | undefined;
   /** how long a domain's exits for a reason took; absent where nothing of the kind happens */
   exitSpan?(domain: number, reason: number): ExitSpan | undefined;
+  /** the event channels of a domain as they stand; absent where there is no Xen */
+  channels?(domain: number): EventChannelsSnapshot | undefined;
   /** what the trace's records are about, for who follows them */
   trace(): PlatformTrace;
   /** a text dump by its key letter, in the original's format; undefined if the platform lacks it */

@@ -1,10 +1,11 @@
 /**
- * What waits for the processors of one domain: one of them in full, the others a line each, and the controllers of the
- * board. The more room, the more of it: at first what is set, then whole maps, then everything side by side.
+ * What waits for the processors of one domain: one of them in full, the others a line each, the controllers of the
+ * board, and event channels. The more room, the more of it: at first what is set, then whole maps, then everything side by side.
  */
 import type { LapicSnapshot, X86Snapshot } from '../../engine/index.ts';
 import { WHOLE_HEIGHT, wholeMaps, wholeWidth } from '../components/bitmap.ts';
 import { ioApicLines, ioApicWants, picLine } from '../components/board.ts';
+import { channelLines } from '../components/channels.ts';
 import {
   compactMaps,
   extraRows,
@@ -48,11 +49,34 @@ export function pendingLines(session: Session): string[] {
   return texts;
 }
 
+/** lines that event channels get below chips at least; the chips have twice as many. With less room it is one line */
+const CHANNELS = 6;
+
 function linesOf(session: Session, height: number): LineBuilder[] {
-  const { subject, frame, size, glyphs, vcpu } = session;
-  if (isXen(subject) && !isXenOnX86(subject)) return gicLines(session, subject, height);
+  const { subject, size, glyphs, vcpu, driver } = session;
+  if (isXen(subject)) {
+    return isXenOnX86(subject) ? chipLines(session, height) : gicLines(session, subject, height);
+  }
+  const events = subject.channels.length > 0 ? driver.machine.platform.channels?.(subject.id) : undefined;
+  const channels = (room: number) =>
+    events ? channelLines({ domain: subject, events, vcpu, ascii: glyphs.ascii }, size.columns, room) : [];
+  if (subject.x86 === undefined && subject.arm === undefined) return channels(height);
+  if (!events) return chipsOf(session, height);
+  if (height < 3 * CHANNELS) return [...chipsOf(session, height - 1).slice(0, height - 1), ...channels(1)];
+  const most = height - 1 - Math.floor(height / 3);
+  const chips = chipsOf(session, most).slice(0, most);
+  return [...chips, new LineBuilder(), ...channels(height - 1 - chips.length)];
+}
+
+function chipsOf(session: Session, height: number): LineBuilder[] {
+  const { subject } = session;
   if (!isXen(subject) && subject.arm) return listRegisterLines(session, subject.arm, height);
-  const x86 = subject.x86!;
+  return chipLines(session, height);
+}
+
+function chipLines(session: Session, height: number): LineBuilder[] {
+  const { subject, frame, size, glyphs, vcpu } = session;
+  const x86 = (subject as { readonly x86: X86Snapshot }).x86;
   const chosen = { apic: x86.lapics[vcpu]!, subject, x86, cpus: frame.snapshot.cpus, ascii: glyphs.ascii };
   const others = [...x86.lapics.slice(vcpu + 1), ...x86.lapics.slice(0, vcpu)];
   return layout({ chosen, others, x86, width: size.columns, height });

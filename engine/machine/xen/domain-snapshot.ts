@@ -114,7 +114,8 @@ function channelSnapshot(c: ChannelInfo): ChannelSnapshot {
   };
 }
 
-function peer(c: ChannelInfo): string {
+/** What is at the other end. */
+export function peer(c: ChannelInfo): string {
   switch (c.kind) {
     case 'interdomain':
       return `dom${c.remoteDom}:${c.remotePort}`;
