@@ -5,6 +5,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { RESCHEDULE_VECTOR } from '../../engine/guest/linux/native.ts';
+import { BY_IPI, BY_MWAIT } from '../../engine/hv/xen/softirq.ts';
 import {
   buildMachine,
   builtinScenario,
@@ -15,8 +17,14 @@ import {
   type MicrobenchmarkName,
   measureSystem,
   PAPER_SYSTEMS,
+  type Scenario,
   takeSnapshot,
 } from '../../engine/index.ts';
+import { measure } from '../../engine/machine/microbenchmarks/measure.ts';
+import { XEN_ARM_ROWS } from '../../engine/machine/microbenchmarks/rows.ts';
+import type { ArmScenario } from '../../engine/scenario/arm-schema.ts';
+import type { KvmScenario } from '../../engine/scenario/kvm-schema.ts';
+import type { XenScenario } from '../../engine/scenario/xen-schema.ts';
 import { COST_NAMES, timing, withCosts } from '../../engine/timing.ts';
 
 const SEED = 42;
@@ -79,6 +87,50 @@ describe.each(PAPER_SYSTEMS)('$name', (system) => {
       const lost = Object.values(ignored).reduce((n, x) => n + x, 0);
       expect([account, delivered + coalesced + lost + pending]).toEqual([account, raised]);
     }
+  });
+});
+
+describe('what the scenarios have as it was then', () => {
+  /** Records of this tracepoint in 30 ms of a scenario. */
+  function records(scenario: Scenario, point: string): (readonly number[])[] {
+    const machine = buildMachine(scenario, SEED);
+    machine.runUntil(machine.clock.now + 30e6);
+    return [...machine.shop.trace.records()].filter((r) => r.point.name === point).map((r) => r.args);
+  }
+  const built = <S extends Scenario>(name: string) => builtinScenario(name) as S;
+
+  test('cpuidle: false of Xen: idle CPUs get IPIs, and not a store to the word that they monitor', () => {
+    const told = (scenario: Scenario) =>
+      new Set(records(scenario, 'cpu_raise_softirq').map(([, , how]) => how));
+    const xen = built<XenScenario>('paper-xen');
+    expect([told(xen).has(BY_IPI), told(xen).has(BY_MWAIT)]).toEqual([true, false]);
+    expect(told({ ...xen, 'command-line': {} }).has(BY_MWAIT)).toBe(true);
+  });
+
+  test('idle: halt of a KVM host: so it is with threads that wake', () => {
+    const kvm = built<KvmScenario>('paper-kvm');
+    const ipis = (scenario: Scenario) =>
+      records(scenario, 'apic_accept').filter(([, vector, cpu]) => vector === RESCHEDULE_VECTOR && cpu === 6);
+    expect(ipis(kvm).length).toBeGreaterThan(5);
+    expect(ipis({ ...kvm, host: { ...kvm.host, idle: 'mwait' } })).toEqual([]);
+  });
+
+  test("upcall-vectors: false of an HVM guest: events come by the domain's vector, which has no EOI", () => {
+    const xen = built<XenScenario>('paper-xen');
+    const own = { ...xen, guests: xen.guests.map((g) => ({ ...g, 'upcall-vectors': true })) };
+    const inDomain2 = (scenario: Scenario, point: string) =>
+      records(scenario, point).filter(([dom]) => dom === 2);
+    expect(inDomain2(xen, 'irq_handler_entry').length).toBeGreaterThan(5);
+    expect(inDomain2(xen, 'vlapic_EOI_set')).toEqual([]);
+    expect(inDomain2(own, 'vlapic_EOI_set').length).toBeGreaterThan(5);
+  });
+
+  test('serrors: panic of Xen ARM: without, each trap is dearer by the two looks for an SError', () => {
+    const arm = built<ArmScenario>('paper-xen-arm');
+    const took = (scenario: Scenario) =>
+      measure(buildMachine(scenario, SEED), XEN_ARM_ROWS).find(({ run }) => run === 'hypercall')!.ns;
+    const now = { ...arm, 'command-line': { ...arm['command-line'], serrors: 'diverse' as const } };
+    expect(took(now) - took(arm)).toBe(2 * timing.serrorSync);
   });
 });
 
