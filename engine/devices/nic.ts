@@ -44,7 +44,7 @@ export class Nic implements Part {
   /** A packet from the wire; the answer is the journey of the interrupt it raised, 0 for none. */
   receive(packet: number): number {
     this.events++;
-    if (this.rx.length >= RING) {
+    if (this.full) {
       this.dropped++;
       return 0;
     }
@@ -58,6 +58,11 @@ export class Nic implements Part {
     if (journey !== 0) return journey;
     this.lastRx = this.clock.now;
     return this.raiseRx();
+  }
+
+  /** The next packet from the wire is lost. */
+  get full(): boolean {
+    return this.rx.length >= RING;
   }
 
   // the driver's side

@@ -16,7 +16,7 @@ import {
 import type { Scenario } from '../../engine/scenario/kinds.ts';
 
 const TIMES = Number(process.env.FUZZ_RUNS ?? 1);
-const COMMANDS = 36 * TIMES;
+const COMMANDS = 12 * TIMES;
 const SEED = Number(process.env.FUZZ_SEED ?? 11);
 
 function check(machine: Machine, where: string): void {
@@ -109,8 +109,8 @@ describe.each(builtinScenarios())('$name', (scenario) => {
       }
       if (rng.below(3) === 0) machine.runUntil(machine.clock.now + rng.below(2_000_000));
       check(machine, where);
-      if (n % 9 === 8) machine = sameAfterwards(scenario, machine, where);
+      if (n % 6 === 5) machine = sameAfterwards(scenario, machine, where);
     }
-    expect(done.size, [...done].join(' ')).toBeGreaterThanOrEqual(5);
+    expect(done.size, [...done].join(' ')).toBeGreaterThanOrEqual(3);
   });
 });

@@ -194,6 +194,20 @@ test('an NMI counts where it is sent; ARM refuses', () => {
   expect(machineOf('xen-arm-v2').do({ do: 'nmi', domain: 'dom0', vcpu: 0 }).refused).toContain('no NMI');
 });
 
+test.each([
+  ['kvm', 'vm1.kbd', 'console'],
+  ['xen-mixed', 'dom3.kbd', 'console'],
+] as const)('%s: what a storm of %s loses at the network card is not waited for', (name, device, part) => {
+  const machine = machineOf(name);
+  done(machine, { do: 'storm', device, on: true, rate: 2_000_000 });
+  run(machine, 3);
+  done(machine, { do: 'storm', device, on: false });
+  run(machine, 400);
+  // what QEMU is still to be told of: nothing
+  const waiting = machine.save().parts[part] as unknown[][];
+  expect(waiting.flat()).toEqual([]);
+});
+
 describe('workloads', () => {
   const rate = (machine: Machine, source: string) =>
     takeSnapshot(machine).sources.find((s) => s.name === source)!.rate;

@@ -237,8 +237,10 @@ export class KvmHost {
       vm.qemu.post(job, 0, 0, this.cpuHere(), journey);
       return journey;
     }
+    // what the card has no room for is lost, and QEMU never hears of it
+    const { full } = nic.card;
     const journey = nic.card.fire(packetOf(vm.number, 0, FROM_GUEST));
-    this.console[vm.number - 1]!.push([job, journey]);
+    if (!full) this.console[vm.number - 1]!.push([job, journey]);
     return journey;
   }
 

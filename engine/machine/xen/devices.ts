@@ -264,7 +264,10 @@ export class Dom0Devices {
     const nic = shop.parts.add(new Nic(name, shop.clock, rx, tx, us(spec.moderation)));
     const driver = new NicDriver(this.kernel, name, nic, (cpu, packet) => this.bridge(cpu, packet));
     // the bridge's uplink is the first card
-    if (this.receivers.size === 0) host.bridgeOut = (packet) => driver.xmit(packet);
+    if (this.receivers.size === 0) {
+      host.bridgeOut = (packet) => driver.xmit(packet);
+      host.nicFull = () => nic.full;
+    }
     host.devices.set(name, {
       name,
       title: `${spec.name} NIC`,

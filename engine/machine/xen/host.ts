@@ -52,6 +52,8 @@ export class XenHost {
   private readonly console: [job: number, journey: number][][] = [];
   /** a packet arrives at dom0's network card, if it has one */
   nic: () => ((packet: number) => number) | undefined = () => undefined;
+  /** has that card no room for it? */
+  nicFull: () => boolean = () => false;
   /** a disk of dom0 */
   disks: (name: string | undefined) => Disk = () => {
     throw new Error('dom0 has not booted');
@@ -141,8 +143,10 @@ export class XenHost {
       fire: () => {
         const receive = this.nic();
         if (receive) {
+          // what the card has no room for is lost, and the device model never hears of it
+          const full = this.nicFull();
           const journey = receive(packetOf(domain, 0, FOR_DEVICE_MODEL));
-          heard.push([job, journey]);
+          if (!full) heard.push([job, journey]);
           return journey;
         }
         // without a network: at its own keyboard
