@@ -1,4 +1,6 @@
 /** What each action of the key table does. */
+
+import { chooseColumns, moveColumn, toggleColumn } from './column-chooser.ts';
 import {
   affinity,
   burst,
@@ -39,7 +41,8 @@ export const ACTIONS: Readonly<Record<Action, (session: Session, key: string) =>
   ipi,
   nmi,
   pace: (session, key) => (key === 'v' ? typeRate(session) : changeRate(session, key === ')' ? 2 : 1 / 2)),
-  pause: (session) => session.driver.togglePause(),
+  pause: (session) =>
+    session.ui.overlay?.kind === 'columns' ? toggleColumn(session) : session.driver.togglePause(),
   step: (session) => (session.view.name === 'path' ? stepPath(session) : session.driver.step()),
   seek: (session) => session.driver.seek(),
   back(session) {
@@ -111,6 +114,12 @@ export const ACTIONS: Readonly<Record<Action, (session: Session, key: string) =>
       session.update({ hookLog: false });
     else session.updateTable({ filter: '' });
   },
+  transpose(session) {
+    const { view, ui } = session;
+    if (view.name === 'interrupts') session.update({ transposed: !ui.transposed, overlay: null });
+    else session.update({ notice: `T turns the table of Interrupts: ${view.title} stays as it is` });
+  },
+  columns: chooseColumns,
   totals: (session) => session.update({ totals: !session.ui.totals }),
   hideIdle: (session) => session.update({ hideIdle: !session.ui.hideIdle }),
   resetRates(session) {
@@ -141,6 +150,10 @@ function neighbour(session: Session, direction: 1 | -1): void {
 /** Details of the row where there are any, and from them to its path; of others the path at once. */
 function details(session: Session): void {
   const { overlay } = session.ui;
+  if (overlay?.kind === 'columns') {
+    session.update({ overlay: null });
+    return;
+  }
   const looked = overlay === null ? lookedAt(session) : undefined;
   if (looked) {
     // the row stays the chosen one, wherever the order of rows puts it
@@ -181,6 +194,7 @@ function withTable(session: Session, act: (table: TableModel, state: TableState)
 function move(session: Session, by: number): void {
   const { overlay, overlayTop } = session.ui;
   if (overlay === null) session.move(by);
+  else if (overlay.kind === 'columns') moveColumn(session, by);
   else {
     const most = overlayOverflow(session);
     session.update({ overlayTop: Math.max(0, Math.min(most, Math.min(most, overlayTop) + by)) });

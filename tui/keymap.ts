@@ -44,6 +44,8 @@ export type Action =
   | 'filter'
   | 'clear'
   | 'totals'
+  | 'transpose'
+  | 'columns'
   | 'hideIdle'
   | 'resetRates'
   | 'delay'
@@ -274,6 +276,8 @@ export const KEYMAP: readonly Binding[] = [
   },
   { keys: ['esc'], label: 'Esc', group: 'Table', action: 'clear', about: 'clear filter, close, back' },
   { keys: ['t'], label: 't', group: 'Table', action: 'totals', about: 'totals, or each CPU' },
+  { keys: ['T'], label: 'T', group: 'Table', action: 'transpose', about: 'a row for each CPU, or back' },
+  { keys: ['c'], label: 'c', group: 'Table', action: 'columns', about: 'columns: which are shown' },
   { keys: ['z'], label: 'z', group: 'Table', action: 'hideIdle', about: 'hide rows idle for 30 s' },
   { keys: ['r'], label: 'r', group: 'Table', action: 'resetRates', shared: true, about: 'rates begin anew' },
   { keys: ['d'], label: 'd', group: 'Screen', action: 'delay', shared: true, about: 'type the redraw delay' },

@@ -154,6 +154,7 @@ const CELLS = 21;
 function stripColumn(width: number, glyphs: Glyphs): TableColumn<LatencyRow> {
   return {
     title: pad('.5 us      .5 ms .5 s', width),
+    id: 'spread',
     gap: 2,
     width,
     cell(line, { latency }) {

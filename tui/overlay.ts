@@ -1,4 +1,5 @@
 /** What lies over the view until Esc: the help, a text, or the details of a row. It is scrolled, whatever it is. */
+import { columnsContent } from './column-chooser.ts';
 import { detailsLines, detailsTitle, type Looked } from './details.ts';
 import { overlayHeight } from './geometry.ts';
 import { helpBlocks, helpLines } from './help-text.ts';
@@ -9,6 +10,8 @@ export type Overlay =
   | { readonly kind: 'help' }
   /** a text as it was when it was asked for */
   | { readonly kind: 'text'; readonly title: string; readonly lines: readonly string[] }
+  /** the columns of the table shown, one of them chosen */
+  | { readonly kind: 'columns'; readonly at: number }
   | { readonly kind: 'details'; readonly of: Looked };
 
 export interface OverlayContent {
@@ -30,6 +33,8 @@ export function overlayContent(session: Session): OverlayContent | undefined {
       const title = new LineBuilder().add(` ${overlay.title}`, 'title').add('   Esc closes', 'dim');
       return { title, lines: overlay.lines.flatMap((line) => wrapped(line, size.columns - 2)) };
     }
+    case 'columns':
+      return columnsContent(session, overlay.at);
     case 'details':
       return { title: detailsTitle(overlay.of), lines: detailsLines(session, overlay.of) };
     default:

@@ -21,7 +21,7 @@ export interface Preferences {
   readonly tables?: Readonly<Partial<Record<TableName, Partial<TablePreferences>>>>;
 }
 
-type TablePreferences = Pick<TableState, 'sort'>;
+type TablePreferences = Pick<TableState, 'sort' | 'hidden'>;
 
 /** What a file has come to. */
 export interface PreferencesRead {
@@ -101,13 +101,23 @@ function tables(value: unknown, place: string, wrong: Wrong): Preferences['table
 
 function tableOf(name: TableName, value: unknown, place: string, wrong: Wrong): Partial<TablePreferences> {
   let { column, reverse } = FIRST_TABLES[name].sort;
+  let hidden: readonly string[] | undefined;
   for (const [key, given] of entries(value, place, wrong)) {
     const at = `${place}.${key}`;
     if (key === 'sort') column = (sortOf(name)(given, at, wrong) as SortColumn | undefined) ?? column;
     else if (key === 'reverse') reverse = (flag(given, at, wrong) as boolean | undefined) ?? reverse;
-    else wrong(at, 'sort or reverse');
+    else if (key === 'hidden') hidden = names(given, at, wrong) ?? hidden;
+    else wrong(at, 'sort, reverse or hidden');
   }
-  return { sort: { column, reverse } };
+  return { sort: { column, reverse }, ...(hidden && { hidden }) };
+}
+
+/** Names of columns; one that a table lacks hides nothing. */
+function names(value: unknown, place: string, wrong: Wrong): readonly string[] | undefined {
+  const good = Array.isArray(value) && value.every((name) => typeof name === 'string' && name.length <= 40);
+  if (good) return value as readonly string[];
+  wrong(place, 'a list of columns');
+  return undefined;
 }
 
 /** Any column that has a name, or the counts of one CPU. */
@@ -123,8 +133,9 @@ function sortOf(name: TableName): Reader {
 export function preferencesOf({ ui, frame }: Session, ascii: boolean): Preferences {
   const { theme, totals, hideIdle, view } = ui;
   const sorts = (Object.keys(TABLES) as TableName[]).flatMap((name) => {
-    const { sort } = ui.tables[name];
-    return sameSort(sort, FIRST_TABLES[name].sort) ? [] : [[name, { sort }] as const];
+    const { sort, hidden = [] } = ui.tables[name];
+    if (sameSort(sort, FIRST_TABLES[name].sort) && hidden.length === 0) return [];
+    return [[name, hidden.length > 0 ? { sort, hidden } : { sort }] as const];
   });
   const { delay, speed } = frame;
   return { theme, ascii, delay, speed, totals, hideIdle, view, tables: Object.fromEntries(sorts) };
@@ -141,9 +152,9 @@ export function printedPreferences(preferences: Preferences): Record<string, unk
     const value = preferences[key];
     if (value !== undefined) out[name] = value === Number.POSITIVE_INFINITY ? 'max' : value;
   }
-  const changed = Object.entries(preferences.tables ?? {}).map(([name, { sort }]) => [
+  const changed = Object.entries(preferences.tables ?? {}).map(([name, { sort, hidden }]) => [
     name,
-    { sort: sort!.column, reverse: sort!.reverse },
+    { sort: sort!.column, reverse: sort!.reverse, ...(hidden && { hidden }) },
   ]);
   if (changed.length > 0) out.tables = Object.fromEntries(changed);
   else delete out.tables;

@@ -48,6 +48,8 @@ export interface Ui {
   /** index of the processor that the pending view shows in full */
   readonly vcpu: number;
   readonly totals: boolean;
+  /** the table of interrupts has a row for each CPU */
+  readonly transposed: boolean;
   readonly hideIdle: boolean;
   readonly theme: string;
   readonly overlay: Overlay | null;
@@ -126,6 +128,7 @@ export class Session implements Watched<SessionState> {
         path: FIRST_PATH,
         vcpu: 0,
         totals: preferences.totals ?? false,
+        transposed: false,
         hideIdle: options.hideIdle ?? preferences.hideIdle ?? false,
         theme: options.theme,
         overlay: null,
@@ -298,7 +301,9 @@ export class Session implements Watched<SessionState> {
   private act(key: string): void {
     const binding = bindingOf(key);
     if (!binding) return;
-    if (this.options.watches && isShared(binding)) this.update({ notice: WATCHES });
+    // space chooses columns where these are listed
+    const own = this.ui.overlay?.kind === 'columns' && binding.action === 'pause';
+    if (this.options.watches && isShared(binding) && !own) this.update({ notice: WATCHES });
     else ACTIONS[binding.action](this, key);
   }
 

@@ -71,6 +71,8 @@ export interface Change {
 
 export interface TableColumn<R extends Row = Row> {
   readonly title: string;
+  /** where its title changes: what it is called by who hides it */
+  readonly id?: string | undefined;
   /** what a sort by it is called; undefined where it cannot be sorted by */
   readonly sort?: SortColumn | undefined;
   /** blanks before it */
@@ -82,12 +84,19 @@ export interface TableColumn<R extends Row = Row> {
   cell(line: LineBuilder, row: R, change: Change): void;
 }
 
+/** What a column is called by who hides it. */
+export function columnId({ id, sort, title }: Pick<TableColumn, 'id' | 'sort' | 'title'>): string {
+  return id ?? sort ?? title.trim().toLowerCase();
+}
+
 /** What the user did to a table. */
 export interface TableState {
   /** key of the selected row; null: the first, or the newest of those that follow */
   readonly selected: string | null;
   readonly sort: Sort;
   readonly filter: string;
+  /** columns that are not to be seen */
+  readonly hidden?: readonly string[];
 }
 
 /** What there is to know about the columns that fit. */
@@ -124,6 +133,8 @@ export interface TableKind<R extends Row = Row, S extends Subject = Subject> {
 
 export interface TableModel<R extends Row = Row> {
   readonly columns: readonly TableColumn<R>[];
+  /** those that there are, hidden ones too */
+  readonly choices: readonly TableColumn<R>[];
   /** filtered and sorted */
   readonly rows: readonly R[];
   /** rows of the subject */
@@ -156,7 +167,9 @@ export function tableModel<R extends Row>(
       (filter.matches(row) || kind.keeps?.(row)) && (row.flagged || !(ui.hideIdle && history.idle(row.key))),
   );
   const rows = kind.sorted(shown, table.sort, history);
-  const columns = kind.columns(all, subject, { frame, width: size.columns, totals: ui.totals, glyphs });
+  const layout = (width: number) => kind.columns(all, subject, { frame, width, totals: ui.totals, glyphs });
+  const choices = layout(size.columns);
+  const columns = visible(choices, layout, size.columns, table.hidden ?? []);
   // the heading takes a line
   const room = roomOf(snapshot, size, ui.prompt !== null) - 1;
   const around = { snapshot, width: size.columns };
@@ -169,7 +182,23 @@ export function tableModel<R extends Row>(
   let top = Math.min(scroll.top, Math.max(0, rows.length - height));
   if (selected < top) top = selected;
   else if (selected >= top + height) top = selected - height + 1;
-  return { columns, rows, all: all.length, height, top, selected, error: filter.error };
+  return { columns, choices, rows, all: all.length, height, top, selected, error: filter.error };
+}
+
+/** Without those that are hidden, whose room the others get where that goes well. The first one stays. */
+function visible<R extends Row>(
+  choices: readonly TableColumn<R>[],
+  layout: (width: number) => TableColumn<R>[],
+  width: number,
+  hidden: readonly string[],
+): readonly TableColumn<R>[] {
+  if (hidden.length === 0) return choices;
+  const shown = (columns: readonly TableColumn<R>[]) =>
+    columns.filter((column, i) => i === 0 || !hidden.includes(columnId(column)));
+  const cells = (columns: readonly TableColumn<R>[]) => sum(columns.map((c) => c.gap + c.width));
+  const few = shown(choices);
+  const wide = shown(layout(width + cells(choices) - cells(few)));
+  return 1 + cells(wide) <= width ? wide : few;
 }
 
 /** The columns one can sort by, from left to right. */

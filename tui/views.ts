@@ -1,6 +1,7 @@
 /** The views there are, and of whom each shows anything. */
 
 import type { Snapshot } from '../engine/index.ts';
+import { CPUS } from './cpus-table.ts';
 import { DEVICES } from './devices-table.ts';
 import { EVENTS } from './events-table.ts';
 import { EXITS } from './exits-table.ts';
@@ -22,7 +23,16 @@ export type ViewName =
   | 'events'
   | 'devices'
   | 'host';
-export type TableName = 'interrupts' | 'xen' | 'exits' | 'latency' | 'events' | 'hook' | 'devices' | 'host';
+export type TableName =
+  | 'interrupts'
+  | 'xen'
+  | 'exits'
+  | 'latency'
+  | 'events'
+  | 'hook'
+  | 'devices'
+  | 'host'
+  | 'cpus';
 
 export interface View {
   readonly name: ViewName;
@@ -43,7 +53,7 @@ export const VIEWS: readonly View[] = [
     title: 'Interrupts',
     key: 'f2',
     has: () => true,
-    table: (subject) => (isXen(subject) ? 'xen' : 'interrupts'),
+    table: (subject, { transposed }) => (transposed ? 'cpus' : isXen(subject) ? 'xen' : 'interrupts'),
   },
   {
     name: 'pending',
@@ -90,6 +100,7 @@ export function viewsOf(subject: Subject, snapshot: Snapshot): readonly View[] {
 export const TABLES: Readonly<Record<TableName, TableKind>> = {
   interrupts: INTERRUPTS,
   xen: XEN,
+  cpus: CPUS,
   exits: EXITS,
   latency: LATENCY,
   events: EVENTS,
@@ -101,6 +112,7 @@ export const TABLES: Readonly<Record<TableName, TableKind>> = {
 /** How the tables stand at the start. */
 export const FIRST_TABLES: Readonly<Record<TableName, TableState>> = {
   interrupts: { selected: null, sort: { column: 'irq', reverse: false }, filter: '' },
+  cpus: { selected: null, sort: { column: 'irq', reverse: false }, filter: '' },
   xen: { selected: null, sort: { column: 'irq', reverse: false }, filter: '' },
   exits: { selected: null, sort: { column: 'total', reverse: false }, filter: '' },
   latency: { selected: null, sort: { column: 'irq', reverse: false }, filter: '' },

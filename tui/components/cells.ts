@@ -51,6 +51,7 @@ export function countColumns(layout: CountLayout, of: string, glyphs: Glyphs): T
   if (heat > 0) {
     columns.push({
       title: `${of}s`.slice(0, heat),
+      id: 'strip',
       gap: 2,
       width: heat,
       cell: (line, { counts }) => void line.add('  ').add(heatStrip(counts, layout, glyphs)),
@@ -90,6 +91,7 @@ export function rateColumn(width: number, { history }: Frame): TableColumn {
 export function sparkColumn(width: number, frame: Frame, glyphs: Glyphs): TableColumn {
   return {
     title: pad(span(frame), width),
+    id: 'history',
     gap: 2,
     width,
     cell: (line, row) =>

@@ -10,7 +10,7 @@ import { TABLES } from '../views.ts';
 export function interruptsLines(session: Session): string[] {
   const { subject } = session;
   const lines = countersLines(session);
-  if (!isXen(subject)) return lines;
+  if (!isXen(subject) || session.tableName === 'cpus') return lines;
   return [...lines, isXenOnX86(subject) ? stacksLine(session, subject) : registersLine(session, subject)];
 }
 
