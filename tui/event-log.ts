@@ -10,11 +10,12 @@ import { isXen, type Subject, subjectsOf } from './subject.ts';
 import { makeFilter, type Row } from './table-model.ts';
 
 /** rows that are kept while it follows, and that are fetched at once while it is held */
-const KEPT = 500;
+const KEPT = 200;
+const FETCHED = 500;
 /** rows that it is held with at most */
 const HELD = 5000;
 /** records that a filter is put to at most between two frames, and when it is new */
-const LOOKED_AT = 2000;
+const LOOKED_AT = 1500;
 const FIRST_LOOK = 10_000;
 
 export interface EventRow extends Row {
@@ -81,7 +82,7 @@ export class EventLog {
 
   private read(until: number): void {
     const first = this.seen === 0;
-    const { rows, from } = this.fetch(this.seen + 1, until, first ? FIRST_LOOK : LOOKED_AT);
+    const { rows, from } = this.fetch(this.seen + 1, until, KEPT, first ? FIRST_LOOK : LOOKED_AT);
     const before = this.rows.at(-1);
     const missed = from - this.seen - 1;
     const gap = before && missed > 0 ? [gapRow(before, missed)] : [];
@@ -97,17 +98,20 @@ export class EventLog {
   private readOlder(): void {
     if (this.rows.length >= HELD) return;
     const known = new Set(this.rows.map((row) => row.key));
-    const { rows, from } = this.fetch(1, this.from - 1, FIRST_LOOK);
+    const { rows, from } = this.fetch(1, this.from - 1, FETCHED, FIRST_LOOK);
     this.from = from;
     this.rows = [...rows.filter((row) => !known.has(row.key)), ...this.rows].sort(inTime);
   }
 
-  private fetch(since: number, until: number, most: number) {
+  /** @param most rows without a filter, and records that a filter is put to */
+  private fetch(since: number, until: number, most: number, lookedAt: number) {
     const { filter, domain, ascii } = this.wanted!;
-    const last = filter === '' ? KEPT : most;
+    const last = filter === '' ? most : lookedAt;
     const { events, from } = this.driver.events({ last, since, until, domain });
-    const { matches } = makeFilter(filter, eventText);
-    return { rows: events.map((event) => rowOf(event, ascii)).filter(matches), from };
+    // most are not wanted: their times are written only where the filter might mean them
+    const timed = /[\d\\.^[]/.test(filter);
+    const { matches } = makeFilter(filter, (event: EventSnapshot) => textOf(event, timed));
+    return { rows: events.filter(matches).map((event) => rowOf(event, ascii)), from };
   }
 }
 
@@ -122,10 +126,13 @@ export function domainShown(subject: Subject, snapshot: Snapshot): number | unde
 }
 
 /** What a filter looks at: every column. */
-export function eventText({ label, event, who, name, detail }: EventRow): string {
-  if (!event) return '';
-  const { cpu, mode, journey } = event;
-  return `${label} CPU${cpu < 0 ? '-' : cpu} ${mode} ${who} ${name} ${detail} ${journey === 0 ? '' : `#${journey}`}`;
+export function eventText({ event }: EventRow): string {
+  return event ? textOf(event, true) : '';
+}
+
+function textOf({ time, cpu, mode, who, name, detail, journey }: EventSnapshot, timed: boolean): string {
+  const at = timed ? clockTime(time, 9) : '';
+  return `${at} CPU${cpu < 0 ? '-' : cpu} ${mode} ${who} ${name} ${detail} ${journey === 0 ? '' : `#${journey}`}`;
 }
 
 function rowOf(event: EventSnapshot, ascii: boolean): EventRow {

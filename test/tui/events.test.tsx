@@ -76,14 +76,14 @@ test('at its oldest row up fetches older ones, as far as the trace goes back', a
   await show(XEN_4_17);
   await run(4000);
   screen.press('right', 'right');
-  expect(keys()).toHaveLength(500);
+  expect(keys()).toHaveLength(200);
   const all = screen.driver.events({ last: 1e6 }).events.map((e) => `event ${e.seq}`);
   for (let n = 0; n * 500 < all.length; n++) screen.press('g');
   expect(all.length).toBeGreaterThan(1500);
   expect(keys()).toEqual(all);
   screen.press('G');
   await run(100);
-  expect(keys()).toHaveLength(500);
+  expect(keys()).toHaveLength(200);
 });
 
 test('is of whose domain is chosen: Xen has all, the others what concerns them', async () => {
@@ -96,8 +96,8 @@ test('is of whose domain is chosen: Xen has all, the others what concerns them',
   }
   screen.press('right');
   expect(await domainLine()).toContain('>Xen<');
-  const { events } = screen.driver.events({ last: 500 });
-  expect(keys()).toHaveLength(500);
+  const { events } = screen.driver.events({ last: 200 });
+  expect(keys()).toHaveLength(200);
   expect(new Set(keys())).toEqual(new Set(events.map((e) => `event ${e.seq}`)));
   expect([...dom0].filter((key) => dom1.includes(key)).length).toBeLessThan(dom1.length);
 });
