@@ -5,10 +5,19 @@ import * as eventStorm from './demos/event-storm.yaml';
 import * as lostIntx from './demos/lost-intx.yaml';
 import * as lrExhaustion from './demos/lr-exhaustion.yaml';
 import * as nobodyCared from './demos/nobody-cared.yaml';
+import * as stuckIsr from './demos/stuck-isr.yaml';
 import * as whereExits from './demos/where-exits-go.yaml';
 
 /** As scenarios.mjs makes them of their files. */
-const ALL = [nobodyCared, whereExits, lrExhaustion, eventStorm, allOnCpu0, lostIntx] as unknown as readonly {
+const ALL = [
+  nobodyCared,
+  whereExits,
+  lrExhaustion,
+  eventStorm,
+  allOnCpu0,
+  lostIntx,
+  stuckIsr,
+] as unknown as readonly {
   readonly default: Demo;
   readonly text: string;
 }[];

@@ -138,6 +138,14 @@ const workload = z.discriminatedUnion('what', [
     })
     .describe('instructions that fault or are intercepted'),
   z
+    .strictObject({
+      what: z.literal('autoeoi'),
+      vm: machine,
+      vcpu: z.int().min(0).max(255).default(0).describe('which of its virtual CPUs does it'),
+      rate: callRate,
+    })
+    .describe('a SynIC source gets AutoEOI, or loses it again: APICv is inhibited meanwhile'),
+  z
     .strictObject({ what: z.literal('nmi'), vm: machine, rate: callRate })
     .describe('non-maskable interrupts of the host, as its watchdog or perf makes them'),
   z
@@ -174,6 +182,13 @@ export const kvmSchema = z
       .boolean()
       .default(true)
       .describe('extended page tables; without them page faults of the guest exit'),
+    'svi-update': z
+      .boolean()
+      .default(true)
+      .describe(
+        'as APICv is activated at run time SVI becomes the vector in service; false: before "KVM: VMX: Update SVI ' +
+          'during runtime APICv activation"',
+      ),
     resample: z
       .boolean()
       .default(true)

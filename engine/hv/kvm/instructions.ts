@@ -232,6 +232,13 @@ export class KvmCpu implements NativeCpu {
     return v.apic.wrmsr(msr, low, high);
   }
 
+  /** A write to HV_X64_MSR_SINT0 with or without AutoEOI (synic_set_sint): with it EOIs would be missed, so no APICv. */
+  autoEoi(on: boolean): void {
+    this.exit(Exit.MSR_WRITE, -1);
+    this.charge(timing.emulateShort);
+    this.v.vm.inhibitApicv(on);
+  }
+
   rdmsr(msr: number): number | undefined {
     this.exit(Exit.MSR_READ, -1);
     this.charge(timing.emulateApic);

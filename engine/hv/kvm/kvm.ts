@@ -23,6 +23,8 @@ export interface KvmOptions {
   /** guests' timers by the VMX-preemption timer */
   readonly preemptionTimer: boolean;
   readonly ept: boolean;
+  /** SVI follows what is in service as APICv is activated at run time */
+  readonly sviUpdate: boolean;
   /** at an EOI the IOAPIC looks at its wires again */
   readonly resample: boolean;
 }

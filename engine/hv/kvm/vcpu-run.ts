@@ -98,13 +98,17 @@ export class VcpuRun {
   /** From the handler of an exit back into the guest, as often as an exit follows at once. */
   goOn(v: KvmVcpu): void {
     const { on } = v;
+    // HLT ended, and the processor sees no interrupt: it halts again and again, but time passes
+    let spins = false;
     while (on.guest === v) {
       if (v.exited) {
         if (v.mpState === HALTED && !this.unblock(v)) this.leave(v);
-        else if (on.lapic.deliverable() >= 0 || this.kvm.host.needResched(on.processor)) this.leave(v);
+        else if (spins || on.lapic.deliverable() >= 0 || this.kvm.host.needResched(on.processor))
+          this.leave(v);
         else {
+          if (v.apicvUpdate) this.updateApicv(v);
           this.checkEvents(v);
-          this.entry(v);
+          spins = this.entry(v);
         }
         continue;
       }
@@ -116,6 +120,19 @@ export class VcpuRun {
       this.exit(v, reason);
       this.window(v, reason);
     }
+  }
+
+  /**
+   * kvm_vcpu_update_apicv: it is inhibited in its machine now, or no more. SVI is to be that of the interrupt in service:
+   * without "KVM: VMX: Update SVI during runtime APICv activation" it stays what it was the last time.
+   */
+  private updateApicv(v: KvmVcpu): void {
+    v.apicvUpdate = false;
+    const active = !v.vm.apicvInhibited;
+    if (active === (v.apicv !== undefined)) return;
+    if (!active) this.kvm.posted.sync(v);
+    v.setApicv(active);
+    if (active && this.kvm.options.sviUpdate) v.vmcs.svi = Math.max(0, v.apic.highestInService);
   }
 
   /** Back to the thread's own code in the host, with interrupts on: they are taken there, or it sleeps. */
@@ -186,8 +203,8 @@ export class VcpuRun {
     return !v.apicv && v.apic.deliverable() >= 0;
   }
 
-  /** VM entry. */
-  private entry(v: KvmVcpu): void {
+  /** VM entry; true where it has ended a HLT for nothing. */
+  private entry(v: KvmVcpu): boolean {
     const { on, kvm, vmx } = v;
     on.charge(timing.vmEntry);
     kvm.exits.end(v.index, on.now);
@@ -204,7 +221,9 @@ export class VcpuRun {
       // what ended the HLT is gone again; the instruction is over all the same
       v.halting = false;
       v.entry.done();
+      return true;
     }
+    return false;
   }
 
   /** The event goes through the guest's gate. */

@@ -40,7 +40,12 @@ export class KvmVcpu implements NonRoot, Part {
   readonly apic: LocalApic;
   readonly vmcs = new Vmcs();
   readonly vmx: VmxGuest;
-  readonly apicv: ApicV | undefined;
+  /** the processor has it for this one; undefined: without APICv */
+  private readonly virtualApic: ApicV | undefined;
+  /** apic->apicv_active */
+  private apicvActive: boolean;
+  /** KVM_REQ_APICV_UPDATE */
+  apicvUpdate = false;
   readonly timer: VcpuTimer;
   /** the kernel that runs on it */
   entry!: NativeEntry;
@@ -107,9 +112,25 @@ export class KvmVcpu implements NonRoot, Part {
         deliver: (vector) => kvm.posted.deliver(this, vector),
       },
     });
-    this.apicv = kvm.options.apicv ? new ApicV(this.vmcs, this.apic) : undefined;
-    this.vmx = new VmxGuest(this.vmcs, this.apicv);
+    this.apicvActive = kvm.options.apicv;
+    this.virtualApic = kvm.options.apicv ? new ApicV(this.vmcs, this.apic) : undefined;
+    this.vmx = new VmxGuest(this.vmcs, this.virtualApic);
     this.setControls();
+  }
+
+  /** While it is active. */
+  get apicv(): ApicV | undefined {
+    return this.apicvActive ? this.virtualApic : undefined;
+  }
+
+  /** vmx_refresh_apicv_exec_ctrl */
+  setApicv(active: boolean): void {
+    const { vmcs } = this;
+    this.apicvActive = active;
+    const bits = Proc2.apicRegisterVirtualization | Proc2.virtualInterruptDelivery;
+    vmcs.procBased2 = active ? vmcs.procBased2 | bits : vmcs.procBased2 & ~bits;
+    if (!this.kvm.options.posted) return;
+    vmcs.pinBased = active ? vmcs.pinBased | Pin.postedInterrupts : vmcs.pinBased & ~Pin.postedInterrupts;
   }
 
   /** vmx_vcpu_reset, as far as interrupts go. */
@@ -156,7 +177,7 @@ export class KvmVcpu implements NonRoot, Part {
 
   /** Does the chip hold a request for the vector, anywhere on its way to the guest's gate? */
   holds(vector: number): boolean {
-    if (this.apic.irr.has(vector) || this.apicv?.posted.requests.has(vector)) return true;
+    if (this.apic.irr.has(vector) || this.virtualApic?.posted.requests.has(vector)) return true;
     return (this.reinject & 0x8000_00ff) >>> 0 === (0x8000_0000 | vector) >>> 0;
   }
 
@@ -187,6 +208,17 @@ export class KvmVcpu implements NonRoot, Part {
     kvm.host.reschedule(this.on.processor, kvm.here);
   }
 
+  /** kvm_make_all_cpus_request(KVM_REQ_APICV_UPDATE): it sees to it before it goes on; one that sleeps goes on sleeping. */
+  requestApicvUpdate(): void {
+    const { kvm } = this;
+    this.apicvUpdate = true;
+    if (this.mode !== IN_GUEST_MODE) return;
+    this.mode = EXITING_GUEST_MODE;
+    if (this.on === kvm.wiring.here) return;
+    kvm.trace.emit(kvm.points.kick, kvm.now, kvm.books.journey, kvm.hereCpu, this.index, this.on.processor);
+    kvm.host.reschedule(this.on.processor, kvm.here);
+  }
+
   /** kvm_vcpu_wake_up: true if it slept. */
   wakeUp(): boolean {
     if (!this.blocking) return false;
@@ -201,13 +233,14 @@ export class KvmVcpu implements NonRoot, Part {
 
   save(): Plain {
     const { mode, mpState, left, nmiPending, reinject, journey } = this;
-    const flags = [this.loaded, this.blocking, this.exited, this.halting, this.coldStack].map(Number);
+    const { loaded, blocking, exited, halting, coldStack, apicvActive, apicvUpdate } = this;
+    const flags = [loaded, blocking, exited, halting, coldStack, apicvActive, apicvUpdate].map(Number);
     return {
       numbers: [this.on.processor, mode, mpState, left, nmiPending, reinject, journey, ...flags],
       vmcs: this.vmcs.save(),
       vmx: this.vmx.save(),
       apic: this.apic.save(),
-      posted: this.apicv ? this.apicv.posted.save() : null,
+      posted: this.virtualApic ? this.virtualApic.posted.save() : null,
       timer: this.timer.save(),
     };
   }
@@ -234,10 +267,12 @@ export class KvmVcpu implements NonRoot, Part {
     this.exited = flags[2] === 1;
     this.halting = flags[3] === 1;
     this.coldStack = flags[4] === 1;
+    this.apicvActive = flags[5] === 1;
+    this.apicvUpdate = flags[6] === 1;
     this.vmcs.restore(s.vmcs);
     this.vmx.restore(s.vmx);
     this.apic.restore(s.apic);
-    this.apicv?.posted.restore(s.posted);
+    this.virtualApic?.posted.restore(s.posted);
     this.timer.restore(s.timer);
   }
 }

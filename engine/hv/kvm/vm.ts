@@ -19,6 +19,8 @@ export class Vm {
   readonly vcpus: KvmVcpu[] = [];
   /** in whose name timers of its local APICs interrupt */
   readonly timerSource: SourceId;
+  /** kvm_apicv_activated is false: there is a reason not to use APICv (APICV_INHIBIT_REASON_HYPERV) */
+  apicvInhibited = false;
   /** registers that KVM emulates itself, and those of QEMU's devices */
   readonly kernelBus = new IoBus();
   readonly userBus = new IoBus();
@@ -36,6 +38,13 @@ export class Vm {
     this.chip = shop.parts.add(new IrqChip(name, this.bus, shop.clock, kvm.options.resample));
     this.lines = shop.parts.add(new LineCounts(name));
     this.routing = shop.parts.add(new IrqRouting(this.chip));
+    shop.parts.add({
+      id: `${name}.apicv`,
+      save: () => Number(this.apicvInhibited),
+      restore: (state) => {
+        this.apicvInhibited = state === 1;
+      },
+    });
     this.routing.setRoutes(qemuRoutes());
     const { pic, ioapic } = this.chip;
     this.kernelBus.addPorts(0x20, 2, pic.ports(0x20));
@@ -79,6 +88,13 @@ export class Vm {
       const bit = (bits: number) => (bits >> (pin & 7)) & 1;
       kvm.trace.emit(points.picSetIrq, now, books.journey, hereCpu, index, pin, bit(imr), bit(elcr));
     }
+  }
+
+  /** kvm_set_or_clear_apicv_inhibit: all its virtual CPUs see to it before they go on. */
+  inhibitApicv(on: boolean): void {
+    if (!this.kvm.options.apicv || this.apicvInhibited === on) return;
+    this.apicvInhibited = on;
+    for (const v of this.vcpus) v.requestApicvUpdate();
   }
 
   private begin(source: SourceId): void {

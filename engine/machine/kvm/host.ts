@@ -77,6 +77,7 @@ export class KvmHost {
         posted: scenario.posted,
         preemptionTimer: scenario['preemption-timer'] ?? modern,
         ept: scenario.ept,
+        sviUpdate: scenario['svi-update'],
         resample: scenario.resample,
       },
       board.wiring,

@@ -66,6 +66,11 @@ function start(host: KvmHost, kernels: readonly Kernel[], spec: PlainSpec, name:
       );
       return;
     }
+    case 'autoeoi': {
+      const { kernel } = host.vms[spec.vm - 1]!;
+      autoEoi(host, kernel, spec, name);
+      return;
+    }
     case 'nmi': {
       const rng = host.shop.rng.stream(`${name}.cpu`);
       const lapics = spec.vm === 0 ? host.board.lapics : host.vms[spec.vm - 1]!.vm.vcpus.map((v) => v.apic);
@@ -76,6 +81,36 @@ function start(host: KvmHost, kernels: readonly Kernel[], spec: PlainSpec, name:
       );
     }
   }
+}
+
+/** Every second time it is taken back. */
+function autoEoi(
+  host: KvmHost,
+  kernel: NativeKernel,
+  spec: { readonly rate: number; readonly vcpu: number },
+  name: string,
+): void {
+  let on = false;
+  periodically(
+    host.shop,
+    kernel,
+    name,
+    `${kernel.id} sets AutoEOI`,
+    spec.rate * kernel.cpuCount,
+    us(2),
+    (cpu) => {
+      if (cpu.cpu !== spec.vcpu) return;
+      on = !on;
+      ((cpu as NativeLinuxCpu).hardware as KvmCpu).autoEoi(on);
+    },
+  );
+  host.shop.parts.add({
+    id: `${kernel.id}.${name}`,
+    save: () => Number(on),
+    restore: (state) => {
+      on = state === 1;
+    },
+  });
 }
 
 function calls(host: KvmHost, kernel: NativeKernel, name: string, rate: number): void {
