@@ -53,6 +53,7 @@ const QUIET_ROWS = [
   ['xen-pv', 'dom0', /^xen-pcpu$/],
   ['xen-pv-2.6.18', 'dom0', /^i8042$/],
   ['xen-hvm', 'dom1', /^i8042$/],
+  ['xen-hvm-3.4', 'dom1', /^i8042$/],
   ['xen-arm-v2', 'dom0', /^rtc-pl031$/],
   ['xen-arm-v3', 'dom0', /^hvc_console$/],
   ['kvm', 'host', /^i8042$/],

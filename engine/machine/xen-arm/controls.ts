@@ -64,7 +64,7 @@ export class ArmControls implements Controls {
 
   private raiseRow(parts: ArmDomainParts, desc: IrqDesc, cpu: number): Outcome {
     const { domain, arm } = parts;
-    const channel = desc.port === 0 ? undefined : this.events.channelOf(domain.id, desc, cpu);
+    const channel = this.events.channelOf(domain.id, desc, cpu);
     if (channel) {
       let outcome: Outcome = {};
       this.host.xen.fromOutside(arm.vcpus[channel.vcpu]!, () => {

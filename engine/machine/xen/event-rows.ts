@@ -25,9 +25,10 @@ export class EventRows {
     this.tpSend = host.trace.point('evtchn_send', 'dom', 'port');
   }
 
-  /** The channel of a row; of one that serves every CPU that CPU's. */
+  /** The channel of a row; of one that serves every CPU that CPU's. Undefined: it is none. */
   channelOf(domain: number, { port, ports }: IrqDesc, cpu: number): ChannelInfo | undefined {
-    return this.host.channels.channel(domain, ports.length > 1 ? (ports[cpu] ?? 0) : port);
+    const its = ports.length > 1 ? ports[cpu] : port;
+    return its ? this.host.channels.channel(domain, its) : undefined;
   }
 
   /** Of any kind but a pirq, which is a device's. */
