@@ -1,7 +1,7 @@
 /** The VM exits of a domain as a table: a row for each reason. */
 import type { DomainSnapshot } from '../engine/index.ts';
 import { MAX_CPU_COLUMNS, RATE, strip, widen } from './columns.ts';
-import { type CountLayout, countColumns, rateColumn, sparkColumn } from './components/cells.ts';
+import { type CountLayout, countColumns, rateColumn, sparkColumns } from './components/cells.ts';
 import { count, duration, pad, padLeft, percent, sanitize } from './format.ts';
 import { rowKey } from './frame.ts';
 import { SPARK_WIDTHS } from './history.ts';
@@ -98,7 +98,7 @@ export const EXITS: TableKind<ExitTableRow, DomainSnapshot> = {
       number('AVG', 'mean', SPAN, (row) => span(row.mean)),
       number('P99', 'p99', SPAN, (row) => span(row.p99)),
     );
-    if (at.spark > 0) columns.push(sparkColumn(at.spark, frame, glyphs));
+    columns.push(...sparkColumns(at.spark, frame, glyphs));
     return columns;
   },
 };

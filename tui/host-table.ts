@@ -1,6 +1,6 @@
 /** Virtual CPUs of the whole host as a table: where each is, and where its time goes. */
 import type { DomainSnapshot, Snapshot, VcpuSnapshot } from '../engine/index.ts';
-import { sparkColumn } from './components/cells.ts';
+import { sparkColumns } from './components/cells.ts';
 import { padLeft, percent, rate, sanitize } from './format.ts';
 import type { History } from './history.ts';
 import { SPARK_WIDTHS } from './history.ts';
@@ -183,7 +183,7 @@ export const HOST: TableKind<VcpuRow, Subject> = {
     }
     const used = columns.reduce((n, column) => n + column.gap + column.width, 1);
     const spark = SPARK_WIDTHS.findLast((cells) => cells <= 30 && used + 2 + cells <= width);
-    if (spark) columns.push(sparkColumn(spark, frame, glyphs));
+    columns.push(...sparkColumns(spark ?? 0, frame, glyphs));
     return columns;
   },
 };

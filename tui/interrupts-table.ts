@@ -1,7 +1,7 @@
 /** The interrupts of a domain as a table. */
 import type { DomainSnapshot } from '../engine/index.ts';
 import { columnsFor } from './columns.ts';
-import { countColumns, rateColumn, sparkColumn } from './components/cells.ts';
+import { countColumns, rateColumn, sparkColumns } from './components/cells.ts';
 import { pad, padLeft } from './format.ts';
 import { countsByKey, rowsOf, SORTS, sortRows, type TableRow, textOf } from './interrupt-rows.ts';
 import type { LineBuilder } from './line.ts';
@@ -37,7 +37,7 @@ export function countTable<S extends Subject>(titles: Titles, cpusOf: (subject: 
       ...countColumns(at, 'CPU', glyphs),
       rateColumn(at.rate, frame),
     ];
-    if (at.spark > 0) columns.push(sparkColumn(at.spark, frame, glyphs));
+    columns.push(...sparkColumns(at.spark, frame, glyphs));
     columns.push(
       {
         title: titles.flags,

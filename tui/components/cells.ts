@@ -88,15 +88,19 @@ export function rateColumn(width: number, { history }: Frame): TableColumn {
   };
 }
 
-export function sparkColumn(width: number, frame: Frame, glyphs: Glyphs): TableColumn {
-  return {
-    title: pad(span(frame), width),
-    id: 'history',
-    gap: 2,
-    width,
-    cell: (line, row) =>
-      void line.add('  ').add(sparkline(frame.history.levels(row.key, width), glyphs), 'spark'),
-  };
+/** The sparklines of the rows; none where there is no room for them, or nothing to draw them with. */
+export function sparkColumns(width: number, frame: Frame, glyphs: Glyphs): TableColumn[] {
+  if (width === 0 || glyphs.spark.length === 0) return [];
+  return [
+    {
+      title: pad(span(frame), width),
+      id: 'history',
+      gap: 2,
+      width,
+      cell: (line, row) =>
+        void line.add('  ').add(sparkline(frame.history.levels(row.key, width), glyphs), 'spark'),
+    },
+  ];
 }
 
 /** The simulated time that a sparkline covers: 30 s of watching. */

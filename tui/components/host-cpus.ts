@@ -37,7 +37,8 @@ function oneEach(session: Session): LineBuilder[] {
   const wide = size.columns >= 100;
   const runner = wide ? 20 : 12;
   const fixed = 5 + 10 + 2 + runner + 3 * 6 + 11 + (exits ? 10 : 0);
-  const spark = SPARK_WIDTHS.findLast((cells) => cells <= 30 && fixed + 2 + cells + 14 <= size.columns) ?? 0;
+  const fits = (cells: number) => cells <= 30 && fixed + 2 + cells + 14 <= size.columns;
+  const spark = glyphs.spark.length === 0 ? 0 : (SPARK_WIDTHS.findLast(fits) ?? 0);
   const head = new LineBuilder()
     .add(` ${'CPU'.padEnd(4)}${'MODE'.padEnd(10)}${'RUNS'.padEnd(runner + 2)}`)
     .add(`${padLeft('GUEST', 6)}${padLeft(hypervisorOf(session), 6)}${padLeft('IDLE', 6)}`)
