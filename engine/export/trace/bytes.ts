@@ -45,17 +45,15 @@ export class Bytes {
   /** An integer that a double holds exactly; a negative one as its two's complement. */
   u64(value: number): void {
     this.reserve(8);
-    this.view.setUint32(this.length, value % HIGH, true);
-    this.view.setUint32(this.length + 4, Math.floor(value / HIGH), true);
+    this.setU64(this.length, value);
     this.length += 8;
   }
 
   /** An integer of 1, 2, 4 or 8 bytes. */
   integer(value: number, size: number): void {
-    if (size === 8) this.u64(value);
-    else if (size === 4) this.u32(value);
-    else if (size === 2) this.u16(value);
-    else this.u8(value);
+    this.reserve(8);
+    this.setInteger(this.length, value, size);
+    this.length += size;
   }
 
   /** Without an end. */
@@ -103,8 +101,30 @@ export class Bytes {
   }
 
   setU64(at: number, value: number): void {
-    this.view.setUint32(at, value % HIGH, true);
-    this.view.setUint32(at + 4, Math.floor(value / HIGH), true);
+    this.view.setUint32(at, value, true);
+    this.view.setUint32(at + 4, value >= 0 && value < HIGH ? 0 : Math.floor(value / HIGH), true);
+  }
+
+  /** As much of it as fits. */
+  setText(at: number, text: string, most: number): void {
+    ENCODER.encodeInto(text, this.bytes.subarray(at, at + most));
+  }
+
+  /** An integer of 1, 2, 4 or 8 bytes. */
+  setInteger(at: number, value: number, size: number): void {
+    if (size === 8) this.setU64(at, value);
+    else if (size === 4) this.view.setUint32(at, value, true);
+    else if (size === 2) this.view.setUint16(at, value, true);
+    else this.view.setUint8(at, value);
+  }
+
+  /** Room for so many at the end, zeros if not all of them will be set; the answer is where it begins. */
+  room(size: number, zeros: boolean): number {
+    this.reserve(size);
+    const at = this.length;
+    this.length += size;
+    if (zeros) this.bytes.fill(0, at, this.length);
+    return at;
   }
 
   /** All of them, which are whoever asks's from now on; it begins anew. */

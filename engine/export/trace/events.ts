@@ -35,6 +35,8 @@ export class EventStream implements Filling, CurrentEvent {
   time = 0;
   cpu = 0;
   pid = 0;
+  /** drivers by domain and interrupt, as far as they are known */
+  private readonly actions: Map<number, string>[];
   /** by CPU: the pid of who has it */
   private readonly current: number[];
   /** by tracepoint */
@@ -45,6 +47,7 @@ export class EventStream implements Filling, CurrentEvent {
     private readonly out: (type: EventType, event: CurrentEvent) => void,
   ) {
     this.cpus = host.cpus + 1;
+    this.actions = host.domains.map(() => new Map());
     this.current = [...host.running.map((task) => host.tasks[task]?.pid ?? 0), OUTSIDE.pid];
     const linux = host.kind === 'kvm' ? kvmEvents(host) : [];
     this.choices = host.points.map(({ name, args }) => {
@@ -54,6 +57,15 @@ export class EventStream implements Filling, CurrentEvent {
       const choice = known.length === 0 ? fillOwn : this.choose(known, fillOwn);
       return SWITCHES.has(name) ? this.switching(name, choice) : choice;
     });
+  }
+
+  /** Asked for until there is one: drivers come while a kernel boots. */
+  action(domain: number, irq: number): string {
+    const known = this.actions[domain]!.get(irq);
+    if (known !== undefined) return known;
+    const action = this.host.action(domain, irq);
+    if (action !== '') this.actions[domain]!.set(irq, action);
+    return action;
   }
 
   private declare(spec: EventSpec): EventType {
@@ -72,16 +84,16 @@ export class EventStream implements Filling, CurrentEvent {
 
   private fillOwn(type: EventType, rows: Float64Array, at: number): EventType {
     const { values } = this;
-    const args = type.fields.length - 1;
-    for (let i = 0; i < args; i++) values[i] = rows[at + ROW.args + i]!;
-    values[args] = rows[at + ROW.journey]!;
+    const { length } = type.fields;
+    values[0] = rows[at + ROW.journey]!;
+    for (let i = 1; i < length; i++) values[i] = rows[at + ROW.args - 1 + i]!;
     return type;
   }
 
   private choose(known: readonly (readonly [LinuxEvent, EventType])[], otherwise: Choice): Choice {
     return (rows, at) => {
       for (const [{ when, fill }, type] of known) {
-        if (when && !when(this.host, rows, at)) continue;
+        if (when && !when(this, rows, at)) continue;
         fill(this, rows, at);
         return type;
       }
@@ -109,26 +121,47 @@ export class EventStream implements Filling, CurrentEvent {
   }
 }
 
+/** Arguments that are registers, addresses or times; all others are small numbers, of which some are negative. */
+const WIDE: ReadonlySet<string> = new Set([
+  'address',
+  'data',
+  'esr',
+  'high',
+  'icr',
+  'info',
+  'low',
+  'qualification',
+  'tsc_in',
+  'tsc_out',
+]);
+
+function typeOf(arg: string): 's32' | 's64' {
+  return WIDE.has(arg) ? 's64' : 's32';
+}
+
 /** The record's arguments as they are, and its journey. */
 function ownEvent({ exits }: TraceHost, name: string, args: readonly string[]): EventSpec {
   const exitName = new Map(exits);
   const named = (arg: string) => arg === 'reason' && exits.length > 0;
-  const formats = args.map((arg) => `${arg}=${named(arg) ? '%s' : '%lld'}`);
+  const reason = args.findIndex(named);
+  const keys = args.map((arg, i) => `${i ? ' ' : ''}${arg}=`);
+  const last = args.length > 0 ? ' journey=' : 'journey=';
+  const formats = args.map((arg) => `${arg}=${named(arg) ? '%s' : typeOf(arg) === 's64' ? '%lld' : '%d'}`);
   const operands = args.map((arg) =>
     named(arg) ? `__print_symbolic(REC->${arg}, ${symbols(exits)})` : `REC->${arg}`,
   );
   return {
     system: 'virqtop',
     name,
-    fields: [...args.map((arg) => `s64 ${arg}`), 'u64 journey'],
+    fields: ['u64 journey', ...args.map((arg) => `${typeOf(arg)} ${arg}`)],
     print: `"${[...formats, 'journey=%llu'].join(' ')}", ${[...operands, 'REC->journey'].join(', ')}`,
     text: (v) => {
       let text = '';
-      for (let i = 0; i < args.length; i++) {
-        const arg = args[i]!;
-        text += `${arg}=${named(arg) ? (exitName.get(v[i]!) ?? `0x${v[i]!.toString(16)}`) : v[i]} `;
+      for (let i = 0; i < keys.length; i++) {
+        const value = v[i + 1]!;
+        text += keys[i]! + (i === reason ? (exitName.get(value) ?? `0x${value.toString(16)}`) : value);
       }
-      return `${text}journey=${v[args.length]}`;
+      return `${text}${last}${v[0]}`;
     },
   };
 }

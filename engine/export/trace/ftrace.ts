@@ -7,10 +7,14 @@ import { EventStream } from './events.ts';
 import type { TraceFiles, TraceWriter } from './writer.ts';
 
 const WHO = 16;
+const MICRO = 1_000_000;
 
 export class FtraceWriter implements TraceWriter {
   readonly record: TakeRow;
   private text: string;
+  /** seconds as they are printed, and what second that is */
+  private second = -1;
+  private seconds = '';
 
   constructor(
     host: TraceHost,
@@ -18,14 +22,33 @@ export class FtraceWriter implements TraceWriter {
   ) {
     const who = new Map<number, string>();
     const stream = new EventStream(host, (type, event) => {
-      const cpu = String(event.cpu).padStart(3, '0');
-      this.text += `${who.get(event.pid)} [${cpu}] d.... ${stamp(event.time)}: ${type.name}: ${type.text(event.values, event.strings)}\n`;
+      const { pid, cpu } = event;
+      if (on[cpu] !== pid) {
+        on[cpu] = pid;
+        heads[cpu] = `${who.get(pid)} [${String(cpu).padStart(3, '0')}] d.... `;
+      }
+      const { name, text } = type;
+      this.text += `${heads[cpu]!}${this.stamp(event.time)}: ${name}: ${text(event.values, event.strings)}\n`;
     });
+    /** by CPU: who was on it last, and how its lines began */
+    const on: number[] = new Array(stream.cpus).fill(-1);
+    const heads: string[] = new Array(stream.cpus).fill('');
     const name = (pid: number, comm: string) => `${comm.padStart(WHO)}-${String(pid).padEnd(7)}`;
     who.set(0, name(0, '<idle>'));
     for (const [pid, comm] of stream.comms()) who.set(pid, name(pid, comm));
     this.record = stream.record;
     this.text = headerOf(host);
+  }
+
+  /** Seconds and microseconds, as the local clock's; the fraction of a microsecond is cut off. */
+  private stamp(time: Ns): string {
+    const us = Math.floor(time / 1000);
+    const second = Math.floor(us / MICRO);
+    if (second !== this.second) {
+      this.second = second;
+      this.seconds = `${String(second).padStart(5)}.`;
+    }
+    return this.seconds + String(us - second * MICRO + MICRO).slice(1);
   }
 
   flush(): void {
@@ -37,13 +60,6 @@ export class FtraceWriter implements TraceWriter {
   end(): void {
     this.flush();
   }
-}
-
-/** Seconds and microseconds, as the local clock's; the fraction of a microsecond is cut off. */
-function stamp(time: Ns): string {
-  const us = Math.floor(time / 1000);
-  const rest = us % 1_000_000;
-  return `${String((us - rest) / 1_000_000).padStart(5)}.${String(rest).padStart(6, '0')}`;
 }
 
 function headerOf({ scenario, seed, system, cpus }: TraceHost): string {

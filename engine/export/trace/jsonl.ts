@@ -15,16 +15,17 @@ export class JsonLinesWriter implements TraceWriter {
     const { kind, scenario, seed, system, cpus, domains, vcpus, exits } = host;
     const names = vcpus.map((v) => v.name);
     this.text = `${JSON.stringify({ kind, scenario, seed, system, cpus, domains, vcpus: names, exits: Object.fromEntries(exits) })}\n`;
-    const heads = host.points.map(({ name }) => `,"event":${JSON.stringify(name)}`);
+    const heads = host.points.map(({ name }) => `,"event":${JSON.stringify(name)},"journey":`);
     const keys = host.points.map(({ args }) =>
-      args.map((arg, i) => `${i ? ',' : ''}${JSON.stringify(arg)}:`),
+      args.map((arg, i) => `${i ? ',' : ',"args":{'}${JSON.stringify(arg)}:`),
     );
+    const ends = host.points.map(({ args }) => (args.length > 0 ? '}}\n' : ',"args":{}}\n'));
     this.record = (rows, at) => {
       const point = rows[at + ROW.point]!;
       const words = keys[point]!;
-      let line = `{"time":${rows[at]},"cpu":${rows[at + ROW.cpu]}${heads[point]},"journey":${rows[at + ROW.journey]},"args":{`;
+      let line = `{"time":${rows[at]},"cpu":${rows[at + ROW.cpu]}${heads[point]!}${rows[at + ROW.journey]}`;
       for (let i = 0; i < words.length; i++) line += words[i]! + rows[at + ROW.args + i]!;
-      this.text += `${line}}}\n`;
+      this.text += line + ends[point]!;
     };
   }
 

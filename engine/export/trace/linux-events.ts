@@ -11,6 +11,8 @@ export interface Filling {
   readonly host: TraceHost;
   readonly values: Float64Array;
   readonly strings: string[];
+  /** drivers of an interrupt */
+  action(domain: number, irq: number): string;
   /** whose context it is written in */
   pid: number;
 }
@@ -19,7 +21,7 @@ export interface LinuxEvent extends EventSpec {
   /** the record's tracepoint */
   readonly of: string;
   /** only some records of that are such events */
-  readonly when?: (host: TraceHost, rows: Float64Array, at: number) => boolean;
+  readonly when?: (of: Filling, rows: Float64Array, at: number) => boolean;
   readonly fill: (to: Filling, rows: Float64Array, at: number) => void;
 }
 
@@ -220,7 +222,7 @@ const VECTORS: Readonly<Record<string, string>> = {
   irqwork: 'irq_work',
 };
 
-function ofHost(_: TraceHost, rows: Float64Array, at: number): boolean {
+function ofHost(_: Filling, rows: Float64Array, at: number): boolean {
   return rows[at + A] === 0 && rows[at + B]! >= 0;
 }
 
@@ -234,9 +236,9 @@ function irqEvents(): LinuxEvent[] {
         fields: ['int vector'],
         print: '"vector=%d", REC->vector',
         text: (v) => `vector=${v[0]}`,
-        when: (host, rows, at) => {
+        when: (of, rows, at) => {
           const irq = rows[at + B]!;
-          return rows[at + A] === 0 && irq < 0 && host.action(0, irq) === handler;
+          return rows[at + A] === 0 && irq < 0 && of.action(0, irq) === handler;
         },
         fill: ({ values }, rows, at) => {
           values[0] = -rows[at + B]!;
@@ -253,10 +255,10 @@ function irqEvents(): LinuxEvent[] {
       print: '"irq=%d name=%s", REC->irq, __get_str(name)',
       text: (v, s) => `irq=${v[0]} name=${s[0]}`,
       when: ofHost,
-      fill: ({ host, values, strings }, rows, at) => {
+      fill: (to, rows, at) => {
         const irq = rows[at + B]!;
-        values[0] = irq;
-        strings[0] = host.action(0, irq);
+        to.values[0] = irq;
+        to.strings[0] = to.action(0, irq);
       },
     },
     {

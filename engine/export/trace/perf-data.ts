@@ -23,6 +23,8 @@ const PERF_RECORD_COMM = 3;
 const PERF_RECORD_SAMPLE = 9;
 const PERF_RECORD_FINISHED_ROUND = 68;
 const MISC_KERNEL = 1;
+/** of a sample up to what it carries */
+const SAMPLE_SIZE = 52;
 
 /** HEADER_*: feature sections by their bits */
 const FEATURE = { TRACING_DATA: 1, HOSTNAME: 3, OSRELEASE: 4, ARCH: 6, CPUID: 9 } as const;
@@ -41,28 +43,20 @@ export class PerfDataWriter implements TraceWriter {
     private readonly files: TraceFiles,
   ) {
     const tgids = new Map(host.tasks.map(({ pid, tgid }) => [pid, tgid]));
-    const raw = new Bytes(1024);
     const { data } = this;
     this.stream = new EventStream(host, (type, { cpu, pid, time, values, strings }) => {
-      raw.length = 0;
-      encodeEvent(raw, type, pid, values, strings);
-      const start = data.length;
-      data.u32(PERF_RECORD_SAMPLE);
-      data.u16(MISC_KERNEL);
-      data.u16(0);
-      data.u64(idOf(type));
-      data.u64(0); // the instruction pointer
-      data.u32(tgids.get(pid) ?? pid);
-      data.u32(pid);
-      data.u64(time);
-      data.u32(cpu);
-      data.u32(0);
-      const size = data.length;
-      data.u32(0);
-      data.appendFrom(raw);
+      const start = data.room(SAMPLE_SIZE, false);
+      data.setU32(start, PERF_RECORD_SAMPLE);
+      data.setU64(start + 8, idOf(type));
+      data.setU64(start + 16, 0); // the instruction pointer
+      data.setU32(start + 24, tgids.get(pid) ?? pid);
+      data.setU32(start + 28, pid);
+      data.setU64(start + 32, time);
+      data.setU64(start + 40, cpu);
+      encodeEvent(data, type, pid, values, strings);
       data.align(8, start);
-      data.setU32(size, data.length - size - 4);
-      data.setU16(start + 6, data.length - start);
+      data.setU32(start + SAMPLE_SIZE - 4, data.length - start - SAMPLE_SIZE);
+      data.setU32(start + 4, MISC_KERNEL | ((data.length - start) << 16));
     });
     this.record = this.stream.record;
     for (const { pid, tgid, comm } of host.tasks) this.comm(pid, tgid, comm);

@@ -23,6 +23,10 @@ export interface EventType {
   readonly fields: readonly Field[];
   /** bytes of the fixed part, the common fields with it */
   readonly size: number;
+  /** of its fields those that are text */
+  readonly strings: number;
+  /** not every byte of the fixed part is set */
+  readonly gaps: boolean;
   /** the expression behind `print fmt:` */
   readonly print: string;
   /** what that prints */
@@ -55,11 +59,12 @@ const SIZES: Readonly<Record<string, number>> = {
   pid_t: 4,
   long: 8,
   'unsigned long': 8,
+  s32: 4,
   s64: 8,
   u64: 8,
   __u64: 8,
 };
-const SIGNED: ReadonlySet<string> = new Set(['int', 'pid_t', 'long', 's64']);
+const SIGNED: ReadonlySet<string> = new Set(['int', 'pid_t', 'long', 's32', 's64']);
 
 export function declare(id: number, spec: EventSpec): EventType {
   let offset = COMMON_SIZE;
@@ -93,7 +98,9 @@ export function declare(id: number, spec: EventSpec): EventType {
     return field;
   });
   const { system, name, print, text } = spec;
-  return { id, system, name, fields, size: offset, print, text };
+  const used = fields.reduce((n, f) => n + (f.kind === 'comm' ? 0 : f.size), COMMON_SIZE);
+  const strings = fields.filter((f) => f.kind === 'comm' || f.kind === 'string').length;
+  return { id, system, name, fields, size: offset, strings, gaps: used !== offset, print, text };
 }
 
 /** The file `format` of an event. */
@@ -117,6 +124,11 @@ export function formatText({ id, name, fields, print }: EventType): string {
   ].join('');
 }
 
+/** What `encodeEvent` takes at most. */
+export function mostOf({ size, strings: count }: EventType, strings: readonly string[]): number {
+  return size + 4 + (count > 0 ? strings[count - 1]!.length * 3 + 1 : 0);
+}
+
 /**
  * An event as the kernel's ring buffers have it: the fields in their places, what __data_loc points to behind them, padded to
  * whole words.
@@ -124,33 +136,28 @@ export function formatText({ id, name, fields, print }: EventType): string {
  */
 export function encodeEvent(
   to: Bytes,
-  event: EventType,
+  { id, size, fields, gaps }: EventType,
   pid: number,
   values: Float64Array,
   strings: readonly string[],
 ): number {
-  const start = to.length;
-  to.u16(event.id);
-  to.u16(0);
-  to.u32(pid);
+  const start = to.room(size, gaps);
+  to.setU32(start, id);
+  to.setU32(start + 4, pid);
   let value = 0;
   let string = 0;
-  let location = 0;
-  for (const { offset, size, kind } of event.fields) {
-    to.padTo(start + offset);
-    if (kind === 'integer') to.integer(values[value++]!, size);
-    else if (kind === 'wide') {
-      to.u32(values[value++]!);
-      to.u32(values[value++]!);
-    } else if (kind === 'comm') {
-      to.text(strings[string++]!);
-      to.padTo(start + offset + COMM);
-    } else {
-      location = to.length;
-      to.u32(0);
-    }
+  let location = -1;
+  for (let i = 0; i < fields.length; i++) {
+    const field = fields[i]!;
+    const at = start + field.offset;
+    if (field.kind === 'integer') to.setInteger(at, values[value++]!, field.size);
+    else if (field.kind === 'wide') {
+      to.setU32(at, values[value++]!);
+      to.setU32(at + 4, values[value++]!);
+    } else if (field.kind === 'comm') to.setText(at, strings[string++]!, COMM - 1);
+    else location = at;
   }
-  if (location > 0) {
+  if (location >= 0) {
     // one at most, and what follows the fixed part
     const at = to.length - start;
     to.string(strings[string]!);

@@ -5,8 +5,8 @@
 import type { TakeRow } from '../../core/trace.ts';
 import type { TraceHost } from '../../snapshot.ts';
 import { Bytes } from './bytes.ts';
-import { EventStream } from './events.ts';
-import { encodeEvent } from './schema.ts';
+import { type CurrentEvent, EventStream } from './events.ts';
+import { type EventType, encodeEvent, mostOf } from './schema.ts';
 import { PAGE, PAGE_HEADER, tracingData } from './tracing-data.ts';
 import type { TraceFiles, TraceWriter } from './writer.ts';
 
@@ -25,12 +25,7 @@ export class TraceDatWriter implements TraceWriter {
     host: TraceHost,
     private readonly files: TraceFiles,
   ) {
-    const event = new Bytes(1024);
-    this.stream = new EventStream(host, (type, { cpu, pid, time, values, strings }) => {
-      event.length = 0;
-      encodeEvent(event, type, pid, values, strings);
-      this.cpus[cpu]!.add(time, event);
-    });
+    this.stream = new EventStream(host, (type, event) => this.cpus[event.cpu]!.add(type, event));
     this.cpus = Array.from({ length: this.stream.cpus }, (_, cpu) => new CpuPages(cpu, files));
     this.record = this.stream.record;
   }
@@ -73,25 +68,23 @@ class CpuPages {
     private readonly files: TraceFiles,
   ) {}
 
-  add(time: number, event: Bytes): void {
+  add(type: EventType, { time, pid, values, strings }: CurrentEvent): void {
     const { pages } = this;
-    const words = event.length / 4;
-    // time_extend, head, length
-    if (this.page >= 0 && pages.length - this.page + 16 + event.length > PAGE) this.closePage();
+    // before it time_extend, its head, its length
+    if (this.page >= 0 && pages.length - this.page + 16 + mostOf(type, strings) > PAGE) this.closePage();
     if (this.page < 0) this.openPage(time);
     let delta = time - this.last;
+    this.last = time;
     if (delta >= 2 ** DELTA_BITS) {
       pages.u32((((delta % 2 ** DELTA_BITS) << 5) | TIME_EXTEND) >>> 0);
       pages.u32(Math.floor(delta / 2 ** DELTA_BITS));
       delta = 0;
     }
-    if (words <= MOST_WORDS) pages.u32(((delta << 5) | words) >>> 0);
-    else {
-      pages.u32((delta << 5) >>> 0);
-      pages.u32(event.length + 4);
-    }
-    pages.appendFrom(event);
-    this.last = time;
+    const head = pages.room(type.size > MOST_WORDS * 4 || type.strings > 0 ? 8 : 4, false);
+    const long = pages.length - head === 8;
+    const size = encodeEvent(pages, type, pid, values, strings);
+    pages.setU32(head, (delta << 5) | (long ? 0 : size / 4));
+    if (long) pages.setU32(head + 4, size + 4);
   }
 
   private openPage(time: number): void {

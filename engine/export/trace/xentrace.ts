@@ -154,8 +154,9 @@ class CpuWindow {
 
   put(event: number, ...words: readonly number[]): void {
     const { records } = this;
-    records.u32(event + CYCLES + words.length * 2 ** EXTRA_SHIFT);
-    records.u64(cycles(this.now));
-    for (const word of words) records.u32(word);
+    const at = records.room(12 + 4 * words.length, false);
+    records.setU32(at, event + CYCLES + words.length * 2 ** EXTRA_SHIFT);
+    records.setU64(at + 4, cycles(this.now));
+    for (let i = 0; i < words.length; i++) records.setU32(at + 12 + 4 * i, words[i]!);
   }
 }
