@@ -29,7 +29,7 @@ export interface TraceRecord {
   readonly args: readonly number[];
 }
 
-/** CPU and virtual CPU share a number: cpu + (vcpu + 1) * CPUS */
+/** CPU and virtual CPU share a number of 31 bits: cpu + (vcpu + 1) * CPUS */
 const CPUS = 4096;
 
 /** Where the numbers of a record are in its row of the ring, its CPU as `cpuOf` reads it; the arguments come last. */
@@ -233,7 +233,7 @@ export class Trace implements Part {
 
 /** The physical CPU in a row of the ring; -1: outside the CPUs. */
 export function cpuOf(n: number): number {
-  return n < 0 ? n : n % CPUS;
+  return n < 0 ? n : n & (CPUS - 1);
 }
 
 function vcpuOf(n: number): number {

@@ -12,9 +12,10 @@ import { gic } from './gic.ts';
 import { hold } from './hold.ts';
 import { interrupt } from './interrupt.ts';
 import { kvm } from './kvm.ts';
+import { traces } from './trace.ts';
 import { vgic } from './vgic.ts';
 
-const BENCHES: readonly Bench[] = [hold, evtchn, chips, gic, vgic, kvm, interrupt, frame];
+const BENCHES: readonly Bench[] = [hold, evtchn, chips, gic, vgic, kvm, interrupt, traces, frame];
 
 async function main(argv: readonly string[]): Promise<number> {
   const names = argv.filter((arg) => arg !== '--no-gate');

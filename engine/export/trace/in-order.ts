@@ -14,8 +14,9 @@ export class InOrder {
   private order = new Int32Array(1024);
   private first = 0;
   private last = 0;
-  /** places in `rows` that are free */
-  private free: number[] = [];
+  /** places in `rows` that are free, the first so many */
+  private free = new Int32Array(1024);
+  private unused = 0;
   private used = 0;
   private released: Ns = -Infinity;
 
@@ -23,26 +24,35 @@ export class InOrder {
   readonly push: TakeRow = (rows, at) => {
     const time = rows[at]!;
     if (time < this.released) throw new Error(`a trace record of ${time} ns comes after ${this.released} ns`);
-    const place = this.free.pop() ?? this.place();
-    for (let i = 0; i < ROW_WIDTH; i++) this.rows[place + i] = rows[at + i]!;
-    this.rows[place + ROW.cpu] = cpuOf(rows[at + ROW.cpu]!);
+    const place = this.unused > 0 ? this.free[--this.unused]! : this.place();
+    const own = this.rows;
+    own[place] = time;
+    own[place + 1] = rows[at + 1]!;
+    own[place + 2] = rows[at + 2]!;
+    own[place + ROW.cpu] = cpuOf(rows[at + ROW.cpu]!);
+    own[place + 4] = rows[at + 4]!;
+    own[place + 5] = rows[at + 5]!;
+    own[place + 6] = rows[at + 6]!;
+    own[place + 7] = rows[at + 7]!;
     if (this.last === this.order.length) this.makeRoom();
+    const { order, first } = this;
     let i = this.last++;
-    for (; i > this.first && this.rows[this.order[i - 1]! + ROW.time]! > time; i--) {
-      this.order[i] = this.order[i - 1]!;
-    }
-    this.order[i] = place;
+    for (; i > first && own[order[i - 1]!]! > time; i--) order[i] = order[i - 1]!;
+    order[i] = place;
   };
 
   /** Hands over all records before a time, in order; their CPUs are plain numbers. */
   release(before: Ns, to: TakeRow): void {
-    const { rows, order } = this;
-    for (; this.first < this.last; this.first++) {
-      const place = order[this.first]!;
-      if (rows[place + ROW.time]! >= before) break;
+    const { rows, order, last, free } = this;
+    let { first, unused } = this;
+    for (; first < last; first++) {
+      const place = order[first]!;
+      if (rows[place]! >= before) break;
       to(rows, place);
-      this.free.push(place);
+      free[unused++] = place;
     }
+    this.first = first;
+    this.unused = unused;
     this.released = before;
     if (this.first === this.last) {
       this.first = 0;
@@ -57,6 +67,9 @@ export class InOrder {
       const { rows } = this;
       this.rows = new Float64Array(rows.length * 2);
       this.rows.set(rows);
+      const { free } = this;
+      this.free = new Int32Array(free.length * 2);
+      this.free.set(free);
     }
     return place;
   }
