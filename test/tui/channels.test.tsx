@@ -59,7 +59,7 @@ test.each([
 
 test('where there is no room for more, a line says what is pending', async () => {
   show(HVM, ['right'], { columns: 80, rows: 24 });
-  expect((await lines()).filter((l) => l.includes('evtchn_upcall_pending 0'))).toHaveLength(1);
+  expect((await lines()).filter((l) => / upcall_pending 0 {2}mask \d {2}pending -$/.test(l))).toHaveLength(1);
 });
 
 test('down chooses the next virtual CPU', async () => {
@@ -67,6 +67,13 @@ test('down chooses the next virtual CPU', async () => {
   expect(await lines()).toContainEqual(
     expect.stringMatching(/^ vCPU 1 .* evtchn_upcall_pending 0 {2}mask \d/),
   );
+});
+
+test('at 60 columns a line has half the ports, and nothing is cut off', async () => {
+  show(XEN_4_17, [], { columns: 60, rows: 15, ascii: true });
+  const shown = await lines();
+  expect(shown).toContainEqual(expect.stringMatching(/^ vCPU 0 .* upcall_pending \d {2}mask \d/));
+  expect(shown).toContainEqual(expect.stringMatching(/^ {7}0 {2}\.[-+MmPpXx.]{31}$/));
 });
 
 describe('marks', () => {

@@ -23,18 +23,24 @@ const MARKS: readonly (readonly [own: string, other: string, role: Role])[] = [
   ['X', 'x', 'bad'],
 ];
 const LABEL = 10;
-/** ports in a line */
+/** ports in a line, and where 64 do not fit */
 const PORTS = 64;
+const FEW = 32;
+
+function portsIn(width: number): number {
+  return width >= LABEL + PORTS ? PORTS : FEW;
+}
 
 /** At most so many lines: what is dearest first. */
 export function channelLines(channels: Channels, width: number, height: number): LineBuilder[] {
   const { events, vcpu, domain } = channels;
-  if (height <= 1) return height === 1 ? [vcpuLine(channels, vcpu, false)] : [];
+  if (height <= 1) return height === 1 ? [vcpuLine(channels, vcpu, false, '')] : [];
   const others = [...domain.vcpus.slice(vcpu + 1), ...domain.vcpus.slice(0, vcpu)];
-  const head = [vcpuLine(channels, vcpu, true), abiLine(channels)];
+  const name = width < 80 ? '' : 'evtchn_';
+  const head = [vcpuLine(channels, vcpu, true, name), abiLine(channels)];
   const queues = queueLines(channels);
   const waiting = portLines(channels);
-  const rows = mapRows(events);
+  const rows = mapRows(events, portsIn(width));
   let left = height - head.length;
   const take = (wanted: number, most = left) => {
     const got = Math.max(0, Math.min(wanted, most, left));
@@ -47,11 +53,11 @@ export function channelLines(channels: Channels, width: number, height: number):
   const forWaiting = take(waiting.length);
   return [
     ...head,
-    ...mapLines(channels, rows, forMap),
+    ...mapLines(channels, rows, forMap, portsIn(width)),
     ...queues.slice(0, forQueues),
     ...cut(waiting, forWaiting, 'ports'),
     ...cut(
-      others.map((v) => vcpuLine(channels, v.vcpu, false)),
+      others.map((v) => vcpuLine(channels, v.vcpu, false, name)),
       forOthers + Math.max(0, left),
       'virtual CPUs, up and down choose',
     ),
@@ -68,13 +74,13 @@ function cut(lines: readonly LineBuilder[], height: number, what: string): LineB
 }
 
 /** ` vCPU 0  running on CPU1  upcall pending 1 mask 0  sel 0 1`; of others also which ports wait. */
-function vcpuLine({ domain, events }: Channels, vcpu: number, chosen: boolean): LineBuilder {
+function vcpuLine({ domain, events }: Channels, vcpu: number, chosen: boolean, name: string): LineBuilder {
   const v = domain.vcpus[vcpu]!;
   const e = events.vcpus[vcpu]!;
   const where = v.state === 'running' ? `runs on CPU${v.cpu}` : `${v.state}, last on CPU${v.cpu}`;
   const line = new LineBuilder()
     .add(` vCPU ${vcpu}`, chosen ? 'title' : undefined)
-    .add(`  ${where}  evtchn_upcall_pending `)
+    .add(`  ${where}  ${name}upcall_pending `)
     .add(`${e.upcallPending}`, e.upcallPending ? 'warn' : undefined)
     .add('  mask ')
     .add(`${e.upcallMask}`, e.upcallMask ? 'accent' : undefined);
@@ -102,11 +108,16 @@ function abiLine({ events, vcpu }: Channels): LineBuilder {
 }
 
 /** Rows of ports with something in use. */
-function mapRows({ channels }: EventChannelsSnapshot): number[] {
-  return [...new Set(channels.map((c) => Math.floor(c.port / PORTS)))].sort((a, b) => a - b);
+function mapRows({ channels }: EventChannelsSnapshot, ports: number): number[] {
+  return [...new Set(channels.map((c) => Math.floor(c.port / ports)))].sort((a, b) => a - b);
 }
 
-function mapLines({ events, vcpu }: Channels, rows: readonly number[], height: number): LineBuilder[] {
+function mapLines(
+  { events, vcpu }: Channels,
+  rows: readonly number[],
+  height: number,
+  ports: number,
+): LineBuilder[] {
   if (height < 2) return [];
   const legend = new LineBuilder().add(' ports', 'heading').to(LABEL);
   for (const [text, role] of [
@@ -124,14 +135,14 @@ function mapLines({ events, vcpu }: Channels, rows: readonly number[], height: n
   const byPort = new Map(events.channels.map((c) => [c.port, c]));
   const shown = rows.slice(0, height - 1);
   const lines = shown.map((row) => {
-    const first = row * PORTS;
+    const first = row * ports;
     const word =
       events.abi === '2-level' && events.vcpus[vcpu]!.sel.includes(Math.floor(first / events.wordBits));
     const line = new LineBuilder()
       .add(word ? '*' : ' ', 'warn')
       .add(padLeft(`${first}`, LABEL - 3))
       .to(LABEL);
-    for (let port = first; port < first + PORTS; port++) addMark(line, byPort.get(port), vcpu);
+    for (let port = first; port < first + ports; port++) addMark(line, byPort.get(port), vcpu);
     return line;
   });
   return [legend, ...lines];
