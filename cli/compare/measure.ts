@@ -1,5 +1,11 @@
 /** What one side of a comparison measures: from two snapshots of a run to numbers with names, in tables. */
-import type { DomainSnapshot, JourneySnapshot, Snapshot, XenSnapshot } from '../../engine/index.ts';
+import type {
+  DomainSnapshot,
+  JourneySnapshot,
+  LatencySnapshot,
+  Snapshot,
+  XenSnapshot,
+} from '../../engine/index.ts';
 import { type Changes, count, Deltas } from '../batch/report.ts';
 import { type XenRow, xenRows } from '../batch/xen-rows.ts';
 import type { Fire } from '../values.ts';
@@ -27,6 +33,7 @@ export const TABLES = {
   interrupts: kind('INTERRUPTS', '/s'),
   softirqs: kind('SOFTIRQS', '/s'),
   counters: kind('COUNTERS', '/s'),
+  latency: kind('RAISE TO HANDLER, by row', 'us'),
   'raise to handler': kind('RAISE TO HANDLER', 'us', true),
   raises: kind('RAISES', '/s', true),
 } as const;
@@ -116,6 +123,7 @@ function domainSubject(domain: DomainSnapshot, old: DomainSnapshot | undefined, 
       ...(exits ? exitTables(exits, old?.exits, rates) : []),
       ['interrupts', rates(interruptCounts(domain, changes))],
       ['softirqs', rates(softirqs)],
+      ['latency', latencies(domain.latency ?? [], old?.latency ?? [])],
       ...(exits ? [['counters', rates(counterCounts(exits, old?.exits))] as const] : []),
     ],
   };
@@ -201,6 +209,36 @@ function xenSubject(xen: XenSnapshot, changes: Changes, old: XenSnapshot | undef
 /** Who it is for; numbers, which depend on the order of the boot, are left out: `dom0 eth0-rx-0`. */
 function interruptName({ what, owner }: XenRow): string {
   return owner === 'Xen' ? what : owner.replace(/:\d+/g, '').replace(/^Xen /, '');
+}
+
+/** Of each handler that ran meanwhile: what half of its interrupts, and 99 of 100, did not exceed. */
+function latencies(now: readonly LatencySnapshot[], before: readonly LatencySnapshot[]): Values {
+  const spans = new Map<string, Map<number, number>>();
+  for (const [rows, sign] of [[now, 1] as const, [before, -1] as const]) {
+    for (const { name, buckets } of rows) {
+      const span = spans.get(name) ?? new Map<number, number>();
+      spans.set(name, span);
+      for (const [upTo, n] of buckets) span.set(upTo, (span.get(upTo) ?? 0) + sign * n);
+    }
+  }
+  const values = new Map<string, number>();
+  for (const [name, span] of spans) {
+    if (sum([...span.values()]) === 0) continue;
+    values.set(`${name} p50`, percentile(span, 0.5) / 1e3);
+    values.set(`${name} p99`, percentile(span, 0.99) / 1e3);
+  }
+  return values;
+}
+
+function percentile(counts: ReadonlyMap<number, number>, share: number): number {
+  const sorted = [...counts].sort(([a], [b]) => a - b);
+  const all = sum([...counts.values()]);
+  let seen = 0;
+  for (const [upTo, n] of sorted) {
+    seen += n;
+    if (seen >= share * all) return upTo;
+  }
+  return sorted.at(-1)![0];
 }
 
 // the books

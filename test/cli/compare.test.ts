@@ -178,9 +178,9 @@ test('JSON: the keys of the document, its subjects and its tables', async () => 
   expect(document.subjects.map(({ name, tables }) => [name, tables.map(({ table, unit }) => [table, unit])])).toEqual([
     ['Host', [['totals', '']]],
     ['Fired', [['raise to handler', 'us']]],
-    ['host', [['totals', ''], ['interrupts', '/s'], ['softirqs', '/s']]],
+    ['host', [['totals', ''], ['interrupts', '/s'], ['softirqs', '/s'], ['latency', 'us']]],
     ...['vm1', 'vm2'].map((vm) => [vm, [
-      ['totals', ''], ['exits', '/s'], ['exit time', 'us'], ['interrupts', '/s'], ['softirqs', '/s'], ['counters', '/s'],
+      ['totals', ''], ['exits', '/s'], ['exit time', 'us'], ['interrupts', '/s'], ['softirqs', '/s'], ['counters', '/s'], ['latency', 'us'],
     ]]),
     ['Books', [['raises', '/s']]],
   ]); // biome-ignore format: a table
@@ -190,6 +190,9 @@ test('JSON: the keys of the document, its subjects and its tables', async () => 
   const [fired] = rows(document, 'Fired', 'raise to handler');
   expect(fired).toMatchObject({ name: 'vm1.kbd@0.05' });
   expect(fired!.a! * 1e3).toBeCloseTo(document.fired[0]!.a.latency, 6);
+  const spent = rows(document, 'vm1', 'latency').find(({ name }) => name === 'i8042 p50')!;
+  expect(spent.a! / fired!.a!).toBeGreaterThanOrEqual(0.999);
+  expect(spent.a! / fired!.a!).toBeLessThan(1 + 1 / 16);
 });
 
 test('acknowledge-on-exit changes the way of an interrupt that finds a guest, and not one number', async () => {
