@@ -21,7 +21,7 @@ import { xenDetails } from './xen/details-x86.ts';
 import { cpuSnapshots, domainSnapshot, xenRunner } from './xen/domain-snapshot.ts';
 import { XEN_HOPS, XenHopNames, type XenNames, xenWaiting } from './xen/hops.ts';
 import { type DomainParts, XenHost } from './xen/host.ts';
-import { hvmMismatch, hvmSnapshot } from './xen/hvm-inspect.ts';
+import { hvmMismatch, hvmSnapshot, nativeState } from './xen/hvm-inspect.ts';
 import { startWorkloads } from './xen/workloads.ts';
 import { hookSwitch, xenSnapshot } from './xen/xen-inspect.ts';
 
@@ -170,8 +170,9 @@ class XenPlatform implements Platform {
   private domain({ kernel, domain, spec, hvm }: DomainParts): DomainSnapshot {
     const { xen, shop } = this.host;
     const kind = `${spec ? spec.type.toUpperCase() : 'PV dom0'}, ${kernel.profile.title}`;
+    const channels = xen.channels.channels(domain.id);
     return {
-      ...domainSnapshot(domain, kernel, xen.channels.channels(domain.id), kind, shop.clock.now),
+      ...domainSnapshot(domain, kernel, channels, kind, shop.clock.now, hvm && nativeState(hvm)),
       ...(hvm && hvmSnapshot(this.host, hvm)),
     };
   }

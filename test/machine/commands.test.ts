@@ -91,6 +91,16 @@ describe.each(QUIET_ROWS)('%s, %s, %s', (scenario, domain, action) => {
   });
 });
 
+test('what has come to the local APIC of an HVM guest is pending until its handler runs', () => {
+  const machine = machineOf('xen-hvm-3.4');
+  const irq = irqOf(machine, 'dom1', /^i8042$/);
+  expect(rowOf(machine, 'dom1', irq).pending).toBe(false);
+  done(machine, { do: 'raise', domain: 'dom1', irq });
+  expect(rowOf(machine, 'dom1', irq).pending).toBe(true);
+  run(machine, 10);
+  expect(rowOf(machine, 'dom1', irq).pending).toBe(false);
+});
+
 test('who is named wrongly is refused in words, and nothing happens', () => {
   const machine = machineOf('xen-pv');
   const before = JSON.stringify(machine.save());

@@ -2,6 +2,7 @@
 import type { HvmVcpu } from '../../hv/xen/x86/hvm-vcpu.ts';
 import type { ExitsSnapshot, LapicSnapshot, X86Snapshot } from '../inspect.ts';
 import { ioapicSnapshot, lapicSnapshot, picSnapshot, vmcsSnapshot } from '../x86-inspect.ts';
+import type { OtherState } from './domain-snapshot.ts';
 import type { XenHost } from './host.ts';
 import type { HvmGuest } from './hvm-guest.ts';
 
@@ -26,6 +27,16 @@ export function hvmSnapshot(
       pic: [picSnapshot(chips.pic.master), picSnapshot(chips.pic.slave)],
       vectors: kernel.cpus.map((c) => kernel.controllers.names(c.cpu)),
     },
+  };
+}
+
+/** Interrupts that come by the guest's own chips: does its vector wait at the local APIC, or has it been held back? */
+export function nativeState({ hvm, kernel }: HvmGuest): OtherState {
+  const { apics } = hvm.chips.bus;
+  return ({ irq, depth, replay }) => {
+    const target = kernel.controllers.targetOf(irq);
+    const requested = target !== undefined && apics[target.cpu]!.irr.has(target.vector);
+    return { pending: replay || requested, masked: depth > 0 };
   };
 }
 
