@@ -6,7 +6,7 @@
  *   dist/virqtop.1      the manual page
  *   dist/LICENSES.txt   of the packages bundled
  *
- * With --bench: the benchmarks, dist/bench.mjs, instead.
+ * With --bench: the benchmarks, dist/bench.mjs and dist/soak.mjs, instead.
  */
 import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { builtinModules } from 'node:module';
@@ -122,7 +122,7 @@ async function manPage() {
 async function buildBench() {
   await build({
     ...COMMON,
-    entryPoints: { bench: 'test/bench/index.ts' },
+    entryPoints: { bench: 'test/bench/index.ts', soak: 'test/bench/soak.ts' },
     loader: { '.c': 'text' },
     plugins: [withoutDevtools, scenarios],
   });

@@ -120,6 +120,10 @@ export const ACTIONS: Readonly<Record<Action, (session: Session, key: string) =>
     else session.update({ notice: `T turns the table of Interrupts: ${view.title} stays as it is` });
   },
   columns: chooseColumns,
+  span(session) {
+    const span = session.ui.span === 'short' ? 'long' : 'short';
+    session.update({ span, notice: `sparklines of ${span === 'short' ? '30 s' : '5 min'} watched` });
+  },
   totals: (session) => session.update({ totals: !session.ui.totals }),
   hideIdle: (session) => session.update({ hideIdle: !session.ui.hideIdle }),
   resetRates(session) {

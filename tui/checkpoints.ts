@@ -1,5 +1,5 @@
 /**
- * States of the machine to go back to. What the machine runs on from is small (10 to 20 kB packed); its trace is not,
+ * States of the machine to go back to. What the machine runs on from is small (20 to 80 kB packed); its trace is not,
  * so it is left out, and who goes back starts early enough for all of it to be written again.
  */
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
@@ -15,10 +15,13 @@ interface Checkpoint {
 
 /** events between two checkpoints: some 50 to 100 ms of the machine's work */
 const DISTANCE = 65_536;
+/** so many of the newest are that near each other, older ones so many times as far */
+const NEWEST = 16;
+const SPARSE = 4;
 /** taking them may take this share of the machine's time */
 const SHARE = 0.03;
 /** bytes of all together */
-export const BUDGET = 24 * 1024 * 1024;
+export const BUDGET = 16 * 1024 * 1024;
 
 export class Checkpoints {
   private list: Checkpoint[] = [];
@@ -58,10 +61,23 @@ export class Checkpoints {
     const { machine } = this;
     // the first one has the records of the boot too, as nothing is before it to run from
     const text = this.list.length === 0 ? JSON.stringify(machine.save().parts) : machine.checkpoint();
-    const state = deflateRawSync(text, { level: 1 });
+    // a copy, as the original has room to spare
+    const state = new Uint8Array(deflateRawSync(text, { level: 1 }));
     this.list.push({ moment, written: machine.shop.trace.written, state });
     this.bytes += state.length;
+    this.age();
     if (this.bytes > this.budget) this.thinOut();
+  }
+
+  /** The one that is not among the newest any more goes if there is another near before it. */
+  private age(): void {
+    const { list } = this;
+    const at = list.length - 1 - NEWEST;
+    if (at < 1 || list[at]!.moment.events - list[at - 1]!.moment.events >= SPARSE * this.distance) return;
+    const next = list[at + 1]!.moment.events - list[at - 1]!.moment.events;
+    if (next > SPARSE * this.distance) return;
+    this.bytes -= list[at]!.state.length;
+    list.splice(at, 1);
   }
 
   /** Every second one goes, but never the first. */

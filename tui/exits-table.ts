@@ -98,7 +98,7 @@ export const EXITS: TableKind<ExitTableRow, DomainSnapshot> = {
       number('AVG', 'mean', SPAN, (row) => span(row.mean)),
       number('P99', 'p99', SPAN, (row) => span(row.p99)),
     );
-    columns.push(...sparkColumns(at.spark, frame, glyphs));
+    columns.push(...sparkColumns(at.spark, around));
     return columns;
   },
 };

@@ -34,7 +34,7 @@ export function helpBlocks(devices: readonly DeviceSnapshot[], glyphs: Glyphs): 
     mark('P L A', 'pending, line high, active'),
     mark('+250', 'counted just now'),
     mark('/s', 'per simulated second'),
-    ...(spark.length > 0 ? [mark(`${spark[1]}${spark.at(-1)}`, '30 s watched, own scale')] : []),
+    ...(spark.length > 0 ? [mark(`${spark[1]}${spark.at(-1)}`, 'the last 30 s, or 5 min')] : []),
     mark(`${bar.guest} ${bar.xen} ${bar.idle}`, 'CPU in guest, Xen, idle'),
     mark(heat.join(''), "a row's CPUs, none to most"),
     mark('dim row', 'idle for 30 s'),

@@ -129,7 +129,8 @@ export const HOST: TableKind<VcpuRow, Subject> = {
     return sortedBy(rows, sort, sort.column === 'name' ? inOrder : wanted, inOrder);
   },
   textOf: (row) => `${row.label} ${row.state} CPU${row.cpu}`,
-  columns(rows, _, { frame, width, glyphs }) {
+  columns(rows, _, around) {
+    const { frame, width } = around;
     const { history } = frame;
     const label = Math.max(6, ...rows.map((row) => row.label.length));
     const number = (
@@ -183,7 +184,7 @@ export const HOST: TableKind<VcpuRow, Subject> = {
     }
     const used = columns.reduce((n, column) => n + column.gap + column.width, 1);
     const spark = SPARK_WIDTHS.findLast((cells) => cells <= 30 && used + 2 + cells <= width);
-    columns.push(...sparkColumns(spark ?? 0, frame, glyphs));
+    columns.push(...sparkColumns(spark ?? 0, around));
     return columns;
   },
 };

@@ -37,7 +37,7 @@ export function countTable<S extends Subject>(titles: Titles, cpusOf: (subject: 
       ...countColumns(at, 'CPU', glyphs),
       rateColumn(at.rate, frame),
     ];
-    columns.push(...sparkColumns(at.spark, frame, glyphs));
+    columns.push(...sparkColumns(at.spark, around));
     columns.push(
       {
         title: titles.flags,

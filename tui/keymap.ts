@@ -46,6 +46,7 @@ export type Action =
   | 'totals'
   | 'transpose'
   | 'columns'
+  | 'span'
   | 'hideIdle'
   | 'resetRates'
   | 'delay'
@@ -278,6 +279,7 @@ export const KEYMAP: readonly Binding[] = [
   { keys: ['t'], label: 't', group: 'Table', action: 'totals', about: 'totals, or each CPU' },
   { keys: ['T'], label: 'T', group: 'Table', action: 'transpose', about: 'a row for each CPU, or back' },
   { keys: ['c'], label: 'c', group: 'Table', action: 'columns', about: 'columns: which are shown' },
+  { keys: ['h'], label: 'h', group: 'Table', action: 'span', about: 'history of 30 s, or 5 min' },
   { keys: ['z'], label: 'z', group: 'Table', action: 'hideIdle', about: 'hide rows idle for 30 s' },
   { keys: ['r'], label: 'r', group: 'Table', action: 'resetRates', shared: true, about: 'rates begin anew' },
   { keys: ['d'], label: 'd', group: 'Screen', action: 'delay', shared: true, about: 'type the redraw delay' },

@@ -11,6 +11,7 @@ import { showDump } from './dump.ts';
 import { domainShown, EventLog } from './event-log.ts';
 import type { Frame } from './frame.ts';
 import type { Glyphs } from './glyphs.ts';
+import type { Span } from './history.ts';
 import { bindingOf, isShared, WATCHES } from './keymap.ts';
 import { isText } from './keys.ts';
 import type { Overlay } from './overlay.ts';
@@ -50,6 +51,8 @@ export interface Ui {
   readonly totals: boolean;
   /** the table of interrupts has a row for each CPU */
   readonly transposed: boolean;
+  /** what sparklines cover */
+  readonly span: Span;
   readonly hideIdle: boolean;
   readonly theme: string;
   readonly overlay: Overlay | null;
@@ -129,6 +132,7 @@ export class Session implements Watched<SessionState> {
         vcpu: 0,
         totals: preferences.totals ?? false,
         transposed: false,
+        span: 'short',
         hideIdle: options.hideIdle ?? preferences.hideIdle ?? false,
         theme: options.theme,
         overlay: null,

@@ -4,7 +4,7 @@ import type { EventRow } from './event-log.ts';
 import type { Frame } from './frame.ts';
 import { roomOf } from './geometry.ts';
 import type { Glyphs } from './glyphs.ts';
-import type { History } from './history.ts';
+import type { History, Span } from './history.ts';
 import type { LineBuilder } from './line.ts';
 import type { SessionState } from './session.ts';
 import type { Subject } from './subject.ts';
@@ -105,6 +105,8 @@ export interface Surroundings {
   readonly width: number;
   /** the user wants one count per row */
   readonly totals: boolean;
+  /** what sparklines cover */
+  readonly span: Span;
   readonly glyphs: Glyphs;
 }
 
@@ -167,7 +169,8 @@ export function tableModel<R extends Row>(
       (filter.matches(row) || kind.keeps?.(row)) && (row.flagged || !(ui.hideIdle && history.idle(row.key))),
   );
   const rows = kind.sorted(shown, table.sort, history);
-  const layout = (width: number) => kind.columns(all, subject, { frame, width, totals: ui.totals, glyphs });
+  const { totals, span } = ui;
+  const layout = (width: number) => kind.columns(all, subject, { frame, width, totals, span, glyphs });
   const choices = layout(size.columns);
   const columns = visible(choices, layout, size.columns, table.hidden ?? []);
   // the heading takes a line

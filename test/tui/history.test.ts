@@ -129,3 +129,79 @@ test('counters that are no longer fed are forgotten', () => {
   }
   expect(history.size).toBeLessThanOrEqual(2 * KEPT + 1);
 });
+
+describe('the long span', () => {
+  test('covers 5 minutes in as many columns as the short one 30 seconds', () => {
+    const history = new History();
+    let total = 0;
+    for (let s = 0; s <= 330; s++) {
+      if (s === 100) total += 500;
+      history.sample(s * S, s * 1000);
+      history.count('a', total);
+    }
+    expect([...history.levels('a', 30)].every((n) => n === 0)).toBe(true);
+    // a column is 10 seconds, the last one that under way at 330 s
+    const levels = [...history.levels('a', 30, 'long')];
+    expect(levels.indexOf(1)).toBe(29 - 23);
+    expect(levels.filter((n) => n > 0)).toHaveLength(1);
+  });
+});
+
+describe('looking back', () => {
+  const KEYS = ['a', 'b'];
+  const picture = (history: History) =>
+    JSON.stringify(
+      KEYS.map((key) => [
+        history.rate(key),
+        history.idle(key),
+        [...history.levels(key, 15)].map((n) => n.toFixed(9)),
+        [...history.levels(key, 10, 'long')].map((n) => n.toFixed(9)),
+      ]),
+    );
+
+  /** Samples of uneven length, each with what was shown then. */
+  function watched() {
+    const history = new History();
+    const seen: { sim: number; position: number; counts: number[]; shown: string }[] = [];
+    const counts = [0, 0];
+    for (let i = 0, ms = 0, sim = 0; i < 500; i++) {
+      ms += i % 7 === 0 ? 0 : 90 + ((i * 37) % 700);
+      sim += i % 5 === 0 ? 1000 : ms * 3e5;
+      counts[0]! += (i * 13) % 40;
+      if (i > 100 && i < 130) counts[1]! += 2;
+      if (i === 250) history.reset();
+      history.sample(sim, ms);
+      KEYS.forEach((key, k) => void history.count(key, counts[k]!));
+      seen.push({ sim, position: history.position, counts: [...counts], shown: picture(history) });
+    }
+    return { history, seen };
+  }
+
+  test('shows what was shown then, before a reset too', () => {
+    const { history, seen } = watched();
+    for (const i of [499, 20, 251, 249, 130, 480, 7]) {
+      const { sim, position, counts, shown } = seen[i]!;
+      history.lookAt(sim, position);
+      KEYS.forEach((key, k) => void history.count(key, counts[k]!));
+      expect([i, picture(history)]).toEqual([i, shown]);
+    }
+  });
+
+  test('what comes after can be forgotten, and the counters go on from there', () => {
+    const { history, seen } = watched();
+    const { sim, position, counts } = seen[300]!;
+    history.lookAt(sim, position);
+    KEYS.forEach((key, k) => void history.count(key, counts[k]!));
+    history.forgetLater();
+    // the watcher's time has gone on meanwhile, his history has not
+    const last = 10 * 60_000;
+    history.sample(sim, last);
+    KEYS.forEach((key, k) => void history.count(key, counts[k]!));
+    const from = history.position;
+    history.sample(sim + 2 * S, last + 1000);
+    KEYS.forEach((key, k) => void history.count(key, counts[k]! + 140));
+    expect(history.position - from).toBe(1000);
+    expect(Math.abs(history.rate('a') - 70)).toBeLessThan(1);
+    expect(history.delta('b')).toBe(140);
+  });
+});

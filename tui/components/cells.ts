@@ -2,9 +2,9 @@
 import { count, duration, pad, padLeft, rate } from '../format.ts';
 import type { Frame } from '../frame.ts';
 import { type Glyphs, level } from '../glyphs.ts';
-import { SPAN_MS } from '../history.ts';
+import { type Span, spanMs } from '../history.ts';
 import type { LineBuilder } from '../line.ts';
-import { sum, type TableColumn } from '../table-model.ts';
+import { type Surroundings, sum, type TableColumn } from '../table-model.ts';
 
 /** How the counts of a row are laid out. */
 export interface CountLayout {
@@ -88,25 +88,26 @@ export function rateColumn(width: number, { history }: Frame): TableColumn {
   };
 }
 
-/** The sparklines of the rows; none where there is no room for them, or nothing to draw them with. */
-export function sparkColumns(width: number, frame: Frame, glyphs: Glyphs): TableColumn[] {
+/** What each row did during the last 30 seconds or 5 minutes that were watched; none where there is no room for them, or nothing to draw them with. */
+export function sparkColumns(width: number, { frame, span, glyphs }: Surroundings): TableColumn[] {
   if (width === 0 || glyphs.spark.length === 0) return [];
   return [
     {
-      title: pad(span(frame), width),
+      title: pad(covered(frame, span), width),
       id: 'history',
       gap: 2,
       width,
       cell: (line, row) =>
-        void line.add('  ').add(sparkline(frame.history.levels(row.key, width), glyphs), 'spark'),
+        void line.add('  ').add(sparkline(frame.history.levels(row.key, width, span), glyphs), 'spark'),
     },
   ];
 }
 
-/** The simulated time that a sparkline covers: 30 s of watching. */
-function span({ speed, achieved }: Frame): string {
-  if (speed !== Number.POSITIVE_INFINITY) return duration(SPAN_MS * 1e6 * speed);
-  return Number.isFinite(achieved) ? `~${duration(SPAN_MS * 1e6 * achieved)}` : '';
+/** The simulated time that a sparkline covers. */
+function covered({ speed, achieved }: Frame, span: Span): string {
+  const ns = spanMs(span) * 1e6;
+  if (speed !== Number.POSITIVE_INFINITY) return duration(ns * speed);
+  return Number.isFinite(achieved) ? `~${duration(ns * achieved)}` : '';
 }
 
 /** Made once for each set of levels: text beyond ASCII is dear to measure. */
