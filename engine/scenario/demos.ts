@@ -6,6 +6,7 @@ import * as lostIntx from './demos/lost-intx.yaml';
 import * as lrExhaustion from './demos/lr-exhaustion.yaml';
 import * as nobodyCared from './demos/nobody-cared.yaml';
 import * as stuckIsr from './demos/stuck-isr.yaml';
+import * as twoLevelFifo from './demos/two-level-fifo.yaml';
 import * as whereExits from './demos/where-exits-go.yaml';
 
 /** As scenarios.mjs makes them of their files. */
@@ -17,6 +18,7 @@ const ALL = [
   allOnCpu0,
   lostIntx,
   stuckIsr,
+  twoLevelFifo,
 ] as unknown as readonly {
   readonly default: Demo;
   readonly text: string;
