@@ -99,6 +99,13 @@ describe.each(builtinScenarios())('$name', (scenario) => {
       host.pass(30 + pick(60));
       driver.do({ do: 'fire', device: devices[pick(devices.length)]!, times: 1 + pick(3) });
       if (i === 3 && machine.platform.hook) driver.do({ do: 'hook', on: true });
+      if (i === 2 || i === 4) driver.do({ do: 'storm', device: devices[0]!, on: i === 2, rate: 2000 });
+      const { name, interrupts } = driver.get().snapshot.domains[pick(2)]!;
+      const { irq } = interrupts.rows[pick(interrupts.rows.length)]!;
+      // some are refused, and leave everything as it was
+      if (i === 1) driver.do({ do: 'nmi', domain: name, vcpu: 0 });
+      if (i === 5) driver.do({ do: 'mask', domain: name, irq: irq as number, masked: true });
+      if (i === 6) driver.do({ do: 'raise', domain: name, irq });
     }
     driver.pause();
     for (let i = 0; i < 3; i++) driver.step();
