@@ -24,6 +24,8 @@ export class Storms implements Part {
     devices: readonly Stormy[],
   ) {
     for (const device of devices) {
+      // two keys may fire one device
+      if (this.rates.has(device.name)) continue;
       this.rates.set(device.name, 0);
       this.tasks.set(
         device.name,

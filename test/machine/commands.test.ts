@@ -186,6 +186,14 @@ test.each([
   expect(more).toBe(20);
 });
 
+test('two keys may fire one device', () => {
+  const kvm = builtinScenario('kvm')!;
+  const keys = [...kvm.keys, { device: kvm.keys[0]!.device }];
+  const machine = buildMachine({ ...kvm, keys }, 5);
+  machine.fire(kvm.keys[0]!.device);
+  expect(machine.devices().map(({ fired }) => fired)).toEqual([1, ...kvm.keys.slice(1).map(() => 0), 1]);
+});
+
 test('an NMI counts where it is sent; ARM refuses', () => {
   for (const [scenario, domain] of [
     ['xen-pv', 'dom1'],

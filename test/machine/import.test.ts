@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { importHost, type Machine, printInterrupts, takeSnapshot } from '../../engine/index.ts';
 import { parseInterrupts } from '../../engine/proc/parse-interrupts.ts';
 import type { ArchRow, Interrupts, IrqRow } from '../../engine/proc/types.ts';
+import { timing } from '../../engine/timing.ts';
 import { capture, INTERRUPTS } from '../support/captures.ts';
 
 const X86 = 'xen-x86/';
@@ -150,7 +151,7 @@ describe('a machine of captures', () => {
     const { lastFired, domains } = takeSnapshot(machine);
     expect(lastFired!.device).toBe('i8042.12');
     expect(lastFired!.hops.map((h) => h.text)).toEqual(['irq 12 raised on CPU1', 'irq 12 handled: i8042']);
-    expect(lastFired!.latency).toBe(350);
+    expect(lastFired!.latency).toBe(timing.irqEntry);
     expect(domains[0]!.irqStates[row]!.pending).toBe(false);
     expectBooksClosed(machine);
   });
