@@ -1,14 +1,14 @@
-/** `virqtop qtest` as a user has it: the examples of the README, and what it says of a board that there is not. */
+/** `virqtop qtest` as a user has it: the examples of its page, and what it says of a board that there is not. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { ROOT, shell, virqtop } from './run.ts';
 
-const README = readFileSync(join(ROOT, 'README.md'), 'utf8');
+const PAGE = readFileSync(join(ROOT, 'docs/chips.md'), 'utf8');
 
-/** The README's session with this board: a line of the shell, or two. */
+/** The page's session with this board: a line of the shell, or two. */
 function session(machine: string): string {
-  const blocks = README.split('```').filter((block) => block.includes('printf'));
+  const blocks = PAGE.split('```').filter((block) => block.includes('printf'));
   return blocks.find((block) => block.includes(`virqtop qtest --machine ${machine}\n`))!;
 }
 

@@ -1,18 +1,18 @@
-/** What the README shows works. */
+/** The scenarios of the documentation work. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { buildMachine, type Machine, takeSnapshot } from '../../engine/index.ts';
 import { parseScenario } from '../../engine/scenario/load.ts';
 
-const README = readFileSync(join(import.meta.dirname, '../../README.md'), 'utf8');
+const PAGE = readFileSync(join(import.meta.dirname, '../../docs/scenarios.md'), 'utf8');
 
 /** Its scenario of that name. */
 function scenario(name: string): Machine {
-  const yaml = [...README.matchAll(/```yaml\n(.*?)```/gs)]
+  const yaml = [...PAGE.matchAll(/```yaml\n(.*?)```/gs)]
     .map((m) => m[1]!)
     .find((y) => y.startsWith(`name: ${name}\n`))!;
-  return buildMachine(parseScenario(yaml, 'README.md'), 42);
+  return buildMachine(parseScenario(yaml, 'scenarios.md'), 42);
 }
 
 test('its HVM scenario boots, and both guests work on their disks', () => {
