@@ -23,8 +23,9 @@ async function main([minutes = '10']: readonly string[]): Promise<number> {
     process.stdout.write(`minute ${minute}: ${size} MB, ${frames} frames, ${cpu.toFixed(0)}% of a CPU\n`);
   }
   watched.stop();
-  if (grown(sizes) <= 1.05) return 0;
-  process.stderr.write(`soak: it has grown ${grown(sizes).toFixed(3)} times since minute 1, at most 1.05\n`);
+  const most = Math.max(grown(sizes.slice(0, 2)), grown(sizes.slice(5)));
+  if (most <= 1.05) return 0;
+  process.stderr.write(`soak: it has grown to ${most.toFixed(3)} times what it was, at most 1.05\n`);
   return 1;
 }
 
