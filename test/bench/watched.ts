@@ -58,11 +58,12 @@ export class Watched {
   }
 }
 
-/** Bytes in use in the heap once all garbage is gone. Checkpoints are outside of it, and have a bound of their own. */
-export function heap(): number {
+/** Bytes in use once all garbage is gone: in the heap, and with `beside` the checkpoints and histories outside of it. */
+export function heap(beside = false): number {
   if (!global.gc) throw new Error('memory is measured with node --expose-gc');
   for (let i = 0; i < 3; i++) global.gc();
-  return process.memoryUsage().heapUsed;
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + (beside ? external : 0);
 }
 
 /** The most that was held from the second minute on, against the first. */

@@ -9,7 +9,7 @@ const sizes: number[] = [];
 for (let minute = 0; minute < 2; minute++) {
   for (let n = 0; n < 600; n++) host.pass(100);
   watched.press();
-  sizes.push(heap());
+  sizes.push(heap(true));
 }
 const { frames } = watched.measure();
 const { past } = watched.driver.get();
