@@ -2,7 +2,8 @@
  * npm run soak [-- MINUTES]
  *
  * The monitor at 10 Hz for 10 minutes, or as long as told, with the wall clock: what it holds after a minute and what
- * after each further one, garbage collected. Growth beyond 5 percent from the second minute on makes the exit code 1.
+ * after each further one, garbage collected. More than 5 percent from the first minute to the second, or from the sixth
+ * on, when all is held that can be gone back to, makes the exit code 1.
  */
 import { setTimeout } from 'node:timers/promises';
 import { REAL_HOST } from '../../tui/real-host.ts';
