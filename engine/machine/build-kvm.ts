@@ -132,6 +132,13 @@ class KvmPlatform implements Platform {
         compare(`${v.id} vec ${vector.toString(16)}`, v.holds(vector), v.slot(vector));
       }
     }
+    for (const { name, tables } of this.host.vms) {
+      for (const [devfn, { msix, bits }] of tables) {
+        for (let n = 0; n < msix.vectors; n++) {
+          compare(`${name} PBA ${devfn >> 3}.${n}`, msix.isPending(n), bits.slotOf(n));
+        }
+      }
+    }
     return wrong;
   }
 
@@ -169,7 +176,7 @@ class KvmPlatform implements Platform {
     };
   }
 
-  private machine({ vm, kernel, name, number }: VmParts): DomainSnapshot {
+  private machine({ vm, kernel, name, number, tables }: VmParts): DomainSnapshot {
     const { shop, kvm } = this.host;
     const vcpus = vm.vcpus.map((v): VcpuSnapshot => {
       const { runstate, cpu } = this.host.threads[v.index]!;
@@ -207,7 +214,14 @@ class KvmPlatform implements Platform {
       name,
       kind: `KVM guest, ${kernel.profile.title}`,
       vcpus,
-      ...kernelSnapshot(kernel, vcpus, shop.clock.now, vm.chip.ioapic, vm.bus.apics),
+      ...kernelSnapshot(
+        kernel,
+        vcpus,
+        shop.clock.now,
+        vm.chip.ioapic,
+        vm.bus.apics,
+        (d) => tables.get(d)?.msix,
+      ),
       exits: { rows: kvm.exits.totals(indices), stats: kvm.stats.sums(indices) },
       x86: {
         lapics,

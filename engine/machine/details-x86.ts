@@ -1,4 +1,5 @@
 /** What stands between a line or message and a native x86 kernel: IOAPIC, local APIC, vector. */
+import type { Msix } from '../devices/pc/msix.ts';
 import type { IrqDesc } from '../guest/linux/irq-core.ts';
 import type { NativeKernel } from '../guest/linux/native.ts';
 import type { IoApic } from '../hw/x86/ioapic.ts';
@@ -14,6 +15,8 @@ export interface X86Board {
   readonly lapics: readonly LocalApic[];
   /** what becomes of a vector that a processor's local APIC has, until its kernel's gate */
   delivery(cpu: number, vector: number): Fact[];
+  /** the table and pending bits of a function with MSI-X; undefined where the table is out of sight */
+  msix?(device: number): Msix | undefined;
 }
 
 /** `0000:00:1f.2` */
@@ -29,6 +32,12 @@ export function pinText(low: number, high: number): string {
   const masked = Rte.masked.has(low) ? ', masked' : '';
   const inService = Rte.remoteIrr.has(low) ? ', remote IRR: waits for EOI' : '';
   return `${trigger}, vector ${hex(Rte.vector.get(low))} to ${to}${masked}${inService}`;
+}
+
+/** `entry masked, PBA 1: sent when unmasked` */
+function msixText(table: Msix, vector: number): string {
+  const pending = table.isPending(vector);
+  return `entry ${table.masked(vector) ? 'masked' : 'not masked'}, PBA ${pending ? '1: sent when unmasked' : '0'}`;
 }
 
 /** A vector in the local APIC: has it, serves it, would take it. */
@@ -57,6 +66,8 @@ export function nativeDetails(kernel: NativeKernel, desc: IrqDesc, board: X86Boa
     state.push(['pin', `line waits: ${yesNo(waits)}, masked: ${yesNo(Rte.masked.has(ioapic.low[pin]!))}`]);
     route.push([`IOAPIC pin ${pin}`, pinText(ioapic.low[pin]!, ioapic.high[pin]!)]);
   } else if (message && target) {
+    const table = board.msix?.(message.device);
+    if (table) state.push(['MSI-X', msixText(table, message.index)]);
     route.push(['message', `data ${hex(target.vector, 4)} to APIC ${kernel.apicId(target.cpu)}`]);
   }
   if (target) {

@@ -35,7 +35,7 @@ export function yesNo(flag: boolean): string {
 
 /** What the kernel's descriptor is set up for. */
 export function kernelConfig(kernel: LinuxKernel, desc: IrqDesc): Fact[] {
-  const { chip, hwirq, flow, actions, affinity, ports } = desc;
+  const { chip, hwirq, flow, actions, affinity, ports, unlazy } = desc;
   const level = desc.level || flow === 'ioapic-level' || flow === 'fasteoi';
   const trigger = level ? 'level' : ports.length > 0 && desc.pirq < 0 ? 'event' : 'edge';
   const facts: Fact[] = [
@@ -45,6 +45,7 @@ export function kernelConfig(kernel: LinuxKernel, desc: IrqDesc): Fact[] {
     ['trigger', trigger],
   ];
   if (hwirq !== null) facts.push(['hwirq', `${hwirq}`]);
+  if (unlazy) facts.push(['flags', 'IRQ_DISABLE_UNLAZY']);
   facts.push(['smp_affinity', affinity ? cpuList(affinity) : 'as the driver asked']);
   return facts;
 }
@@ -55,6 +56,7 @@ export function kernelState({
   active,
   replay,
   heldBack,
+  unlazy,
   moveTo,
   counted,
   unhandled,
@@ -64,7 +66,10 @@ export function kernelState({
     ['in progress', active > 0 ? `on ${active} CPU${active > 1 ? 's' : ''}` : 'no'],
   ];
   if (replay) facts.push(['IRQS_PENDING', 'came while disabled, raised again when enabled']);
-  if (heldBack) facts.push(['IRQD_IRQ_MASKED', 'came while disabled, masked until enabled']);
+  if (heldBack) {
+    const since = unlazy ? 'as it was disabled' : 'came while disabled';
+    facts.push(['IRQD_IRQ_MASKED', `${since}, masked until enabled`]);
+  }
   if (moveTo) facts.push(['move pending', `to CPU ${cpuList(moveTo)} with the next one`]);
   if (counted > 0) facts.push(['unhandled', `${unhandled} of the last ${counted}`]);
   return facts;

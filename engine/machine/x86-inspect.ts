@@ -1,4 +1,5 @@
 /** What x86 kernels and interrupt controllers tell of themselves, under any hypervisor. */
+import type { Msix } from '../devices/pc/msix.ts';
 import type { NativeKernel } from '../guest/linux/native.ts';
 import type { I8259 } from '../hw/x86/i8259.ts';
 import type { IoApic } from '../hw/x86/ioapic.ts';
@@ -9,13 +10,17 @@ import type { Vmcs } from '../hw/x86/vmcs.ts';
 import type { IoApicSnapshot, IrqState, PicSnapshot, VcpuSnapshot, VmcsSnapshot } from './inspect.ts';
 import { lasting, linuxSnapshot } from './linux-snapshot.ts';
 
-/** What a native kernel tells of itself. */
+/**
+ * What a native kernel tells of itself.
+ * @param table MSI-X of a function, where it is in sight: its pending bits are interrupts that wait
+ */
 export function kernelSnapshot(
   kernel: NativeKernel,
   vcpus: readonly VcpuSnapshot[],
   now: number,
   ioapic: IoApic,
   lapics: readonly LocalApic[],
+  table: (device: number) => Msix | undefined = () => undefined,
 ) {
   const interrupts = kernel.interruptsFile();
   const descs = kernel.shownDescs();
@@ -23,7 +28,11 @@ export function kernelSnapshot(
     const desc = descs[i]!;
     const target = kernel.controllers.targetOf(desc.irq);
     const pin = kernel.controllers.pinOf(desc.irq);
-    const waits = pin !== undefined && (ioapic.irr & ~ioapic.delivered & (1 << pin)) !== 0;
+    const message = kernel.controllers.messageOf(desc.irq);
+    const waits =
+      pin !== undefined
+        ? (ioapic.irr & ~ioapic.delivered & (1 << pin)) !== 0
+        : message !== undefined && (table(message.device)?.isPending(message.index) ?? false);
     return {
       row,
       pending: waits || desc.replay || (target !== undefined && lapics[target.cpu]!.irr.has(target.vector)),

@@ -4,6 +4,7 @@ import * as allOnCpu0 from './demos/all-on-cpu0.yaml';
 import * as eventStorm from './demos/event-storm.yaml';
 import * as lostIntx from './demos/lost-intx.yaml';
 import * as lrExhaustion from './demos/lr-exhaustion.yaml';
+import * as maskedMsix from './demos/masked-msix.yaml';
 import * as nobodyCared from './demos/nobody-cared.yaml';
 import * as stuckIsr from './demos/stuck-isr.yaml';
 import * as twoLevelFifo from './demos/two-level-fifo.yaml';
@@ -19,6 +20,7 @@ const ALL = [
   lostIntx,
   stuckIsr,
   twoLevelFifo,
+  maskedMsix,
 ] as unknown as readonly {
   readonly default: Demo;
   readonly text: string;

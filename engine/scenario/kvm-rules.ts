@@ -94,6 +94,9 @@ function checkVmDevices(s: KvmScenario, vm: VmSpec, i: number, wrong: Wrong): vo
       wrong([...path, 'driver'], `a second ${d.driver}, expected one at most`);
     }
     seen.add(d.driver);
+    if ('unlazy' in d && d.unlazy && vm.kernel === 'linux-2.6.36') {
+      wrong([...path, 'unlazy'], '2.6.36 has no IRQ_DISABLE_UNLAZY, expected false');
+    }
     if (
       (d.driver === 'e1000' || d.driver === 'uhci') &&
       (d.gsi < 16 ? ![5, 9, 10, 11].includes(d.gsi) : d.gsi >= IOAPIC_PINS)

@@ -52,6 +52,24 @@ const host = z
 const queues = z.int().min(1).max(64).default(1).describe('queues, each with a message of its own');
 const disk = name.optional().describe('the disk of the host behind it; without it the first');
 
+/** of a device with MSI-X that QEMU has */
+const messages = {
+  pba: z
+    .boolean()
+    .default(true)
+    .describe(
+      'a message of a masked MSI-X vector sets its bit in the Pending Bit Array and is sent at unmask; false: as in ' +
+        'device models that drop it',
+    ),
+  unlazy: z
+    .boolean()
+    .default(false)
+    .describe(
+      'its vectors have IRQ_DISABLE_UNLAZY: disable_irq masks the entry of the MSI-X table at once, not only when the ' +
+        'next interrupt has come',
+    ),
+};
+
 const vmDevice = z.discriminatedUnion('driver', [
   z.strictObject({ driver: z.literal('i8042') }).describe('keyboard and mouse: `kbd` and `mouse`'),
   z.strictObject({ driver: z.literal('rtc') }).describe('the clock of the board'),
@@ -71,7 +89,9 @@ const vmDevice = z.discriminatedUnion('driver', [
         .describe('whether a driver of its kernel serves it; without one nobody lowers its line'),
     })
     .describe('USB controller on a level line: `usb`'),
-  z.strictObject({ driver: z.literal('virtio-blk'), queues, disk }).describe('paravirtual disk: `disk`'),
+  z
+    .strictObject({ driver: z.literal('virtio-blk'), queues, disk, ...messages })
+    .describe('paravirtual disk: `disk`'),
   z
     .strictObject({
       driver: z.literal('virtio-net'),
@@ -80,6 +100,7 @@ const vmDevice = z.discriminatedUnion('driver', [
         .boolean()
         .default(true)
         .describe("packets are handled in the host's kernel rather than in QEMU"),
+      ...messages,
     })
     .describe('paravirtual network card: `nic`'),
   z

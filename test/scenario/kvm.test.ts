@@ -62,6 +62,10 @@ describe('mistakes', () => {
       'k.yaml:6: vms[0].timer: 2.6.36 has no TSC-deadline timer, expected lapic or pit',
     ],
     [
+      `${OLD}vms: [{kernel: linux-2.6.36, devices: [{driver: virtio-net, unlazy: true}]}]\n`,
+      'k.yaml:6: vms[0].devices[0].unlazy: 2.6.36 has no IRQ_DISABLE_UNLAZY, expected false',
+    ],
+    [
       head('vms: [{vcpus: 2, timer: pit}]\n'),
       'k.yaml:5: vms[0].timer: the PIT interrupts one CPU, expected lapic or tsc-deadline, or vcpus: 1',
     ],

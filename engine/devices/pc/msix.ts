@@ -1,7 +1,7 @@
 /**
  * The MSI-X capability of a PCI function (PCI Local Bus 3.0, 6.8.2): a table of messages in the function's memory,
  * each with its mask bit, a mask for the whole function, and the pending bits. A masked vector's message is kept as
- * its pending bit and sent when it is unmasked.
+ * its pending bit and sent when it is unmasked; device models that have forgotten the pending bits lose it.
  */
 import { Bitmap } from '../../core/bits.ts';
 import type { MsiSender } from '../../core/line.ts';
@@ -20,6 +20,18 @@ const MASKED = 1;
 const ENTRY = 4;
 const CONTROL = 3;
 
+/** Who keeps account of messages that are masked. */
+export interface MaskedMessages {
+  /** it is kept as the pending bit, which may be set already */
+  hold(vector: number): void;
+  /** nothing keeps it */
+  lose(vector: number): void;
+  /** what the pending bit has kept is sent, by `send` */
+  letGo(vector: number, send: () => void): void;
+}
+
+const NO_ACCOUNT: MaskedMessages = { hold: () => {}, lose: () => {}, letGo: (_, send) => send() };
+
 export class Msix implements Capability, Part {
   readonly id: string;
   readonly capabilityId = MSIX;
@@ -35,6 +47,7 @@ export class Msix implements Capability, Part {
    * @param bar the base address register that both structures are behind
    * @param tableAt where the table begins there
    * @param pendingAt where the pending bits begin there
+   * @param latches false: pending bits are never set
    */
   constructor(
     name: string,
@@ -43,6 +56,8 @@ export class Msix implements Capability, Part {
     private readonly bar: number,
     private readonly tableAt: number,
     private readonly pendingAt: number,
+    private readonly latches = true,
+    private readonly account = NO_ACCOUNT,
   ) {
     this.id = `msix.${name}`;
     this.entries = new Uint32Array(vectors * ENTRY);
@@ -53,8 +68,11 @@ export class Msix implements Capability, Part {
   /** The function asks for an interrupt. Without MSI-X enabled nothing happens: false. */
   notify(vector: number): boolean {
     if (!this.enabled || vector >= this.vectors) return false;
-    if (this.masked(vector)) this.pending.set(vector);
-    else this.transmit(vector);
+    if (!this.masked(vector)) this.transmit(vector);
+    else if (this.latches) {
+      this.pending.set(vector);
+      this.account.hold(vector);
+    } else this.account.lose(vector);
     return true;
   }
 
@@ -78,7 +96,7 @@ export class Msix implements Capability, Part {
     for (const vector of this.pending.members()) {
       if (this.masked(vector)) continue;
       this.pending.clear(vector);
-      this.transmit(vector);
+      this.account.letGo(vector, () => this.transmit(vector));
     }
   }
 

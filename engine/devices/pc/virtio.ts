@@ -9,7 +9,7 @@ import { DeviceQueue, VIRTIO_F_EVENT_IDX, Virtqueue } from '../../abi/virtio-rin
 import type { LineDriver, MsiSender } from '../../core/line.ts';
 import type { Registers, Width } from '../../core/registers.ts';
 import type { Part, Plain } from '../../core/state.ts';
-import { Msix } from './msix.ts';
+import { type MaskedMessages, Msix } from './msix.ts';
 import { FixedCapability, PciFunction } from './pci.ts';
 
 /** Where a function is and what it is wired to. */
@@ -21,6 +21,9 @@ export interface VirtioPlace {
   readonly memory: DmaMemory;
   readonly intx: LineDriver;
   readonly send: MsiSender;
+  /** MSI-X has pending bits; it has unless told otherwise */
+  readonly pba?: boolean;
+  readonly masked?: MaskedMessages;
 }
 
 interface Queue {
@@ -73,7 +76,8 @@ export abstract class VirtioPci implements Registers, Part {
     this.id = `device.${name}`;
     this.queues = Array.from({ length: queueCount }, () => this.freshQueue());
     // a vector for each queue and one for the configuration
-    this.msix = new Msix(name, queueCount + 1, place.send, 1, 0, PENDING_AT);
+    const { send, pba, masked } = place;
+    this.msix = new Msix(name, queueCount + 1, send, 1, 0, PENDING_AT, pba, masked);
     const bars = [
       undefined,
       { kind: 'memory', base: place.msixBase, size: 0x1000, registers: this.msixRegisters },

@@ -70,9 +70,11 @@ export class IrqDesc {
   hwirq: number | null = null;
   /** triggered by a level, not by an edge */
   level = false;
+  /** disable_irq masks it at once, whatever its chip (IRQ_DISABLE_UNLAZY) */
+  unlazy = false;
   /** it came while it was disabled (IRQS_PENDING) */
   replay = false;
-  /** of a lazy chip: it has come while disabled, and was masked then (IRQD_IRQ_MASKED) */
+  /** of a lazy chip: it is masked as well, at once or since it has come while disabled (IRQD_IRQ_MASKED) */
   heldBack = false;
   /** CPUs that root has allowed for it; null: as its driver wanted it */
   affinity: readonly number[] | null = null;
@@ -177,7 +179,10 @@ export class IrqTable {
 
   /** disable_irq; nests. */
   disable(desc: IrqDesc): void {
-    if (desc.depth++ === 0 && !desc.chip.lazy) desc.chip.mask(desc);
+    const { chip, unlazy } = desc;
+    if (desc.depth++ > 0 || (chip.lazy && !unlazy)) return;
+    if (chip.lazy) desc.heldBack = true;
+    chip.mask(desc);
   }
 
   /** handle_irq of what is disabled: an edge is kept for later, and it is masked until it is enabled. */

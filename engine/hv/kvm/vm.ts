@@ -1,5 +1,5 @@
 /** One virtual machine of KVM (struct kvm): its interrupt controllers, its buses, its lines and messages. */
-import type { SourceId } from '../../core/books.ts';
+import type { DestinationId, SlotId, SourceId } from '../../core/books.ts';
 import { ApicBus } from '../../hw/x86/apic-bus.ts';
 import { IoBus } from '../../hw/x86/io-bus.ts';
 import { Rte } from '../../hw/x86/ioapic-regs.ts';
@@ -142,6 +142,31 @@ export class Vm {
     kvm.trace.emit(kvm.points.msi, kvm.now, kvm.books.journey, kvm.hereCpu, this.index, addressLow, data);
     const reached = this.routing.signalMsi(addressLow, addressHigh, data);
     if (reached > 0) return;
-    kvm.books.ignore(kvm.books.destinationOf(`${this.name} msi`), reached < 0 ? 'nowhere' : 'not accepted');
+    kvm.books.ignore(this.messages, reached < 0 ? 'nowhere' : 'not accepted');
+  }
+
+  /** Where messages are booked that no local APIC has. */
+  private get messages(): DestinationId {
+    return this.kvm.books.destinationOf(`${this.name} msi`);
+  }
+
+  /** A message that the device's table masks: its pending bit keeps it, or it is lost. @param slot of that bit */
+  maskedMessage(source: SourceId, slot: SlotId | undefined): void {
+    const { books } = this.kvm;
+    this.begin(source);
+    if (slot === undefined) books.ignore(this.messages, 'MSI-X masked');
+    else books.pend(slot, this.messages);
+  }
+
+  /** What a pending bit has kept is sent, in the name of the raise that set it. */
+  letGo(slot: SlotId, send: () => void): void {
+    const { kvm } = this;
+    const { books, carried } = kvm;
+    const { source, journey } = books;
+    if (books.handOn(slot)) kvm.carried = books.journey;
+    send();
+    kvm.carried = carried;
+    books.source = source;
+    books.journey = journey;
   }
 }

@@ -32,6 +32,7 @@ export function kvmDetails(
   return nativeDetails(parts.kernel, desc, {
     ioapic: vm.chip.ioapic,
     lapics: vm.bus.apics,
+    msix: (device) => parts.tables.get(device)?.msix,
     delivery(cpu, vector) {
       const v = vm.vcpus[cpu]!;
       const { entryInfo } = v.vmcs;

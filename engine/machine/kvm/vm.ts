@@ -2,7 +2,9 @@
 import { DmaMemory } from '../../abi/dma.ts';
 import type { Tracepoint } from '../../core/trace.ts';
 import { I8254 } from '../../devices/pc/i8254.ts';
+import type { Msix } from '../../devices/pc/msix.ts';
 import { PciBus, type PciFunction } from '../../devices/pc/pci.ts';
+import type { VirtioPci } from '../../devices/pc/virtio.ts';
 import { VirtioBlk } from '../../devices/pc/virtio-blk.ts';
 import { VirtioNet } from '../../devices/pc/virtio-net.ts';
 import { VirtioBlkDriver } from '../../guest/linux/drivers/virtio-blk.ts';
@@ -23,9 +25,11 @@ import { PcDevices } from '../pc-devices.ts';
 import { Worker } from '../worker.ts';
 import type { KvmHost } from './host.ts';
 import type { Fired } from './host-devices.ts';
+import { PendingBits } from './masked-messages.ts';
 
 const NOTIFY = 0x3000;
 const NOTIFY_STRIDE = 4;
+type VirtioSpec = Extract<VmDeviceSpec, { driver: 'virtio-blk' | 'virtio-net' }>;
 const SHORT: Work = { cost: () => timing.shortHandler, run: () => {} };
 
 export class VmParts {
@@ -37,6 +41,8 @@ export class VmParts {
   readonly fired = new Map<string, Fired>();
   /** by function: raises one of its messages, and answers with its journey */
   private readonly messages = new Map<number, (index: number) => number>();
+  /** by function: MSI-X of the devices that are QEMU's */
+  readonly tables = new Map<number, { readonly msix: Msix; readonly bits: PendingBits }>();
   /** counter 0 of the interval timer is through, once more than it was set to */
   private tick: () => void = () => {};
   private readonly tpJob: Tracepoint;
@@ -219,8 +225,8 @@ export class VmParts {
   }
 
   private virtioBlk(spec: Extract<VmDeviceSpec, { driver: 'virtio-blk' }>, name: string): void {
-    const place = this.virtioPlace(name);
     const queues = Math.min(spec.queues, this.spec.vcpus);
+    const place = this.virtioPlace(name, spec, queues);
     this.reach(name, place.device.devfn);
     const device: VirtioBlk = this.host.shop.parts.add(
       new VirtioBlk(
@@ -230,9 +236,8 @@ export class VmParts {
         this.pc.backend(spec.disk, () => device),
       ),
     );
-    this.addFunction(device.fn);
+    this.addVirtio(device, place.device);
     this.ioeventfds(place.device.base, queues);
-    this.messages.set(place.device.devfn, (n) => this.journeyOf(() => device.msix.notify(n)));
     const driver = new VirtioBlkDriver(this.kernel, place.virtio, place.driver, queues);
     driver.probe();
     this.pc.disks.push(driver);
@@ -243,8 +248,8 @@ export class VmParts {
 
   private virtioNet(spec: Extract<VmDeviceSpec, { driver: 'virtio-net' }>, name: string): void {
     const { host } = this;
-    const place = this.virtioPlace(name);
     const pairs = Math.min(spec.queues, this.spec.vcpus);
+    const place = this.virtioPlace(name, spec, 2 * pairs + 1);
     const thread = spec.vhost
       ? new Worker(
           host.kernel,
@@ -267,9 +272,8 @@ export class VmParts {
         transmit: (_, packet) => host.transmit(packet),
       }),
     );
-    this.addFunction(device.fn);
+    this.addVirtio(device, place.device);
     this.ioeventfds(place.device.base, 2 * pairs + 1);
-    this.messages.set(place.device.devfn, (n) => this.journeyOf(() => device.msix.notify(n)));
     const driver: VirtioNetDriver = new VirtioNetDriver(
       this.kernel,
       place.virtio,
@@ -343,7 +347,7 @@ export class VmParts {
 
   // PCI
 
-  private virtioPlace(name: string) {
+  private virtioPlace(name: string, { pba, unlazy }: VirtioSpec, queues: number) {
     const { host, vm } = this;
     const devfn = this.pc.slot();
     const base = this.pc.bar(devfn);
@@ -357,9 +361,20 @@ export class VmParts {
         memory: this.memory,
         intx: this.pc.line(11, name),
         send: (low: number, high: number, data: number) => vm.message(source, low, high, data),
+        pba,
+        masked: new PendingBits(host.shop.books, vm, source, queues + 1),
       },
-      driver: { devfn, memory: this.memory, gsi: 11 },
+      driver: { devfn, memory: this.memory, gsi: 11, unlazy },
     };
+  }
+
+  private addVirtio(
+    { fn, msix }: VirtioPci,
+    { devfn, masked }: { devfn: number; masked: PendingBits },
+  ): void {
+    this.addFunction(fn);
+    this.tables.set(devfn, { msix, bits: masked });
+    this.messages.set(devfn, (n) => this.journeyOf(() => msix.notify(n)));
   }
 
   private addFunction(fn: PciFunction): void {

@@ -8,9 +8,9 @@ import { Messages, travelled } from '../../support/pc-wire.ts';
 const INIT = { vendor: 0x1af4, device: 0x1041, classCode: 0x020000, bars: [], pin: 1 };
 
 describe('MSI-X', () => {
-  function rig(vectors = 4) {
+  function rig(vectors = 4, latches = true) {
     const bus = new Messages();
-    const msix = new Msix('card', vectors, bus.send, 1, 0, 0x800);
+    const msix = new Msix('card', vectors, bus.send, 1, 0, 0x800, latches);
     const fn = new PciFunction('card', 24, INIT, undefined);
     const at = fn.addCapability(msix);
     const control = (value: number) => fn.writeConfig(at + 2, value, 2);
@@ -60,6 +60,21 @@ describe('MSI-X', () => {
     expect([bus.sent.length, msix.pendingBits.read(0, 4)]).toEqual([0, 2]);
     msix.table.write(16 + 12, 0, 4);
     expect([bus.take(), msix.pendingBits.read(0, 4)]).toEqual([[0x41], 0]);
+  });
+
+  test('without pending bits the message of a masked vector is lost, that of the function mask too', () => {
+    const { bus, msix, control, entry } = rig(4, false);
+    entry(1, 0x41, 1);
+    entry(2, 0x42);
+    control(0x8000);
+    msix.notify(1);
+    msix.table.write(16 + 12, 0, 4);
+    control(0xc000);
+    msix.notify(2);
+    control(0x8000);
+    expect([bus.sent.length, msix.pendingBits.read(0, 4)]).toEqual([0, 0]);
+    msix.notify(1);
+    expect(bus.take()).toEqual([0x41]);
   });
 
   test('the message that is sent on unmask is the one the table has then', () => {

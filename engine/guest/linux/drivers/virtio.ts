@@ -21,6 +21,8 @@ export interface VirtioPlace {
   /** the line of its pin; used when it has no MSI-X, or is told not to */
   readonly gsi: number;
   readonly msix?: boolean;
+  /** its vectors have IRQ_DISABLE_UNLAZY */
+  readonly unlazy?: boolean;
 }
 
 /** A queue as its driver asks for it. */
@@ -117,6 +119,8 @@ export class VirtioTransport implements Part {
         spec?.cpus,
       ),
     );
+    // irq_set_status_flags
+    for (const desc of descs) desc.unlazy = this.place.unlazy ?? false;
     controllers.request(descs[0]!, `${this.name}-config`, this.configInterrupt);
     io.store(this.base + COMMON.msixConfig, 0, 2);
     io.load(this.base + COMMON.msixConfig, 2);
