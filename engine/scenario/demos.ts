@@ -6,6 +6,7 @@ import * as lostIntx from './demos/lost-intx.yaml';
 import * as lrExhaustion from './demos/lr-exhaustion.yaml';
 import * as maskedMsix from './demos/masked-msix.yaml';
 import * as nobodyCared from './demos/nobody-cared.yaml';
+import * as raisedWhileActive from './demos/raised-while-active.yaml';
 import * as stuckIsr from './demos/stuck-isr.yaml';
 import * as twoLevelFifo from './demos/two-level-fifo.yaml';
 import * as whereExits from './demos/where-exits-go.yaml';
@@ -15,6 +16,7 @@ const ALL = [
   nobodyCared,
   whereExits,
   lrExhaustion,
+  raisedWhileActive,
   eventStorm,
   allOnCpu0,
   lostIntx,

@@ -37,6 +37,7 @@ export function armVcpu(
     lrs: values.map((value, lr) => listRegister(lr, value, ((lrMask >>> lr) & 1) === 1)),
     inflight: [],
     waiting: [],
+    leftQueued: [],
     ...rest,
   };
 }

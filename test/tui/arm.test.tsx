@@ -82,6 +82,11 @@ describe('list registers', () => {
     );
   });
 
+  test('so does what is queued still, and in no list', async () => {
+    const lines = await pending({ ...busyArm(), vcpus: [armVcpu({ leftQueued: [27] })] });
+    expect(lines).toContain(' waiting -                    in flight -   QUEUED left over 27 arch_timer');
+  });
+
   test('saved ones are called as Xen prints them, and there is no HCR', async () => {
     const lines = await pending({ ...busyArm(), vcpus: [armVcpu()] });
     expect(lines.some((l) => /blocked, last on CPU1 {2}saved +I 0 {2}HCR - /.test(l))).toBe(true);

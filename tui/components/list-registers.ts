@@ -62,18 +62,21 @@ function headLine({ vcpu, arm, ascii }: ArmProcessor, width: number, title: stri
   return spread(left, right, width);
 }
 
-/** What is in flight, each with its list register, and of that what waits for one. */
+/** What is in flight, each with its list register, and of that what waits for one; what is only queued still. */
 function listsLine(processor: ArmProcessor, width: number): LineBuilder {
-  const { inflight, waiting } = processor.vcpu;
+  const { inflight, waiting, leftQueued } = processor.vcpu;
   const named = (intid: number) => `${intid} ${nameOf(processor, intid)}`.trimEnd();
   const queued = waiting.map(named).join(', ');
   const line = new LineBuilder().add(' waiting ', 'dim').add(queued || '-', queued ? 'warn' : 'dim');
   line.to(Math.max(line.width + 3, 30)).add('in flight ', 'dim');
-  if (inflight.length === 0) return line.add('-', 'dim');
+  if (inflight.length === 0) line.add('-', 'dim');
   inflight.forEach(({ irq, lr }, i) => {
     if (i > 0) line.add(', ');
     line.add(named(irq)).add(lr === null ? ' no LR' : ` LR${lr}`, lr === null ? 'warn' : 'dim');
   });
+  if (leftQueued.length > 0) {
+    line.add('   QUEUED left over ', 'dim').add(leftQueued.map(named).join(', '), 'warn');
+  }
   return line.cut(width, processor.ascii ? '~' : '…');
 }
 

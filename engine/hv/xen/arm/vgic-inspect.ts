@@ -9,6 +9,7 @@ import {
   LR_STATES,
 } from '../../../hw/arm/virtual-regs.ts';
 import type { GicCpu, GicHw } from './gic-hw.ts';
+import { GIC_IRQ_GUEST_QUEUED, type PendingIrq } from './pending-irq.ts';
 import type { GicVersion, VgicVcpu } from './vgic-domain.ts';
 
 export type LrValue = readonly [high: number, low: number];
@@ -42,6 +43,8 @@ export interface VcpuInterrupts {
   readonly inflight: readonly { readonly irq: number; readonly lr: number | null }[];
   /** of those: waiting for a list register */
   readonly waiting: readonly number[];
+  /** raised while they were disabled, and no longer in flight: enabling them brings nothing, the next raise does */
+  readonly leftQueued: readonly number[];
 }
 
 /**
@@ -65,7 +68,16 @@ export function inspectVcpu(v: VgicVcpu, hw: GicHw, here: GicCpu | null): VcpuIn
     }),
     inflight: v.inflight().map(({ irq, lr }) => ({ irq, lr: lr < hw.nrLrs ? lr : null })),
     waiting: v.lrPending().map(({ irq }) => irq),
+    leftQueued: leftQueued(v),
   };
+}
+
+/** GIC_IRQ_GUEST_QUEUED of what is on no list. */
+function leftQueued(v: VgicVcpu): number[] {
+  const left = (p: PendingIrq) => (p.status & GIC_IRQ_GUEST_QUEUED) !== 0 && !p.inflight;
+  const { domain } = v;
+  const shared = domain.spis.filter((p) => left(p) && domain.target(v, p.irq) === v);
+  return [...v.pending.filter(left), ...shared].map(({ irq }) => irq);
 }
 
 /** A list register as it was saved, bits 63-32 and 31-0. */

@@ -169,6 +169,8 @@ describe('a raise of what is in flight', () => {
     rig.enter();
     // it is no longer in flight, and nothing ever looks at it again
     expect([rig.inflight(), rig.status(40)]).toEqual([[], GIC_IRQ_GUEST_QUEUED]);
+    const { hw } = rig.cpus[0]!;
+    expect(inspectVcpu(rig.v(0), hw, null)).toMatchObject({ inflight: [], leftQueued: [40] });
   });
 
   test('active, a physical one: is lost', () => {
