@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import { ms } from '../../engine/core/clock.ts';
 import { buildMachine, type Machine, takeSnapshot } from '../../engine/index.ts';
+import { lastFired } from '../../engine/machine/journey.ts';
 import { parseScenario } from '../../engine/scenario/load.ts';
 
 const text = (options: string) => `
@@ -54,6 +55,23 @@ test('its pending bit is a raise that waits, is in a copy too, and comes at unma
   expect(total(machine)).toBeGreaterThan(before + 20);
   expect(fact(machine, 'MSI-X')).toBe('entry not masked, PBA 0');
   expect(pending(machine)).toBe(0);
+});
+
+test('its way waits at the table, and goes on from there at unmask', () => {
+  const machine = machineOf(', unlazy: true');
+  const mask = (masked: boolean) => {
+    machine.do({ do: 'mask', domain: 'vm1', irq: IRQ - 1, masked });
+    machine.runUntil(machine.clock.now + ms(10));
+  };
+  const hops = () => lastFired(machine)!.hops.map((h) => h.name);
+  mask(true);
+  machine.do({ do: 'raise', domain: 'vm1', irq: IRQ - 1 });
+  machine.runUntil(machine.clock.now + ms(10));
+  expect(hops()).toEqual(['msix_notify']);
+  expect(lastFired(machine)!.hops[0]!.text).toBe('msix_notify vm1 masked, PBA 1');
+  mask(false);
+  expect(hops().slice(0, 3)).toEqual(['msix_notify', 'kvm_set_msi', '__apic_accept_irq']);
+  expect(lastFired(machine)!.latency).toBeGreaterThan(ms(10));
 });
 
 test('without pending bits the queue hangs, unless the kernel has taken the interrupt to replay it', () => {

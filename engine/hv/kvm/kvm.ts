@@ -41,6 +41,7 @@ function points(trace: Trace) {
   return {
     setIrq: trace.point('kvm_set_irq', 'vm', 'gsi', 'level', 'source'),
     msi: trace.point('kvm_msi_set_irq', 'vm', 'address', 'data'),
+    masked: trace.point('msix_notify', 'vm', 'vector', 'pending'),
     ioapicSetIrq: trace.point('kvm_ioapic_set_irq', 'vm', 'pin', 'low', 'high'),
     picSetIrq: trace.point('kvm_pic_set_irq', 'vm', 'pin', 'masked', 'level'),
     ioeventfd: trace.point('ioeventfd_write', 'vcpu', 'address'),

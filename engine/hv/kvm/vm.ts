@@ -151,9 +151,10 @@ export class Vm {
   }
 
   /** A message that the device's table masks: its pending bit keeps it, or it is lost. @param slot of that bit */
-  maskedMessage(source: SourceId, slot: SlotId | undefined): void {
-    const { books } = this.kvm;
+  maskedMessage(source: SourceId, vector: number, slot: SlotId | undefined): void {
+    const { books, trace, points, now, hereCpu } = this.kvm;
     this.begin(source);
+    trace.emit(points.masked, now, books.journey, hereCpu, this.index, vector, Number(slot !== undefined));
     if (slot === undefined) books.ignore(this.messages, 'MSI-X masked');
     else books.pend(slot, this.messages);
   }

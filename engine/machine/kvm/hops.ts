@@ -82,6 +82,8 @@ const PHYSICAL: Record<string, Row> = {
   },
 };
 
+const kept = (args: readonly number[]) => (args[2] ? 'PBA 1' : 'dropped');
+
 const RAISES: Record<string, Row> = {
   kvm_set_irq: {
     mode: 'root',
@@ -96,6 +98,14 @@ const RAISES: Record<string, Row> = {
     detail: (names, args) => `${vm(names, args)} address ${hex(args[1]!, 8)}, data ${hex(args[2]!, 4)}`,
     brief: (names, args) => `kvm_set_msi ${vm(names, args)} vec ${bare(args[2]! & 0xff)}`,
     about: 'the message of a device: address and data name processor and vector',
+  },
+  msix_notify: {
+    mode: 'root',
+    name: 'msix_notify',
+    detail: (names, args) => `${vm(names, args)} message ${args[1]} masked, ${kept(args)}`,
+    brief: (names, args) => `msix_notify ${vm(names, args)} masked, ${kept(args)}`,
+    about:
+      'the entry of the MSI-X table is masked: the bit in the Pending Bit Array keeps it, or nothing does',
   },
   kvm_ioapic_set_irq: {
     mode: 'root',

@@ -20,11 +20,11 @@ export class PendingBits implements MaskedMessages {
   }
 
   hold(vector: number): void {
-    this.vm.maskedMessage(this.source, this.slotOf(vector));
+    this.vm.maskedMessage(this.source, vector, this.slotOf(vector));
   }
 
-  lose(): void {
-    this.vm.maskedMessage(this.source, undefined);
+  lose(vector: number): void {
+    this.vm.maskedMessage(this.source, vector, undefined);
   }
 
   letGo(vector: number, send: () => void): void {
