@@ -1,5 +1,18 @@
 /** From the options to a machine, and from a machine to the domain that is shown. */
-import type { DomainSnapshot, Machine, Scenario, Setting, Snapshot } from '../engine/index.ts';
+import {
+  buildMachine,
+  builtinScenario,
+  builtinScenarios,
+  changeScenario,
+  DEFAULT_SCENARIO,
+  type DomainSnapshot,
+  importHost,
+  loadScenario,
+  type Machine,
+  type Scenario,
+  type Setting,
+  type Snapshot,
+} from '../engine/index.ts';
 import type { Subject } from '../tui/subject.ts';
 import { readText } from './files.ts';
 import type { Options } from './options.ts';
@@ -25,7 +38,6 @@ export async function machineOf(options: Options): Promise<Machine> {
 
 /** The machine of a scenario, with the seed of the options. */
 export async function machineFor(scenario: Scenario, options: Options): Promise<Machine> {
-  const { buildMachine } = await import('../engine/index.ts');
   return buildMachine(scenario, options.seed ?? DEFAULT_SEED);
 }
 
@@ -42,7 +54,6 @@ export function checkFires(machine: Machine, options: Options): void {
 
 async function imported(options: Options, captures: readonly string[]): Promise<Machine> {
   const files = captures.map((name) => ({ name, text: readText(name) }));
-  const { importHost } = await import('../engine/index.ts');
   return importHost({
     files,
     seed: options.seed ?? DEFAULT_SEED,
@@ -56,9 +67,6 @@ export async function scenarioOf(
   name: string | undefined,
   settings: readonly Setting[] = [],
 ): Promise<Scenario> {
-  const { DEFAULT_SCENARIO, builtinScenario, builtinScenarios, changeScenario, loadScenario } = await import(
-    '../engine/index.ts'
-  );
   const wanted = name ?? DEFAULT_SCENARIO;
   const scenario = builtinScenario(wanted);
   if (scenario) return changeScenario(scenario, settings);

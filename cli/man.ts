@@ -8,6 +8,10 @@ const ENVIRONMENT = [
   ['NO_COLOR', 'set and not empty: no colours, unless --color says otherwise'],
   ['FORCE_COLOR', 'colours where the terminal seems to have none: 1 for 16, 2 for 256, 3 for all'],
   ['LANG, LC_ALL, LC_CTYPE', 'not UTF-8: only ASCII is drawn'],
+  [
+    'NODE_COMPILE_CACHE',
+    'where Node keeps compiled code for the next start; NODE_DISABLE_COMPILE_CACHE=1: nowhere',
+  ],
   ['TERM', 'linux: only ASCII is drawn; dumb: there is no monitor'],
 ] as const;
 

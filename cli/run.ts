@@ -1,5 +1,16 @@
 /** A machine that is run from its start, by the options or as it was recorded, and perhaps written down. */
-import { type Done, FormatError, type Machine, type RecordingHead, type Scenario } from '../engine/index.ts';
+import {
+  builtinScenario,
+  builtinScenarios,
+  DEFAULT_SCENARIO,
+  type Done,
+  FormatError,
+  loadRecording,
+  loadScenario,
+  type Machine,
+  type RecordingHead,
+  type Scenario,
+} from '../engine/index.ts';
 import type { Recorded } from '../tui/journal.ts';
 import { readText } from './files.ts';
 import { looksLikeFile, machineFor, machineOf, scenarioOf } from './machine.ts';
@@ -20,7 +31,6 @@ export interface Run {
 export async function runOf(options: Options): Promise<Run> {
   if (options.replay !== undefined) return replayed(options.replay);
   if (options.record === undefined) return { machine: await machineOf(options) };
-  const { DEFAULT_SCENARIO } = await import('../engine/index.ts');
   const { scenario: wanted = DEFAULT_SCENARIO } = options;
   const source = looksLikeFile(wanted) ? { file: wanted, text: readText(wanted) } : wanted;
   const machine = await machineOf(options);
@@ -30,7 +40,6 @@ export async function runOf(options: Options): Promise<Run> {
 }
 
 async function replayed(file: string): Promise<Run> {
-  const { loadRecording } = await import('../engine/index.ts');
   const { head, commands, end } = await loadRecording(readText(file), file);
   if (head.virqtop !== VERSION) {
     const problem = `virqtop: recorded by ${quoted(head.virqtop)}, must be '${VERSION}': runs differ between versions`;
@@ -41,7 +50,6 @@ async function replayed(file: string): Promise<Run> {
 }
 
 async function scenarioIn(scenario: RecordingHead['scenario'], file: string): Promise<Scenario> {
-  const { builtinScenario, builtinScenarios, loadScenario } = await import('../engine/index.ts');
   if (typeof scenario !== 'string') return loadScenario(scenario.text, `${file}:1: ${scenario.file}`);
   if (builtinScenario(scenario)) return scenarioOf(scenario);
   const names = builtinScenarios().map((s) => s.name);
