@@ -13,49 +13,18 @@ import { builtinModules } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { COMMON } from './bundle.mjs';
 import { forEsbuild as scenarios } from './scenarios.mjs';
 
 const ROOT = dirname(fileURLToPath(import.meta.url));
 const DIST = join(ROOT, 'dist');
 
 /** @type {import('esbuild').BuildOptions} */
-const COMMON = {
+const OURS = {
+  ...COMMON,
   absWorkingDir: ROOT,
-  bundle: true,
-  format: 'esm',
-  platform: 'node',
-  target: 'node22',
   outdir: DIST,
   outExtension: { '.js': '.mjs' },
-  jsx: 'automatic',
-  // without fetch, Ink's layout engine takes its WebAssembly from the bundle as it stands, instead of
-  // through an HTTP client that costs as much as starting Node
-  define: { 'process.env.NODE_ENV': '"production"', fetch: 'undefined' },
-  // CommonJS packages in an ES module
-  banner: { js: "import{createRequire}from'module';const require=createRequire(import.meta.url);" },
-  logLevel: 'warning',
-};
-
-/** Ink imports react-devtools-core only when DEV is set, but the bundler must find it. */
-const withoutDevtools = {
-  name: 'without-devtools',
-  /** @param {import('esbuild').PluginBuild} bundler */
-  setup(bundler) {
-    bundler.onResolve({ filter: /^react-devtools-core$/ }, ({ path }) => ({ path, namespace: 'stub' }));
-    bundler.onLoad({ filter: /.*/, namespace: 'stub' }, () => ({
-      contents: 'export default { initialize() {}, connectToDevTools() {} };',
-    }));
-  },
-};
-
-/** Ink shows the cursor again by itself; this would write to standard error at the end, even where that is a file. */
-const withoutCursor = {
-  name: 'without-cursor',
-  /** @param {import('esbuild').PluginBuild} bundler */
-  setup(bundler) {
-    bundler.onResolve({ filter: /^restore-cursor$/ }, ({ path }) => ({ path, namespace: 'cursor' }));
-    bundler.onLoad({ filter: /.*/, namespace: 'cursor' }, () => ({ contents: 'export default () => {};' }));
-  },
 };
 
 /** ssh2 as part of a bundle; without compiled code, which is not in its package either. */
@@ -95,14 +64,14 @@ const shortNames = {
 
 async function buildProgram() {
   const { metafile } = await build({
-    ...COMMON,
+    ...OURS,
     entryPoints: { virqtop: 'cli/index.ts' },
     chunkNames: 'chunks/[name]-[hash]',
     splitting: true,
     minify: true,
     legalComments: 'none',
     metafile: true,
-    plugins: [withoutDevtools, withoutCursor, ssh2, shortNames, scenarios],
+    plugins: [...COMMON.plugins, ssh2, shortNames, scenarios],
   });
   removeStale(Object.keys(metafile.outputs));
   chmodSync(join(DIST, 'virqtop.mjs'), 0o755);
@@ -112,7 +81,7 @@ async function buildProgram() {
 
 /** The program's own text, as this Node can run what makes it. */
 async function manPage() {
-  const { outputFiles } = await build({ ...COMMON, entryPoints: ['cli/man.ts'], write: false, banner: {} });
+  const { outputFiles } = await build({ ...OURS, entryPoints: ['cli/man.ts'], write: false, banner: {} });
   const { manPage } = await import(
     `data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString('base64')}`
   );
@@ -121,10 +90,10 @@ async function manPage() {
 
 async function buildBench() {
   await build({
-    ...COMMON,
+    ...OURS,
     entryPoints: { bench: 'test/bench/index.ts', soak: 'test/bench/soak.ts' },
     loader: { '.c': 'text' },
-    plugins: [withoutDevtools, scenarios],
+    plugins: [...COMMON.plugins, scenarios],
   });
 }
 

@@ -3,10 +3,10 @@
  * is written when the user asks for it and never by itself; whatever is wrong with it is told on the screen.
  */
 import { existsSync, statSync } from 'node:fs';
-import { mkdir, open, realpath, rename, rm } from 'node:fs/promises';
+import { open, realpath, rename, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, isAbsolute, join } from 'node:path';
-import { readText } from './files.ts';
+import { makeFolder, readText } from './files.ts';
 
 /** A page of keys; what is larger is something else. */
 const LARGEST = 64 * 1024;
@@ -48,7 +48,7 @@ export async function readConfig(file: string): Promise<ConfigRead> {
  */
 export async function writeConfig(file: string, data: Record<string, unknown>): Promise<void> {
   const { stringify } = await import('./yaml.ts');
-  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+  makeFolder(dirname(file), 0o700);
   // a link stays one
   const target = await realpath(file).catch(() => file);
   const temporary = `${target}.${process.pid}.tmp`;

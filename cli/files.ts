@@ -1,5 +1,6 @@
 /** Reading the user's files: text of a bearable size, or a line saying why not. */
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { printable, UsageError } from './usage.ts';
 
 /** A scenario is a page, a capture of a thousand CPUs a few megabytes. */
@@ -82,4 +83,18 @@ const WRITE_REASONS: Readonly<Record<string, string>> = {
 export function whyNotWritten(error: unknown): string {
   const code = (error as NodeJS.ErrnoException).code ?? String(error);
   return WRITE_REASONS[code] ?? `cannot be written (${code})`;
+}
+
+/**
+ * Makes the folder, and those that it is in. Node's own way to do so goes round for ever where there can be none, as
+ * below /proc. @throws Error of the system
+ */
+export function makeFolder(folder: string, mode = 0o777): void {
+  if (existsSync(folder)) return;
+  makeFolder(dirname(folder), mode);
+  try {
+    mkdirSync(folder, { mode });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
 }

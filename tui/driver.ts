@@ -34,7 +34,7 @@ import {
 import type { History } from './history.ts';
 import { compare, Journal, type Moment, type Recorded, type Scribe } from './journal.ts';
 import { JourneyWatch } from './journey-watch.ts';
-import { Pace } from './pace.ts';
+import { BUDGET, Pace, PERIOD, STALL } from './pace.ts';
 import { type Circumstances, Publisher } from './publisher.ts';
 import { Travel } from './travel.ts';
 
@@ -61,12 +61,6 @@ export interface DriverOptions {
 
 const MIN_DELAY = 0.05;
 const MAX_DELAY = 3600;
-/** real ms that a slice may take before input is looked at */
-const BUDGET = 10;
-/** real ms between slices when the machine keeps up */
-const PERIOD = 20;
-/** after a longer standstill simulated time does not try to catch up */
-const STALL = 250;
 /** events between two looks at the real clock */
 const STRIDE = 64;
 

@@ -1,8 +1,14 @@
 /** The VM exits of a domain as a table: a row for each reason. */
 import type { DomainSnapshot } from '../engine/index.ts';
 import { MAX_CPU_COLUMNS, RATE, strip, widen } from './columns.ts';
-import { type CountLayout, countColumns, rateColumn, sparkColumns } from './components/cells.ts';
-import { count, duration, pad, padLeft, percent, sanitize } from './format.ts';
+import {
+  type CountLayout,
+  countColumns,
+  numberColumn,
+  rateColumn,
+  sparkColumns,
+} from './components/cells.ts';
+import { count, duration, pad, percent, sanitize } from './format.ts';
 import { rowKey } from './frame.ts';
 import { SPARK_WIDTHS } from './history.ts';
 import {
@@ -92,11 +98,11 @@ export const EXITS: TableKind<ExitTableRow, DomainSnapshot> = {
       ...countColumns(at, 'vCPU', glyphs),
       rateColumn(RATE, frame),
     ];
-    if (at.share) columns.push(number('SHARE', 'share', SHARE, (row) => percent(row.share)));
-    if (at.time) columns.push(number('TIME', 'time', SHARE, (row) => percent(row.time)));
+    if (at.share) columns.push(numberColumn('SHARE', 'share', SHARE, (row) => percent(row.share)));
+    if (at.time) columns.push(numberColumn('TIME', 'time', SHARE, (row) => percent(row.time)));
     columns.push(
-      number('AVG', 'mean', SPAN, (row) => span(row.mean)),
-      number('P99', 'p99', SPAN, (row) => span(row.p99)),
+      numberColumn('AVG', 'mean', SPAN, (row) => span(row.mean)),
+      numberColumn('P99', 'p99', SPAN, (row) => span(row.p99)),
     );
     columns.push(...sparkColumns(at.spark, around));
     return columns;
@@ -106,22 +112,6 @@ export const EXITS: TableKind<ExitTableRow, DomainSnapshot> = {
 /** A length of time; nothing is known of what never was. */
 function span(ns: number): string {
   return Number.isFinite(ns) ? duration(ns) : '-';
-}
-
-function number(
-  title: string,
-  sort: SortColumn,
-  width: number,
-  text: (row: ExitTableRow) => string,
-): TableColumn<ExitTableRow> {
-  return {
-    title,
-    sort,
-    gap: 1,
-    width,
-    right: true,
-    cell: (line, row) => void line.add(padLeft(text(row), 1 + width)),
-  };
 }
 
 interface ExitLayout extends CountLayout {

@@ -3,6 +3,7 @@
  * it is that viewer's turn. What came meanwhile is never drawn: nothing is queued for a screen that is slow or stuck.
  */
 import type { Writable } from 'node:stream';
+import { Published } from './published.ts';
 import type { Store } from './use-snapshot.ts';
 
 /**
@@ -46,9 +47,8 @@ export class Turns {
 }
 
 export class Gate<S> implements Store<S> {
-  private shown: S;
+  private readonly shown: Published<S>;
   private asked = false;
-  private readonly listeners = new Set<() => void>();
   private readonly unsubscribe: () => void;
 
   constructor(
@@ -56,22 +56,19 @@ export class Gate<S> implements Store<S> {
     private readonly screen: Writable,
     private readonly turns: Turns,
   ) {
-    this.shown = session.get();
+    this.shown = new Published(session.get());
     turns.join();
     this.unsubscribe = session.subscribe(() => this.ask());
   }
 
   /** The state that is on the screen. */
-  readonly get = (): S => this.shown;
+  readonly get = (): S => this.shown.get();
 
-  readonly subscribe = (listener: () => void): (() => void) => {
-    this.listeners.add(listener);
-    return () => this.listeners.delete(listener);
-  };
+  readonly subscribe = (listener: () => void): (() => void) => this.shown.subscribe(listener);
 
   close(): void {
     this.unsubscribe();
-    this.listeners.clear();
+    this.shown.close();
     this.screen.off('drain', this.ready);
     this.turns.leave(this.draw);
   }
@@ -89,7 +86,6 @@ export class Gate<S> implements Store<S> {
 
   private readonly draw = (): void => {
     this.asked = false;
-    this.shown = this.session.get();
-    for (const listener of [...this.listeners]) listener();
+    this.shown.set(this.session.get());
   };
 }

@@ -1,6 +1,8 @@
 /** The log of the interrupt hook of Xen: what it has recorded last, the newest on top. */
+
 import type { XenX86Snapshot } from '../engine/index.ts';
-import { clockTime, pad, padLeft, sanitize } from './format.ts';
+import { numberColumn } from './components/cells.ts';
+import { clockTime, pad, sanitize } from './format.ts';
 import { vectorText } from './subject.ts';
 import {
   compareText,
@@ -84,29 +86,12 @@ export const HOOK: TableKind<HookRow, XenX86Snapshot> = {
       };
       return column;
     };
-    const number = (
-      title: string,
-      sort: SortColumn | undefined,
-      gap: number,
-      cells: number,
-      of: (row: HookRow) => string,
-    ) => {
-      const column: TableColumn<HookRow> = {
-        title,
-        sort,
-        gap,
-        width: cells,
-        right: true,
-        cell: (line, row) => void line.add(padLeft(of(row), gap + cells)),
-      };
-      return column;
-    };
     const columns = [
-      number('TIME', 'time', 0, time, (row) => row.label),
-      number('CPU', undefined, 1, 4, (row) => String(row.cpu)),
+      numberColumn<HookRow>('TIME', 'time', time, (row) => row.label, { gap: 0 }),
+      numberColumn<HookRow>('CPU', undefined, 4, (row) => String(row.cpu)),
       text('VCPU', WHO, who, (row) => row.who),
       text('POINT', POINT, point, (row) => row.point),
-      number('VECTOR', 'irq', 2, 6, (row) => vectorText(row.vector)),
+      numberColumn<HookRow>('VECTOR', 'irq', 6, (row) => vectorText(row.vector), { gap: 2 }),
     ];
     const used = columns.reduce((n, c) => n + c.gap + c.width, 1);
     const journey = width >= 100 ? longest(7, (row) => `#${row.journey}`) : 0;
@@ -114,7 +99,13 @@ export const HOOK: TableKind<HookRow, XenX86Snapshot> = {
     columns.push(text('WHAT', undefined, Math.min(what, 40), (row) => row.what));
     if (journey > 0)
       columns.push(
-        number('JOURNEY', undefined, 2, journey, (row) => (row.journey === 0 ? '' : `#${row.journey}`)),
+        numberColumn<HookRow>(
+          'JOURNEY',
+          undefined,
+          journey,
+          (row) => (row.journey === 0 ? '' : `#${row.journey}`),
+          { gap: 2 },
+        ),
       );
     return columns;
   },

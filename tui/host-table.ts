@@ -1,7 +1,7 @@
 /** Virtual CPUs of the whole host as a table: where each is, and where its time goes. */
 import type { DomainSnapshot, Snapshot, VcpuSnapshot } from '../engine/index.ts';
-import { sparkColumns } from './components/cells.ts';
-import { padLeft, percent, rate, sanitize } from './format.ts';
+import { numberColumn, sparkColumns } from './components/cells.ts';
+import { percent, rate, sanitize } from './format.ts';
 import type { History } from './history.ts';
 import { SPARK_WIDTHS } from './history.ts';
 import type { Subject } from './subject.ts';
@@ -115,6 +115,8 @@ const BY: Partial<Record<SortColumn, (row: VcpuRow, history: History) => number>
 const ROLES: Partial<Record<VcpuSnapshot['state'], Role>> = { running: 'good', runnable: 'warn' };
 /** From here on it is said that a virtual CPU waits too much. */
 const MUCH_STEAL = 0.05;
+/** blanks before a column */
+const WIDE = { gap: 2 };
 
 export const HOST: TableKind<VcpuRow, Subject> = {
   sorts: SORTS,
@@ -133,22 +135,8 @@ export const HOST: TableKind<VcpuRow, Subject> = {
     const { frame, width } = around;
     const { history } = frame;
     const label = Math.max(6, ...rows.map((row) => row.label.length));
-    const number = (
-      title: string,
-      sort: SortColumn,
-      cells: number,
-      text: (row: VcpuRow) => string,
-      role: (row: VcpuRow) => Role | undefined = () => undefined,
-    ): TableColumn<VcpuRow> => ({
-      title,
-      sort,
-      gap: 2,
-      width: cells,
-      right: true,
-      cell: (line, row) => void line.add(padLeft(text(row), 2 + cells), role(row)),
-    });
     const part = (title: string, sort: SortColumn, key: (name: string) => string, cells: number) =>
-      number(title, sort, cells, (row) => fine(share(history, key(name(row)))));
+      numberColumn<VcpuRow>(title, sort, cells, (row) => fine(share(history, key(name(row)))), WIDE);
     const steal = (row: VcpuRow) => share(history, stolen(name(row)));
     const columns: TableColumn<VcpuRow>[] = [
       {
@@ -165,21 +153,24 @@ export const HOST: TableKind<VcpuRow, Subject> = {
         width: 8,
         cell: (line, row) => void line.add(`  ${row.state.padEnd(8)}`, ROLES[row.state] ?? 'dim'),
       },
-      number('CPU', 'pcpu', 4, (row) => (row.state === 'offline' ? '-' : String(row.cpu))),
+      numberColumn('CPU', 'pcpu', 4, (row) => (row.state === 'offline' ? '-' : String(row.cpu)), WIDE),
       part('RUN', 'run', ran, 4),
-      number(
-        'STEAL',
-        'steal',
-        6,
-        (row) => fine(steal(row)),
-        (row) => (steal(row) >= MUCH_STEAL ? 'warn' : undefined),
-      ),
+      numberColumn('STEAL', 'steal', 6, (row) => fine(steal(row)), {
+        gap: 2,
+        role: (row) => (steal(row) >= MUCH_STEAL ? 'warn' : undefined),
+      }),
       part('BLOCKED', 'blocked', slept, 8),
-      number('WAKES/s', 'wakes', 8, (row) => rate(history.rate(woken(name(row))))),
+      numberColumn('WAKES/s', 'wakes', 8, (row) => rate(history.rate(woken(name(row)))), WIDE),
     ];
     if (rows.some((row) => row.exits)) {
       columns.push(
-        number('EXITS/s', 'exits', 8, (row) => (row.exits ? rate(history.rate(exited(name(row)))) : '-')),
+        numberColumn(
+          'EXITS/s',
+          'exits',
+          8,
+          (row) => (row.exits ? rate(history.rate(exited(name(row)))) : '-'),
+          WIDE,
+        ),
       );
     }
     const used = columns.reduce((n, column) => n + column.gap + column.width, 1);

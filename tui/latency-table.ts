@@ -1,7 +1,7 @@
 /** How long interrupts take from their raise to their handler, as a table: a row for each interrupt of a domain or of Xen. */
 import type { LatencySnapshot } from '../engine/index.ts';
 import { RATE } from './columns.ts';
-import { rateColumn } from './components/cells.ts';
+import { numberColumn, rateColumn } from './components/cells.ts';
 import { count, duration, pad, padLeft, sanitize } from './format.ts';
 import { rowKey } from './frame.ts';
 import { type Glyphs, level } from './glyphs.ts';
@@ -112,7 +112,7 @@ export const LATENCY: TableKind<LatencyRow, Subject> = {
         width: at.name,
         cell: (line, row) => void line.add('  ').add(pad(row.name, at.name, glyphs.ellipsis)),
       },
-      number('COUNT', 'total', COUNT, (row) => count(row.total, COUNT)),
+      numberColumn('COUNT', 'total', COUNT, (row) => count(row.total, COUNT)),
       rateColumn(RATE, frame),
     ];
     if (at.last) columns.push(span('LAST', 'last'));
@@ -124,25 +124,9 @@ export const LATENCY: TableKind<LatencyRow, Subject> = {
   },
 };
 
-function number(
-  title: string,
-  sort: SortColumn,
-  width: number,
-  text: (row: LatencyRow) => string,
-): TableColumn<LatencyRow> {
-  return {
-    title,
-    sort,
-    gap: 1,
-    width,
-    right: true,
-    cell: (line, row) => void line.add(padLeft(text(row), 1 + width)),
-  };
-}
-
 function span(title: string, sort: SortColumn): TableColumn<LatencyRow> {
   const of = OWN[sort]!;
-  return number(title, sort, SPAN, (row) => duration(of(row)));
+  return numberColumn(title, sort, SPAN, (row) => duration(of(row)));
 }
 
 /** The first cell of the strip stands for what took less than this; each further one for twice as much. */

@@ -1,5 +1,12 @@
 /** How simulated time keeps up with the watcher's: the speed asked for, and the one that is reached. */
 
+/** real ms that a slice may take before input is looked at */
+export const BUDGET = 10;
+/** real ms between slices when the machine keeps up */
+export const PERIOD = 20;
+/** after a longer standstill simulated time does not try to catch up */
+export const STALL = 250;
+
 export class Pace {
   /** reached during the last delay; NaN while unknown */
   achieved = Number.NaN;

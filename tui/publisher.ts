@@ -4,6 +4,7 @@ import { feed } from './feed.ts';
 import type { Frame } from './frame.ts';
 import { History } from './history.ts';
 import type { JourneyWatch } from './journey-watch.ts';
+import { Published } from './published.ts';
 import type { Travel } from './travel.ts';
 
 /** What a frame tells of the driver. */
@@ -14,8 +15,7 @@ export type Circumstances = Pick<Frame, 'state' | 'speed' | 'achieved' | 'delay'
 
 export class Publisher {
   readonly history = new History();
-  private readonly listeners = new Set<() => void>();
-  private frame: Frame;
+  private readonly frames: Published<Frame>;
   /** the snapshot that was seen last: what differs from it has changed */
   private seen: Snapshot;
 
@@ -27,16 +27,17 @@ export class Publisher {
   ) {
     this.seen = this.look();
     this.remember(0);
-    this.frame = this.makeFrame(this.seen, this.seen, 1);
+    this.frames = new Published(this.makeFrame(this.seen, this.seen, 1));
   }
 
   /** The same object until something was published. */
-  readonly get = (): Frame => this.frame;
+  readonly get = (): Frame => this.frames.get();
 
-  readonly subscribe = (listener: () => void): (() => void) => {
-    this.listeners.add(listener);
-    return () => this.listeners.delete(listener);
-  };
+  readonly subscribe = (listener: () => void): (() => void) => this.frames.subscribe(listener);
+
+  private get frame(): Frame {
+    return this.frames.get();
+  }
 
   /** A moment is seen; what changes from here on is new. @param watched real ms by now */
   show(watched: number): void {
@@ -101,7 +102,6 @@ export class Publisher {
   }
 
   private emit(frame: Frame): void {
-    this.frame = frame;
-    for (const listener of [...this.listeners]) listener();
+    this.frames.set(frame);
   }
 }

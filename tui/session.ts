@@ -17,6 +17,7 @@ import { isText } from './keys.ts';
 import type { Overlay } from './overlay.ts';
 import { FIRST_PATH, moveHop, type PathUi } from './path.ts';
 import { type Preferences, tablesOf } from './preferences.ts';
+import { Published } from './published.ts';
 import { screenLines } from './screen.ts';
 import { processorsOf, type Subject, subjectsOf } from './subject.ts';
 import { type TableModel, type TableState, tableModel } from './table-model.ts';
@@ -101,15 +102,13 @@ export class Session implements Watched<SessionState> {
   readonly log: EventLog;
   /** whose script goes on; undefined: nobody's */
   readonly director: Director | undefined;
-  private state: SessionState;
+  private readonly store: Published<SessionState>;
   /** all of the screen */
   terminal: Size;
   private paintOf: { theme: string; paint: Paint } | undefined;
   private model: { state: SessionState; value: TableModel } | undefined;
   private readonly scrolls: Partial<Record<TableName, { top: number; selected: number }>> = {};
-  private readonly listeners = new Set<() => void>();
   private readonly unsubscribe: () => void;
-  private held = false;
 
   constructor(
     readonly driver: Driver,
@@ -120,7 +119,7 @@ export class Session implements Watched<SessionState> {
     this.terminal = options.size;
     this.director = options.demo && new Director(this, options.demo);
     const { preferences = {} } = options;
-    this.state = {
+    this.store = new Published({
       frame: driver.get(),
       size: this.beside(options.size),
       ui: {
@@ -141,22 +140,23 @@ export class Session implements Watched<SessionState> {
         raised: null,
         notice: options.notice ?? '',
       },
-    };
+    });
     this.unsubscribe = driver.subscribe(() => this.show(driver.get()));
     this.director?.follow();
   }
 
   /** For `useSyncExternalStore`: the same object until something changed. */
-  readonly get = (): SessionState => this.state;
+  readonly get = (): SessionState => this.store.get();
 
-  readonly subscribe = (listener: () => void): (() => void) => {
-    this.listeners.add(listener);
-    return () => this.listeners.delete(listener);
-  };
+  readonly subscribe = (listener: () => void): (() => void) => this.store.subscribe(listener);
+
+  private get state(): SessionState {
+    return this.store.get();
+  }
 
   close(): void {
     this.unsubscribe();
-    this.listeners.clear();
+    this.store.close();
   }
 
   get ui(): Ui {
@@ -260,12 +260,10 @@ export class Session implements Watched<SessionState> {
   }
 
   private show(frame: Frame): void {
-    const before = this.held;
-    this.held = true;
-    this.set({ frame });
-    this.director?.follow();
-    this.held = before;
-    if (!this.held) this.emit();
+    this.store.atOnce(() => {
+      this.set({ frame });
+      this.director?.follow();
+    });
   }
 
   /** Selects the row, the virtual CPU or the hop so many away. */
@@ -290,16 +288,11 @@ export class Session implements Watched<SessionState> {
 
   /** A key was pressed. */
   press(key: string): void {
-    this.held = true;
-    const before = this.state;
-    try {
+    this.store.atOnce(() => {
       if (this.ui.notice !== '') this.update({ notice: '' });
       if (this.ui.prompt && key !== 'ctrl-c' && key !== 'ctrl-z') this.type(this.ui.prompt, key);
       else this.act(key);
-    } finally {
-      this.held = false;
-      if (this.state !== before) this.emit();
-    }
+    });
   }
 
   private act(key: string): void {
@@ -346,12 +339,7 @@ export class Session implements Watched<SessionState> {
   }
 
   private set(change: Partial<SessionState>): void {
-    this.state = { ...this.state, ...change };
-    if (!this.held) this.emit();
-  }
-
-  private emit(): void {
-    for (const listener of [...this.listeners]) listener();
+    this.store.set({ ...this.state, ...change });
   }
 }
 

@@ -2,10 +2,11 @@
  * Where sockets are: a path, or a name in a folder of the user's own, `$XDG_RUNTIME_DIR/virqtop` or, where there is no such
  * variable, `virqtop-UID` beside other temporary files.
  */
-import { lstatSync, mkdirSync, readdirSync, type Stats } from 'node:fs';
+import { lstatSync, readdirSync, type Stats } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
+import { makeFolder } from '../files.ts';
 import { printable, quoted, RunError, UsageError } from '../usage.ts';
 
 const ENDING = '.sock';
@@ -37,10 +38,9 @@ export function ownFolder(env: NodeJS.ProcessEnv): string {
 export function makeOwnFolder(env: NodeJS.ProcessEnv): void {
   const folder = ownFolder(env);
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFolder(folder, 0o700);
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code !== 'EEXIST') throw new RunError(`${printable(folder)}: cannot be made (${code})`);
+    throw new RunError(`${printable(folder)}: cannot be made (${(error as NodeJS.ErrnoException).code})`);
   }
   checkOwn(folder, lstatSync(folder));
 }

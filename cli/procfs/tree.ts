@@ -1,6 +1,7 @@
 /** Writes files so that nobody ever reads half of one. */
-import { closeSync, ftruncateSync, mkdirSync, openSync, renameSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, ftruncateSync, openSync, renameSync, writeFileSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { makeFolder } from '../files.ts';
 import { printable, UsageError } from '../usage.ts';
 
 /** What a directory tree is written by: new files take the place of old ones. */
@@ -15,7 +16,7 @@ export class Tree {
     const file = join(this.root, path);
     const fresh = join(dirname(file), `.${process.pid}.new`);
     attempt(file, () => {
-      if (!this.last.has(path)) mkdirSync(dirname(file), { recursive: true });
+      if (!this.last.has(path)) makeFolder(dirname(file));
       writeFileSync(fresh, text);
       renameSync(fresh, file);
     });
@@ -29,7 +30,7 @@ export class PinnedFile {
   private length = 0;
 
   constructor(file: string) {
-    mkdirSync(dirname(file), { recursive: true });
+    makeFolder(dirname(file));
     this.fd = attempt(file, () => openSync(file, 'w'));
   }
 

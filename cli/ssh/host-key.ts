@@ -1,10 +1,10 @@
 /** The key that the server proves itself with: made on the first run, kept from then on. */
 import { randomBytes } from 'node:crypto';
-import { existsSync, linkSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, isAbsolute, join } from 'node:path';
 import ssh2 from 'ssh2';
-import { readText } from '../files.ts';
+import { makeFolder, readText } from '../files.ts';
 import { printable, UsageError } from '../usage.ts';
 import { fingerprint } from './fingerprint.ts';
 import { checkSecret } from './secret-file.ts';
@@ -45,7 +45,7 @@ function make(file: string): boolean {
   const text = newKey();
   const draft = `${file}.${process.pid}-${randomBytes(6).toString('hex')}`;
   try {
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+    makeFolder(dirname(file), 0o700);
     writeFileSync(draft, text, { mode: 0o600, flag: 'wx' });
     try {
       linkSync(draft, file);

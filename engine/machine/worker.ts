@@ -31,9 +31,9 @@ export class Worker implements Part {
     const work = {
       cost: () => wakeCost + jobCost * this.queue.length,
       run: (on: LinuxCpu) => {
-        const todo = this.queue;
+        const { queue } = this;
         this.queue = [];
-        for (const [job, a, b, journey] of todo) {
+        for (const [job, a, b, journey] of queue) {
           carry(journey);
           this.jobs[job]!(on, a, b);
         }

@@ -10,6 +10,7 @@ import {
   callRate,
   cpuCount,
   cpus,
+  eventChannels,
   guestsOf,
   keys,
   moderation,
@@ -107,18 +108,7 @@ const guest = z.strictObject({
     .max(1)
     .default([])
     .describe('devices of the board that are passed through to it'),
-  channels: z
-    .int()
-    .min(0)
-    .max(100_000)
-    .default(0)
-    .describe('further event channels without traffic, for full tables'),
-  'max-event-channels': z
-    .int()
-    .min(2)
-    .max(131_071)
-    .default(1023)
-    .describe("xl's max_event_channels; the toolstack needs two, for xenstore and the console"),
+  ...eventChannels,
 });
 
 const workload = z.discriminatedUnion('what', [

@@ -122,6 +122,22 @@ export const affinity = z
   .describe('physical CPUs it may run on; without it every one');
 
 /** The slowest is one in eleven days. */
+/** of a guest of Xen */
+export const eventChannels = {
+  channels: z
+    .int()
+    .min(0)
+    .max(100_000)
+    .default(0)
+    .describe('further event channels without traffic, for full tables'),
+  'max-event-channels': z
+    .int()
+    .min(2)
+    .max(131_071)
+    .default(1023)
+    .describe("xl's max_event_channels; the toolstack needs two, for xenstore and the console"),
+};
+
 export const eventRate = z.number().min(1e-6).max(1e6).describe('events per second');
 export const callRate = z.number().min(1e-6).max(1e5).describe('times per second');
 export const phase = z.number().min(1e-3).max(1e6);

@@ -9,6 +9,7 @@ import {
   cpuCount,
   cpus,
   deviceSchema,
+  eventChannels,
   gsi,
   guestsOf,
   keys,
@@ -141,18 +142,7 @@ const guest = z.strictObject({
     .max(64)
     .default([])
     .describe("devices of an HVM guest's device model, in the order in which its kernel finds them"),
-  channels: z
-    .int()
-    .min(0)
-    .max(100_000)
-    .default(0)
-    .describe('further event channels without traffic, for full tables'),
-  'max-event-channels': z
-    .int()
-    .min(2)
-    .max(131_071)
-    .default(1023)
-    .describe("xl's max_event_channels; the toolstack needs two, for xenstore and the console"),
+  ...eventChannels,
 });
 
 const workload = z.discriminatedUnion('what', [

@@ -188,6 +188,7 @@ describe('the key of the server', () => {
     );
     expect(() => hostKey(locked)).toThrow('must be a private key without passphrase');
     expect(() => hostKey(`${none}/folder/key`)).toThrow(`--host-key ${none}/folder/key: cannot be made`);
+    expect(() => hostKey('/proc/none/key')).toThrow('--host-key /proc/none/key: cannot be made (ENOENT)');
     expect(readFileSync(none, 'utf8')).toBe('nothing\n');
   });
 });

@@ -13,7 +13,8 @@ import {
 import type { Host } from '../driver.ts';
 import { DELAYS, SPEEDS, stepThrough } from '../frame.ts';
 import { JourneyWatch } from '../journey-watch.ts';
-import { Pace } from '../pace.ts';
+import { BUDGET, Pace, PERIOD, STALL } from '../pace.ts';
+import { Published } from '../published.ts';
 import type { Both, Comparison, Contest } from './model.ts';
 
 export interface PairFrame {
@@ -37,12 +38,6 @@ export interface PairDriverOptions {
   readonly onError?: ((error: Error) => void) | undefined;
 }
 
-/** real ms that a slice may take before input is looked at */
-const BUDGET = 10;
-/** real ms between slices when the machines keep up */
-const PERIOD = 20;
-/** after a longer standstill simulated time does not try to catch up */
-const STALL = 250;
 /** simulated ns that one machine may be ahead of the other */
 const LEAD = 100_000;
 
@@ -50,11 +45,10 @@ export class PairDriver {
   private readonly machines: Both<Machine>;
   private readonly watches: Both<JourneyWatch>;
   private readonly pace: Pace;
-  private readonly listeners = new Set<() => void>();
   private before: Both<Snapshot>;
   /** commands so far */
   private given = 0;
-  private frame: PairFrame;
+  private readonly frames: Published<PairFrame>;
   private running = false;
   private delay: number;
   private due = 0;
@@ -74,7 +68,7 @@ export class PairDriver {
     this.pace = new Pace(this, speed);
     this.delay = delay;
     this.before = this.look();
-    this.frame = this.makeFrame(1);
+    this.frames = new Published(this.makeFrame(1));
   }
 
   /** Where both have arrived. */
@@ -84,12 +78,9 @@ export class PairDriver {
   }
 
   /** For `useSyncExternalStore`: the same object until something was published. */
-  readonly get = (): PairFrame => this.frame;
+  readonly get = (): PairFrame => this.frames.get();
 
-  readonly subscribe = (listener: () => void): (() => void) => {
-    this.listeners.add(listener);
-    return () => this.listeners.delete(listener);
-  };
+  readonly subscribe = (listener: () => void): (() => void) => this.frames.subscribe(listener);
 
   run(): void {
     if (this.running) return;
@@ -233,8 +224,7 @@ export class PairDriver {
   }
 
   private publish(): void {
-    this.frame = this.makeFrame(this.frame.number + 1);
-    for (const listener of [...this.listeners]) listener();
+    this.frames.set(this.makeFrame(this.get().number + 1));
   }
 
   private look(): Both<Snapshot> {

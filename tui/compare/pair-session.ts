@@ -4,6 +4,7 @@ import { BURST } from '../commands.ts';
 import { duration, speed } from '../format.ts';
 import type { Glyphs } from '../glyphs.ts';
 import { type Action, bindingOf } from '../keymap.ts';
+import { Published } from '../published.ts';
 import { type Depth, type Paint, painter, THEMES } from '../theme.ts';
 import { type Size, SMALLEST, type Watched } from '../watched.ts';
 import type { Contest, PairSubject } from './model.ts';
@@ -80,11 +81,9 @@ const ACTS: Acts = {
 export const PAIR_ACTIONS = Object.keys(ACTS) as readonly Action[];
 
 export class PairSession implements Watched<PairState> {
-  private state: PairState;
+  private readonly store: Published<PairState>;
   private paintOf: { theme: string; paint: Paint } | undefined;
-  private readonly listeners = new Set<() => void>();
   private readonly unsubscribe: () => void;
-  private held = false;
 
   constructor(
     readonly driver: PairDriver,
@@ -94,25 +93,26 @@ export class PairSession implements Watched<PairState> {
     const frame = driver.get();
     // what a comparison is most about: the first guest
     const subject = frame.snapshots[0].domains.at(1) ?? frame.snapshots[0].domains[0]!;
-    this.state = {
+    this.store = new Published({
       frame,
       size: options.size,
       ui: { subject: subject.name, top: 0, hideEqual: false, theme: options.theme, help: false, notice: '' },
-    };
+    });
     this.unsubscribe = driver.subscribe(() => this.set({ frame: driver.get() }));
   }
 
   /** For `useSyncExternalStore`: the same object until something changed. */
-  readonly get = (): PairState => this.state;
+  readonly get = (): PairState => this.store.get();
 
-  readonly subscribe = (listener: () => void): (() => void) => {
-    this.listeners.add(listener);
-    return () => this.listeners.delete(listener);
-  };
+  readonly subscribe = (listener: () => void): (() => void) => this.store.subscribe(listener);
+
+  private get state(): PairState {
+    return this.store.get();
+  }
 
   close(): void {
     this.unsubscribe();
-    this.listeners.clear();
+    this.store.close();
   }
 
   get frame(): PairFrame {
@@ -178,19 +178,14 @@ export class PairSession implements Watched<PairState> {
 
   /** A key was pressed. */
   press(key: string): void {
-    this.held = true;
-    const before = this.state;
-    try {
+    this.store.atOnce(() => {
       if (this.ui.notice !== '') this.update({ notice: '' });
       const binding = bindingOf(key);
       if (!binding) return;
       const act = ACTS[binding.action];
       if (act) act(this, key);
       else this.update({ notice: `${binding.label} does nothing in a comparison` });
-    } finally {
-      this.held = false;
-      if (this.state !== before) this.emit();
-    }
+    });
   }
 
   fire(device: string, times: number): void {
@@ -227,11 +222,6 @@ export class PairSession implements Watched<PairState> {
   }
 
   private set(change: Partial<PairState>): void {
-    this.state = { ...this.state, ...change };
-    if (!this.held) this.emit();
-  }
-
-  private emit(): void {
-    for (const listener of [...this.listeners]) listener();
+    this.store.set({ ...this.state, ...change });
   }
 }

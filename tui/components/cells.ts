@@ -4,7 +4,8 @@ import type { Frame } from '../frame.ts';
 import { type Glyphs, level } from '../glyphs.ts';
 import { type Span, spanMs } from '../history.ts';
 import type { LineBuilder } from '../line.ts';
-import { type Surroundings, sum, type TableColumn } from '../table-model.ts';
+import { type Row, type SortColumn, type Surroundings, sum, type TableColumn } from '../table-model.ts';
+import type { Role } from '../theme.ts';
 
 /** How the counts of a row are laid out. */
 export interface CountLayout {
@@ -120,4 +121,29 @@ export function sparkline(levels: Float64Array, glyphs: Glyphs): string {
   for (const share of levels) text += level(glyphs.spark, share);
   SPARKLINES.set(levels, { glyphs, text });
   return text;
+}
+
+/** What a column of numbers may differ in from most. */
+interface NumberLook<R extends Row> {
+  /** blanks before it, 1 */
+  readonly gap?: number;
+  readonly role?: (row: R) => Role | undefined;
+}
+
+/** A number at the right end of its column. */
+export function numberColumn<R extends Row>(
+  title: string,
+  sort: SortColumn | undefined,
+  width: number,
+  text: (row: R) => string,
+  { gap = 1, role }: NumberLook<R> = {},
+): TableColumn<R> {
+  return {
+    title,
+    sort,
+    gap,
+    width,
+    right: true,
+    cell: (line, row) => void line.add(padLeft(text(row), gap + width), role?.(row)),
+  };
 }

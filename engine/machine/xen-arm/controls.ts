@@ -4,13 +4,12 @@ import { GIC_SGI_EVENT_CHECK } from '../../hv/xen/arm/irq.ts';
 import { Ppi, Spi } from '../../hw/arm/board-virt.ts';
 import { PRIVATE, SGIS } from '../../hw/arm/gic-regs.ts';
 import type { Outcome } from '../commands.ts';
-import { type Controls, noDomain, noRow, ownRow, raised, refuse, rowOf, wrongCpus } from '../controls.ts';
-import { GuestControls } from '../guest-controls.ts';
+import { noDomain, noRow, ownRow, raised, refuse, rowOf, wrongCpus } from '../controls.ts';
+import { DomainControls, XEN } from '../xen/domain-controls.ts';
 import { EventRows } from '../xen/event-rows.ts';
 import type { ArmDevices } from './devices.ts';
 import type { ArmDomainParts, XenArmHost } from './host.ts';
 
-const XEN = 'Xen';
 /** IPI_RESCHEDULE of arch/arm64/kernel/smp.c */
 const RESCHEDULE_SGI = 0;
 /** each CPU's own, by what raises them */
@@ -21,26 +20,19 @@ const OWN: Readonly<Record<number, string>> = {
   [Ppi.CNTP]: 'the physical timer raises it when it is due',
 };
 
-export class ArmControls implements Controls {
+export class ArmControls extends DomainControls<ArmDomainParts> {
   private readonly events: EventRows;
-  private readonly guests: readonly GuestControls[];
 
   constructor(
     private readonly host: XenArmHost,
     private readonly devices: ArmDevices,
   ) {
+    super(host.domains);
     this.events = new EventRows(host.xen);
-    this.guests = host.domains.map(
-      (parts) => new GuestControls(parts.kernel, `dom${parts.domain.id}`, (cpu) => this.wake(parts, cpu)),
-    );
-  }
-
-  private find(name: string): ArmDomainParts | undefined {
-    return this.host.domains.find(({ domain }) => `dom${domain.id}` === name);
   }
 
   /** What has ended Xen or the domain, as a refusal. */
-  private over(parts?: ArmDomainParts): Outcome | undefined {
+  protected override over(parts?: ArmDomainParts): Outcome | undefined {
     const { panic, control } = this.host.xen;
     if (panic.why) return refuse(`Xen runs no more: ${panic.why}`);
     const end = parts ? control.endOf(parts.domain.id) : '';
@@ -49,7 +41,7 @@ export class ArmControls implements Controls {
 
   // raise
 
-  raise(domain: string, irq: number | string, cpu: number): Outcome {
+  override raise(domain: string, irq: number | string, cpu: number): Outcome {
     if (irq === 'NMI') return this.nmi(domain);
     if (typeof irq === 'string') return ownRow(irq);
     if (domain === XEN) return this.over() ?? this.raiseIntid(irq, cpu);
@@ -117,23 +109,8 @@ export class ArmControls implements Controls {
 
   // by the domain itself
 
-  private inside(domain: string, act: (guest: GuestControls) => Outcome): Outcome {
-    if (domain === XEN) return refuse(`${XEN} has no processes: its own interrupts stay as they are`);
-    const parts = this.find(domain);
-    if (!parts) return noDomain(domain);
-    return this.over(parts) ?? act(this.guests[parts.domain.id]!);
-  }
-
-  mask(domain: string, irq: number, masked: boolean): Outcome {
-    return this.inside(domain, (guest) => guest.mask(irq, masked));
-  }
-
-  affinity(domain: string, irq: number, cpus: readonly number[]): Outcome {
-    return this.inside(domain, (guest) => guest.affinity(irq, cpus));
-  }
-
   /** Of Xen: an event check, which is its reschedule. */
-  ipi(domain: string, from: number, to: number): Outcome {
+  override ipi(domain: string, from: number, to: number): Outcome {
     if (domain !== XEN) {
       const offline = this.find(domain)?.arm.vcpus.find(
         (v) => (v.vcpu === from || v.vcpu === to) && !v.online,
@@ -145,13 +122,12 @@ export class ArmControls implements Controls {
     return wrong ? refuse(wrong) : (this.over() ?? this.eventCheck(to));
   }
 
-  /** A virtual CPU that idles is interrupted, as if another one had woken a process on it. */
-  private wake({ arm }: ArmDomainParts, cpu: number): void {
+  protected override wake({ arm }: ArmDomainParts, cpu: number): void {
     const { xen } = this.host;
     xen.injectOwn(arm.vcpus[cpu]!, RESCHEDULE_SGI, xen.sourceOf('user'));
   }
 
-  nmi(domain: string): Outcome {
+  override nmi(domain: string): Outcome {
     if (domain !== XEN && !this.find(domain)) return noDomain(domain);
     return refuse('this ARM has no NMI: XEN_DOMCTL_sendtrigger is not there (-ENOSYS)');
   }

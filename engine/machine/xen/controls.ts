@@ -7,39 +7,30 @@ import { apicHandler } from '../../hv/xen/x86/apic-vectors.ts';
 import { SERIAL_IRQ, TIMER_IRQ } from '../../hv/xen/x86/irq-desc.ts';
 import type { PvVcpu } from '../../hv/xen/x86/pv-vcpu.ts';
 import type { Outcome } from '../commands.ts';
-import { type Controls, noDomain, noRow, ownRow, raised, refuse, rowOf, wrongCpus } from '../controls.ts';
-import { GuestControls } from '../guest-controls.ts';
+import { noDomain, noRow, ownRow, raised, refuse, rowOf, wrongCpus } from '../controls.ts';
+import { DomainControls, XEN } from './domain-controls.ts';
 import { EventRows } from './event-rows.ts';
 import type { DomainParts, XenHost } from './host.ts';
 
 const RESCHEDULE_VECTOR = 0xfd;
-const XEN = 'Xen';
 
-export class XenControls implements Controls {
+export class XenControls extends DomainControls<DomainParts> {
   private readonly events: EventRows;
-  /** by domain */
-  private readonly guests: readonly GuestControls[];
 
   constructor(private readonly host: XenHost) {
+    super(host.domains);
     this.events = new EventRows(host.xen);
-    this.guests = host.domains.map(
-      (parts) => new GuestControls(parts.kernel, `dom${parts.domain.id}`, (cpu) => this.wake(parts, cpu)),
-    );
-  }
-
-  private find(name: string): DomainParts | undefined {
-    return this.host.domains.find(({ domain }) => `dom${domain.id}` === name);
   }
 
   /** What has ended the domain, as a refusal. */
-  private over({ domain: { id } }: DomainParts): Outcome | undefined {
+  protected override over({ domain: { id } }: DomainParts): Outcome | undefined {
     const end = this.host.xen.control.endOf(id);
     return end === '' ? undefined : refuse(`dom${id} runs no more: ${end}`);
   }
 
   // raise
 
-  raise(domain: string, irq: number | string, cpu: number): Outcome {
+  override raise(domain: string, irq: number | string, cpu: number): Outcome {
     if (irq === 'NMI') return this.nmi(domain, cpu);
     if (domain === XEN) return this.raiseVector(irq, cpu);
     const parts = this.find(domain);
@@ -115,23 +106,8 @@ export class XenControls implements Controls {
 
   // by the domain itself
 
-  private inside(domain: string, act: (guest: GuestControls) => Outcome): Outcome {
-    if (domain === XEN) return refuse(`${XEN} has no processes: its own interrupts stay as they are`);
-    const parts = this.find(domain);
-    if (!parts) return noDomain(domain);
-    return this.over(parts) ?? act(this.guests[parts.domain.id]!);
-  }
-
-  mask(domain: string, irq: number, masked: boolean): Outcome {
-    return this.inside(domain, (guest) => guest.mask(irq, masked));
-  }
-
-  affinity(domain: string, irq: number, cpus: readonly number[]): Outcome {
-    return this.inside(domain, (guest) => guest.affinity(irq, cpus));
-  }
-
   /** Of Xen: an event-check IPI, which is its reschedule. */
-  ipi(domain: string, from: number, to: number): Outcome {
+  override ipi(domain: string, from: number, to: number): Outcome {
     if (domain !== XEN) return this.inside(domain, (guest) => guest.ipi(from, to));
     const { xen } = this.host;
     const wrong = wrongCpus(XEN, [from, to], xen.cpus.length);
@@ -140,8 +116,7 @@ export class XenControls implements Controls {
     return {};
   }
 
-  /** A virtual CPU that idles is interrupted, as if another one had woken a process on it. */
-  private wake({ kernel, domain, hvm }: DomainParts, cpu: number): void {
+  protected override wake({ kernel, domain, hvm }: DomainParts, cpu: number): void {
     const { books } = this.host.shop;
     if ('events' in kernel) {
       const port = kernel.events.ipi('resched', cpu);
@@ -155,7 +130,7 @@ export class XenControls implements Controls {
   // NMI
 
   /** XEN_DOMCTL_SENDTRIGGER_NMI; of Xen, at a physical CPU. */
-  nmi(domain: string, vcpu: number): Outcome {
+  override nmi(domain: string, vcpu: number): Outcome {
     const { xen } = this.host;
     const parts = this.find(domain);
     if (!parts && domain !== XEN) return noDomain(domain);
