@@ -20,6 +20,7 @@ import { duration, speed } from './format.ts';
 import type { Action } from './keymap.ts';
 import { overlayOverflow, overlayRoom } from './overlay.ts';
 import { leavePath, neighbourPath, openPath, showAllHops, stepBackPath, stepPath } from './path.ts';
+import { stepRecord, tellRecord } from './records.ts';
 import type { Session } from './session.ts';
 import { hookOf, subjectsOf } from './subject.ts';
 import { type SortColumn, sortable, type TableModel, type TableState } from './table-model.ts';
@@ -43,7 +44,11 @@ export const ACTIONS: Readonly<Record<Action, (session: Session, key: string) =>
   pace: (session, key) => (key === 'v' ? typeRate(session) : changeRate(session, key === ')' ? 2 : 1 / 2)),
   pause: (session) =>
     session.ui.overlay?.kind === 'columns' ? toggleColumn(session) : session.driver.togglePause(),
-  step: (session) => (session.view.name === 'path' ? stepPath(session) : session.driver.step()),
+  step(session) {
+    if (session.view.name === 'path') stepPath(session);
+    else if (session.view.name === 'pending') stepRecord(session);
+    else session.driver.step();
+  },
   seek: (session) => session.driver.seek(),
   back(session) {
     showAllHops(session);
@@ -55,6 +60,7 @@ export const ACTIONS: Readonly<Record<Action, (session: Session, key: string) =>
   },
   stepBack(session) {
     if (session.view.name === 'path') stepBackPath(session);
+    else if (session.driver.stepBackRecord()) tellRecord(session);
     else if (!session.driver.stepBack()) session.update({ notice: 'nothing was before this' });
   },
   present(session) {
@@ -159,6 +165,7 @@ function details(session: Session): void {
     return;
   }
   const looked = overlay === null ? lookedAt(session) : undefined;
+  if (looked) session.driver.leaveEvent();
   if (looked) {
     // the row stays the chosen one, wherever the order of rows puts it
     session.updateTable({ selected: session.table!.rows[session.table!.selected]!.key });

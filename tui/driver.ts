@@ -10,6 +10,7 @@
  */
 import {
   type Command,
+  type EventChannelsSnapshot,
   type EventLog,
   type EventQuery,
   type JourneySnapshot,
@@ -37,6 +38,7 @@ import { JourneyWatch } from './journey-watch.ts';
 import { BUDGET, Pace, PERIOD, STALL } from './pace.ts';
 import { type Circumstances, Publisher } from './publisher.ts';
 import { Travel } from './travel.ts';
+import { Walk } from './walk.ts';
 
 /** Real time and timers; tests bring their own. */
 export interface Host {
@@ -74,6 +76,7 @@ export class Driver {
   private readonly journey: JourneyWatch;
   private readonly course: Course;
   private readonly travel: Travel;
+  private readonly walk: Walk;
   private readonly pace: Pace;
   private readonly publisher: Publisher;
   private state: RunState = 'paused';
@@ -100,11 +103,16 @@ export class Driver {
     const script = [...fires.map(cueOf), ...cues];
     this.delay = delay;
     this.journal = new Journal(recorded, scribe);
-    this.journey = new JourneyWatch(machine, () => this.journal.done);
+    this.walk = new Walk(machine);
+    this.journey = new JourneyWatch(
+      machine,
+      () => this.journal.done,
+      () => this.seen,
+    );
     this.course = new Course(machine, this.journal, this.journey, now, script, (cue) => this.follow(cue));
     this.travel = new Travel(machine, this.course, this.journal, now);
     this.pace = new Pace(machine.clock, speed);
-    this.publisher = new Publisher(machine, this.journey, this.travel, () => this.circumstances);
+    this.publisher = new Publisher(machine, this.journey, this.travel, this.walk, () => this.circumstances);
     this.history = this.publisher.history;
     this.get = this.publisher.get;
     this.subscribe = this.publisher.subscribe;
@@ -114,6 +122,7 @@ export class Driver {
   run(): void {
     if (this.state === 'running') return;
     this.arrive();
+    this.walk.leave();
     this.state = 'running';
     const now = this.host.now();
     this.pace.meet(now);
@@ -132,6 +141,11 @@ export class Driver {
   togglePause(): void {
     if (this.state === 'paused' || this.travel.goal) this.run();
     else this.pause();
+  }
+
+  /** Records of the trace that had been written at the moment that is shown. */
+  private get seen(): number {
+    return this.walk.moment?.written ?? this.machine.shop.trace.written;
   }
 
   /** Stops time without a word: the terminal is away, or the monitor ends. The answer lets it go on. */
@@ -156,9 +170,39 @@ export class Driver {
     this.show();
   }
 
+  /** One trace record on: the next of the last event, or the first of another. Then pause. */
+  stepRecord(): void {
+    if (this.moveRecord(1)) return;
+    this.halt();
+    this.guard(() => {
+      this.begin();
+      this.walk.through(() => this.course.step(Number.POSITIVE_INFINITY));
+    });
+    this.show();
+  }
+
+  /** One record back. @returns whether the last event has it */
+  stepBackRecord(): boolean {
+    return this.moveRecord(-1);
+  }
+
+  private moveRecord(by: 1 | -1): boolean {
+    const moved = this.walk.move(by);
+    if (moved) this.publisher.showRecord();
+    return moved;
+  }
+
+  /** Whoever was inside of an event stands at its end. */
+  leaveEvent(): void {
+    if (!this.walk.moment) return;
+    this.walk.leave();
+    this.publish();
+  }
+
   /** To the next hop of an interrupt that is followed, then pause; one event where none is under way. */
   stepHop(): void {
     this.arrive();
+    this.leaveEvent();
     const { journey } = this;
     journey.settle(Infinity);
     if (!journey.active) {
@@ -267,19 +311,26 @@ export class Driver {
   /** Interrupts that came to a handler's row, or by a vector, as far as the trace goes back, oldest first. */
   past(by: Passage, name: string): JourneySnapshot[] {
     this.arrive();
-    return pastJourneys(this.machine, by, name);
+    return pastJourneys(this.machine, by, name, this.seen);
   }
 
   /** One interrupt; null if the trace has lost it. */
   pastOne(journey: number, name: string): JourneySnapshot | null {
     this.arrive();
-    return pastJourney(this.machine, journey, name);
+    return pastJourney(this.machine, journey, name, this.seen);
   }
 
   /** The last records of the trace, in words. */
   events(query: EventQuery): EventLog {
     this.arrive();
-    return recentEvents(this.machine, query);
+    const until = Math.min(query.until ?? Infinity, this.seen);
+    return recentEvents(this.machine, { ...query, until });
+  }
+
+  /** The event channels of a domain; undefined: it has none. */
+  channels(domain: number): EventChannelsSnapshot | undefined {
+    const { moment } = this.walk;
+    return moment ? moment.channels.get(domain) : this.machine.platform.channels?.(domain);
   }
 
   /** Rates and sparklines begin anew. @returns false: not in the past */
@@ -394,6 +445,7 @@ export class Driver {
 
   /** Before the first event the first checkpoint is left. */
   private begin(): void {
+    this.walk.leave();
     this.travel.ran(0);
   }
 

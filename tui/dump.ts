@@ -49,6 +49,7 @@ export function chooseDump(session: Session): void {
 
 /** The letter. */
 export function showDump(session: Session, key: string): void {
+  session.driver.leaveEvent();
   const dumps = dumpsOf(session);
   const dump = dumps.find((d) => d.key === key);
   if (!dump) {

@@ -42,6 +42,8 @@ export interface Frame {
   readonly delay: number;
   /** how far the end of what was recorded is ahead; null: this is the present */
   readonly past: { readonly ns: number; readonly events: number } | null;
+  /** of the last event's trace records so many, of all, had been written; absent: it is not gone through */
+  readonly inside?: { readonly record: number; readonly of: number } | undefined;
   /** nothing will ever happen again, or at least nothing run */
   readonly ended: boolean;
 }

@@ -25,10 +25,14 @@ export class JourneyWatch {
   /** hops there were when `changed` was asked for */
   private hops = 0;
 
-  /** @param given how many commands have been given at the moment that is shown */
+  /**
+   * @param given how many commands have been given at the moment that is shown
+   * @param seen how many records of the trace had been written then
+   */
   constructor(
     private readonly machine: Machine,
     private readonly given: () => number,
+    private readonly seen: () => number = () => machine.shop.trace.written,
   ) {
     if (machine.lastFired) this.fired(Number.NEGATIVE_INFINITY);
   }
@@ -46,7 +50,7 @@ export class JourneyWatch {
 
   /** Is any still followed, or known to go on? */
   get active(): boolean {
-    const { written } = this.machine.shop.trace;
+    const written = this.seen();
     const given = this.given();
     return this.ways.some(
       (way) => way.born <= given && (this.open.includes(way) || way.log.passedBy(written) < way.log.length),
@@ -75,7 +79,7 @@ export class JourneyWatch {
 
   /** Has any gone on since this was asked last? */
   changed(): boolean {
-    const { written } = this.machine.shop.trace;
+    const written = this.seen();
     const hops = this.begun.slice(-TOLD).reduce((n, { log }) => n + log.passedBy(written), 0);
     const before = this.hops;
     this.hops = hops;
@@ -90,7 +94,7 @@ export class JourneyWatch {
   /** How many events had run at each hop of a way as it is shown; undefined: it is not known. */
   eventsOf(journey: number): readonly number[] | undefined {
     const way = this.begun.find(({ log }) => log.followed.journey === journey);
-    return way?.log.eventsOf(way.log.passedBy(this.machine.shop.trace.written));
+    return way?.log.eventsOf(way.log.passedBy(this.seen()));
   }
 
   /** What came after so many commands and trace records is not to be. */
@@ -111,6 +115,6 @@ export class JourneyWatch {
   }
 
   private shown({ log }: Way): JourneySnapshot {
-    return log.before(this.machine.shop.trace.written);
+    return log.before(this.seen());
   }
 }

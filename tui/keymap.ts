@@ -147,7 +147,7 @@ export const KEYMAP: readonly Binding[] = [
     label: '.',
     group: 'Time',
     action: 'step',
-    about: 'one event or hop, and pause',
+    about: 'one event, hop, record',
     footer: { key: '.', word: 'step', keep: 7 },
   },
   {

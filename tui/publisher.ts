@@ -6,6 +6,7 @@ import { History } from './history.ts';
 import type { JourneyWatch } from './journey-watch.ts';
 import { Published } from './published.ts';
 import type { Travel } from './travel.ts';
+import type { Walk } from './walk.ts';
 
 /** What a frame tells of the driver. */
 export type Circumstances = Pick<Frame, 'state' | 'speed' | 'achieved' | 'delay' | 'past'> & {
@@ -23,6 +24,7 @@ export class Publisher {
     private readonly machine: Machine,
     private readonly journeys: JourneyWatch,
     private readonly travel: Travel,
+    private readonly walk: Walk,
     private readonly about: () => Circumstances,
   ) {
     this.seen = this.look();
@@ -53,6 +55,11 @@ export class Publisher {
     const { frame, travel } = this;
     if (!travel.goal) this.emit(this.makeFrame(this.look(), frame.base));
     else this.emit({ ...frame, ...this.about(), number: frame.number + 1 });
+  }
+
+  /** Another moment of the same event: what differs from the one before it has changed. */
+  showRecord(): void {
+    this.emit(this.makeFrame(this.look(), this.frame.snapshot));
   }
 
   /** What changes from here on is new. */
@@ -91,14 +98,25 @@ export class Publisher {
   }
 
   private look(): Snapshot {
-    return takeSnapshot(this.machine, this.journeys.journey ?? undefined);
+    const { moment } = this.walk;
+    const lastFired = this.journeys.journey;
+    return moment ? { ...moment.snapshot, lastFired } : takeSnapshot(this.machine, lastFired ?? undefined);
   }
 
   private makeFrame(snapshot: Snapshot, base: Snapshot, number = this.frame.number + 1): Frame {
     const { over, ...about } = this.about();
     const { journeys } = this.journeys;
     const ended = over || snapshot.ended !== undefined;
-    return { number, snapshot, journeys, base, history: this.history, ...about, ended };
+    return {
+      number,
+      snapshot,
+      journeys,
+      base,
+      history: this.history,
+      inside: this.walk.place,
+      ...about,
+      ended,
+    };
   }
 
   private emit(frame: Frame): void {

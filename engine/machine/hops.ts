@@ -149,10 +149,11 @@ export function journeysTo(
   trace: Trace,
   by: Passage,
   most: number,
+  until = trace.written,
 ): number[] {
   const points = 'vector' in by ? TAKEN : HANDLED;
   const out = new Set<number>();
-  for (let seq = trace.written; seq >= trace.oldest && out.size < most; seq--) {
+  for (let seq = until; seq >= trace.oldest && out.size < most; seq--) {
     const record = trace.record(seq);
     if (record.journey === 0 || !points.has(record.point.name)) continue;
     const { row, vector } = platform.hop(record);

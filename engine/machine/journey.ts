@@ -142,14 +142,27 @@ export function lastFired(machine: Machine): JourneySnapshot | null {
   return last ? new JourneyLog(machine, last).snapshot : null;
 }
 
-/** The last journeys that the trace still knows to have come to a handler's row, or by a vector, oldest first. */
-export function pastJourneys(machine: Machine, by: Passage, device: string, most = MOST): JourneySnapshot[] {
-  const ids = journeysTo(machine.platform, machine.shop.trace, by, most);
-  return ids.map((journey) => new JourneyLog(machine, { device, journey }, false).snapshot);
+/**
+ * The last journeys that the trace still knows to have come to a handler's row, or by a vector, oldest first.
+ * @param until the last record that is looked at
+ */
+export function pastJourneys(
+  machine: Machine,
+  by: Passage,
+  device: string,
+  until = machine.shop.trace.written,
+): JourneySnapshot[] {
+  const ids = journeysTo(machine.platform, machine.shop.trace, by, MOST, until);
+  return ids.map((journey) => new JourneyLog(machine, { device, journey }, false).before(until));
 }
 
 /** One of them; null if the trace does not know it any more. */
-export function pastJourney(machine: Machine, journey: number, device: string): JourneySnapshot | null {
-  const { snapshot } = new JourneyLog(machine, { device, journey }, false);
+export function pastJourney(
+  machine: Machine,
+  journey: number,
+  device: string,
+  until = machine.shop.trace.written,
+): JourneySnapshot | null {
+  const snapshot = new JourneyLog(machine, { device, journey }, false).before(until);
   return snapshot.hops.length > 0 ? snapshot : null;
 }

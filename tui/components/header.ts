@@ -64,17 +64,18 @@ function speedText({ speed: wanted, achieved, state }: Frame): string {
   return achieved < wanted * 0.9 ? `${speed(achieved)} of ${speed(wanted)}` : speed(wanted);
 }
 
-function badge({ state, ended, past }: Frame): { text: string; role: Role } {
+function badge({ state, ended, past, inside }: Frame): { text: string; role: Role } {
+  const record = inside ? ` ${inside.record}/${inside.of}` : '';
   if (past) {
     const running = state === 'running';
     return {
-      text: ` ${running ? 'REPLAY' : 'PAST'} -${ago(past)} `,
+      text: ` ${running ? 'REPLAY' : 'PAST'} -${ago(past)}${record} `,
       role: running ? 'badgeRun' : 'badgePause',
     };
   }
   if (ended) return { text: ' ENDED ', role: 'badgePause' };
   if (state === 'running') return { text: ' RUNNING ', role: 'badgeRun' };
-  return { text: state === 'paused' ? ' PAUSED ' : ' SEEKING ', role: 'badgePause' };
+  return { text: state === 'paused' ? ` PAUSED${record} ` : ' SEEKING ', role: 'badgePause' };
 }
 
 /** How far back: `3.250 s`, or what less than a millisecond is. */

@@ -57,7 +57,7 @@ function linesOf(session: Session, height: number): LineBuilder[] {
   if (isXen(subject)) {
     return isXenOnX86(subject) ? chipLines(session, height) : gicLines(session, subject, height);
   }
-  const events = subject.channels.length > 0 ? driver.machine.platform.channels?.(subject.id) : undefined;
+  const events = subject.channels.length > 0 ? driver.channels(subject.id) : undefined;
   const channels = (room: number) =>
     events ? channelLines({ domain: subject, events, vcpu, ascii: glyphs.ascii }, size.columns, room) : [];
   if (subject.x86 === undefined && subject.arm === undefined) return channels(height);
