@@ -20,7 +20,7 @@ import { duration, speed } from './format.ts';
 import type { Action } from './keymap.ts';
 import { overlayOverflow, overlayRoom } from './overlay.ts';
 import { leavePath, neighbourPath, openPath, showAllHops, stepBackPath, stepPath } from './path.ts';
-import { stepRecord, tellRecord } from './records.ts';
+import { leaveEvent, stepRecord, tellRecord } from './records.ts';
 import type { Session } from './session.ts';
 import { hookOf, subjectsOf } from './subject.ts';
 import { type SortColumn, sortable, type TableModel, type TableState } from './table-model.ts';
@@ -165,7 +165,7 @@ function details(session: Session): void {
     return;
   }
   const looked = overlay === null ? lookedAt(session) : undefined;
-  if (looked) session.driver.leaveEvent();
+  if (looked) leaveEvent(session);
   if (looked) {
     // the row stays the chosen one, wherever the order of rows puts it
     session.updateTable({ selected: session.table!.rows[session.table!.selected]!.key });

@@ -1,6 +1,7 @@
 /** The dump menu: D, then the letter of a text that the platform has. */
 import { type QemuTopic, qemuInfo, qemuTopics } from '../engine/index.ts';
 import { clockTime, sanitize } from './format.ts';
+import { leaveEvent } from './records.ts';
 import type { Session } from './session.ts';
 import { isXen } from './subject.ts';
 
@@ -30,7 +31,10 @@ export function dumpsOf(session: Session): Dump[] {
   const keys = platform.dumps.map((key) => ({
     key,
     about: DEBUG_KEYS[key] ?? key,
-    text: () => platform.dump(key) ?? '',
+    text: () => {
+      leaveEvent(session);
+      return platform.dump(key) ?? '';
+    },
   }));
   if (keys.length > 0 || isXen(subject)) return keys;
   return qemuTopics(subject).map((topic: QemuTopic) => ({
@@ -49,7 +53,6 @@ export function chooseDump(session: Session): void {
 
 /** The letter. */
 export function showDump(session: Session, key: string): void {
-  session.driver.leaveEvent();
   const dumps = dumpsOf(session);
   const dump = dumps.find((d) => d.key === key);
   if (!dump) {

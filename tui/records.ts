@@ -8,6 +8,11 @@ export function stepRecord(session: Session): void {
   tellRecord(session);
 }
 
+/** What is asked of the machine itself is so at the end of an event; who only watches leaves the others where they are. */
+export function leaveEvent({ driver, options }: Session): void {
+  if (!options.watches) driver.leaveEvent();
+}
+
 /** Which record was written last: `CPU1 kvm_exit reason EXTERNAL_INTERRUPT`. */
 export function tellRecord(session: Session): void {
   const { driver, glyphs } = session;
