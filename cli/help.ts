@@ -123,13 +123,15 @@ the names of the built-in scenarios.`,
     offers: [],
     about: `Runs a program that finds the simulated host where it looks for its own: in a mount
 namespace of its own, with /proc/interrupts, softirqs, stat, uptime and cpuinfo,
-/proc/irq and the list of CPUs under /sys of a domain. They go on while it runs.
-An affinity that it writes moves the interrupt in the simulation, and none of this
-machine. No rights are needed where users may have namespaces; where not it says
-so, exit status 1. Else the exit status is the program's.`,
+/proc/irq and the list of CPUs under /sys of a domain; on a KVM host with KVM's
+folder of debugfs. They go on while it runs. An affinity that it writes moves the
+interrupt in the simulation, and none of this machine. No rights are needed where
+users may have namespaces; where not it says so, exit status 1. Else the exit
+status is the program's.`,
     end: `Examples:
   virqtop exec -- mpstat -I ALL 1 3
   virqtop exec --scenario kvm -g vm1 -- lsirq
+  virqtop exec --scenario kvm -- kvm_stat -d -1 -g vm1
   virqtop exec -- irqbalance --debug --oneshot --foreground
   virqtop exec --speed 10 -- vmstat 1`,
   },
@@ -137,9 +139,10 @@ so, exit status 1. Else the exit status is the program's.`,
     usage: ['virqtop procfs [options] <dir> [scenario]'],
     offers: ['file', 'scenario'],
     about: `Keeps DIR/DOMAIN/proc/{interrupts,softirqs,stat,uptime,cpuinfo} of every domain up to
-date, and the list of its CPUs under DIR/DOMAIN/sys, until it is interrupted. No
-reader sees half of a file. Started again with the same directory, scenario and
-seed it goes on where it ended: counters never go back.`,
+date, and the list of its CPUs under DIR/DOMAIN/sys, of a KVM host its debugfs's
+folder kvm as well, until it is interrupted. No reader sees half of a file.
+Started again with the same directory, scenario and seed it goes on where it
+ended: counters never go back.`,
     end: `Examples:
   virqtop procfs /tmp/host &
   watch -d cat /tmp/host/dom0/proc/interrupts

@@ -9,10 +9,11 @@ import type { Options } from '../options.ts';
 import { Pace } from '../pace.ts';
 import { Player } from '../player.ts';
 import { Affinities } from '../procfs/affinities.ts';
-import { liveFiles, standingFiles } from '../procfs/files.ts';
+import { DEBUGFS, debugFiles, liveFiles, standingFiles } from '../procfs/files.ts';
 import { findWay, type Mount, runCovered } from '../procfs/namespace.ts';
+import { StandIns } from '../procfs/stand-ins.ts';
 import { SteadyText } from '../procfs/steady.ts';
-import { PinnedFile } from '../procfs/tree.ts';
+import { PinnedFile, Tree } from '../procfs/tree.ts';
 import { checkMachine } from '../together.ts';
 import { UsageError } from '../usage.ts';
 
@@ -32,13 +33,17 @@ export async function exec(command: readonly string[], options: Options): Promis
   const player = new Player(machine, options.fire);
   await player.advance(at);
 
+  const standIns = new StandIns();
   const look = () => {
-    const snapshot = takeSnapshot(machine);
+    const snapshot = standIns.renumber(takeSnapshot(machine));
     return { domain: domainOf(snapshot, options.domain), snapshot };
   };
   const { domain, snapshot } = look();
   const root = mkdtempSync(join(tmpdir(), 'virqtop-'));
   try {
+    const isKvmHost = debugFiles(domain, snapshot).size > 0;
+    if (isKvmHost) await standIns.start(snapshot);
+    const debugfs = new Tree(root);
     const pinned = [...liveFiles(domain, snapshot).keys()].map((path) => ({
       path,
       file: new PinnedFile(join(root, path)),
@@ -51,6 +56,7 @@ export async function exec(command: readonly string[], options: Options): Promis
       affinities.follow(machine, now.domain);
       const texts = liveFiles(now.domain, now.snapshot);
       for (const { path, file, lay } of pinned) file.write(lay(texts.get(path)!));
+      for (const [path, text] of debugFiles(now.domain, now.snapshot)) debugfs.write(path, text);
     };
     update();
     for (const [path, text] of standingFiles(domain)) {
@@ -63,6 +69,7 @@ export async function exec(command: readonly string[], options: Options): Promis
       [join(root, 'irq'), '/proc/irq'],
       [join(root, 'sys/devices/system/cpu'), '/sys/devices/system/cpu'],
     ];
+    if (isKvmHost) mounts.push([join(root, DEBUGFS), `/${DEBUGFS}`]);
     const found = findWay(mounts);
     if ('refused' in found) {
       process.stderr.write(
@@ -88,6 +95,7 @@ export async function exec(command: readonly string[], options: Options): Promis
       }
     }
   } finally {
+    standIns.end();
     rmSync(root, { recursive: true, force: true });
   }
 }

@@ -1,12 +1,12 @@
 /** `virqtop procfs`: a directory with /proc and /sys of each domain, kept up to date. */
 import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs';
-import { takeSnapshot } from '../../engine/index.ts';
+import { type DomainSnapshot, takeSnapshot } from '../../engine/index.ts';
 import { keepOnInterrupt } from '../interrupt.ts';
 import { machineOf } from '../machine.ts';
 import type { Options } from '../options.ts';
 import { Pace } from '../pace.ts';
 import { Player } from '../player.ts';
-import { liveFiles, standingFiles } from '../procfs/files.ts';
+import { debugFiles, type Files, liveFiles, processFiles, standingFiles } from '../procfs/files.ts';
 import { Memory } from '../procfs/memory.ts';
 import { Tree } from '../procfs/tree.ts';
 import { checkMachine } from '../together.ts';
@@ -36,15 +36,21 @@ export async function procfs(dir: string, options: Options): Promise<number> {
   keepOnInterrupt();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => enough.abort());
 
+  const write = ({ name }: DomainSnapshot, files: Files) => {
+    for (const [path, text] of files) tree.write(`${name}/${path}`, text);
+  };
   const publish = () => {
     const snapshot = takeSnapshot(machine);
     memory.show(snapshot.time);
     for (const domain of snapshot.domains) {
-      for (const [path, text] of liveFiles(domain, snapshot)) tree.write(`${domain.name}/${path}`, text);
+      write(domain, liveFiles(domain, snapshot));
+      write(domain, debugFiles(domain, snapshot));
     }
   };
-  for (const domain of takeSnapshot(machine).domains) {
-    for (const [path, text] of standingFiles(domain)) tree.write(`${domain.name}/${path}`, text);
+  const first = takeSnapshot(machine);
+  for (const domain of first.domains) {
+    write(domain, standingFiles(domain));
+    write(domain, processFiles(domain, first));
   }
   memory.save();
   publish();

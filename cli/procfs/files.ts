@@ -1,11 +1,13 @@
 /** The files of /proc and /sys that tell of interrupts and CPUs, as a domain shows them at a moment. */
 import {
   type DomainSnapshot,
+  kvmDebugfs,
   printCpuinfo,
   printInterrupts,
   printSoftirqs,
   printStat,
   printUptime,
+  qemuCommand,
   type Snapshot,
   statOf,
 } from '../../engine/index.ts';
@@ -14,6 +16,10 @@ import { cpuListText } from '../../tui/cpu-list.ts';
 export type Files = ReadonlyMap<string, string>;
 
 const CPUS = 'sys/devices/system/cpu';
+
+/** where debugfs is mounted, and KVM's folder in it */
+export const DEBUGFS = 'sys/kernel/debug';
+const KVM = `${DEBUGFS}/kvm`;
 
 /** Those that change, by their path below the root. */
 export function liveFiles(domain: DomainSnapshot, { time }: Snapshot): Files {
@@ -25,6 +31,35 @@ export function liveFiles(domain: DomainSnapshot, { time }: Snapshot): Files {
     ['proc/stat', printStat(stat)],
     ['proc/uptime', printUptime(time, idle)],
   ]);
+}
+
+/** KVM's in debugfs; they change as well. None but those of a KVM host, which has all its machines'. */
+export function debugFiles(domain: DomainSnapshot, snapshot: Snapshot): Files {
+  const files = isKvmHost(domain, snapshot) ? kvmDebugfs(snapshot) : [];
+  return new Map([...files].map(([path, text]) => [`${KVM}/${path}`, text]));
+}
+
+/** The processes of the machines of a KVM host. */
+export function processFiles(domain: DomainSnapshot, snapshot: Snapshot): Files {
+  const machines = isKvmHost(domain, snapshot) ? snapshot.domains : [];
+  return new Map(
+    machines.flatMap((d) =>
+      d.kvm
+        ? [
+            [
+              `proc/${d.kvm.pid}/cmdline`,
+              qemuCommand(d)
+                .map((word) => `${word}\0`)
+                .join(''),
+            ],
+          ]
+        : [],
+    ),
+  );
+}
+
+function isKvmHost(domain: DomainSnapshot, { domains }: Snapshot): boolean {
+  return domain === domains[0] && domains.some(({ kvm }) => kvm);
 }
 
 /** Those that stay as they are. */

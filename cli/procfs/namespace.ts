@@ -7,10 +7,16 @@ import { spawn, spawnSync } from 'node:child_process';
 /** [ours, over what] */
 export type Mount = readonly [source: string, target: string];
 
-/** What is missing is not covered either: containers often have no /proc/irq. */
+/**
+ * What is missing is not covered either: containers often have no /proc/irq. Programs find debugfs by its line in
+ * /proc/mounts, which only a real one below ours gives.
+ */
 const COVER = `
 n=$1; shift
 while [ "$n" -gt 0 ]; do
+  if [ "$2" = /sys/kernel/debug ]; then
+    grep -q ' debugfs ' /proc/mounts || mount -t debugfs debugfs "$2" 2>/dev/null
+  fi
   if [ -e "$2" ]; then mount --bind "$1" "$2" || exit 125; fi
   shift 2; n=$((n - 1))
 done

@@ -4,7 +4,10 @@ import { dirname, join } from 'node:path';
 import { makeFolder } from '../files.ts';
 import { printable, UsageError } from '../usage.ts';
 
-/** What a directory tree is written by: new files take the place of old ones. */
+/**
+ * What a directory tree is written by: new files take the place of old ones. They are made at its root: to a program that
+ * looks into a folder, every file there is one of those it is about.
+ */
 export class Tree {
   private readonly last = new Map<string, string>();
 
@@ -14,7 +17,7 @@ export class Tree {
   write(path: string, text: string): void {
     if (this.last.get(path) === text) return;
     const file = join(this.root, path);
-    const fresh = join(dirname(file), `.${process.pid}.new`);
+    const fresh = join(this.root, `.${process.pid}.new`);
     attempt(file, () => {
       if (!this.last.has(path)) makeFolder(dirname(file));
       writeFileSync(fresh, text);

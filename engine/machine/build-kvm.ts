@@ -3,12 +3,14 @@
 import { UserError } from '../core/errors.ts';
 import type { TraceRecord } from '../core/trace.ts';
 import { NoSpace } from '../guest/linux/irq-info.ts';
+import { vcpuFiles, vmFiles, vmFolder } from '../hv/kvm/debugfs.ts';
 import type { KvmVcpu } from '../hv/kvm/vcpu.ts';
+import type { Vm } from '../hv/kvm/vm.ts';
 import { systemOf } from '../scenario/kinds.ts';
 import type { KvmScenario } from '../scenario/kvm-schema.ts';
 import type { IrqDetails } from './details.ts';
 import { type Hop, hopOf } from './hops.ts';
-import type { CpuSnapshot, DomainSnapshot, LapicSnapshot, VcpuSnapshot } from './inspect.ts';
+import type { CpuSnapshot, DomainSnapshot, KvmVmSnapshot, LapicSnapshot, VcpuSnapshot } from './inspect.ts';
 import { KvmControls } from './kvm/controls.ts';
 import { kvmDetails } from './kvm/details.ts';
 import { KVM_HOPS, KvmNames, kvmWaiting } from './kvm/hops.ts';
@@ -16,7 +18,7 @@ import { KvmHost } from './kvm/host.ts';
 import type { VmParts } from './kvm/vm.ts';
 import { startWorkloads } from './kvm/workloads.ts';
 import { type Fireable, Machine, type Platform, type Runner, Workshop } from './machine.ts';
-import { kvmTrace } from './trace-host.ts';
+import { kvmTrace, tasksOf } from './trace-host.ts';
 import { ioapicSnapshot, kernelSnapshot, lapicSnapshot, picSnapshot, vmcsSnapshot } from './x86-inspect.ts';
 
 /** @throws UserError if the machine that the scenario asks for cannot boot */
@@ -38,6 +40,8 @@ class KvmPlatform implements Platform {
   readonly dumps = [];
   readonly controls: KvmControls;
   private readonly names: KvmNames;
+  /** of each machine: QEMU's, and those of its virtual CPUs */
+  private readonly pids: readonly { readonly qemu: number; readonly vcpus: readonly number[] }[];
 
   constructor(private readonly host: KvmHost) {
     this.names = new KvmNames(host);
@@ -49,6 +53,7 @@ class KvmPlatform implements Platform {
     });
     host.shop.trace.runs = (cpu) => host.board.processors[cpu]!.guest?.index ?? -1;
     this.controls = new KvmControls(host);
+    this.pids = pidsOf(host);
     host.start();
   }
 
@@ -209,6 +214,7 @@ class KvmPlatform implements Platform {
       }),
     );
     const indices = vm.vcpus.map((v) => v.index);
+    const stats = kvm.stats.sums(indices);
     return {
       id: number,
       name,
@@ -222,7 +228,8 @@ class KvmPlatform implements Platform {
         vm.bus.apics,
         (d) => tables.get(d)?.msix,
       ),
-      exits: { rows: kvm.exits.totals(indices), stats: kvm.stats.sums(indices) },
+      exits: { rows: kvm.exits.totals(indices), stats },
+      kvm: this.process(vm, stats),
       x86: {
         lapics,
         ioapic: ioapicSnapshot(vm.chip.ioapic),
@@ -232,6 +239,27 @@ class KvmPlatform implements Platform {
       },
     };
   }
+
+  private process(vm: Vm, stats: KvmVmSnapshot['files']): KvmVmSnapshot {
+    const { version } = this.host.kvm.options;
+    const { qemu, vcpus } = this.pids[vm.index]!;
+    return {
+      pid: qemu,
+      folder: vmFolder(version, qemu),
+      files: vmFiles(version, stats),
+      vcpus: vcpus.map(vcpuFiles),
+    };
+  }
+}
+
+function pidsOf({ kernel, vms, threads }: KvmHost) {
+  const names = vms.map((vm) => vm.name);
+  const tasks = tasksOf(kernel, names);
+  const pids = new Map(kernel.threads.map(({ name, index }) => [name, tasks[index]!.pid]));
+  return vms.map(({ name, vm }) => ({
+    qemu: pids.get(`qemu-${name}`)!,
+    vcpus: vm.vcpus.map((v) => pids.get(threads[v.index]!.name)!),
+  }));
 }
 
 function placeOf(v: KvmVcpu): string {

@@ -90,6 +90,8 @@ export interface DomainSnapshot {
   readonly channels: readonly ChannelSnapshot[];
   /** VM exits; absent where nothing of the kind happens */
   readonly exits?: ExitsSnapshot;
+  /** what the host's KVM tells of it in debugfs; absent of all but machines of KVM */
+  readonly kvm?: KvmVmSnapshot;
   /** its x86 interrupt controllers; absent where it has none */
   readonly x86?: X86Snapshot;
   /** its virtual GIC; absent where it has none */
@@ -328,6 +330,18 @@ export interface ExitsSnapshot {
   readonly rows: readonly ExitRow[];
   /** the counters of the hypervisor by their names in debugfs, e.g. `irq_injections` */
   readonly stats: readonly (readonly [name: string, value: number])[];
+}
+
+/** A machine of KVM as a process of its host. */
+export interface KvmVmSnapshot {
+  /** of QEMU */
+  readonly pid: number;
+  /** its folder in debugfs, `PID-FD`; null: this kernel makes none */
+  readonly folder: string | null;
+  /** the counters that the folder holds, by name; those of virtual CPUs as sums */
+  readonly files: readonly (readonly [name: string, value: number])[];
+  /** a folder of its own for each virtual CPU */
+  readonly vcpus: readonly (readonly (readonly [name: string, value: number])[])[];
 }
 
 export interface ExitRow {

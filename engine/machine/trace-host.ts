@@ -52,7 +52,7 @@ export function kvmTrace(host: KvmHost): PlatformTrace {
 }
 
 /** Threads of the host: those of a machine's process follow each other, its first one is QEMU's main loop. */
-function tasksOf({ threads }: LinuxKernel, vms: readonly string[]): TraceTask[] {
+export function tasksOf({ threads }: LinuxKernel, vms: readonly string[]): TraceTask[] {
   const tasks = threads.map(({ name }, index): TraceTask => {
     const pid = FIRST_KTHREAD + index;
     return { pid, tgid: pid, comm: name.slice(0, COMM) };

@@ -77,6 +77,13 @@ const OLD: readonly StatName[] = [
   'nmi_injections',
 ];
 
+/** of those, what debugfs calls otherwise */
+const OLD_NAMES: Readonly<Partial<Record<StatName, string>>> = {
+  irq_window_exits: 'irq_window',
+  nmi_window_exits: 'nmi_window',
+  request_irq_exits: 'request_irq',
+};
+
 /** Places in a row. */
 export const Stat = Object.fromEntries(MODERN.map((name, i) => [name, i])) as {
   readonly [K in StatName]: number;
@@ -85,10 +92,13 @@ export const Stat = Object.fromEntries(MODERN.map((name, i) => [name, i])) as {
 export class KvmStats implements Part {
   readonly id = 'kvm.stats';
   private readonly rows: Float64Array[];
-  private readonly names: readonly StatName[];
+  private readonly files: readonly (readonly [stat: StatName, name: string])[];
 
   constructor(version: '2.6.36' | '6.1', vcpus: number) {
-    this.names = version === '6.1' ? MODERN : OLD;
+    this.files =
+      version === '6.1'
+        ? MODERN.map((stat) => [stat, stat])
+        : OLD.map((stat) => [stat, OLD_NAMES[stat] ?? stat]);
     this.rows = Array.from({ length: vcpus }, () => new Float64Array(MODERN.length));
   }
 
@@ -102,7 +112,10 @@ export class KvmStats implements Part {
 
   /** The counters of some virtual CPUs together, by name. */
   sums(vcpus: readonly number[]): (readonly [name: string, value: number])[] {
-    return this.names.map((name) => [name, vcpus.reduce((n, v) => n + this.rows[v]![Stat[name]]!, 0)]);
+    return this.files.map(([stat, name]) => [
+      name,
+      vcpus.reduce((n, v) => n + this.rows[v]![Stat[stat]]!, 0),
+    ]);
   }
 
   save(): Plain {
