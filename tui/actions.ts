@@ -15,7 +15,7 @@ import {
   typeRate,
 } from './commands.ts';
 import { lookedAt } from './details.ts';
-import { chooseDump } from './dump.ts';
+import { chooseDump, showProcessor } from './dump.ts';
 import { duration, speed } from './format.ts';
 import type { Action } from './keymap.ts';
 import { overlayOverflow, overlayRoom } from './overlay.ts';
@@ -162,6 +162,10 @@ function details(session: Session): void {
   const { overlay } = session.ui;
   if (overlay?.kind === 'columns') {
     session.update({ overlay: null });
+    return;
+  }
+  if (overlay === null && session.view.name === 'pending') {
+    showProcessor(session);
     return;
   }
   const looked = overlay === null ? lookedAt(session) : undefined;

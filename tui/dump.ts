@@ -3,7 +3,7 @@ import { type QemuTopic, qemuInfo, qemuTopics } from '../engine/index.ts';
 import { clockTime, sanitize } from './format.ts';
 import { leaveEvent } from './records.ts';
 import type { Session } from './session.ts';
-import { isXen } from './subject.ts';
+import { isXen, isXenOnX86 } from './subject.ts';
 
 export interface Dump {
   readonly key: string;
@@ -60,15 +60,33 @@ export function showDump(session: Session, key: string): void {
     session.update({ notice: `no dump ${sanitize(key)} here, there are ${known}` });
     return;
   }
-  const { frame, glyphs, subject } = session;
+  const { subject } = session;
   const whose =
     isXen(subject) || session.driver.machine.platform.dumps.length > 0 ? '' : ` of ${subject.name}`;
-  const lines = dump
-    .text()
+  // Xen's own is of the machine, which may be further on than the last frame
+  const text = dump.text();
+  const { machine } = session.driver;
+  lay(session, `${dump.about}${whose}`, text, whose === '' ? machine.clock.now : undefined);
+}
+
+/** What there is to know of whose pending interrupts are shown: of a local APIC its registers, else what Xen tells. */
+export function showProcessor(session: Session): void {
+  const { subject, vcpu } = session;
+  if (isXen(subject)) showDump(session, isXenOnX86(subject) ? 'i' : 'd');
+  else if (subject.x86) {
+    const lapics = subject.x86.lapics.slice(vcpu, vcpu + 1);
+    const text = qemuInfo({ ...subject, x86: { ...subject.x86, lapics } }, 'lapic');
+    lay(session, `local APIC of ${subject.name}, CPU ${vcpu}`, text);
+  } else showDump(session, subject.arm ? 'q' : 'e');
+}
+
+function lay(session: Session, what: string, text: string, at = session.frame.snapshot.time): void {
+  const { glyphs } = session;
+  const lines = text
     .replace(/\n$/, '')
     .split('\n')
     .map((line) => sanitize(untabbed(line.replace(/\r$/, '')), glyphs.ascii));
-  const title = `${dump.about}${whose} at ${clockTime(frame.snapshot.time, 6)}`;
+  const title = `${what} at ${clockTime(at, 6)}`;
   session.update({ overlay: { kind: 'text', title, lines }, overlayTop: 0 });
 }
 

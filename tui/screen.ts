@@ -39,7 +39,7 @@ const BODIES: Readonly<Record<ViewName, (session: Session) => string[]>> = {
 /** Keys that have no effect in a view are not worth their place in its footer. */
 const WITHOUT: Readonly<Record<ViewName, readonly Action[]>> = {
   interrupts: ['earlier', 'pace'],
-  pending: ['earlier', 'details', 'path', 'sort', 'filter', 'raise', 'mask', 'affinity', 'pace'],
+  pending: ['earlier', 'path', 'sort', 'filter', 'raise', 'mask', 'affinity', 'pace'],
   exits: ['earlier', 'path', 'raise', 'mask', 'affinity', 'pace'],
   path: ['details', 'path', 'sort', 'filter', 'raise', 'mask', 'affinity', 'pace'],
   latency: ['earlier', 'details', 'pace'],

@@ -1,6 +1,6 @@
 /** The dump menu: D, a letter, the text; Esc goes back. */
 import { afterEach, expect, test } from 'vitest';
-import { qemuInfo } from '../../engine/index.ts';
+import { type DomainSnapshot, qemuInfo } from '../../engine/index.ts';
 import { overlayRoom } from '../../tui/overlay.ts';
 import { fakeKvmMachine } from '../support/fake-kvm.ts';
 import { fakeMachine } from '../support/fake-machine.ts';
@@ -94,4 +94,28 @@ test('another view or domain closes what lies over it', async () => {
     screen.press(key);
     expect(screen.session.ui.overlay).toBeNull();
   }
+});
+
+test('Enter in Pending shows the registers of the processor that is chosen', async () => {
+  const machine = fakeKvmMachine();
+  machine.runUntil(1e9);
+  screen = new FakeScreen(machine);
+  screen.press('right', 'f3', 'down', 'enter');
+  const { x86, name } = screen.session.subject as DomainSnapshot;
+  const shown = await lines();
+  expect(shown[1]).toContain(`local APIC of ${name}, CPU 1 at`);
+  const [first, ...rest] = qemuInfo({ x86: { ...x86!, lapics: [x86!.lapics[1]!] } } as never, 'lapic').split(
+    '\n',
+  );
+  expect(first).toMatch(/^dumping local APIC state for CPU 1/);
+  expect(shown[3]!.trim()).toBe(first!.trim());
+  expect(shown.join('\n')).toContain(rest.find((line) => line.includes('SPIV'))!.slice(0, 4));
+  screen.press('esc');
+  expect(await domainLine()).toContain('[Pending]');
+});
+
+test('Enter in Pending of a domain without such registers shows its event channels, as Xen prints them', async () => {
+  xen();
+  screen.press('f3', 'enter');
+  expect((await lines())[1]).toContain('event channels at');
 });
