@@ -35,6 +35,8 @@ export type Command =
       readonly irq: number;
       readonly cpus: readonly number[];
     }
+  /** xen_set_irq_priority, 0 the most urgent: by a module that a process of the domain loads; FIFO event channels alone */
+  | { readonly do: 'priority'; readonly domain: string; readonly irq: number; readonly priority: number }
   /** smp_send_reschedule on one virtual CPU, to another */
   | { readonly do: 'ipi'; readonly domain: string; readonly from: number; readonly to: number }
   /** `xl trigger`, QEMU's `nmi`; of Xen and of a host at the physical CPU */

@@ -10,6 +10,8 @@ export interface Controls {
   raise(domain: string, irq: number | string, cpu: number): Outcome;
   mask(domain: string, irq: number, masked: boolean): Outcome;
   affinity(domain: string, irq: number, cpus: readonly number[]): Outcome;
+  /** Of event channels; absent where there are none. */
+  priority?(domain: string, irq: number, priority: number): Outcome;
   ipi(domain: string, from: number, to: number): Outcome;
   nmi(domain: string, vcpu: number): Outcome;
 }

@@ -2,10 +2,12 @@
  * What root of a domain does from inside: masks, affinities and IPIs, by the processes of its shell. Whatever the
  * platform, these checks are Linux's; how an idle CPU is woken for it is told by the platform.
  */
+import { EVTCHN_FIFO_PRIORITY_MIN } from '../abi/xen.ts';
 import type { IrqDesc } from '../guest/linux/irq-core.ts';
 import type { LinuxKernel } from '../guest/linux/kernel.ts';
 import { NativeKernel } from '../guest/linux/native.ts';
 import { RootShell } from '../guest/linux/root-shell.ts';
+import type { XenGuest } from '../guest/linux/xen-side.ts';
 import type { Outcome } from './commands.ts';
 import { noRow, raised, refuse, rowOf, wrongCpus } from './controls.ts';
 
@@ -75,6 +77,22 @@ export class GuestControls {
       return 'its CPUs are managed by the kernel';
     }
     return undefined;
+  }
+
+  /** xen_set_irq_priority, which a module may call. */
+  priority(irq: number, priority: number): Outcome {
+    const { kernel, shell, name } = this;
+    const desc = rowOf(kernel, irq);
+    if (!desc) return noRow(name, irq);
+    if (desc.port === 0) return refuse(`irq ${irq} is no event channel: it has no priority`);
+    if ((kernel as XenGuest).events.abi.name !== 'evtchn-fifo') {
+      return refuse(`${name} has event channels of two levels: EVTCHNOP_set_priority is -ENOSYS there`);
+    }
+    if (!(Number.isInteger(priority) && priority >= 0 && priority <= EVTCHN_FIFO_PRIORITY_MIN)) {
+      return refuse(`a priority is 0, the most urgent, to ${EVTCHN_FIFO_PRIORITY_MIN}: not ${priority}`);
+    }
+    if (shell.setPriority(irq, priority)) this.wake(0);
+    return {};
   }
 
   /** @param journey that the IPI is to be */

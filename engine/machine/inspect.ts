@@ -147,6 +147,8 @@ export interface IrqState {
 
 export interface ChannelSnapshot {
   readonly port: number;
+  /** FIFO: 0 the most urgent, 15 the least; absent where channels have two levels */
+  readonly priority?: number;
   readonly kind: 'unbound' | 'interdomain' | 'pirq' | 'virq' | 'ipi';
   /** vCPU that is notified */
   readonly vcpu: number;

@@ -258,6 +258,12 @@ export class Machine {
         return controls.mask(command.domain, command.irq, command.masked);
       case 'affinity':
         return controls.affinity(command.domain, command.irq, command.cpus);
+      case 'priority': {
+        const { domain, irq, priority } = command;
+        return (
+          controls.priority?.(domain, irq, priority) ?? refuse(`event channels are Xen's: this is ${system}`)
+        );
+      }
       case 'ipi': {
         const { domain, from, to } = command;
         return this.followed(`ipi ${domain}.${from} to ${domain}.${to}`, controls.ipi(domain, from, to));

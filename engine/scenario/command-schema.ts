@@ -45,6 +45,14 @@ export const command = z.discriminatedUnion('do', [
     .strictObject({ do: z.literal('affinity'), domain, irq, cpus: z.array(cpu).min(1) })
     .describe('a process of the domain writes /proc/irq/N/smp_affinity_list'),
   z
+    .strictObject({
+      do: z.literal('priority'),
+      domain,
+      irq,
+      priority: z.int().min(0).max(15).describe('0 is the most urgent, 7 what channels begin with'),
+    })
+    .describe('xen_set_irq_priority of a FIFO event channel, by a process of the domain'),
+  z
     .strictObject({ do: z.literal('ipi'), domain, from: cpu, to: cpu })
     .describe('smp_send_reschedule on one virtual CPU, to another'),
   z.strictObject({ do: z.literal('nmi'), domain, vcpu: cpu }).describe('xl trigger, the nmi of QEMU'),

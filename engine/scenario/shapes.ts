@@ -124,12 +124,7 @@ export const affinity = z
 /** The slowest is one in eleven days. */
 /** of a guest of Xen */
 export const eventChannels = {
-  channels: z
-    .int()
-    .min(0)
-    .max(100_000)
-    .default(0)
-    .describe('further event channels without traffic, for full tables'),
+  channels: z.int().min(0).max(100_000).default(0).describe('further event channels, for full tables'),
   'max-event-channels': z
     .int()
     .min(2)

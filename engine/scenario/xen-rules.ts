@@ -364,10 +364,29 @@ function checkWorkloads(s: XenScenario, wrong: Wrong): void {
       wrong(path, `domain ${w.domain} is no HVM or PVH guest, expected one`);
     } else if (w.what === 'microbenchmark') {
       checkMicrobenchmark(w, i, guest, wrong);
+    } else if (w.what === 'chatter') {
+      checkChatter(w, i, guest, wrong);
     } else if (w.what === 'nmi' && guest?.type === 'pv') {
       wrong(path, `domain ${w.domain} is no HVM or PVH guest, expected one, or 0: the host's processors`);
     }
   });
+}
+
+function checkChatter(
+  { domain, first, channels }: Extract<XenScenario['workloads'][number], { what: 'chatter' }>,
+  i: number,
+  guest: XenScenario['guests'][number] | undefined,
+  wrong: Wrong,
+): void {
+  if (!guest || guest.kernel === NATIVE) {
+    wrong(['workloads', i, 'domain'], `domain ${domain} is no guest that knows Xen, expected one`);
+  } else if (first + channels > guest.channels) {
+    const has = guest.channels === 0 ? 'none' : `0 to ${guest.channels - 1}`;
+    wrong(
+      ['workloads', i, channels === 1 ? 'first' : 'channels'],
+      `channels ${first} to ${first + channels - 1} of domain ${domain}, which has ${has}, expected more of its \`channels\``,
+    );
+  }
 }
 
 function checkMicrobenchmark(

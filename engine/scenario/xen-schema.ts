@@ -14,6 +14,7 @@ import {
   guestsOf,
   keys,
   name,
+  pattern,
   rules,
   scenarioName,
   title,
@@ -102,9 +103,12 @@ const dom0 = z
 
 const guest = z.strictObject({
   kernel: z
-    .enum([...kernel.options, 'linux-2.6.36'])
+    .enum([...kernel.options, 'linux-2.6.38', 'linux-2.6.36'])
     .default('linux-6.1')
-    .describe('its kernel; linux-2.6.36 knows nothing of Xen, and runs as an HVM guest only'),
+    .describe(
+      'its kernel; linux-2.6.38, paravirtual, looks for the lowest event channel first, again and again; linux-2.6.36 ' +
+        'knows nothing of Xen, and runs as an HVM guest only',
+    ),
   fifo,
   type: z
     .enum(['pv', 'pvh', 'hvm'])
@@ -169,6 +173,21 @@ const workload = z.discriminatedUnion('what', [
     .describe(
       "non-maskable interrupts: of the host's processors (domain 0), or sent to an HVM guest (xl trigger ... nmi)",
     ),
+  z
+    .strictObject({
+      what: z.literal('chatter'),
+      domain,
+      first: z.int().min(0).max(99_999).default(0).describe('the first of the `channels` of the domain'),
+      channels: z.int().min(1).max(1_000).default(1).describe('so many of them, each time one at random'),
+      pattern,
+      handler: z
+        .number()
+        .min(0.1)
+        .max(1e5)
+        .default(2)
+        .describe('microseconds that the handler of such an event takes'),
+    })
+    .describe('a driver of dom0 sends events on further channels of a guest'),
   z
     .strictObject({
       what: z.literal('machine-check'),

@@ -4,7 +4,8 @@ import { describe, expect, test } from 'vitest';
 import type { Hypercalls } from '../../engine/abi/hypercalls.ts';
 import * as xen from '../../engine/abi/xen.ts';
 import { Events2l } from '../../engine/guest/linux/events-2l.ts';
-import { GuestRig, KINDS } from '../support/guest-rig.ts';
+import { KERNELS } from '../../engine/guest/linux/profiles.ts';
+import { GuestRig, type Kernel, KINDS } from '../support/guest-rig.ts';
 
 describe.each(KINDS)('$name', (kernel) => {
   test('an event is handled once', () => {
@@ -413,6 +414,48 @@ describe('2-level', () => {
     }
     expect(calls).toEqual([b]);
     expect(rig.settle().sort()).toEqual([a, b].sort());
+  });
+});
+
+describe('2-level, before the scan went round (2.6.38)', () => {
+  const old: Kernel = {
+    name: '2.6.38',
+    profile: KERNELS['linux-2.6.38'],
+    xen: '4.17',
+    scan: 'lowest-first',
+  };
+
+  test('the lowest port comes first, and again and again while it is raised', () => {
+    const rig = new GuestRig(old);
+    const [a, b, c] = rig.channels(3) as [number, number, number];
+    let left = 5;
+    rig.onEvent.set(a, () => {
+      if (left-- > 0) rig.send(a);
+    });
+    rig.send(c, b, a);
+    expect(rig.upcall()).toEqual([a, a, a, a, a, a, b, c]);
+  });
+
+  test('words too: what a later word has waits; an earlier word is not looked at again before the next round', () => {
+    const rig = new GuestRig(old);
+    const a = rig.channel();
+    rig.fillUpTo(70);
+    const [b, c] = rig.channels(2) as [number, number];
+    let once = true;
+    rig.onEvent.set(b, () => {
+      if (once) rig.send(a);
+      once = false;
+    });
+    rig.send(c, b, a);
+    expect(rig.upcall()).toEqual([a, b, c, a]);
+  });
+
+  test('a state saved between two handlers goes on', () => {
+    const rig = new GuestRig(old);
+    const [a, b] = rig.channels(2) as [number, number];
+    rig.onEvent.set(a, () => rig.abi.restore(JSON.parse(JSON.stringify(rig.abi.save()))));
+    rig.send(b, a);
+    expect(rig.upcall()).toEqual([a, b]);
   });
 });
 

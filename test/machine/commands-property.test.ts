@@ -60,6 +60,7 @@ function draw(machine: Machine, rng: Stream): Command {
     () => ({ do: 'mask', domain, irq, masked: rng.below(3) === 0 }),
     () => ({ do: 'affinity', domain, irq, cpus: [cpu()] }),
     () => ({ do: 'affinity', domain, irq, cpus: [cpu(), cpu()] }),
+    () => ({ do: 'priority', domain, irq, priority: rng.below(17) }),
     () => ({ do: 'ipi', domain, from: cpu(), to: cpu() }),
     () => ({ do: 'nmi', domain, vcpu: cpu() }),
     () => ({ do: 'storm', device, on: rng.below(3) > 0, rate: 100 + rng.below(40_000) }),

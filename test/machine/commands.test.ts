@@ -144,6 +144,33 @@ test.each([
   expect(counts[0]).toBe(before[0]);
 });
 
+describe('priority', () => {
+  test('the channel goes to another queue from its next event on, as the hypercall says', () => {
+    const machine = machineOf('xen-pv');
+    const channel = () => {
+      const { irqStates, channels } = domainOf(machine, 'dom1');
+      const { port } = irqStates.find(({ row }) => row.irq === irq)!;
+      return channels.find((c) => c.port === port)!;
+    };
+    const irq = irqOf(machine, 'dom1', /^blkif$/);
+    expect(channel().priority).toBe(7);
+    done(machine, { do: 'priority', domain: 'dom1', irq, priority: 2 });
+    run(machine, 20);
+    expect(channel().priority).toBe(2);
+  });
+
+  test('where there is no such thing it is refused in words', () => {
+    const refused = (name: string, command: Command) => machineOf(name).do(command).refused;
+    const priority = (domain: string, irq: number, n: number) =>
+      ({ do: 'priority', domain, irq, priority: n }) as const;
+    expect(refused('kvm', priority('vm1', 1, 0))).toMatch(/^event channels are Xen's: this is KVM/);
+    expect(refused('xen-pv-2.6.18', priority('dom1', 261, 0))).toMatch(/two levels.*-ENOSYS/);
+    expect(refused('xen-pv', priority('dom1', 0, 16))).toBe(
+      'a priority is 0, the most urgent, to 15: not 16',
+    );
+  });
+});
+
 test('a storm fires until it is switched off, in a copy as well', () => {
   const machine = machineOf('kvm');
   const irq = irqOf(machine, 'host', /^i8042$/);

@@ -129,7 +129,7 @@ describe('keys and kinds', () => {
     ],
     [
       good('guests:\n  - rings: 0\n  - kernel: windows'),
-      '6: guests[1].kernel: expected one of linux-6.1, linux-6.18, linux-2026, linux-3.10, linux-2.6.18-xen, linux-2.6.3x-xen, linux-2.6.36, got "windows"',
+      '6: guests[1].kernel: expected one of linux-6.1, linux-6.18, linux-2026, linux-3.10, linux-2.6.18-xen, linux-2.6.3x-xen, linux-2.6.38, linux-2.6.36, got "windows"',
     ],
     [
       good('guests: [{rings: 0, cpus: []}]'),
@@ -174,7 +174,7 @@ describe('keys and kinds', () => {
     [good('keys: [kbd]'), '4: keys[0]: expected keys and values: device, title, got "kbd"'],
     [
       good('workloads: [{what: knit}]'),
-      '4: workloads[0].what: expected one of device, packets, disk, xenstore, console, compute, calls, events, microbenchmark, locks, faults, nmi, machine-check, got "knit"',
+      '4: workloads[0].what: expected one of device, packets, disk, xenstore, console, compute, calls, events, microbenchmark, locks, faults, nmi, chatter, machine-check, got "knit"',
     ],
     [
       good('workloads: [{what: calls, domain: -1, rate: 1}]'),
@@ -247,6 +247,20 @@ describe('what the parts must have in common', () => {
     [
       good('guests: [{rings: 0, type: hvm, kernel: linux-3.10}]'),
       '4: guests[0].kernel: linux-3.10 as an HVM guest of Xen 4.17, expected one of linux-6.1, linux-6.18, linux-2026, linux-2.6.36',
+    ],
+    [
+      good('guests: [{rings: 0, type: hvm, kernel: linux-2.6.38}]'),
+      '4: guests[0].kernel: linux-2.6.38 as an HVM guest of Xen 4.17, expected one of linux-6.1, linux-6.18, linux-2026, linux-2.6.36',
+    ],
+    [
+      good('workloads: [{what: chatter, domain: 0, pattern: {kind: poisson, rate: 5}}]'),
+      '4: workloads[0].domain: domain 0 is no guest that knows Xen, expected one',
+    ],
+    [
+      good(
+        'guests: [{rings: 0, channels: 4}]\nworkloads: [{what: chatter, domain: 1, first: 2, channels: 3, pattern: {kind: poisson, rate: 5}}]',
+      ),
+      '5: workloads[0].channels: channels 2 to 4 of domain 1, which has 0 to 3, expected more of its `channels`',
     ],
     [
       good('guests: [{rings: 0, kernel: linux-2.6.36}]'),

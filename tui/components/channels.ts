@@ -22,6 +22,7 @@ const MARKS: readonly (readonly [own: string, other: string, role: Role])[] = [
   ['P', 'p', 'warn'],
   ['X', 'x', 'bad'],
 ];
+const EVTCHN_FIFO_PRIORITY_DEFAULT = 7;
 const LABEL = 10;
 /** ports in a line, and where 64 do not fit */
 const PORTS = 64;
@@ -186,11 +187,21 @@ function portLines({ domain, events, vcpu, ascii }: Channels): LineBuilder[] {
         .filter(Boolean)
         .join(' ');
       const owner = row ? `irq ${row.irq} ${row.actions.join(', ')}` : '';
-      return new LineBuilder()
+      const line = new LineBuilder()
         .add(` port ${padLeft(`${c.port}`, 4)}`)
         .to(LABEL + 2)
-        .add(flags.padEnd(16), c.pending ? 'warn' : undefined)
-        .add(`vCPU ${c.vcpu}  `)
-        .add(sanitize(`${c.what}  ${owner}`, ascii));
+        .add(flags.padEnd(16), c.pending ? 'warn' : undefined);
+      if (events.abi === 'fifo') addEventWord(line, c);
+      return line.add(`vCPU ${c.vcpu}  `).add(sanitize(`${c.what}  ${owner}`, ascii));
     });
+}
+
+/** `prio 7  L>31`: linked, and which port comes after it; `L>0` is the last of its queue. */
+function addEventWord(line: LineBuilder, { priority, link }: EventChannelSnapshot): void {
+  line.add(
+    `prio ${String(priority).padEnd(2)}  `,
+    priority === EVTCHN_FIFO_PRIORITY_DEFAULT ? 'dim' : undefined,
+  );
+  if (link === null) line.add('-'.padEnd(9), 'dim');
+  else line.add(`L>${link}`.padEnd(9), 'warn');
 }

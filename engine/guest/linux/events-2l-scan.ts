@@ -1,7 +1,9 @@
 /**
- * In which order a 2-level kernel looks at its ports. Every kernel goes on where its last upcall stopped, so
- * that low ports do not starve high ones; how well, is a matter of its age:
+ * In which order a 2-level kernel looks at its ports. Kernels go on where their last upcall stopped, so that low
+ * ports do not starve high ones; whether and how well, is a matter of their age:
  *
+ * - pvops before 2.6.39 (__xen_evtchn_do_upcall in drivers/xen/events.c) takes the lowest port of the lowest word,
+ *   and reads the word anew after each: what is raised again and again there keeps all above it waiting.
  * - pvops (evtchn_2l_handle_events in drivers/xen/events/events_2l.c) starts at the port after the last one,
  *   goes round, and looks at the word it started in once more, all of it. A word's ports are read once,
  *   before the first is handled.
@@ -13,7 +15,7 @@
 import { lowestBit } from '../../core/bits.ts';
 import type { Plain } from '../../core/state.ts';
 
-export type ScanKind = 'pvops' | 'forward-port' | '2.6.18';
+export type ScanKind = 'pvops' | 'lowest-first' | 'forward-port' | '2.6.18';
 
 /** Bits of a word of the event bitmap that are pending, not masked, and for this CPU; bits below `from` cut off. */
 export interface ActiveBits {
@@ -32,7 +34,44 @@ export interface Scan {
 }
 
 export function makeScan(kind: ScanKind, bits: number): Scan {
-  return kind === '2.6.18' ? new LastProcessedScan(bits) : new CircularScan(bits, kind === 'forward-port');
+  switch (kind) {
+    case 'lowest-first':
+      return new LowestScan(bits);
+    case '2.6.18':
+      return new LastProcessedScan(bits);
+    default:
+      return new CircularScan(bits, kind === 'forward-port');
+  }
+}
+
+/** pvops before 2.6.39. */
+class LowestScan implements Scan {
+  /** of the selector, not yet done */
+  private words: number[] = [];
+
+  constructor(private readonly bits: number) {}
+
+  begin(words: readonly number[]): void {
+    this.words = [...words];
+  }
+
+  next(active: ActiveBits): number {
+    for (;;) {
+      const [word] = this.words;
+      if (word === undefined) return -1;
+      const [bit] = active.members(word, 0, this.bits);
+      if (bit !== undefined) return word * this.bits + bit;
+      this.words.shift();
+    }
+  }
+
+  save(): Plain {
+    return this.words;
+  }
+
+  restore(state: Plain): void {
+    this.words = [...(state as number[])];
+  }
 }
 
 /** pvops and the forward ports: current_word_idx and current_bit_idx. */

@@ -3,7 +3,7 @@
  * trees): binding, numbers, chips, the upcall's loop, which CPU is notified.
  */
 
-import { VIRQ_TIMER } from '../../abi/xen.ts';
+import { EVTCHN_FIFO_PRIORITY_MAX, VIRQ_TIMER } from '../../abi/xen.ts';
 import type { Part, Plain } from '../../core/state.ts';
 import type { LinuxCpu } from './entry.ts';
 import type { EventAbi } from './events-abi.ts';
@@ -62,7 +62,9 @@ export class EventIrqs implements Part {
     this.virqPort[cpu]![virq] = port;
     this.setup(port, desc, 'virq', percpu ? cpu : 0);
     // xen_setup_timer: the timer goes before everything else
-    if (virq === VIRQ_TIMER && this.host.profile.abi === 'fifo') this.host.hypercalls(0).setPriority(port, 0);
+    if (virq === VIRQ_TIMER && this.host.profile.abi === 'fifo') {
+      this.host.hypercalls(0).setPriority(port, EVTCHN_FIFO_PRIORITY_MAX);
+    }
     return desc;
   }
 
@@ -263,6 +265,11 @@ export class EventIrqs implements Part {
       info.cpu = cpu;
     }
     this.unmask(info, TEMPORARY, 0);
+  }
+
+  /** xen_set_irq_priority: the answer of the hypercall. */
+  setPriority(desc: IrqDesc, priority: number, cpu: number): number {
+    return this.host.hypercalls(cpu).setPriority(desc.port, priority);
   }
 
   // the upcall

@@ -104,6 +104,17 @@ const LINUX_3_10: KernelProfile = {
   spreads: false,
 };
 
+/** Before the round-robin scan of events (2.6.39), the timer first (3.10) and irq_work by IPI (3.6). */
+const LINUX_2_6_38: KernelProfile = {
+  ...LINUX_3_10,
+  title: 'Linux 2.6.38',
+  bootCpu: LINUX_3_10.bootCpu.filter((k) => k !== 'irqwork'),
+  otherCpus: LINUX_3_10.otherCpus.filter((k) => k !== 'irqwork'),
+  timerFirst: false,
+  scan: 'lowest-first',
+  hvmAsksToUnmask: false,
+};
+
 /** The layout seen on 6.18: one blank less before the chip. */
 const LINUX_6_18: KernelProfile = { ...LINUX_6_1, title: 'Linux 6.18', arch: 'linux-6.18-x86' };
 
@@ -196,6 +207,7 @@ export const KERNELS = {
   'linux-6.18': LINUX_6_18,
   'linux-2026': LINUX_2026,
   'linux-3.10': LINUX_3_10,
+  'linux-2.6.38': LINUX_2_6_38,
   'linux-2.6.36': LINUX_2_6_36,
   'linux-2.6.18-xen': XEN_2_6_18,
   'linux-2.6.3x-xen': FORWARD_PORT,

@@ -1,7 +1,7 @@
 /**
  * What root does to interrupts from inside: a process on each CPU, which writes /proc/irq/N/smp_affinity_list, loads a
- * module that calls disable_irq or enable_irq (kernel/irq/{proc,manage}.c), or has the kernel send a reschedule IPI
- * (smp_send_reschedule). It sleeps until it is told by somebody at its terminal.
+ * module that calls disable_irq or enable_irq (kernel/irq/{proc,manage}.c) or xen_set_irq_priority
+ * (drivers/xen/events/events_base.c), or has the kernel send a reschedule IPI (smp_send_reschedule). It sleeps until it is told by somebody at its terminal.
  */
 import type { Ns } from '../../core/clock.ts';
 import type { Part, Plain } from '../../core/state.ts';
@@ -11,6 +11,7 @@ import type { IrqDesc } from './irq-core.ts';
 import { NoSpace } from './irq-info.ts';
 import type { LinuxKernel } from './kernel.ts';
 import type { Thread } from './threads.ts';
+import type { XenGuest } from './xen-side.ts';
 
 /** A command of a line, from user space and back. */
 const COST: Ns = 4_000;
@@ -19,6 +20,7 @@ const MASK = 0;
 const UNMASK = 1;
 const AFFINITY = 2;
 const IPI = 3;
+const PRIORITY = 4;
 type Job = readonly [what: number, journey: number, about: number, ...cpus: number[]];
 
 export class RootShell implements Part {
@@ -60,6 +62,10 @@ export class RootShell implements Part {
     return this.tell(0, [AFFINITY, 0, irq, ...cpus]);
   }
 
+  setPriority(irq: number, priority: number): boolean {
+    return this.tell(0, [PRIORITY, 0, irq, priority]);
+  }
+
   sendReschedule(from: number, to: number, journey: number): boolean {
     const { trace, books, init } = this.kernel;
     trace.emit(this.tpTold, books.now(), journey, -1, init.domain, from);
@@ -93,6 +99,7 @@ export class RootShell implements Part {
     if (!desc) return;
     if (what === MASK) irqs.disable(desc);
     else if (what === UNMASK) irqs.enable(desc);
+    else if (what === PRIORITY) this.givePriority(desc, cpus[0]!, on);
     else this.writeAffinity(desc, cpus, on);
   }
 
@@ -105,6 +112,13 @@ export class RootShell implements Part {
       if (!(error instanceof NoSpace)) throw error;
       this.kernel.log.push(error.message);
     }
+  }
+
+  /** The module's init fails with what EVTCHNOP_set_priority answers. */
+  private givePriority(desc: IrqDesc, priority: number, on: LinuxCpu): void {
+    const { events, log } = this.kernel as XenGuest;
+    const r = events.setPriority(desc, priority, on.cpu);
+    if (r < 0) log.push(`irq ${desc.irq}: EVTCHNOP_set_priority failed with ${r}`);
   }
 
   save(): Plain {

@@ -11,6 +11,7 @@ import { MessageFront } from '../../guest/linux/xen-drivers/messages.ts';
 import type { XenKernel } from '../../guest/linux/xen-kernel.ts';
 import type { XenGuest } from '../../guest/linux/xen-side.ts';
 import { pvHypercall, timing } from '../../timing.ts';
+import { usedBy } from './chatter.ts';
 import { Debugger } from './debugger.ts';
 import { Dom0Devices } from './devices.ts';
 import type { DomainParts, XenHost } from './host.ts';
@@ -172,7 +173,8 @@ function bootGuest(host: XenHost, devices: Dom0Devices, daemons: Daemons, parts:
     );
     hvm.pc!.model.bindFrontend(vkbd.port);
   });
-  const devicesOf = attach(host, devices, parts, kernel, spec);
+  const used = usedBy(host.scenario.workloads, parts.domain.id);
+  const devicesOf = attach(host, devices, parts, kernel, spec, used);
   return booted(parts, { kernel, ...fronts, ...devicesOf, emulated: hvm?.pc?.disks[0] });
 }
 

@@ -49,4 +49,8 @@ export abstract class DomainControls<P extends Parts> implements Controls {
   affinity(domain: string, irq: number, cpus: readonly number[]): Outcome {
     return this.inside(domain, (guest) => guest.affinity(irq, cpus));
   }
+
+  priority(domain: string, irq: number, priority: number): Outcome {
+    return this.inside(domain, (guest) => guest.priority(irq, priority));
+  }
 }

@@ -110,6 +110,7 @@ function channelSnapshot(c: ChannelInfo): ChannelSnapshot {
     vcpu: c.vcpu,
     pending: c.pending,
     masked: c.masked,
+    ...(c.priority !== null && { priority: c.priority }),
     peer: peer(c),
   };
 }

@@ -9,7 +9,6 @@ import type { DiskDriver } from '../../guest/linux/drivers/disk.ts';
 
 import type { LinuxCpu } from '../../guest/linux/entry.ts';
 import type { IrqDesc, Work } from '../../guest/linux/irq-core.ts';
-import { NoSpace } from '../../guest/linux/irq-info.ts';
 import type { LinuxKernel } from '../../guest/linux/kernel.ts';
 import { BlkBack, BlkFront, type Disk } from '../../guest/linux/xen-drivers/block.ts';
 import { EvtchnUser } from '../../guest/linux/xen-drivers/evtchn-user.ts';
@@ -20,6 +19,7 @@ import type { Domain } from '../../hv/xen/domain.ts';
 import type { EventChannels } from '../../hv/xen/evtchn.ts';
 import { timing } from '../../timing.ts';
 import type { Workshop } from '../machine.ts';
+import { type FurtherChannel, furtherChannels } from './further.ts';
 
 /** Slots of the rings: one page of requests (public/io/blkif.h, netif.h). */
 const BLK_RING = 32;
@@ -73,6 +73,8 @@ export interface Booted {
   readonly console: MessageFront | undefined;
   readonly blkfronts: readonly BlkFront[];
   readonly netfronts: readonly NetFront[];
+  /** its channels beside those of its drivers, as far as there was room for them */
+  readonly further: readonly FurtherChannel[];
   /** a disk that its device model has for it */
   readonly emulated: Disk | undefined;
 }
@@ -154,6 +156,7 @@ export function booted(parts: SplitDomain, known: Partial<Booted> = {}): Booted 
     console: undefined,
     blkfronts: [],
     netfronts: [],
+    further: [],
     emulated: undefined,
     ...known,
   };
@@ -181,34 +184,21 @@ export function talk(parts: SplitDomain, kernel: XenGuest): { store: MessageFron
   return { store, console };
 }
 
-/** Its disks and network cards, each with the backend in dom0, and what else it has of channels. */
+/**
+ * Its disks and network cards, each with the backend in dom0, and what else it has of channels.
+ * @param used of the further channels, those of which something comes
+ */
 export function attach(
   host: SplitHost,
   devices: SplitDevices,
   parts: SplitDomain,
   kernel: XenGuest,
   spec: SplitSpec,
-): Pick<Booted, 'blkfronts' | 'netfronts'> {
+  used: ReadonlySet<number> = new Set(),
+): Pick<Booted, 'blkfronts' | 'netfronts' | 'further'> {
   const blkfronts = attachDisk(host, devices, parts, kernel, spec);
   const netfronts = attachNetwork(host, devices, parts, kernel, spec);
-  furtherChannels(kernel, spec);
-  return { blkfronts, netfronts };
-}
-
-/** Channels beyond those of the drivers; when none is left the kernel says so once and goes on without. */
-function furtherChannels(kernel: XenGuest, spec: SplitSpec): void {
-  const late = kernel.profile.lateEoi;
-  const all = kernel.cpus.map((c) => c.cpu);
-  for (let i = 0; i < spec.channels; i++) {
-    try {
-      const desc = kernel.events.allocUnbound(0, late);
-      kernel.irqs.request(desc, { name: `channel${i}`, work: QUIET }, all);
-    } catch (error) {
-      if (!(error instanceof NoSpace)) throw error;
-      kernel.log.push(`channel${i}: ${error.message}`);
-      return;
-    }
-  }
+  return { blkfronts, netfronts, further: furtherChannels(kernel, spec.channels, used) };
 }
 
 /** The frontend makes a port for each ring, then the backend binds them. */

@@ -12,6 +12,7 @@ import type { FAULTS, WorkloadSpec } from '../../scenario/xen-schema.ts';
 import { arrivals, housekeeping, LOOK, periodically } from '../loops.ts';
 import { startXenX86 } from '../microbenchmarks/xen-x86.ts';
 import type { X86Running } from './boot.ts';
+import { chatter } from './chatter.ts';
 import { serve, startCommon } from './common-workloads.ts';
 import type { XenHost } from './host.ts';
 import type { Booted, Running } from './split.ts';
@@ -22,12 +23,13 @@ export function startWorkloads(host: XenHost, running: X86Running): void {
   }
   host.scenario.workloads.forEach((spec, i) => {
     if (spec.what === 'microbenchmark') startXenX86(host, spec.domain, { ...spec, order: i });
+    else if (spec.what === 'chatter') chatter(host, running, spec, `chatter${i}`, i);
     else start(host, running, spec, `${spec.what}${i}`);
   });
   for (const booted of running.domains) serve(host, booted);
 }
 
-type PlainSpec = Exclude<WorkloadSpec, { what: 'microbenchmark' }>;
+type PlainSpec = Exclude<WorkloadSpec, { what: 'microbenchmark' | 'chatter' }>;
 
 function start(host: XenHost, running: Running, spec: PlainSpec, name: string): void {
   switch (spec.what) {
