@@ -155,6 +155,7 @@ class KvmPlatform implements Platform {
         state: p.idle ? 'blocked' : 'running',
         cpu: p.processor,
         runNs: p.guestTime() + p.rootTime(),
+        guestNs: p.guestTime(),
         upcallPending: false,
         upcallMask: !p.interruptFlag,
         upcalls: 0,

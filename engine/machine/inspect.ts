@@ -104,6 +104,8 @@ export interface VcpuSnapshot {
   /** the physical CPU it runs on or ran on last */
   readonly cpu: number;
   readonly runNs: number;
+  /** of it in guests; of a host's CPUs */
+  readonly guestNs?: number;
   /**
    * nanoseconds since boot in each runstate, which add up to the time: `runnable` is what a guest knows as steal; absent
    * of the host's own CPUs, and where nobody knows

@@ -2,6 +2,7 @@
  * /proc/stat of a guest from what else is known of it: show_stat() of fs/proc/stat.c adds up the same
  * counters that /proc/interrupts and /proc/softirqs show.
  */
+import type { RunstateTimes } from '../core/runstate.ts';
 import { archTotal, kindOf } from './arch-rows.ts';
 import { type Interrupts, SOFTIRQS, type Softirqs, type Stat, type Totals } from './types.ts';
 
@@ -15,23 +16,28 @@ const ARM64_NR_IRQS = 64;
 export interface StatSource {
   readonly interrupts: Interrupts;
   readonly softirqs: Softirqs;
-  /** time each CPU was busy, in ns; none: all idle */
-  readonly vcpus?: readonly { readonly runNs: number }[];
+  /** none: all idle */
+  readonly vcpus?: readonly CpuTimes[];
   /** how many interrupts the kernel has numbers for */
   readonly nrIrqs?: number;
   /** what the guest knows better */
   readonly stat?: Stat;
 }
 
+/** What a CPU did with its time, in ns. */
+export interface CpuTimes {
+  readonly runNs: number;
+  /** of it in virtual CPUs of its own (account_guest_time) */
+  readonly guestNs?: number;
+  /** of a virtual CPU: the hypervisor tells of it what is stolen (xen_steal_clock, kvm_steal_clock) */
+  readonly times?: RunstateTimes;
+}
+
 /** @param time nanoseconds since boot */
 export function statOf(source: StatSource, time: number): Stat {
   const { interrupts, softirqs, vcpus = [] } = source;
   if (source.stat) return source.stat;
-  const cpus = interrupts.cpus.map((cpu, n) => {
-    const busy = Math.floor((vcpus[n]?.runNs ?? 0) / TICK);
-    const idle = Math.max(0, Math.floor(time / TICK) - busy);
-    return { cpu, times: [0, 0, busy, idle, 0, 0, 0, 0, 0, 0] };
-  });
+  const cpus = interrupts.cpus.map((cpu, n) => ({ cpu, times: timesOf(vcpus[n], time) }));
   const counts = SOFTIRQS.map((name) => sum(softirqs.rows.find((r) => r.name === name)?.counts ?? []));
   return {
     cpu: cpus[0]!.times.map((_, k) => sum(cpus.map((c) => c.times[k]!))),
@@ -44,6 +50,15 @@ export function statOf(source: StatSource, time: number): Stat {
     procsBlocked: 0,
     softirq: interrupts.dialect === 'xen-2.6.18' ? null : { total: sum(counts), counts },
   };
+}
+
+/** The ten times of a line `cpuN`; what is not a guest's own is the kernel's. */
+function timesOf({ runNs, guestNs = 0, times }: CpuTimes = { runNs: 0 }, time: number): number[] {
+  const guest = Math.floor(guestNs / TICK);
+  const busy = Math.floor(runNs / TICK);
+  const steal = times ? Math.floor((times.runnable + times.offline) / TICK) : 0;
+  const idle = Math.max(0, Math.floor(time / TICK) - busy - steal);
+  return [guest, 0, busy - guest, idle, 0, 0, 0, steal, guest, 0];
 }
 
 /**

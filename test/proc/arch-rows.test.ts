@@ -69,3 +69,24 @@ test('stat is put together from what a guest counted', () => {
   expect(stat.softirq).toEqual({ total: 7, counts: [0, 7, 0, 0, 0, 0, 0, 0, 0, 0] });
   expect(stat.intr.counts[0]).toBe(interrupts.rows[0]!.counts.reduce((a, b) => a + b, 0));
 });
+
+test('what others had of a virtual CPU is stolen, what guests had of a CPU is theirs', () => {
+  const interrupts = parseInterrupts(capture('xen-x86/domU-pv-q35.interrupts.1.txt'), 'f');
+  const softirqs = { cpus: [0, 1], rows: [] };
+  const times = { running: 3e9, runnable: 1.5e9, blocked: 5e9, offline: 0.5e9 };
+  const stat = statOf(
+    {
+      interrupts,
+      softirqs,
+      vcpus: [
+        { runNs: 3e9, times },
+        { runNs: 8e9, guestNs: 6e9 },
+      ],
+    },
+    10e9,
+  );
+  expect(stat.cpus.map((c) => c.times)).toEqual([
+    [0, 0, 300, 500, 0, 0, 0, 200, 0, 0],
+    [600, 0, 200, 200, 0, 0, 0, 0, 600, 0],
+  ]);
+});
