@@ -90,8 +90,11 @@ export function checkTogether(options: Options): Mode {
   return mode;
 }
 
-/** A recording has all that made its run; a run is recorded whose scenario can be written down with it. */
-function checkRecording(options: Options): void {
+/**
+ * A recording has all that made its run; a run is recorded whose scenario can be written down with it.
+ * @throws UsageError
+ */
+export function checkRecording(options: Options): void {
   if (options.record !== undefined && options.import) {
     throw new UsageError('--record: does not go with --import, whose captures are not written down');
   }

@@ -5,13 +5,14 @@ import { Turns } from '../../tui/gate.ts';
 import { describe } from '../../tui/index.ts';
 import { REAL_HOST } from '../../tui/real-host.ts';
 import { keepOnInterrupt } from '../interrupt.ts';
-import { chosenOf, machineOf } from '../machine.ts';
+import { chosenOf } from '../machine.ts';
 import type { Options } from '../options.ts';
+import { runOf } from '../run.ts';
 import { accessOf } from '../ssh/access.ts';
 import { type Address, addressText } from '../ssh/address.ts';
 import { defaultHostKeyFile, hostKey } from '../ssh/host-key.ts';
 import { SshServer } from '../ssh/server.ts';
-import { checkMachine } from '../together.ts';
+import { checkMachine, checkRecording } from '../together.ts';
 import { printable, quoted, RunError, UsageError } from '../usage.ts';
 import { ctlOf, delayOf } from './monitor.ts';
 
@@ -26,14 +27,15 @@ interface End {
   readonly code: number;
 }
 
-/** @param machineFor builds the machine */
-export async function serve(options: Options, machineFor = machineOf): Promise<number> {
+/** @param begin brings the machine */
+export async function serve(options: Options, begin = runOf): Promise<number> {
   const { ssh } = options;
   if (!ssh) throw new UsageError('serve: --ssh HOST:PORT is missing, as --ssh 127.0.0.1:2222');
   checkMachine(options);
+  checkRecording(options);
   const delay = delayOf(options);
   const access = accessOf({ ...options, password: takePassword(process.env) }, log);
-  const machine = await machineFor(options);
+  const { machine, recorded, recorder } = await begin(options);
   const key = hostKey(options.hostKey ?? defaultHostKeyFile(process.env));
 
   let finish!: (end: End) => void;
@@ -44,6 +46,8 @@ export async function serve(options: Options, machineFor = machineOf): Promise<n
     speed: options.speed,
     delay,
     fires: options.fire,
+    recorded,
+    scribe: recorder,
     onError: (error) => finish({ line: describe(error, machine), code: 1 }),
   });
   const { ascii, slow, color, theme, skipZero, idle = DEFAULT_IDLE } = options;
@@ -63,11 +67,18 @@ export async function serve(options: Options, machineFor = machineOf): Promise<n
     log,
   });
   await import('../../tui/ink-screen.tsx'); // now, so that the first viewer does not wait
+  if (options.metrics) await (await import('../metrics.ts')).serveMetrics(machine, options.metrics);
   const ctl = await ctlOf(options);
-  const at = await listen(server, ssh).catch((error: Error) => {
-    ctl?.close();
-    throw error;
-  });
+  const at = await listen(server, ssh)
+    .then((there) => {
+      recorder?.begin();
+      return there;
+    })
+    .catch(async (error: Error) => {
+      ctl?.close();
+      await server.stop('virqtop: it did not begin', 1);
+      throw error;
+    });
 
   keepOnInterrupt();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
@@ -81,6 +92,7 @@ export async function serve(options: Options, machineFor = machineOf): Promise<n
   ctl?.control({ driver, quit: () => finish({ line: 'the server stopped', code: 0 }) });
   const { line, code } = await finished;
   driver.suspend();
+  recorder?.end(driver.end);
   ctl?.close();
   await server.stop(`virqtop: ${line}`, code);
   if (code !== 0) log(line);

@@ -23,7 +23,7 @@ test.skipIf(!HAS_SSH)(
         idle: 2e9,
         delay: 0.2e9,
       },
-      async () => fakeMachine({ failAt: 5e9 }),
+      async () => ({ machine: fakeMachine({ failAt: 5e9 }) }),
     );
     try {
       await rig.says(/ on 127\.0\.0\.1:\d+/);

@@ -1,4 +1,5 @@
 /** `virqtop serve` with real OpenSSH clients: one server, whose visitors come, misbehave and leave. */
+import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -31,6 +32,7 @@ describe.skipIf(!HAS_SSH)('one server', () => {
     await rig.serve([
       'kvm', '-d', '0.1', '--speed', '0.2', '--authorized-keys', `${watchKey}.pub`, '--control', `${bossKey}.pub`, '--control', 'alice',
       '--password-file', rig.file('users', 'alice:sesame\n*:open\n'), '--max-sessions', '4',
+      '--record', `${rig.dir}/run.jsonl`,
     ]); // biome-ignore format: a command line
     [boss, watcher] = await Promise.all([
       rig.join({ key: bossKey, user: 'boss' }, 120, 40),
@@ -177,6 +179,22 @@ describe.skipIf(!HAS_SSH)('one server', () => {
     expect(rig.log).not.toMatch(/[^\n -~]/);
     expect(rig.log).not.toContain('error');
   });
+
+  test('what its viewers did was recorded, and comes again', async () => {
+    const file = `${rig.dir}/run.jsonl`;
+    const lines = readFileSync(file, 'utf8')
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(lines[0]).toMatchObject({ scenario: 'kvm', seed: 42 });
+    const fired = lines.filter((line) => line.command?.do === 'fire');
+    expect(fired.length).toBeGreaterThan(0);
+    const ran = await virqtop('--replay', file, '-J', '-n', '1', '-d', '20');
+    expect(ran).toMatchObject({ code: 0, stderr: '' });
+    const { devices } = JSON.parse(ran.stdout.trimEnd().split('\n').at(-1)!);
+    const times = devices.reduce((n: number, { fired }: { fired: number }) => n + fired, 0);
+    expect(times).toBe(fired.reduce((n, { command }) => n + (command.times ?? 1), 0));
+  });
 });
 
 describe('what is refused', () => {
@@ -196,6 +214,7 @@ describe('what is refused', () => {
     [() => ['--ssh', '2222'], 2, "--ssh '2222': must be HOST:PORT, as 127.0.0.1:2222 or [::1]:2222"],
     [(p) => ['--ssh', `127.0.0.1:${p}`], 1, /^--ssh '127\.0\.0\.1:\d+': the port is in use$/],
     [() => ['--ssh', '203.0.113.1:2222'], 2, "--ssh '203.0.113.1:2222': not an address of this machine"],
+    [() => ['--ssh', '127.0.0.1:0', '--record', '/nowhere/x'], 2, '--record /nowhere/x: no such directory'],
     [() => ['--ssh', '127.0.0.1:0', '-b'], 2, "unknown option '-b'"],
   ])('%#: one line and the exit code', async (args, code, line) => {
     const users = rig.file('users', '*:open\n');
