@@ -22,7 +22,7 @@ const TABLE = {
   apicMessage: 200,
   /** an inter-processor interrupt from the register that sends it to the request at the other side [est] */
   ipiFlight: 780,
-  /** a store to the line that an idle processor monitors in mwait reaches it [est] */
+  /** a store to the line that an idle processor monitors in mwait, or that one reads in a loop, reaches it [est] */
   mwaitStore: 100,
   /** an idle processor leaves HLT or mwait in a shallow C-state [est] */
   idleWake: 1_200,

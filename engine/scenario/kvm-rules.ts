@@ -40,6 +40,7 @@ function checkFeatures(s: KvmScenario, wrong: Wrong): void {
   for (const key of ['ack-on-exit', 'apicv', 'posted', 'preemption-timer'] as const) {
     if (old && s[key] === true) wrong([key], `KVM of 2.6.36 has no such thing, expected false`);
   }
+  if (old && s['halt-poll-ns']) wrong(['halt-poll-ns'], 'KVM of 2.6.36 does not poll, expected 0');
   if (old !== (s.host.kernel === 'linux-2.6.36')) {
     wrong(['host', 'kernel'], `${s.host.kernel} with KVM ${s.kvm}, expected linux-${s.kvm}`);
   }

@@ -174,6 +174,10 @@ const workload = z.discriminatedUnion('what', [
     .describe('a guest does one thing again and again, for `virqtop paper` to measure'),
 ]);
 
+/** of unsigned parameters of a module */
+const pollTime = z.int().min(0).max(1_000_000_000);
+const factor = z.int().min(0).max(1_000_000);
+
 export const kvmSchema = z
   .strictObject({
     name: scenarioName,
@@ -199,6 +203,21 @@ export const kvmSchema = z
       .boolean()
       .optional()
       .describe("the guests' timers by the VMX-preemption timer while they run; without it as that KVM does"),
+    'halt-poll-ns': pollTime
+      .optional()
+      .describe(
+        "KVM's parameter halt_poll_ns: how long at most the thread of a virtual CPU that has halted looks for events " +
+          'before it sleeps; 0: not at all; without it as that KVM has it, 200,000 or, before there was such, 0',
+      ),
+    'halt-poll-ns-grow': factor
+      .default(2)
+      .describe('halt_poll_ns_grow: what a window that was too short is multiplied by; 0: it stays'),
+    'halt-poll-ns-grow-start': pollTime
+      .default(10_000)
+      .describe('halt_poll_ns_grow_start: what a window grows to first; a shorter one becomes 0'),
+    'halt-poll-ns-shrink': factor
+      .default(0)
+      .describe('halt_poll_ns_shrink: what the window is divided by behind a long halt; 0: it becomes 0'),
     ept: z
       .boolean()
       .default(true)

@@ -139,9 +139,44 @@ export function kvmEvents({ exits }: TraceHost): LinuxEvent[] {
         to.values[1] = rows[at + B]!;
       },
     },
+    ...haltEvents(),
     ...lineEvents(),
     ...irqEvents(),
     ...schedEvents(),
+  ];
+}
+
+/** The end of a HLT, and the window that is polled. */
+function haltEvents(): LinuxEvent[] {
+  return [
+    {
+      of: 'kvm_vcpu_wakeup',
+      system: 'kvm',
+      name: 'kvm_vcpu_wakeup',
+      fields: ['__u64 ns', 'bool waited', 'bool valid'],
+      print:
+        '"%s time %lld ns, polling %s", REC->waited ? "wait" : "poll", REC->ns, REC->valid ? "valid" : "invalid"',
+      text: (v) => `${v[1] ? 'wait' : 'poll'} time ${v[0]} ns, polling ${v[2] ? 'valid' : 'invalid'}`,
+      fill: (to, rows, at) => {
+        inVcpu(to, rows, at);
+        for (let i = 0; i < 3; i++) to.values[i] = rows[at + B + i]!;
+      },
+    },
+    {
+      of: 'kvm_halt_poll_ns',
+      system: 'kvm',
+      name: 'kvm_halt_poll_ns',
+      fields: ['bool grow', 'unsigned int vcpu_id', 'unsigned int new', 'unsigned int old'],
+      print:
+        '"vcpu %u: halt_poll_ns %u (%s %u)", REC->vcpu_id, REC->new, REC->grow ? "grow" : "shrink", REC->old',
+      text: (v) => `vcpu ${v[1]}: halt_poll_ns ${v[2]} (${v[0] ? 'grow' : 'shrink'} ${v[3]})`,
+      fill: (to, rows, at) => {
+        to.values[1] = inVcpu(to, rows, at);
+        to.values[0] = rows[at + B]!;
+        to.values[2] = rows[at + C]!;
+        to.values[3] = rows[at + D]!;
+      },
+    },
   ];
 }
 

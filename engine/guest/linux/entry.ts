@@ -308,12 +308,22 @@ export abstract class LinuxCpu implements Part {
     this.interruptsOn();
     const frame = this.top;
     if (frame.kind === IDLE) this.schedule(undefined);
+    else if (this.spinning) this.vcpu.run(this.kernel.threads[frame.arg]!.work.cost(this));
     else if (frame.kind === THREAD && frame.left > 0 && this.needResched()) {
       const thread = this.kernel.threads[frame.arg]!;
       thread.left = frame.left;
       this.giveWay(thread);
     } else this.vcpu.run(frame.left);
   }
+
+  /** A loop of a thread's runs, and nothing over it (`ThreadWork.spins`). */
+  get spinning(): boolean {
+    const { kind, arg } = this.top;
+    return kind === THREAD && this.kernel.threads[arg]!.work.spins?.() === true;
+  }
+
+  /** Code of another CPU has stored at `now` what a loop here may look for. */
+  stored(_now: Ns): void {}
 
   /** Takes the next ready thread in place of `prev`, or sleeps until an event arrives; undefined is the idle loop. */
   protected schedule(prev: Thread | undefined): void {
@@ -401,7 +411,7 @@ export abstract class LinuxCpu implements Part {
     frame.nth = 0;
     thread.again = false;
     if (more) {
-      if (this.runq.length > 0) this.giveWay(thread);
+      if (this.runq.length > 0 && !this.spinning) this.giveWay(thread);
       else this.startStep(frame);
       return;
     }

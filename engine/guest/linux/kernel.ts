@@ -141,6 +141,7 @@ export abstract class LinuxKernel implements Part {
     const target = this.cpus[thread.cpu]!;
     const idle = target.idle;
     target.runq.push(thread);
+    target.stored(from.now);
     if (target !== from && idle) this.sendIpi('resched', target.cpu, from);
   }
 
@@ -157,6 +158,7 @@ export abstract class LinuxKernel implements Part {
     const target = this.cpus[thread.cpu]!;
     const { idle } = target;
     target.runq.push(thread);
+    target.stored(target.now);
     return idle;
   }
 

@@ -106,6 +106,15 @@ export class NativeLinuxCpu extends LinuxCpu implements NativeEntry {
     this.hardware.interruptFlag = false;
   }
 
+  override stored(now: Ns): void {
+    if (this.spinning) this.hardware.monitorStore?.(now);
+  }
+
+  /** What the loop looks for is there. */
+  spinOver(): boolean {
+    return this.spinning;
+  }
+
   protected sleep(): void {
     this.hardware.halt();
   }

@@ -11,6 +11,11 @@ export interface ThreadWork {
    * machine, and the thread's next step begins when it has left that.
    */
   run(cpu: LinuxCpu): boolean | 'guest';
+  /**
+   * Its step is a loop that is over as soon as what it looks for has come, or another thread is ready on its CPU; `cost`
+   * is what remains of it.
+   */
+  spins?(): boolean;
   /** another thread takes its place before its step is over (a preempt notifier) */
   preempted?(): void;
 }

@@ -18,6 +18,10 @@ export interface HostKernel {
   journeyOf(cpu: number, vector: number): number;
   /** does another thread want this CPU? */
   needResched(cpu: number): boolean;
+  /** is the virtual CPU's thread, or whatever else runs there, the only one that is ready? */
+  singleTaskRunning(cpu: number): boolean;
+  /** what the thread of a virtual CPU looks for in a loop has come, said by code at the present time */
+  spinOver(vcpu: number): void;
   /** apic->send_IPI_mask of one CPU */
   sendIpi(cpu: number, vector: number, on: Processor): void;
   hrtimer(run: (on: Processor) => void): HostTimer;

@@ -6,6 +6,7 @@ import type { Trace } from '../../core/trace.ts';
 import type { Processor, ProcessorWiring } from '../../hw/x86/processor.ts';
 import { EXIT_REASONS, exitName } from '../../hw/x86/vmcs-fields.ts';
 import { ExitTable } from '../exits.ts';
+import type { HaltPollOptions } from './halt-poll.ts';
 import type { HostKernel } from './host.ts';
 import { PostedInterrupts } from './posted.ts';
 import { KvmStats } from './stats.ts';
@@ -25,6 +26,7 @@ export interface KvmOptions {
   readonly ept: boolean;
   /** SVI follows what is in service as APICv is activated at run time */
   readonly sviUpdate: boolean;
+  readonly haltPoll: HaltPollOptions;
   /** at an EOI the IOAPIC looks at its wires again */
   readonly resample: boolean;
 }
@@ -46,7 +48,9 @@ function points(trace: Trace) {
     picSetIrq: trace.point('kvm_pic_set_irq', 'vm', 'pin', 'masked', 'level'),
     ioeventfd: trace.point('ioeventfd_write', 'vcpu', 'address'),
     accept: trace.point('kvm_apic_accept_irq', 'vcpu', 'vector'),
-    wakeUp: trace.point('kvm_vcpu_wakeup', 'vcpu'),
+    wakeUp: trace.point('kvm_vcpu_wake_up', 'vcpu'),
+    halted: trace.point('kvm_vcpu_wakeup', 'vcpu', 'ns', 'waited', 'valid'),
+    haltPoll: trace.point('kvm_halt_poll_ns', 'vcpu', 'grow', 'new', 'old'),
     kick: trace.point('kvm_vcpu_kick', 'vcpu', 'cpu'),
     load: trace.point('vcpu_load', 'vcpu', 'cpu'),
     entry: trace.point('kvm_entry', 'vcpu'),

@@ -46,6 +46,7 @@ export class PostedInterrupts {
     const { posted } = v.apicv!;
     v.pended(vector);
     posted.requests.set(vector);
+    v.halt.noticed();
     if (posted.outstanding || posted.suppress) return;
     posted.outstanding = true;
     this.kvm.trace.emit(this.kvm.points.posted, this.kvm.now, this.kvm.books.journey, -1, v.index, vector);

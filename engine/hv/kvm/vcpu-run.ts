@@ -26,6 +26,7 @@ export class VcpuRun {
   step(v: KvmVcpu, on: Processor): 'guest' | boolean {
     if (!v.loaded || v.on !== on) this.load(v, on);
     if (v.mpState === HALTED && !this.unblock(v)) {
+      if (v.halt.poll()) return true;
       this.block(v);
       return false;
     }
@@ -74,6 +75,7 @@ export class VcpuRun {
   private unblock(v: KvmVcpu): boolean {
     if (!this.runnable(v)) return false;
     v.mpState = RUNNABLE;
+    v.halt.over();
     return true;
   }
 

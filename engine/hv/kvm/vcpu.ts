@@ -15,6 +15,7 @@ import type { NonRoot, Processor } from '../../hw/x86/processor.ts';
 import { VmxGuest } from '../../hw/x86/vm-entry-exit.ts';
 import { Vmcs } from '../../hw/x86/vmcs.ts';
 import { ExitControl, Pin, Proc, Proc2 } from '../../hw/x86/vmcs-fields.ts';
+import { VcpuHalt } from './halt-poll.ts';
 import type { HostTimer } from './host.ts';
 import type { Kvm } from './kvm.ts';
 import { Stat } from './stats.ts';
@@ -47,6 +48,8 @@ export class KvmVcpu implements NonRoot, Part {
   /** KVM_REQ_APICV_UPDATE */
   apicvUpdate = false;
   readonly timer: VcpuTimer;
+  /** of its HLTs */
+  readonly halt: VcpuHalt;
   /** the kernel that runs on it */
   entry!: NativeEntry;
   /** the processor whose KVM_RUN it is in; where it ran last while its thread is not in it */
@@ -89,6 +92,7 @@ export class KvmVcpu implements NonRoot, Part {
     this.on = first;
     this.slots = kvm.books.addSlots(256);
     this.timer = new VcpuTimer(this);
+    this.halt = new VcpuHalt(this);
     this.apic = new LocalApic({
       id: `${this.id}.lapic`,
       apicId: vcpu,
@@ -219,8 +223,9 @@ export class KvmVcpu implements NonRoot, Part {
     kvm.host.reschedule(this.on.processor, kvm.here);
   }
 
-  /** kvm_vcpu_wake_up: true if it slept. */
+  /** kvm_vcpu_wake_up: true if it slept. One that polls sees by itself that something has come. */
   wakeUp(): boolean {
+    this.halt.noticed();
     if (!this.blocking) return false;
     const { kvm } = this;
     this.blocking = false;
@@ -242,6 +247,7 @@ export class KvmVcpu implements NonRoot, Part {
       apic: this.apic.save(),
       posted: this.virtualApic ? this.virtualApic.posted.save() : null,
       timer: this.timer.save(),
+      halt: this.halt.save(),
     };
   }
 
@@ -253,6 +259,7 @@ export class KvmVcpu implements NonRoot, Part {
       apic: Plain;
       posted: Plain;
       timer: number;
+      halt: Plain;
     };
     const [on, mode, mpState, left, nmiPending, reinject, journey, ...flags] = s.numbers;
     this.on = this.kvm.processors[on!]!;
@@ -274,6 +281,7 @@ export class KvmVcpu implements NonRoot, Part {
     this.apic.restore(s.apic);
     this.virtualApic?.posted.restore(s.posted);
     this.timer.restore(s.timer);
+    this.halt.restore(s.halt);
   }
 }
 
@@ -306,7 +314,7 @@ export class VcpuTimer implements Alarm {
 
   at(when: Ns): void {
     this.when = when;
-    if (this.hv && this.v.loaded) return;
+    if (this.hv && this.v.loaded && !this.v.halt.polling) return;
     this.soft.set(when, this.v.kvm.here);
   }
 

@@ -60,6 +60,8 @@ export interface NativeCpu extends Processor {
   wrmsr(msr: number, low: number, high?: number): boolean;
   /** IRET that ends the handler of an NMI: the next one may come. */
   nmiReturn(): void;
+  /** Another processor, whose time is `now`, stores to a line that this one monitors while it is halted (MWAIT), or reads in a loop. */
+  monitorStore?(now: Ns): void;
   /** RDMSR, the low half; undefined: it raised #GP */
   rdmsr(msr: number): number | undefined;
 }
@@ -68,6 +70,8 @@ export interface NativeCpu extends Processor {
 export interface NativeEntry {
   /** The stretch begun by `run` is over, or a halt has ended without an interrupt. */
   done(): void;
+  /** A line was stored to. True: a loop that runs now, with nothing over it, is over by that; `done` is called. */
+  spinOver(): boolean;
   /**
    * The gate of this vector, an interrupt gate: IF is clear now. It interrupts a stretch of which `remaining` is
    * left, or a halt (0 left). The kernel goes on with `run`.

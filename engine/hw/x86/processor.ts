@@ -81,7 +81,7 @@ export class Processor implements NativeCpu, Part {
   private readonly piece = new PieceAhead();
   private readonly clock: Clock;
   private readonly stretch: Task;
-  /** a store to the line that it monitors is on its way */
+  /** a store to the line that it monitors, or reads in a loop, is on its way */
   private readonly monitor: Task;
 
   constructor(
@@ -201,17 +201,17 @@ export class Processor implements NativeCpu, Part {
     this.interrupt();
   }
 
-  /** Another processor, whose time is `now`, stores to the line that this one monitors while it is halted (MWAIT). */
   monitorStore(now: Ns): void {
     if (!this.monitor.queued) this.monitor.at(now + timing.mwaitStore);
   }
 
-  /** MWAIT ends without an interrupt. */
+  /** MWAIT, or a loop, ends without an interrupt. */
   private monitored(): void {
-    if (!this.idle) return;
+    if (this.guest || !(this.idle || this.entry.spinOver())) return;
     this.wiring.here = this;
-    this.wakeUp();
+    this.stop();
     this.halted = false;
+    this.left = 0;
     this.entry.done();
     this.leave();
     this.wiring.here = null;

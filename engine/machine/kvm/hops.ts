@@ -149,7 +149,7 @@ const RAISES: Record<string, Row> = {
     about: 'PIR has the vector, ON is set, and the notification vector is sent',
     nested: true,
   },
-  kvm_vcpu_wakeup: {
+  kvm_vcpu_wake_up: {
     mode: 'root',
     name: 'kvm_vcpu_wake_up',
     detail: (names, args) => `${vcpu(names, args)} from HLT`,
@@ -198,6 +198,21 @@ const RUN: Record<string, Row> = {
     detail: (names, args) => `${vcpu(names, args)} on CPU${args[1]}`,
     about: "the virtual CPU's thread runs: its state is loaded, KVM_RUN goes on",
     charged: timing.vcpuLoad,
+  },
+  kvm_vcpu_wakeup: {
+    mode: 'root',
+    name: (names) => (names.modern ? 'kvm_vcpu_halt' : 'kvm_vcpu_block'),
+    detail: (names, args) => `${vcpu(names, args)} ${args[2] ? 'slept' : 'polled'}, ${args[1]} ns in all`,
+    brief: (names, args) => (args[2] ? '' : `${vcpu(names, args)} polled`),
+    about: 'the HLT is over: something was found in the poll loop, or woke the thread',
+    nested: true,
+  },
+  kvm_halt_poll_ns: {
+    mode: 'root',
+    name: (_, [, grow]) => (grow ? 'grow_halt_poll_ns' : 'shrink_halt_poll_ns'),
+    detail: (names, args) => `${vcpu(names, args)} from ${args[3]} to ${args[2]} ns`,
+    about: 'how long the next HLT polls: more after a short halt, less after a long one',
+    nested: true,
   },
   posted_interrupt_processing: {
     mode: 'guest',

@@ -6,6 +6,7 @@ import { KERNELS } from '../../guest/linux/profiles.ts';
 import type { Thread } from '../../guest/linux/threads.ts';
 import type { Disk } from '../../guest/linux/xen-drivers/block.ts';
 import { domainOf, FROM_GUEST, packetOf } from '../../guest/linux/xen-drivers/net.ts';
+import type { HaltPollOptions } from '../../hv/kvm/halt-poll.ts';
 import { POSTED_INTR_VECTOR } from '../../hv/kvm/host.ts';
 import { Kvm } from '../../hv/kvm/kvm.ts';
 import { INTEL_LAPIC } from '../../hw/x86/lapic-options.ts';
@@ -20,6 +21,16 @@ import { type Fired, HostDevices } from './host-devices.ts';
 import { VmParts } from './vm.ts';
 
 const RESCHEDULE_VECTOR = 0xfd;
+
+/** Parameters of the module, as that version has them: 2.6.36 does not poll. */
+function haltPollOf(s: KvmScenario): HaltPollOptions {
+  return {
+    most: s['halt-poll-ns'] ?? (s.kvm === '6.1' ? 200_000 : 0),
+    grow: s['halt-poll-ns-grow'],
+    growStart: s['halt-poll-ns-grow-start'],
+    shrink: s['halt-poll-ns-shrink'],
+  };
+}
 
 export class KvmHost {
   readonly board: Board;
@@ -78,6 +89,7 @@ export class KvmHost {
         preemptionTimer: scenario['preemption-timer'] ?? modern,
         ept: scenario.ept,
         sviUpdate: scenario['svi-update'],
+        haltPoll: haltPollOf(scenario),
         resample: scenario.resample,
       },
       board.wiring,
@@ -125,6 +137,8 @@ export class KvmHost {
         return books.holds(slot) ? books.journeyIn(slot) : 0;
       },
       needResched: (cpu) => kernel.cpus[cpu]!.needResched(),
+      singleTaskRunning: (cpu) => kernel.cpus[cpu]!.runq.length === 0,
+      spinOver: (vcpu) => kernel.cpus[this.threads[vcpu]!.cpu]!.stored(kvm.now),
       sendIpi: (cpu, vector, on) => {
         const { source, journey } = books;
         books.source = notification;
@@ -177,7 +191,8 @@ export class KvmHost {
     for (const { vm, allowed, name } of this.vms) {
       for (const v of vm.vcpus) {
         const work = {
-          cost: () => timing.hostGate,
+          cost: () => (v.halt.polling ? v.halt.left : timing.hostGate),
+          spins: () => v.halt.polling,
           run: (cpu: LinuxCpu) => kvm.run.step(v, board.processors[cpu.cpu]!),
           preempted: () => kvm.run.preempted(v),
         };
