@@ -34,6 +34,8 @@ export interface Options {
   readonly books?: boolean;
   /** `fired`, a row as `dom0:24`, or a vector as `Xen:0xa0` */
   readonly path?: string;
+  /** the program whose text is printed */
+  readonly as?: ImitatedName;
   readonly at?: number;
   readonly file?: ProcFile;
   readonly machine?: string;
@@ -104,6 +106,10 @@ export const CTL_VERBS = [
   'events',
   'quit',
 ] as const;
+
+/** Of --as. */
+export const IMITATED = ['proc', 'lsirq', 'irqtop', 'xentop', 'kvm_stat', 'kvm_stat-l'] as const;
+export type ImitatedName = (typeof IMITATED)[number];
 
 const DUMPS = ['d', 'e', 'i', 'I', 'M', 'q', 'r', 'z', 'lapic', 'pic', 'irq'] as const;
 
@@ -499,6 +505,13 @@ const GROUPS: readonly OptionGroup[] = [
       { flags: '-b, --batch', help: 'print a report instead, as without a terminal', of: COMPARE },
       { flags: '-J, --json', help: 'print a line of JSON with all numbers', of: COMPARE },
       { flags: '--csv', help: 'print comma-separated values, a line each interrupt', of: MAIN },
+      {
+        flags: '--as <program>',
+        offers: IMITATED,
+        help: 'the text of lsirq, irqtop, xentop, kvm_stat, proc',
+        parse: (t) => values.oneOf('--as', t, IMITATED),
+        of: MAIN,
+      },
       {
         flags: '-n, --iterations <n>',
         help: 'updates to print (default: until interrupted)',

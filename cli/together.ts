@@ -3,7 +3,7 @@ import type { Options } from './options.ts';
 import { UsageError } from './usage.ts';
 
 /** What the main command does with these options. */
-export type Mode = 'monitor' | 'cast' | 'batch' | 'look' | 'path';
+export type Mode = 'monitor' | 'cast' | 'batch' | 'as' | 'look' | 'path';
 
 const MACHINE = ['scenario', 'seed', 'import', 'interval', 'uptime', 'fire'] as const;
 const SCREEN = ['ascii', 'slow', 'color', 'theme', 'config'] as const;
@@ -42,21 +42,23 @@ const KNOWN: Readonly<Record<Mode, readonly (keyof Options)[]>> = {
     'record',
     'replay',
   ],
+  as: [...MACHINE, ...SCREEN, 'domain', 'delay', 'speed', 'batch', 'as', 'at', 'iterations', 'realtime'],
   look: [...MACHINE, ...SCREEN, 'domain', 'dump', 'books', 'at'],
   path: [...MACHINE, ...SCREEN, 'path', 'at', 'json'],
 };
 
 const GOES_WITH: Readonly<Partial<Record<keyof Options, string>>> = {
-  iterations: 'goes with -b, -J or --csv',
-  realtime: 'goes with -b, -J or --csv',
+  iterations: 'goes with -b, -J, --csv or --as',
+  realtime: 'goes with -b, -J, --csv or --as',
   size: 'goes with --cast',
   for: 'goes with --cast, or the command compare',
-  at: 'goes with --dump, --books, --path or the command proc',
+  at: 'goes with --dump, --books, --path, --as or the command proc',
 };
 
 export function modeOf(options: Options): Mode {
   if (options.path !== undefined) return 'path';
   if (options.cast !== undefined) return 'cast';
+  if (options.as !== undefined) return 'as';
   if (options.batch || options.json || options.csv) return 'batch';
   return options.dump !== undefined || options.books ? 'look' : 'monitor';
 }
@@ -73,7 +75,7 @@ export function checkTogether(options: Options): Mode {
   if (options.hook && mode === 'batch' && options.skipZero) {
     throw new UsageError('--skip-zero: does not go with --hook in batch, which prints no rows');
   }
-  if (options.speed !== undefined && mode === 'batch' && !options.realtime) {
+  if (options.speed !== undefined && (mode === 'batch' || mode === 'as') && !options.realtime) {
     throw new UsageError('--speed: goes with the monitor or --realtime; batch does not wait');
   }
   if (options.metrics && mode === 'batch' && !options.realtime) {
@@ -127,6 +129,7 @@ function flag(option: string): string {
 function modeFlag(options: Options): string {
   if (options.path !== undefined) return '--path';
   if (options.cast !== undefined) return '--cast';
+  if (options.as !== undefined) return '--as';
   if (options.json) return '-J';
   if (options.csv) return '--csv';
   if (options.batch) return '-b';

@@ -54,6 +54,7 @@ export {
   PAPER_SYSTEMS,
   type PaperSystem,
 } from './machine/microbenchmarks/paper.ts';
+export { RTC_START } from './machine/pc-devices.ts';
 export type { QtestMachine, WiredDevice } from './machine/qtest-machine.ts';
 export { QtestPc } from './machine/qtest-pc.ts';
 export { QtestVirt } from './machine/qtest-virt.ts';

@@ -15,7 +15,7 @@ import { Player } from '../player.ts';
 import { runOf } from '../run.ts';
 import { UsageError } from '../usage.ts';
 
-const DEFAULT_DELAY = 1e9;
+export const DEFAULT_DELAY = 1e9;
 const LONGEST_WAIT = 1e9;
 
 export async function batch(options: Options, out: Output): Promise<number> {
@@ -70,7 +70,7 @@ function reportOf(machine: Machine, options: Options): Report {
 }
 
 /** Simulated time is an integer of nanoseconds and ends where doubles stop being exact. */
-function checkLength(start: number, delay: number, iterations = 1): void {
+export function checkLength(start: number, delay: number, iterations = 1): void {
   if (start + delay * iterations <= Number.MAX_SAFE_INTEGER) return;
   throw new UsageError(`${iterations} updates of ${delay / 1e9} s: too long, at most 104 days`);
 }

@@ -7,6 +7,8 @@ export async function main(options: Options, out: Output): Promise<number> {
   switch (checkTogether(options)) {
     case 'batch':
       return (await import('./batch.ts')).batch(options, out);
+    case 'as':
+      return (await import('./as.ts')).as(options, out);
     case 'look':
       return (await import('./look.ts')).look(options, out);
     case 'path':

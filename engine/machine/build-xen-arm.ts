@@ -18,7 +18,7 @@ import { armSignals } from './trace-signals.ts';
 import { type EventChannelsSnapshot, eventChannels } from './xen/channels-inspect.ts';
 import { serve, startCommon } from './xen/common-workloads.ts';
 import { channelDetails, isXenGuest } from './xen/details.ts';
-import { cpuSnapshots, domainSnapshot, xenRunner } from './xen/domain-snapshot.ts';
+import { cpuSnapshots, domainSnapshot, xenRunner, xlSnapshot } from './xen/domain-snapshot.ts';
 import { armSnapshot, xenArmSnapshot } from './xen-arm/arm-inspect.ts';
 import { bootArm } from './xen-arm/boot.ts';
 import { ArmControls } from './xen-arm/controls.ts';
@@ -206,6 +206,7 @@ class XenArmPlatform implements Platform {
       // one that PSCI has taken down, or has not brought up
       vcpus: common.vcpus.map((v) => (arm.vcpus[v.vcpu]!.online ? v : { ...v, state: 'offline' })),
       exits: { rows, stats: [] },
+      xl: xlSnapshot(this.host, xen.control, domain.id),
       arm: armSnapshot(xen, arm.vcpus, kernel, common.interrupts.arch),
     };
   }

@@ -18,7 +18,7 @@ import { boot } from './xen/boot.ts';
 import { type EventChannelsSnapshot, eventChannels } from './xen/channels-inspect.ts';
 import { XenControls } from './xen/controls.ts';
 import { xenDetails } from './xen/details-x86.ts';
-import { cpuSnapshots, domainSnapshot, xenRunner } from './xen/domain-snapshot.ts';
+import { cpuSnapshots, domainSnapshot, xenRunner, xlSnapshot } from './xen/domain-snapshot.ts';
 import { XEN_HOPS, XenHopNames, type XenNames, xenWaiting } from './xen/hops.ts';
 import { type DomainParts, XenHost } from './xen/host.ts';
 import { hvmMismatch, hvmSnapshot, nativeState } from './xen/hvm-inspect.ts';
@@ -174,6 +174,7 @@ class XenPlatform implements Platform {
     return {
       ...domainSnapshot(domain, kernel, channels, kind, shop.clock.now, hvm && nativeState(hvm)),
       ...(hvm && hvmSnapshot(this.host, hvm)),
+      xl: xlSnapshot(this.host, xen.control, domain.id),
     };
   }
 }

@@ -92,6 +92,8 @@ export interface DomainSnapshot {
   readonly exits?: ExitsSnapshot;
   /** what the host's KVM tells of it in debugfs; absent of all but machines of KVM */
   readonly kvm?: KvmVmSnapshot;
+  /** what Xen's tools show of it; absent of all but domains of Xen */
+  readonly xl?: XlSnapshot;
   /** its x86 interrupt controllers; absent where it has none */
   readonly x86?: X86Snapshot;
   /** its virtual GIC; absent where it has none */
@@ -334,6 +336,18 @@ export interface ExitsSnapshot {
   readonly rows: readonly ExitRow[];
   /** the counters of the hypervisor by their names in debugfs, e.g. `irq_injections` */
   readonly stats: readonly (readonly [name: string, value: number])[];
+}
+
+/** A domain of Xen: XEN_DOMCTL_getdomaininfo, and what dom0's backends have counted for it. */
+export interface XlSnapshot {
+  /** held back by a tool of dom0 */
+  readonly paused: boolean;
+  /** what has ended it; empty: nothing has */
+  readonly end: string;
+  /** packets of its network interfaces as dom0 sees them: received from the domain, and sent to it */
+  readonly vifs: readonly { readonly received: number; readonly sent: number }[];
+  /** requests to its disks */
+  readonly vbds: readonly { readonly requests: number }[];
 }
 
 /** A machine of KVM as a process of its host. */

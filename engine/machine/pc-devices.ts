@@ -37,7 +37,7 @@ const PORTS = 0xc100;
 const PORT_STRIDE = 0x20;
 const FIRST_SLOT = 3;
 /** the clock's time when the machine starts: 2023-01-01 */
-const RTC_START = 1_672_531_200;
+export const RTC_START = 1_672_531_200;
 
 export interface PcPlace {
   readonly shop: Workshop;

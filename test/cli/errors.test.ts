@@ -94,9 +94,24 @@ test.each<[args: string[], line: string]>([
   // options that do not go together
   [['-J', '--csv'], '-J and --csv: must be one of them'],
   [['-J', '--books'], '--books: goes with -b or alone; JSON lines carry the books already'],
-  [['-n', '5'], '--iterations: goes with -b, -J or --csv'],
-  [['--realtime'], '--realtime: goes with -b, -J or --csv'],
-  [['--at', '5'], '--at: goes with --dump, --books, --path or the command proc'],
+  [['-n', '5'], '--iterations: goes with -b, -J, --csv or --as'],
+  [['--realtime'], '--realtime: goes with -b, -J, --csv or --as'],
+  [['--at', '5'], '--at: goes with --dump, --books, --path, --as or the command proc'],
+  // what others print
+  [['--as', 'top'], "--as 'top': unknown; there is proc, lsirq, irqtop, xentop, kvm_stat, kvm_stat-l"],
+  [['--as', 'lsirq', '-J'], '--json: does not go with --as'],
+  [['--as', 'lsirq', '--speed', '2'], '--speed: goes with the monitor or --realtime; batch does not wait'],
+  [['--as', 'kvm_stat', 'xen-pv'], '--as kvm_stat: needs a KVM host, xen-pv is Xen 4.17 x86_64'],
+  [['--as', 'xentop', 'kvm'], '--as xentop: needs a Xen host, kvm is KVM on Linux 6.1 x86_64'],
+  [['--as', 'xentop', '-g', 'dom1'], '--domain: does not go with --as xentop, which shows all'],
+  [
+    ['--as', 'kvm_stat-l', 'kvm-2.6.36'],
+    '--as kvm_stat-l: needs a folder of debugfs for each machine, which Linux has since 4.7; kvm-2.6.36 is KVM on Linux 2.6.36 x86_64',
+  ],
+  [
+    ['--as', 'lsirq', '-g', 'dom9', 'xen-pv-2.6.18'],
+    "--domain 'dom9': no such domain in xen-pv-2.6.18; did you mean 'dom0'?",
+  ],
   [['-b', '--dump', 'e'], '--dump: does not go with -b'],
   [['--dump', 'e', '-z'], '--skip-zero: does not go with --dump'],
   [['-b', '--speed', '2'], '--speed: goes with the monitor or --realtime; batch does not wait'],

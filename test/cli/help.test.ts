@@ -21,7 +21,7 @@ const COMMANDS: readonly CommandName[] = [
 const OPTIONS = [
   '--scenario', '--seed', '--import', '--interval', '--uptime', '--fire',
   '--domain', '--delay', '--skip-zero', '--hook', '--speed', '--ascii', '--slow', '--color', '--theme',
-  '--batch', '--json', '--csv', '--iterations', '--realtime', '--dump', '--books', '--at', '--path', '--metrics',
+  '--batch', '--json', '--csv', '--iterations', '--realtime', '--as', '--dump', '--books', '--at', '--path', '--metrics',
   '--record', '--replay',
   '--config', '--no-config',
   '--cast', '--size', '--for', '--socket',

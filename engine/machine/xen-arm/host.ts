@@ -3,6 +3,7 @@ import { MessageRing } from '../../abi/ring.ts';
 import { DOMID_XEN, GuestMemory, SharedInfo } from '../../abi/xen.ts';
 import { Arm64Kernel } from '../../guest/linux/arm64.ts';
 import { type KernelProfile, LINUX_6_1_ARM64, twoLevel } from '../../guest/linux/profiles.ts';
+import type { BlkBack } from '../../guest/linux/xen-drivers/block.ts';
 import type { NetBack } from '../../guest/linux/xen-drivers/net.ts';
 import { ArmGuestCpu } from '../../hv/xen/arm/arm-cpu.ts';
 import type { ArmDomain, GicMap } from '../../hv/xen/arm/arm-domain.ts';
@@ -40,6 +41,7 @@ export class XenArmHost implements SplitHost {
   readonly domains: ArmDomainParts[] = [];
   readonly devices = new Map<string, Fired>();
   readonly netbacks: NetBack[][] = [];
+  readonly blkbacks: BlkBack[][] = [];
 
   constructor(
     readonly shop: Workshop,

@@ -4,10 +4,19 @@ import type { IrqDesc } from '../../guest/linux/irq-core.ts';
 import type { LinuxKernel } from '../../guest/linux/kernel.ts';
 import type { Pcpu, Vcpu } from '../../hv/pcpu.ts';
 import type { Domain } from '../../hv/xen/domain.ts';
+import type { DomainControl } from '../../hv/xen/domain-control.ts';
 import type { ChannelInfo } from '../../hv/xen/evtchn-types.ts';
-import type { ChannelSnapshot, CpuSnapshot, DomainSnapshot, IrqState, VcpuSnapshot } from '../inspect.ts';
+import type {
+  ChannelSnapshot,
+  CpuSnapshot,
+  DomainSnapshot,
+  IrqState,
+  VcpuSnapshot,
+  XlSnapshot,
+} from '../inspect.ts';
 import { lasting, linuxSnapshot } from '../linux-snapshot.ts';
 import type { Runner } from '../machine.ts';
+import type { SplitHost } from './split.ts';
 
 /**
  * @param vcpus of all domains
@@ -84,6 +93,25 @@ export function domainSnapshot(
     irqStates,
     ...linuxSnapshot(kernel, interrupts, vcpus, now),
     channels: channels.filter((c) => c.port !== 0).map(channelSnapshot),
+  };
+}
+
+/** The queues of a guest's network interface and the rings of its disk are one device of each kind. */
+export function xlSnapshot(
+  { netbacks, blkbacks }: Pick<SplitHost, 'netbacks' | 'blkbacks'>,
+  control: DomainControl,
+  domain: number,
+): XlSnapshot {
+  const queues = netbacks[domain] ?? [];
+  const rings = blkbacks[domain] ?? [];
+  const received = queues.reduce((sum, q) => sum + q.received, 0);
+  const sent = queues.reduce((sum, q) => sum + q.sent, 0);
+  const requests = rings.reduce((sum, r) => sum + r.requests, 0);
+  return {
+    paused: control.isPaused(domain),
+    end: control.endOf(domain),
+    vifs: queues.length > 0 ? [{ received, sent }] : [],
+    vbds: rings.length > 0 ? [{ requests }] : [],
   };
 }
 

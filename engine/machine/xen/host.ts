@@ -6,7 +6,7 @@ import type { SourceId } from '../../core/books.ts';
 import type { LinuxCpu } from '../../guest/linux/entry.ts';
 import type { NativeKernel } from '../../guest/linux/native.ts';
 import { hardwareVirtual, KERNELS, type KernelProfile, twoLevel } from '../../guest/linux/profiles.ts';
-import type { Disk } from '../../guest/linux/xen-drivers/block.ts';
+import type { BlkBack, Disk } from '../../guest/linux/xen-drivers/block.ts';
 import { FOR_DEVICE_MODEL, type NetBack, packetOf } from '../../guest/linux/xen-drivers/net.ts';
 import { XenKernel } from '../../guest/linux/xen-kernel.ts';
 import type { XenGuest } from '../../guest/linux/xen-side.ts';
@@ -48,6 +48,7 @@ export class XenHost {
   readonly devices = new Map<string, Fired>();
   /** backends of each domain's network queues, by domain */
   readonly netbacks: NetBack[][] = [];
+  readonly blkbacks: BlkBack[][] = [];
   /** by domain: jobs of its device model that packets on their way will tell it of, in order */
   private readonly console: [job: number, journey: number][][] = [];
   /** a packet arrives at dom0's network card, if it has one */

@@ -45,6 +45,8 @@ export interface SplitHost {
   readonly dom0: SplitDomain & { readonly kernel: XenGuest };
   /** backends of each domain's network queues, by domain */
   readonly netbacks: NetBack[][];
+  /** and of its disk's rings */
+  readonly blkbacks: BlkBack[][];
 }
 
 /** Devices of dom0 that backends use. */
@@ -224,11 +226,12 @@ function attachDisk(
     fronts.push({ front, ring });
   }
   const disk = spec.rings === 0 ? undefined : devices.diskNamed(spec.disk);
-  fronts.forEach(({ front, ring }, i) => {
+  host.blkbacks[id] = fronts.map(({ front, ring }, i) => {
     const back = new BlkBack(dom0, `blkback.${id}.xvda-${i}`, ring, (id + i) % dom0.cpuCount, disk!);
     const desc = dom0.events.bindInterdomain(id, front.port, dom0.profile.lateEoi);
     back.port = desc.port;
     dom0.irqs.request(desc, { name: 'blkif-backend', work: back.interrupt }, all0);
+    return back;
   });
   return fronts.map((f) => f.front);
 }

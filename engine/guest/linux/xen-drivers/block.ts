@@ -94,6 +94,8 @@ export class BlkBack implements Part {
   private readonly owner: number;
   private readonly asksAtTheEnd: boolean;
   private eoiPending = false;
+  /** requests handed to the disk */
+  requests = 0;
 
   constructor(
     private readonly kernel: XenGuest,
@@ -127,6 +129,7 @@ export class BlkBack implements Part {
     let any = false;
     while (this.ring.waiting > 0) {
       any = true;
+      this.requests++;
       this.disk.submit(cpu, this.owner, this.ring.request());
     }
     if (!this.asksAtTheEnd && this.ring.finalCheck()) return true;
@@ -150,10 +153,10 @@ export class BlkBack implements Part {
   }
 
   save(): Plain {
-    return this.eoiPending;
+    return [this.eoiPending, this.requests];
   }
 
   restore(state: Plain): void {
-    this.eoiPending = state as boolean;
+    [this.eoiPending, this.requests] = state as [boolean, number];
   }
 }

@@ -217,6 +217,9 @@ export class NetBack implements Part {
   /** packets of the thread's step under way */
   private batch = 0;
   dropped = 0;
+  /** packets from the guest, and to it */
+  received = 0;
+  sent = 0;
 
   /** @param forward what the bridge does with a packet that the guest sent */
   constructor(
@@ -306,6 +309,7 @@ export class NetBack implements Part {
   private feed(cpu: LinuxCpu): boolean {
     for (; this.batch > 0; this.batch--) {
       this.rx.request();
+      this.sent++;
       this.rx.response(this.queue.shift()!);
     }
     if (this.rx.push()) this.kernel.hypercalls(cpu.cpu).send(this.rxPort);
@@ -319,6 +323,7 @@ export class NetBack implements Part {
     let n = 0;
     for (; n < budget && this.tx.waiting > 0; n++) {
       const packet = this.tx.request();
+      this.received++;
       this.tx.response(0);
       this.forward(cpu, packet);
     }
@@ -345,12 +350,13 @@ export class NetBack implements Part {
   }
 
   save(): Plain {
-    return { queue: this.queue, numbers: [this.eoiPending, this.batch, this.dropped] };
+    const { queue, eoiPending, batch, dropped, received, sent } = this;
+    return { queue, numbers: [eoiPending, batch, dropped, received, sent] };
   }
 
   restore(state: Plain): void {
-    const s = state as { queue: number[]; numbers: [number, number, number] };
+    const s = state as { queue: number[]; numbers: [number, number, number, number, number] };
     this.queue = [...s.queue];
-    [this.eoiPending, this.batch, this.dropped] = s.numbers;
+    [this.eoiPending, this.batch, this.dropped, this.received, this.sent] = s.numbers;
   }
 }
