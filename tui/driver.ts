@@ -22,6 +22,7 @@ import {
   pastJourneys,
   recentEvents,
 } from '../engine/index.ts';
+import { Beat } from './beat.ts';
 import { Course, type Goal } from './course.ts';
 import {
   type Cue,
@@ -35,7 +36,7 @@ import {
 import type { History } from './history.ts';
 import { compare, Journal, type Moment, type Recorded, type Scribe } from './journal.ts';
 import { JourneyWatch } from './journey-watch.ts';
-import { BUDGET, Pace, PERIOD, STALL } from './pace.ts';
+import { BUDGET, Pace } from './pace.ts';
 import { type Circumstances, Publisher } from './publisher.ts';
 import { Travel } from './travel.ts';
 import { Walk } from './walk.ts';
@@ -78,20 +79,15 @@ export class Driver {
   private readonly travel: Travel;
   private readonly walk: Walk;
   private readonly pace: Pace;
+  private readonly beat: Beat;
   private readonly publisher: Publisher;
   private state: RunState = 'paused';
   /** seeking: is it there? */
   private found: () => boolean = () => true;
   /** the script has changed the pace */
   private cued = false;
-  private delay: number;
-  private cancel: (() => void) | undefined;
-  private lastSlice = 0;
-  /** real ms that the machine ran, and of them those that were new */
-  private ran = 0;
+  /** real ms that the machine ran, and that were new */
   private watched = 0;
-  /** when the next frame is due */
-  private due = 0;
 
   constructor(
     readonly machine: Machine,
@@ -101,7 +97,6 @@ export class Driver {
     const { fires = [], cues = [], recorded, scribe, speed = 1, delay = 1 } = options;
     const now = () => host.now();
     const script = [...fires.map(cueOf), ...cues];
-    this.delay = delay;
     this.journal = new Journal(recorded, scribe);
     this.walk = new Walk(machine);
     this.journey = new JourneyWatch(
@@ -112,6 +107,7 @@ export class Driver {
     this.course = new Course(machine, this.journal, this.journey, now, script, (cue) => this.follow(cue));
     this.travel = new Travel(machine, this.course, this.journal, now);
     this.pace = new Pace(machine.clock, speed);
+    this.beat = new Beat(host, this.pace, () => this.slice(), delay);
     this.publisher = new Publisher(machine, this.journey, this.travel, this.walk, () => this.circumstances);
     this.history = this.publisher.history;
     this.get = this.publisher.get;
@@ -124,12 +120,7 @@ export class Driver {
     this.arrive();
     this.walk.leave();
     this.state = 'running';
-    const now = this.host.now();
-    this.pace.meet(now);
-    this.pace.begin(this.ran);
-    this.lastSlice = now;
-    this.due = now + this.delay * 1000;
-    this.schedule(0);
+    this.beat.start();
     this.publish();
   }
 
@@ -151,8 +142,7 @@ export class Driver {
   /** Stops time without a word: the terminal is away, or the monitor ends. The answer lets it go on. */
   suspend(): () => void {
     const { state } = this;
-    this.cancel?.();
-    this.cancel = undefined;
+    this.beat.stop();
     this.state = 'paused';
     return () => {
       if (this.travel.goal) this.goOn();
@@ -226,7 +216,7 @@ export class Driver {
     const before = platform.totals().interrupts;
     this.found = () => platform.totals().interrupts !== before;
     this.state = 'seeking';
-    this.schedule(0);
+    this.beat.schedule(0);
     this.publish();
   }
 
@@ -284,14 +274,13 @@ export class Driver {
   }
 
   setDelay(seconds: number): void {
-    this.delay = Math.min(MAX_DELAY, Math.max(MIN_DELAY, seconds));
-    this.due = Math.min(this.due, this.host.now() + this.delay * 1000);
+    this.beat.setDelay(Math.min(MAX_DELAY, Math.max(MIN_DELAY, seconds)));
     this.publish();
   }
 
   /** One step up or down the list of delays. */
   slower(direction: 1 | -1): void {
-    this.setDelay(stepThrough(DELAYS, this.delay, direction));
+    this.setDelay(stepThrough(DELAYS, this.beat.delay, direction));
   }
 
   /** Does something to the machine; what came of it so far is on the next frame, which is published at once. */
@@ -323,8 +312,9 @@ export class Driver {
   /** The last records of the trace, in words. */
   events(query: EventQuery): EventLog {
     this.arrive();
-    const until = Math.min(query.until ?? Infinity, this.seen);
-    return recentEvents(this.machine, { ...query, until });
+    const { seen } = this;
+    const until = Math.min(query.until ?? seen, seen);
+    return { ...recentEvents(this.machine, { ...query, until }), written: seen };
   }
 
   /** The event channels of a domain; undefined: it has none. */
@@ -341,8 +331,7 @@ export class Driver {
     return true;
   }
 
-  private readonly slice = (): void => {
-    this.cancel = undefined;
+  private slice(): void {
     const start = this.host.now();
     const kept = this.guard(() => {
       this.begin();
@@ -353,24 +342,18 @@ export class Driver {
           : this.runSlice();
     });
     if (!this.travel.goal) this.guard(() => this.travel.ran(this.host.now() - start));
-    if (this.state === 'paused') return;
-    const wait = kept ? Math.min(PERIOD, this.due - this.host.now()) : 0;
-    this.schedule(Math.max(0, wait));
-  };
+    if (this.state !== 'paused') this.beat.goOn(kept === true);
+  }
 
   /** @returns whether the machine kept up with real time */
   private runSlice(): boolean {
-    const { pace, journey } = this;
-    const now = this.host.now();
-    if (now - this.lastSlice > STALL) pace.meet(now - STALL);
-    const passed = Math.min(now - this.lastSlice, STALL);
-    this.ran += passed;
-    if (!this.travel.beforeLast) this.watched += passed;
-    this.lastSlice = now;
-    const kept = this.advance(pace.target(now));
-    if (!kept) pace.meet(this.host.now());
-    if (now >= this.due) {
-      this.onTick(now);
+    const { journey } = this;
+    const { now, kept, due } = this.beat.run((target, passed) => {
+      if (!this.travel.beforeLast) this.watched += passed;
+      return this.advance(target);
+    });
+    if (due) {
+      this.show();
     } else if (journey.active) {
       if (journey.changed()) this.publish();
       journey.settle(now);
@@ -459,7 +442,7 @@ export class Driver {
 
   private goOn(): void {
     this.state = 'seeking';
-    this.schedule(0);
+    this.beat.schedule(0);
     this.publish();
   }
 
@@ -478,27 +461,15 @@ export class Driver {
   private ahead(from: Moment): Goal | undefined {
     const { end } = this.journal;
     if (!end || compare(from, end) >= 0) return undefined;
-    const at = from.at + Math.round(this.delay * 1e9 * Math.min(1e6, this.pace.speed));
+    const at = from.at + Math.round(this.beat.delay * 1e9 * Math.min(1e6, this.pace.speed));
     return at < end.at ? { events: Number.POSITIVE_INFINITY, at, done: Number.POSITIVE_INFINITY } : end;
-  }
-
-  private onTick(now: number): void {
-    this.pace.measure(this.ran);
-    this.due = Math.max(this.due, now - this.delay * 500) + this.delay * 1000;
-    this.show();
   }
 
   /** Time stands still. If it was on its way to a moment, it is there. */
   private halt(): void {
     this.arrive();
-    this.cancel?.();
-    this.cancel = undefined;
+    this.beat.stop();
     this.state = 'paused';
-  }
-
-  private schedule(ms: number): void {
-    this.cancel?.();
-    this.cancel = this.host.after(ms, this.slice);
   }
 
   /** Publishes a moment that is seen. */
@@ -512,7 +483,8 @@ export class Driver {
   }
 
   private get circumstances(): Circumstances {
-    const { state, delay, journal, course, travel, pace } = this;
+    const { state, journal, course, travel, pace } = this;
+    const { delay } = this.beat;
     const { speed, achieved } = pace;
     const place = travel.goal ?? course.here;
     const { end } = journal;
@@ -525,8 +497,7 @@ export class Driver {
     try {
       return work();
     } catch (error) {
-      this.cancel?.();
-      this.cancel = undefined;
+      this.beat.stop();
       this.state = 'paused';
       this.travel.stay();
       this.options.onError?.(error instanceof Error ? error : new Error(String(error)));

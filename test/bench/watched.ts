@@ -35,9 +35,7 @@ export class Watched {
     });
   }
 
-  /** Looks at every view first: what is loaded and compiled for one is not to be taken for growth. */
   run(): void {
-    for (const { key } of VIEWS) this.session.press(key);
     this.driver.run();
   }
 
@@ -46,10 +44,10 @@ export class Watched {
     this.session.close();
   }
 
-  /** Fires something, and looks at another view. */
+  /** Fires something, and looks at every view, the first one last. */
   press(): void {
     this.session.press('3');
-    this.session.press('tab');
+    for (const { key } of VIEWS.toReversed()) this.session.press(key);
   }
 
   /** Frames, and percent of a CPU, since this was asked last. */

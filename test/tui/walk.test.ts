@@ -72,6 +72,7 @@ describe('kvm', () => {
     driver.stepRecord();
     driver.stepRecord();
     expect(newest()).toBe(first + 2);
+    expect(driver.events({ last: 0 }).written).toBe(first + 2);
     const third = driver.get().snapshot;
     expect(driver.stepBackRecord()).toBe(true);
     expect(newest()).toBe(first + 1);

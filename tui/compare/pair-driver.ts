@@ -10,10 +10,11 @@ import {
   type Snapshot,
   takeSnapshot,
 } from '../../engine/index.ts';
+import { Beat } from '../beat.ts';
 import type { Host } from '../driver.ts';
 import { DELAYS, SPEEDS, stepThrough } from '../frame.ts';
 import { JourneyWatch } from '../journey-watch.ts';
-import { BUDGET, Pace, PERIOD, STALL } from '../pace.ts';
+import { BUDGET, Pace } from '../pace.ts';
 import { Published } from '../published.ts';
 import type { Both, Comparison, Contest } from './model.ts';
 
@@ -45,16 +46,12 @@ export class PairDriver {
   private readonly machines: Both<Machine>;
   private readonly watches: Both<JourneyWatch>;
   private readonly pace: Pace;
+  private readonly beat: Beat;
   private before: Both<Snapshot>;
   /** commands so far */
   private given = 0;
   private readonly frames: Published<PairFrame>;
   private running = false;
-  private delay: number;
-  private due = 0;
-  private ran = 0;
-  private lastSlice = 0;
-  private cancel: (() => void) | undefined;
 
   constructor(
     private readonly contest: Contest,
@@ -66,7 +63,7 @@ export class PairDriver {
     const watch = (side: 0 | 1) => new JourneyWatch(this.machines[side], () => this.given);
     this.watches = [watch(0), watch(1)];
     this.pace = new Pace(this, speed);
-    this.delay = delay;
+    this.beat = new Beat(host, this.pace, () => this.slice(), delay);
     this.before = this.look();
     this.frames = new Published(this.makeFrame(1));
   }
@@ -85,12 +82,7 @@ export class PairDriver {
   run(): void {
     if (this.running) return;
     this.running = true;
-    const now = this.host.now();
-    this.pace.meet(now);
-    this.pace.begin(this.ran);
-    this.lastSlice = now;
-    this.due = now + this.delay * 1000;
-    this.schedule(0);
+    this.beat.start();
     this.publish();
   }
 
@@ -134,8 +126,7 @@ export class PairDriver {
 
   /** One step up or down the list of delays. */
   slower(direction: 1 | -1): void {
-    this.delay = stepThrough(DELAYS, this.delay, direction);
-    this.due = Math.min(this.due, this.host.now() + this.delay * 1000);
+    this.beat.setDelay(stepThrough(DELAYS, this.beat.delay, direction));
     this.publish();
   }
 
@@ -158,25 +149,15 @@ export class PairDriver {
     this.publish();
   }
 
-  private readonly slice = (): void => {
-    this.cancel = undefined;
+  private slice(): void {
     const kept = this.guard(() => this.runSlice()) ?? true;
-    if (!this.running) return;
-    const wait = kept ? Math.min(PERIOD, this.due - this.host.now()) : 0;
-    this.schedule(Math.max(0, wait));
-  };
+    if (this.running) this.beat.goOn(kept);
+  }
 
   /** @returns whether the machines kept up */
   private runSlice(): boolean {
-    const now = this.host.now();
-    if (now - this.lastSlice > STALL) this.pace.meet(now - STALL);
-    this.ran += Math.min(now - this.lastSlice, STALL);
-    this.lastSlice = now;
-    const kept = this.advance(this.pace.target(now));
-    if (!kept) this.pace.meet(this.host.now());
-    if (now >= this.due) {
-      this.pace.measure(this.ran);
-      this.due = Math.max(this.due, now - this.delay * 500) + this.delay * 1000;
+    const { now, kept, due } = this.beat.run((target) => this.advance(target));
+    if (due) {
       this.publish();
     } else if (this.watches.some((watch) => watch.active)) {
       if (this.watches.filter((watch) => watch.changed()).length > 0) this.publish();
@@ -213,14 +194,8 @@ export class PairDriver {
   }
 
   private halt(): void {
-    this.cancel?.();
-    this.cancel = undefined;
+    this.beat.stop();
     this.running = false;
-  }
-
-  private schedule(ms: number): void {
-    this.cancel?.();
-    this.cancel = this.host.after(ms, this.slice);
   }
 
   private publish(): void {
@@ -233,7 +208,8 @@ export class PairDriver {
   }
 
   private makeFrame(number: number): PairFrame {
-    const { before, contest, pace, running, delay } = this;
+    const { before, contest, pace, running } = this;
+    const { delay } = this.beat;
     const snapshots = this.look();
     const journeys: Both<JourneySnapshot | null> = [this.watches[0].journey, this.watches[1].journey];
     const [a, b] = journeys;
