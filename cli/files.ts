@@ -1,10 +1,14 @@
-/** Reading the user's files: text of a bearable size, or a line saying why not. */
+/** Reading the user's files: text of a bearable size, or bytes, or a line saying why not. */
 import { closeSync, existsSync, mkdirSync, openSync, readSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import { printable, UsageError } from './usage.ts';
 
 /** A scenario is a page, a capture of a thousand CPUs a few megabytes. */
 const LARGEST = 32 * 1024 * 1024;
+/** traces of some minutes */
+const LARGEST_CAPTURE = 256 * 1024 * 1024;
+const GZIP = [0x1f, 0x8b];
 
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: 'no such file',
@@ -18,9 +22,32 @@ const REASONS: Readonly<Record<string, string>> = {
 
 /** The text of a file; pipes and files of /proc, which tell no size, are fine too. */
 export function readText(file: string): string {
-  if (file === '') throw new UsageError('the name of a file is empty');
-  if (file.includes('\0')) throw new UsageError(`${printable(file)}: no such file`);
-  return decode(file, readBytes(file));
+  return textOf(file, readBytes(file, LARGEST));
+}
+
+/** What is in a file, which may be packed by gzip. */
+export function readCapture(file: string): Uint8Array {
+  const bytes = readBytes(file, LARGEST_CAPTURE);
+  if (!GZIP.every((byte, i) => bytes[i] === byte)) return bytes;
+  try {
+    return gunzipSync(bytes, { maxOutputLength: LARGEST_CAPTURE });
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge(file, LARGEST_CAPTURE, ' once it is unpacked');
+    throw new UsageError(
+      `${printable(file)}: cannot be unpacked (${message}); a whole gzip file would be right`,
+    );
+  }
+}
+
+/** The text that a file's bytes are. */
+export function textOf(file: string, bytes: Uint8Array): string {
+  if (bytes.length > LARGEST) throw tooLarge(file, LARGEST);
+  return decode(file, bytes);
+}
+
+function tooLarge(file: string, most: number, when = ''): UsageError {
+  return new UsageError(`${printable(file)}: too large${when}, at most ${most / 1024 / 1024} MiB`);
 }
 
 /** The text of standard input, by the name that messages have for it. */
@@ -30,12 +57,14 @@ export async function readStandardInput(name: string): Promise<string> {
   for await (const chunk of process.stdin as AsyncIterable<Buffer>) {
     chunks.push(chunk);
     total += chunk.length;
-    if (total > LARGEST) throw new UsageError(`${name}: too large, at most 32 MiB`);
+    if (total > LARGEST) throw tooLarge(name, LARGEST);
   }
   return decode(name, Buffer.concat(chunks));
 }
 
-function readBytes(file: string): Buffer {
+function readBytes(file: string, most: number): Buffer {
+  if (file === '') throw new UsageError('the name of a file is empty');
+  if (file.includes('\0')) throw new UsageError(`${printable(file)}: no such file`);
   const chunks: Buffer[] = [];
   let total = 0;
   try {
@@ -47,7 +76,7 @@ function readBytes(file: string): Buffer {
         if (n === 0) break;
         chunks.push(chunk.subarray(0, n));
         total += n;
-        if (total > LARGEST) break;
+        if (total > most) break;
       }
     } finally {
       closeSync(fd);
@@ -56,11 +85,11 @@ function readBytes(file: string): Buffer {
     const code = (error as NodeJS.ErrnoException).code ?? String(error);
     throw new UsageError(`${printable(file)}: ${REASONS[code] ?? `cannot be read (${code})`}`);
   }
-  if (total > LARGEST) throw new UsageError(`${printable(file)}: too large, at most 32 MiB`);
+  if (total > most) throw tooLarge(file, most);
   return Buffer.concat(chunks);
 }
 
-function decode(file: string, bytes: Buffer): string {
+function decode(file: string, bytes: Uint8Array): string {
   const nul = bytes.indexOf(0);
   if (nul >= 0) throw new UsageError(`${printable(file)}: not a text file (a zero byte at offset ${nul})`);
   try {

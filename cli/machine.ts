@@ -1,4 +1,5 @@
 /** From the options to a machine, and from a machine to the domain that is shown. */
+import * as zlib from 'node:zlib';
 import {
   buildMachine,
   builtinScenario,
@@ -9,14 +10,17 @@ import {
   importHost,
   loadScenario,
   type Machine,
+  readTrace,
+  replayMachine,
   type Scenario,
   type Setting,
   type Snapshot,
+  type TraceCapture,
 } from '../engine/index.ts';
 import type { Subject } from '../tui/subject.ts';
-import { readText } from './files.ts';
+import { readCapture, readText, textOf } from './files.ts';
 import type { Options } from './options.ts';
-import { hint, quoted, UsageError } from './usage.ts';
+import { hint, printable, quoted, UsageError } from './usage.ts';
 
 export const DEFAULT_SEED = 42;
 
@@ -52,14 +56,57 @@ export function checkFires(machine: Machine, options: Options): void {
   }
 }
 
+/** A trace drives a machine like the one it was taken on; of tables of counters there may be two. */
 async function imported(options: Options, captures: readonly string[]): Promise<Machine> {
-  const files = captures.map((name) => ({ name, text: readText(name) }));
+  const files = captures.map((name) => ({ name, bytes: readCapture(name) }));
+  const seed = options.seed ?? DEFAULT_SEED;
+  for (const { name, bytes } of files) {
+    const trace = traceIn(options, name, bytes);
+    if (!trace) continue;
+    checkTrace(options, captures, trace);
+    return replayMachine(trace, seed);
+  }
+  if (options.cpuHz !== undefined) throw new UsageError('--cpu-hz: goes with a file of xentrace');
   return importHost({
-    files,
-    seed: options.seed ?? DEFAULT_SEED,
+    files: files.map(({ name, bytes }) => ({ name, text: textOf(name, bytes) })),
+    seed,
     ...(options.interval === undefined ? {} : { intervalSeconds: options.interval / SECOND }),
     ...(options.uptime === undefined ? {} : { uptimeSeconds: options.uptime / SECOND }),
   });
+}
+
+/** The trace in a file; undefined: it is none. @throws the engine's UserError */
+export function traceIn(
+  { cpuHz }: Options,
+  file: string,
+  bytes: Uint8Array = readCapture(file),
+): TraceCapture | undefined {
+  return readTrace({ file, bytes, cpuHz, inflate });
+}
+
+/** @throws UsageError if it stands beside what it does not go with */
+function checkTrace(options: Options, captures: readonly string[], { file, format }: TraceCapture): void {
+  if (captures.length > 1) {
+    throw new UsageError(
+      `--import: ${printable(file)} is ${format}; a trace stands alone, of /proc/interrupts there may be two`,
+    );
+  }
+  for (const option of ['interval', 'uptime'] as const) {
+    if (options[option] !== undefined)
+      throw new UsageError(`--${option}: goes with captures of /proc/interrupts`);
+  }
+  if (options.cpuHz !== undefined && format !== 'xentrace') {
+    throw new UsageError(`--cpu-hz: goes with a file of xentrace, ${printable(file)} is ${format}`);
+  }
+}
+
+/** How trace-cmd may have packed a trace.dat. */
+function inflate(algorithm: string, bytes: Uint8Array, size: number): Uint8Array {
+  const most = { maxOutputLength: Math.max(1, size) };
+  if (algorithm === 'zlib') return zlib.inflateSync(bytes, most);
+  // there since Node 22.15
+  if (algorithm === 'zstd') return zlib.zstdDecompressSync(bytes, most);
+  throw new Error(`${algorithm} is not known`);
 }
 
 /** The scenario of that name, or in that file, with settings. @throws UsageError, or the engine's UserError */

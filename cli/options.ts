@@ -11,6 +11,8 @@ export interface Options {
   readonly import?: readonly string[];
   readonly interval?: number;
   readonly uptime?: number;
+  /** of --import: cycles of the time stamp counter in a second */
+  readonly cpuHz?: number;
   readonly fire?: readonly values.Fire[];
   readonly domain?: string;
   readonly delay?: number;
@@ -335,7 +337,7 @@ const GROUPS: readonly OptionGroup[] = [
       {
         flags: '--import <file...>',
         offers: 'file',
-        help: 'the host of one or two captured /proc/interrupts',
+        help: 'a trace, or one or two captured /proc/interrupts',
         list: true,
         of: HOST,
       },
@@ -349,6 +351,12 @@ const GROUPS: readonly OptionGroup[] = [
         flags: '--uptime <time>',
         help: 'uptime at the capture (default: from its timers)',
         parse: (t) => values.duration('--uptime', t),
+        of: HOST,
+      },
+      {
+        flags: '--cpu-hz <hz>',
+        help: 'of the TSC in a file of xentrace (default: 2.4G)',
+        parse: (t) => values.frequency('--cpu-hz', t),
         of: HOST,
       },
       {

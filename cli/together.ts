@@ -5,7 +5,7 @@ import { UsageError } from './usage.ts';
 /** What the main command does with these options. */
 export type Mode = 'monitor' | 'cast' | 'batch' | 'as' | 'look' | 'path';
 
-const MACHINE = ['scenario', 'seed', 'import', 'interval', 'uptime', 'fire'] as const;
+const MACHINE = ['scenario', 'seed', 'import', 'interval', 'uptime', 'cpuHz', 'fire'] as const;
 const SCREEN = ['ascii', 'slow', 'color', 'theme', 'config'] as const;
 
 /** The screen's options are habits kept in an alias: they go with everything, and change nothing in plain text. */
@@ -113,6 +113,9 @@ export function checkMachine(options: Options): void {
   if (captures > 2) throw new UsageError(`--import: takes one or two captures, not ${captures}`);
   if (captures > 0 && options.scenario !== undefined) {
     throw new UsageError(`--import: does not go with a scenario, it makes the whole host`);
+  }
+  if (options.cpuHz !== undefined && captures === 0) {
+    throw new UsageError('--cpu-hz: goes with --import of a file of xentrace');
   }
   if (options.interval !== undefined && captures !== 2) {
     throw new UsageError('--interval: goes with two captures, --import A B');

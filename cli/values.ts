@@ -50,6 +50,16 @@ export function whole(option: string, text: string, least: number, most = Number
   return n;
 }
 
+const PREFIXES: Readonly<Record<string, number>> = { '': 1, k: 1e3, m: 1e6, g: 1e9 };
+
+/** Cycles in a second, as `2.6G` or `2600MHz`. */
+export function frequency(option: string, text: string): number {
+  const match = /^(\d+\.?\d*|\.\d+)\s*([kmg]?)(?:hz)?$/i.exec(text);
+  const hz = match ? Math.round(Number(match[1]) * PREFIXES[match[2]!.toLowerCase()]!) : Number.NaN;
+  if (hz >= 1e6 && hz <= 1e11) return hz;
+  throw new UsageError(`${option} ${quoted(text)}: must be from 1 MHz to 100 GHz, as 2.6G or 2600MHz`);
+}
+
 /** Seeds are the integers that a double holds exactly. */
 export function seed(option: string, text: string): number {
   return whole(option, text, 0, Number.MAX_SAFE_INTEGER);

@@ -38,6 +38,9 @@ export { I8259Pair } from './hw/x86/i8259.ts';
 export { KVM_PIC } from './hw/x86/i8259-options.ts';
 export { LocalApic } from './hw/x86/lapic.ts';
 export { KVM_LAPIC } from './hw/x86/lapic-options.ts';
+export type { RecordedGuest, RecordedSource, Tally, TraceCapture } from './import/capture.ts';
+export type { ExitClass } from './import/exits.ts';
+export { KINDS as IMPORT_KINDS, readTrace, type TraceImportOptions } from './import/import-trace.ts';
 export { buildMachine } from './machine/build.ts';
 export { type ImportOptions, importHost } from './machine/build-import.ts';
 export type { Command, Done, Outcome, Place } from './machine/commands.ts';
@@ -58,6 +61,7 @@ export { RTC_START } from './machine/pc-devices.ts';
 export type { QtestMachine, WiredDevice } from './machine/qtest-machine.ts';
 export { QtestPc } from './machine/qtest-pc.ts';
 export { QtestVirt } from './machine/qtest-virt.ts';
+export { replayMachine } from './machine/replay/build.ts';
 export { traceHost } from './machine/trace-host.ts';
 export type {
   EventChannelSnapshot,

@@ -6,6 +6,7 @@ import { NoSpace } from '../guest/linux/irq-info.ts';
 import { vcpuFiles, vmFiles, vmFolder } from '../hv/kvm/debugfs.ts';
 import type { KvmVcpu } from '../hv/kvm/vcpu.ts';
 import type { Vm } from '../hv/kvm/vm.ts';
+import type { TraceCapture } from '../import/capture.ts';
 import { systemOf } from '../scenario/kinds.ts';
 import type { KvmScenario } from '../scenario/kvm-schema.ts';
 import type { IrqDetails } from './details.ts';
@@ -18,15 +19,20 @@ import { KvmHost } from './kvm/host.ts';
 import type { VmParts } from './kvm/vm.ts';
 import { startWorkloads } from './kvm/workloads.ts';
 import { type Fireable, Machine, type Platform, type Runner, Workshop } from './machine.ts';
+import { replayKvm } from './replay/kvm.ts';
 import { kvmTrace, tasksOf } from './trace-host.ts';
 import { ioapicSnapshot, kernelSnapshot, lapicSnapshot, picSnapshot, vmcsSnapshot } from './x86-inspect.ts';
 
-/** @throws UserError if the machine that the scenario asks for cannot boot */
-export function buildKvm(scenario: KvmScenario, seed: number): Machine {
+/**
+ * @param recorded what its machines do and are told, in place of workloads
+ * @throws UserError if the machine that the scenario asks for cannot boot
+ */
+export function buildKvm(scenario: KvmScenario, seed: number, recorded?: TraceCapture): Machine {
   const shop = new Workshop(seed);
   try {
     const host = new KvmHost(shop, scenario);
-    startWorkloads(host);
+    if (recorded) replayKvm(host, recorded);
+    else startWorkloads(host);
     return new Machine(scenario, shop, new KvmPlatform(host));
   } catch (error) {
     if (error instanceof NoSpace) throw new UserError(`${scenario.name}: ${error.message}`);

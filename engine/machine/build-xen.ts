@@ -6,12 +6,14 @@ import { NoSpace } from '../guest/linux/irq-info.ts';
 import { DEBUG_KEYS, debugKey } from '../hv/xen/x86/debug-keys/keys.ts';
 import { HvmVcpu } from '../hv/xen/x86/hvm-vcpu.ts';
 import { xenExitName } from '../hv/xen/x86/vmexit.ts';
+import type { TraceCapture } from '../import/capture.ts';
 import { systemOf } from '../scenario/kinds.ts';
 import type { XenScenario } from '../scenario/xen-schema.ts';
 import type { IrqDetails } from './details.ts';
 import { type Hop, hopOf } from './hops.ts';
 import type { CpuSnapshot, DomainSnapshot, XenSnapshot } from './inspect.ts';
 import { type Fireable, type HookSwitch, Machine, type Platform, type Runner, Workshop } from './machine.ts';
+import { replayXen } from './replay/xen.ts';
 import { exitNames, xenTrace } from './trace-host.ts';
 import { xenSignals } from './trace-signals.ts';
 import { boot } from './xen/boot.ts';
@@ -25,13 +27,18 @@ import { hvmMismatch, hvmSnapshot, nativeState } from './xen/hvm-inspect.ts';
 import { startWorkloads } from './xen/workloads.ts';
 import { hookSwitch, xenSnapshot } from './xen/xen-inspect.ts';
 
-/** @throws UserError if the machine that the scenario asks for cannot boot */
-export function buildXen(scenario: XenScenario, seed: number): Machine {
+/**
+ * @param recorded what its guests do and are told, in place of workloads
+ * @throws UserError if the machine that the scenario asks for cannot boot
+ */
+export function buildXen(scenario: XenScenario, seed: number, recorded?: TraceCapture): Machine {
   const shop = new Workshop(seed);
   let platform: XenPlatform;
   try {
     const host = new XenHost(shop, scenario);
-    startWorkloads(host, boot(host));
+    const running = boot(host);
+    if (recorded) replayXen(host, running, recorded);
+    else startWorkloads(host, running);
     platform = new XenPlatform(host);
   } catch (error) {
     if (error instanceof NoSpace) {

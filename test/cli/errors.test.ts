@@ -136,7 +136,7 @@ test.each<[args: string[], line: string]>([
   [['-b', '--import', FOLDER], `${FOLDER}: is a directory, not a file`],
   [['-b', '--import', CAPTURE, MISSING], `${MISSING}: no such file`],
   [['-b', '--import', '/bin/sh/x'], '/bin/sh/x: no such file'],
-  [['-b', '--import', '/dev/zero'], '/dev/zero: too large, at most 32 MiB'],
+  [['-b', '--import', '/dev/zero'], '/dev/zero: too large, at most 256 MiB'],
   [['-b', './a\x1b]0;evil\x07'], './a\\x1b]0;evil\\x07: no such file'],
   // what the machine lacks
   [['-b', '-g', 'dom9'], "--domain 'dom9': no such domain in xen-mixed; did you mean 'dom0'?"],

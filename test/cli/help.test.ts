@@ -23,7 +23,8 @@ const OPTIONS = [
   '--domain', '--delay', '--skip-zero', '--hook', '--speed', '--ascii', '--slow', '--color', '--theme',
   '--batch', '--json', '--csv', '--iterations', '--realtime', '--as', '--dump', '--books', '--at', '--path', '--metrics',
   '--record', '--replay',
-  '--config', '--no-config',
+  '--config',
+  '--cpu-hz', '--no-config',
   '--cast', '--size', '--for', '--socket',
   '--help', '--version',
 ]; // biome-ignore format: a list to read

@@ -2,6 +2,7 @@
  * Tracepoints of a KVM host's kernel as Linux 6.1 has them (arch/x86/kvm/trace.h, include/trace/events/kvm.h, irq.h, sched.h,
  * arch/x86/include/asm/trace/irq_vectors.h), from records of ours. What the simulator does not know, as RIP, is 0.
  */
+import { DELIVERY_MODES, ISA_VMX } from '../../abi/trace-dat.ts';
 import { ROW } from '../../core/trace.ts';
 import type { TraceHost } from '../../snapshot.ts';
 import type { EventSpec } from './schema.ts';
@@ -43,8 +44,6 @@ function inVcpu(to: Filling, rows: Float64Array, at: number): number {
   to.pid = to.host.tasks[task]!.pid;
   return vcpu;
 }
-
-const DELIVERY_MODES = ['Fixed', 'LowPrio', 'SMI', 'Res3', 'NMI', 'INIT', 'SIPI', 'ExtINT'];
 
 export function symbols(pairs: readonly (readonly [number, string])[]): string {
   return pairs.map(([n, name]) => `{ ${n}, "${name}" }`).join(', ');
@@ -90,7 +89,7 @@ export function kvmEvents({ exits }: TraceHost): LinuxEvent[] {
         const v = to.values;
         v[0] = rows[at + B]!;
         v[1] = 0;
-        v[2] = 1; // VMX
+        v[2] = ISA_VMX;
         v[3] = rows[at + D]! >>> 0;
         v[4] = 0;
         v[5] = rows[at + C]! >>> 0;

@@ -2,19 +2,14 @@
  * trace.dat, version 6, as trace-cmd records it (man trace-cmd.dat.v6): the events' formats, then for each CPU the pages of
  * its ring buffer. How many those are stands before them, so they wait on a heap for the end.
  */
+import { DELTA_BITS, MOST_WORDS, PAGE_HEADER, TIME_EXTEND, TYPE_LEN_BITS } from '../../abi/trace-dat.ts';
 import type { TakeRow } from '../../core/trace.ts';
 import type { TraceHost } from '../../snapshot.ts';
 import { Bytes } from './bytes.ts';
 import { type CurrentEvent, EventStream } from './events.ts';
 import { type EventType, encodeEvent, mostOf } from './schema.ts';
-import { PAGE, PAGE_HEADER, tracingData } from './tracing-data.ts';
+import { PAGE, tracingData } from './tracing-data.ts';
 import type { TraceFiles, TraceWriter } from './writer.ts';
-
-/** bits of an event's time since the one before */
-const DELTA_BITS = 27;
-const TIME_EXTEND = 30;
-/** an event of more words than fit into its head's five bits has its length behind that */
-const MOST_WORDS = 28;
 
 export class TraceDatWriter implements TraceWriter {
   readonly record: TakeRow;
@@ -76,14 +71,14 @@ class CpuPages {
     let delta = time - this.last;
     this.last = time;
     if (delta >= 2 ** DELTA_BITS) {
-      pages.u32((((delta % 2 ** DELTA_BITS) << 5) | TIME_EXTEND) >>> 0);
+      pages.u32((((delta % 2 ** DELTA_BITS) << TYPE_LEN_BITS) | TIME_EXTEND) >>> 0);
       pages.u32(Math.floor(delta / 2 ** DELTA_BITS));
       delta = 0;
     }
     const head = pages.room(type.size > MOST_WORDS * 4 || type.strings > 0 ? 8 : 4, false);
     const long = pages.length - head === 8;
     const size = encodeEvent(pages, type, pid, values, strings);
-    pages.setU32(head, (delta << 5) | (long ? 0 : size / 4));
+    pages.setU32(head, (delta << TYPE_LEN_BITS) | (long ? 0 : size / 4));
     if (long) pages.setU32(head + 4, size + 4);
   }
 

@@ -1,10 +1,9 @@
 /** What trace.dat and perf.data share: the description of ring buffers and of events (man trace-cmd.dat.v6). */
+import { PAGE_HEADER, TRACE_DAT_MAGIC } from '../../abi/trace-dat.ts';
 import { Bytes, encode } from './bytes.ts';
 import { type EventType, formatText } from './schema.ts';
 
 export const PAGE = 4096;
-/** of a page of a ring buffer: its first event's time, and how much of it is used */
-export const PAGE_HEADER = 16;
 
 const HEADER_PAGE = `\tfield: u64 timestamp;\toffset:0;\tsize:8;\tsigned:0;
 \tfield: local_t commit;\toffset:8;\tsize:8;\tsigned:1;
@@ -30,7 +29,7 @@ export function tracingData(
   comms: ReadonlyMap<number, string>,
 ): Bytes {
   const to = new Bytes();
-  for (const byte of [0x17, 0x08, 0x44]) to.u8(byte);
+  for (const byte of TRACE_DAT_MAGIC) to.u8(byte);
   to.string(`tracing${version}`);
   to.u8(0); // little-endian
   to.u8(8); // bytes of a long

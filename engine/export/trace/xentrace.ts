@@ -2,38 +2,23 @@
  * The binary trace of Xen on x86 as xentrace writes it (xen/include/public/trace.h of 4.17): records of 32-bit words, each
  * CPU's in windows that a record about the change of CPU begins.
  */
+import {
+  CYCLES_FLAG,
+  DOMID_IDLE,
+  EXTRA_SHIFT,
+  HYPERVISOR_EVTCHN_OP,
+  RUNSTATE_NEW_SHIFT,
+  RUNSTATE_OLD_SHIFT,
+  TRC,
+} from '../../abi/xen-trace.ts';
 import type { Ns } from '../../core/clock.ts';
 import { ROW, type TakeRow } from '../../core/trace.ts';
 import type { TraceHost } from '../../snapshot.ts';
 import { Bytes } from './bytes.ts';
 import type { TraceFiles, TraceWriter } from './writer.ts';
 
-/** TRC_*, and in RUNSTATE_CHANGE room for the states. */
-const TRC = {
-  TRACE_CPU_CHANGE: 0x1f003,
-  SCHED_RUNSTATE_CHANGE: 0x21001,
-  SCHED_CONTINUE_RUNNING: 0x21002,
-  SCHED_WAKE: 0x28004,
-  SCHED_SWITCH: 0x2800a,
-  HVM_VMENTRY: 0x81001,
-  HVM_VMEXIT64: 0x81102,
-  HVM_INJ_EXC: 0x82003,
-  HVM_INJ_VIRQ: 0x82004,
-  HVM_INTR: 0x8200f,
-  HVM_NMI: 0x82010,
-  HVM_VMMCALL: 0x82012,
-  HVM_HLT: 0x82013,
-  PV_HYPERCALL_V2: 0x20100d,
-  HW_IRQ_UNMAPPED_VECTOR: 0x802007,
-  HW_IRQ_HANDLED: 0x802008,
-} as const;
-
-const CYCLES = 0x8000_0000;
-const EXTRA_SHIFT = 28;
 /** the TSC of the simulated host runs at 2.1 GHz */
 const MHZ_BY_1000 = 2.1;
-const DOMID_IDLE = 32767;
-const EVTCHN_OP = 32;
 const REASON_EXCEPTION_NMI = 0;
 const REASON_HLT = 12;
 const TYPE_NMI = 2;
@@ -87,7 +72,10 @@ export class XentraceWriter implements TraceWriter {
     return {
       runstate_change: (cpu, rows, at) => {
         const [vcpu, old, state] = [rows[at + A]!, rows[at + A + 1]!, rows[at + A + 2]!];
-        cpu.put(TRC.SCHED_RUNSTATE_CHANGE | (old << 8) | (state << 4), this.who(cpu, vcpu));
+        cpu.put(
+          TRC.SCHED_RUNSTATE_CHANGE | (old << RUNSTATE_OLD_SHIFT) | (state << RUNSTATE_NEW_SHIFT),
+          this.who(cpu, vcpu),
+        );
       },
       sched_switch: (cpu, rows, at) => {
         const [prev, next] = [rows[at + A]!, rows[at + A + 1]!];
@@ -108,7 +96,7 @@ export class XentraceWriter implements TraceWriter {
       hvm_inject_hw_exception: (cpu, rows, at) => cpu.put(TRC.HVM_INJ_EXC, rows[at + A + 1]!, 0),
       evtchn_send: (cpu) => {
         const hvm = vcpus[cpu.current]?.hvm ?? false;
-        cpu.put(hvm ? TRC.HVM_VMMCALL : TRC.PV_HYPERCALL_V2, EVTCHN_OP);
+        cpu.put(hvm ? TRC.HVM_VMMCALL : TRC.PV_HYPERCALL_V2, HYPERVISOR_EVTCHN_OP);
       },
       irq_handled: (cpu, rows, at) => {
         const [irq, began, over] = [rows[at + A]!, rows[at + A + 1]!, rows[at + A + 2]!];
@@ -155,7 +143,7 @@ class CpuWindow {
   put(event: number, ...words: readonly number[]): void {
     const { records } = this;
     const at = records.room(12 + 4 * words.length, false);
-    records.setU32(at, event + CYCLES + words.length * 2 ** EXTRA_SHIFT);
+    records.setU32(at, event + CYCLES_FLAG + words.length * 2 ** EXTRA_SHIFT);
     records.setU64(at + 4, cycles(this.now));
     for (let i = 0; i < words.length; i++) records.setU32(at + 12 + 4 * i, words[i]!);
   }

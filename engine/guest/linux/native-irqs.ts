@@ -36,6 +36,8 @@ export interface GsiRequest {
   readonly work: Work;
   /** pin of the IOAPIC, where it is not the GSI's number (ISA IRQ 0 is at pin 2) */
   readonly pin?: number;
+  /** it is aimed at one of these from the start */
+  readonly cpus?: readonly number[];
 }
 
 /** A message of a device: number of the function, and which of its messages. */
@@ -151,6 +153,7 @@ export class NativeIrqs implements Part {
       desc.level = request.level;
       this.pins[gsi] = request.pin ?? gsi;
     }
+    if (request.cpus && !this.targets[gsi]) this.assign(desc, request.cpus);
     irqs.request(desc, { name: request.name, work: request.work });
     return desc;
   }

@@ -58,6 +58,8 @@ export class KernelTime implements Part {
   private readonly byCpu: KernelTimer[][];
   private readonly cpus: CpuTime[];
   private readonly tick: Ns;
+  /** a busy CPU has no tick (nohz_full, with one thread at most on each) */
+  tickless = false;
 
   constructor(private readonly kernel: LinuxKernel) {
     this.id = `${kernel.id}.time`;
@@ -139,7 +141,7 @@ export class KernelTime implements Part {
   /** A thread starts to run: ticks begin. True: they had been stopped. */
   busy(cpu: LinuxCpu): boolean {
     const t = this.cpus[cpu.cpu]!;
-    if (t.nextTick !== Infinity) return false;
+    if (t.nextTick !== Infinity || this.tickless) return false;
     t.nextTick = (this.jiffies(cpu.now) + 1) * this.tick;
     this.program(cpu);
     return true;

@@ -1,5 +1,6 @@
 /** A virtual machine put together: KVM's part of it, the kernel that runs in it, and its devices with their drivers. */
 import { DmaMemory } from '../../abi/dma.ts';
+import type { LineDriver } from '../../core/line.ts';
 import type { Tracepoint } from '../../core/trace.ts';
 import { I8254 } from '../../devices/pc/i8254.ts';
 import type { Msix } from '../../devices/pc/msix.ts';
@@ -327,22 +328,14 @@ export class VmParts {
     this.host.shop.reaches.set(`${this.name}.${name}`, { domain: this.number, irqs });
   }
 
-  /**
-   * A device with one message, for this virtual CPU. What comes back sends it, from code of the host, as vhost does by an
-   * irqfd.
-   */
-  ownMessage(name: string, vcpu: number): () => void {
-    const { kernel, vm } = this;
-    const to = { address: 0, data: 0 };
-    const desc = kernel.controllers.allocMsi(
-      this.pc.slot(),
-      0,
-      (address, data) => Object.assign(to, { address, data }),
-      [vcpu],
-    );
-    kernel.controllers.request(desc, name, SHORT);
-    const source = this.host.shop.books.sourceOf(`${this.name}.${name}`);
-    return () => vm.message(source, to.address, 0, to.data);
+  /** A free device number on its PCI bus, as devfn. */
+  freeSlot(): number {
+    return this.pc.slot();
+  }
+
+  /** The wire of a GSI, in the name of this device. */
+  wire(gsi: number, device: string): LineDriver {
+    return this.pc.line(gsi, device);
   }
 
   // PCI

@@ -1,12 +1,16 @@
 /** Microbenchmarks in a virtual machine of KVM. */
+import type { Work } from '../../guest/linux/irq-core.ts';
 import type { NativeLinuxCpu } from '../../guest/linux/native-entry.ts';
 import type { KvmCpu } from '../../hv/kvm/instructions.ts';
+import { timing } from '../../timing.ts';
 import type { KvmHost } from '../kvm/host.ts';
+import { ownMessage } from '../kvm/own-devices.ts';
 import type { VmParts } from '../kvm/vm.ts';
 import { computeOn } from '../loops.ts';
 import { Marks, type MicrobenchmarkSpec, program } from './program.ts';
 
 const IOAPIC = 0xfec0_0000;
+const QUIET: Work = { cost: () => timing.shortHandler, run: () => {} };
 
 export function startKvm(host: KvmHost, vm: VmParts, spec: MicrobenchmarkSpec): void {
   const { kernel } = vm;
@@ -46,7 +50,7 @@ export function startKvm(host: KvmHost, vm: VmParts, spec: MicrobenchmarkSpec): 
       return;
     }
     case 'io-in': {
-      const signal = vm.ownMessage('bench', vcpu);
+      const signal = ownMessage(host, vm, 'bench', vcpu, QUIET);
       program(host.shop, host.kernel, host.kernel.cpuCount > 1 ? 1 : 0, spec, (on) => {
         marks.begins(on);
         signal();

@@ -139,6 +139,11 @@ export class HvmDevices {
 
   // what others need
 
+  /** A free device number on its PCI bus, as devfn. */
+  freeSlot(): number {
+    return this.devices.slot();
+  }
+
   get disks(): readonly Disk[] {
     return this.devices.disks;
   }

@@ -1,9 +1,9 @@
 /** What two captures tell together, and what is said when they do not fit. */
 import { describe, expect, test } from 'vitest';
 import { UserError } from '../../engine/core/errors.ts';
+import { type Import, type Interval, importProc } from '../../engine/import/proc.ts';
 import { parseInterrupts } from '../../engine/proc/parse-interrupts.ts';
 import type { Interrupts } from '../../engine/proc/types.ts';
-import { type Import, type Interval, importProc } from '../../engine/scenario/import-proc.ts';
 import { capture } from '../support/captures.ts';
 
 const read = (name: string) => parseInterrupts(capture(name), name);
