@@ -12,6 +12,7 @@ import type { KvmScenario } from '../scenario/kvm-schema.ts';
 import type { IrqDetails } from './details.ts';
 import { type Hop, hopOf } from './hops.ts';
 import type { CpuSnapshot, DomainSnapshot, KvmVmSnapshot, LapicSnapshot, VcpuSnapshot } from './inspect.ts';
+import { apicvSnapshot } from './kvm/apicv-inspect.ts';
 import { KvmControls } from './kvm/controls.ts';
 import { kvmDetails } from './kvm/details.ts';
 import { KVM_HOPS, KvmNames, kvmWaiting } from './kvm/hops.ts';
@@ -217,7 +218,7 @@ class KvmPlatform implements Platform {
               nv: v.apicv.posted.notificationVector,
             }
           : null,
-        vmcs: vmcsSnapshot(v, placeOf(v)),
+        vmcs: { ...vmcsSnapshot(v, placeOf(v)), ...apicvSnapshot(v) },
       }),
     );
     const indices = vm.vcpus.map((v) => v.index);
@@ -273,6 +274,7 @@ function placeOf(v: KvmVcpu): string {
   const cpu = `CPU${v.on.processor}`;
   if (v.blocking) return `halted, last on ${cpu}`;
   if (v.halt.polling) return `halted, polls on ${cpu}`;
+  if (v.pages.waiting) return `waits for a page, last on ${cpu}`;
   if (v.on.guest === v) return `running on ${cpu}, ${v.exited ? 'root' : 'guest'} mode`;
   return v.loaded ? `running on ${cpu}, root mode` : `waits for ${cpu}`;
 }

@@ -37,6 +37,13 @@ export type Command =
     }
   /** xen_set_irq_priority, 0 the most urgent: by a module that a process of the domain loads; FIFO event channels alone */
   | { readonly do: 'priority'; readonly domain: string; readonly irq: number; readonly priority: number }
+  /**
+   * A process of a machine of KVM writes HV_X64_MSR_SINT0 on a CPU, with AutoEOI or without: with it KVM inhibits APICv in
+   * that machine
+   */
+  | { readonly do: 'autoeoi'; readonly domain: string; readonly vcpu: number; readonly on: boolean }
+  /** memory.reclaim of a machine's control group: what the next interrupt of that virtual CPU touches is on the swap device */
+  | { readonly do: 'reclaim'; readonly domain: string; readonly vcpu: number }
   /** smp_send_reschedule on one virtual CPU, to another */
   | { readonly do: 'ipi'; readonly domain: string; readonly from: number; readonly to: number }
   /** `xl trigger`, QEMU's `nmi`; of Xen and of a host at the physical CPU */

@@ -12,6 +12,9 @@ export interface Controls {
   affinity(domain: string, irq: number, cpus: readonly number[]): Outcome;
   /** Of event channels; absent where there are none. */
   priority?(domain: string, irq: number, priority: number): Outcome;
+  /** Of machines of KVM. */
+  autoEoi?(domain: string, vcpu: number, on: boolean): Outcome;
+  reclaim?(domain: string, vcpu: number): Outcome;
   ipi(domain: string, from: number, to: number): Outcome;
   nmi(domain: string, vcpu: number): Outcome;
 }

@@ -95,6 +95,14 @@ export class GuestControls {
     return {};
   }
 
+  /** An MSR, by a native kernel. */
+  writeMsr(cpu: number, msr: number, low: number): Outcome {
+    const wrong = wrongCpus(this.name, [cpu], this.kernel.cpuCount);
+    if (wrong) return refuse(wrong);
+    if (this.shell.writeMsr(cpu, msr, low)) this.wake(cpu);
+    return {};
+  }
+
   /** @param journey that the IPI is to be */
   ipi(from: number, to: number): Outcome {
     const { kernel, shell, name } = this;

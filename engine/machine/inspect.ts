@@ -422,6 +422,14 @@ export interface VmcsSnapshot {
   /** an interrupt window is asked for; an NMI window */
   readonly interruptWindow: boolean;
   readonly nmiWindow: boolean;
+  /** where the processor has APICv for it: is it active, or inhibited in its machine? And what it keeps of IRR and ISR */
+  readonly apicv?: {
+    readonly active: boolean;
+    readonly rvi: number;
+    readonly svi: number;
+    /** fields that are not what they are to be: the highest vector of IRR (in guest mode) and of ISR */
+    readonly stale: readonly ('RVI' | 'SVI')[];
+  };
   /** every field of interest by its name in the SDM, e.g. `VM-exit interruption-information` */
   readonly fields: readonly (readonly [name: string, value: number])[];
 }

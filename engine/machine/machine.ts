@@ -264,6 +264,10 @@ export class Machine {
           controls.priority?.(domain, irq, priority) ?? refuse(`event channels are Xen's: this is ${system}`)
         );
       }
+      case 'autoeoi':
+        return controls.autoEoi?.(command.domain, command.vcpu, command.on) ?? this.notKvm();
+      case 'reclaim':
+        return controls.reclaim?.(command.domain, command.vcpu) ?? this.notKvm();
       case 'ipi': {
         const { domain, from, to } = command;
         return this.followed(`ipi ${domain}.${from} to ${domain}.${to}`, controls.ipi(domain, from, to));
@@ -274,6 +278,10 @@ export class Machine {
           controls.nmi(command.domain, command.vcpu),
         );
     }
+  }
+
+  private notKvm(): Outcome {
+    return refuse(`that is for machines of KVM: this is ${this.platform.system}`);
   }
 
   private raise(

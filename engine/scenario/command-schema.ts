@@ -53,6 +53,14 @@ export const command = z.discriminatedUnion('do', [
     })
     .describe('xen_set_irq_priority of a FIFO event channel, by a process of the domain'),
   z
+    .strictObject({ do: z.literal('autoeoi'), domain, vcpu: cpu, on: z.boolean() })
+    .describe(
+      'a process of a machine of KVM sets AutoEOI of a SynIC source, which inhibits APICv, or clears it',
+    ),
+  z
+    .strictObject({ do: z.literal('reclaim'), domain, vcpu: cpu })
+    .describe('what the next interrupt of a virtual CPU touches goes to the swap device of the host'),
+  z
     .strictObject({ do: z.literal('ipi'), domain, from: cpu, to: cpu })
     .describe('smp_send_reschedule on one virtual CPU, to another'),
   z.strictObject({ do: z.literal('nmi'), domain, vcpu: cpu }).describe('xl trigger, the nmi of QEMU'),

@@ -61,6 +61,8 @@ function draw(machine: Machine, rng: Stream): Command {
     () => ({ do: 'affinity', domain, irq, cpus: [cpu()] }),
     () => ({ do: 'affinity', domain, irq, cpus: [cpu(), cpu()] }),
     () => ({ do: 'priority', domain, irq, priority: rng.below(17) }),
+    () => ({ do: 'autoeoi', domain, vcpu: cpu(), on: rng.below(2) === 0 }),
+    () => ({ do: 'reclaim', domain, vcpu: cpu() }),
     () => ({ do: 'ipi', domain, from: cpu(), to: cpu() }),
     () => ({ do: 'nmi', domain, vcpu: cpu() }),
     () => ({ do: 'storm', device, on: rng.below(3) > 0, rate: 100 + rng.below(40_000) }),

@@ -144,6 +144,7 @@ export function x86(vcpus = 2, posted = false): X86Snapshot {
           entryInfo: 0x80000051,
           interruptWindow: true,
           fields: { 'VM-exit interruption information': 0x800000fd, 'Guest interrupt status': 0x3151 },
+          apicv: { active: true, rvi: 0x51, svi: 0x31, stale: [] },
         }),
       });
     }

@@ -77,12 +77,41 @@ describe('one processor in full', () => {
       'Guest interrupt status': 0x3141,
     };
     const posted = { pir: vectorSet(0x41), on: true, sn: true, nv: 0xf2 };
-    expect(await one({ posted, vmcs: vmcs({ fields }) }, { columns: 140 })).toContain(
+    const apicv = { active: true, rvi: 0x41, svi: 0x31, stale: [] };
+    expect(await one({ posted, vmcs: vmcs({ fields, apicv }) }, { columns: 140 })).toContain(
       'idt-info external interrupt 31 timer  exit EPT_VIOLATION f2  RVI 41 SVI 31  ON 1 SN 1 NV f2',
     );
     screen.close();
     const unknown = vmcs({ fields: { 'Exit reason': 63 } });
     expect(await one({ vmcs: unknown })).toContain('exit 63');
+  });
+
+  test('APICv: whether it is active, and which of its fields do not agree with IRR and ISR', async () => {
+    const maps = { irr: vectorSet(0x41), isr: vectorSet(0xec) };
+    const state = (active: boolean, stale: readonly ('RVI' | 'SVI')[]) => ({
+      ...maps,
+      vmcs: vmcs({ apicv: { active, rvi: 0x41, svi: stale.includes('SVI') ? 0 : 0xec, stale } }),
+    });
+    const right = await one(state(true, []));
+    expect(right).toMatch(/APICv on {2}IF 1/);
+    expect(right).toMatch(/RVI 41 SVI ec/);
+    expect(right).not.toContain('!');
+    screen.close();
+    expect(await one(state(true, ['SVI']))).toMatch(/RVI 41 {2}SVI 00 !ISR ec$/m);
+    screen.close();
+    expect(await one(state(true, ['RVI', 'SVI']))).toMatch(/RVI 41 !IRR 41 {2}SVI 00 !ISR ec$/m);
+    screen.close();
+    const off = await one(state(false, []));
+    expect(off).toMatch(/APICv off {2}IF 1/);
+    expect(off).not.toContain('RVI');
+  });
+
+  test('APICv of the others: where it is off, or its fields do not agree', async () => {
+    const other = (cpu: number, active: boolean, stale: readonly 'SVI'[]) =>
+      lapic({ cpu, isr: vectorSet(0xec), vmcs: vmcs({ apicv: { active, rvi: 0, svi: 0, stale } }) });
+    const text = await show({ lapics: [lapic(), other(1, true, ['SVI']), other(2, false, [])] });
+    expect(text).toMatch(/^ vCPU 1 .* !SVI {2}IRR - .*ISR ec/m);
+    expect(text).toMatch(/^ vCPU 2 .* APICv off {2}IRR - .*ISR ec/m);
   });
 });
 

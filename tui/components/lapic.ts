@@ -67,6 +67,7 @@ export function headLine(processor: Processor, width: number): LineBuilder {
     { text: apic.x2apic ? 'x2APIC' : 'xAPIC', role: 'dim', keep: 1 },
   ];
   const right: Segment[] = [
+    ...apicvBadge(processor),
     { text: `IF ${Number(apic.interruptFlag)}`, keep: 4, ...(apic.interruptFlag ? {} : { role: 'warn' }) },
     { text: `TPR ${hex2(apic.tpr)}`, keep: 7 },
     { text: `PPR ${hex2(apic.ppr)}`, keep: 8 },
@@ -113,7 +114,7 @@ export function injectionLines(processor: Processor, width: number, most: number
   const right: Segment[] = [
     { text: idt ? `idt-info ${infoText(idt, owner)}` : '', role: 'warn', keep: 7 },
     { text: exitText(processor, fields), keep: 5 },
-    { text: rviText(fields), keep: 4 },
+    ...statusOf(processor),
     { text: posted ? postedText(posted) : '', keep: 6 },
   ];
   const together = spread(left, right, width);
@@ -136,10 +137,28 @@ function exitText({ subject, ascii }: Processor, fields: ReadonlyMap<string, num
   return `exit ${name === undefined ? reason : sanitize(name, ascii)}${vector}`;
 }
 
-/** Virtual-interrupt delivery: the vector requested and the one in service. */
-function rviText(fields: ReadonlyMap<string, number>): string {
-  const status = fields.get('Guest interrupt status');
-  return status ? `RVI ${hex2(status & 0xff)} SVI ${hex2(status >> 8)}` : '';
+/**
+ * Virtual-interrupt delivery: the vector requested and the one in service as the processor knows them. What is not the
+ * highest of IRR or of ISR is marked: `SVI 00 !ISR ec`.
+ */
+function statusOf({ apic }: Processor): Segment[] {
+  const { apicv } = apic.vmcs!;
+  if (!apicv?.active) return [];
+  const { rvi, svi, stale } = apicv;
+  const [request, service] = [`RVI ${hex2(rvi)}`, `SVI ${hex2(svi)}`];
+  if (stale.length === 0) return rvi === 0 && svi === 0 ? [] : [{ text: `${request} ${service}`, keep: 4 }];
+  const field = (name: 'RVI' | 'SVI', text: string, map: string, words: readonly number[]): Segment =>
+    stale.includes(name)
+      ? { text: `${text} !${map} ${highestText(words)}`, role: 'bad', keep: 10 }
+      : { text, keep: 4 };
+  return [field('RVI', request, 'IRR', apic.irr), field('SVI', service, 'ISR', apic.isr)];
+}
+
+/** Where the processor could deliver by itself: does it? */
+function apicvBadge({ apic }: Processor): Segment[] {
+  const apicv = apic.vmcs?.apicv;
+  if (!apicv) return [];
+  return [apicv.active ? { text: 'APICv on', keep: 3 } : { text: 'APICv off', role: 'warn', keep: 7 }];
 }
 
 /** The rows of the maps that hold something, one line each, with whose the vectors are. */
@@ -234,6 +253,8 @@ export function oneLine(processor: Processor, width: number): LineBuilder {
       keep: 7,
     },
     { text: entry ? `inject ${hex2(entry.vector)}` : '', role: 'warn', keep: 7 },
+    ...(apic.vmcs?.apicv?.active === false ? [{ text: 'APICv off', role: 'warn' as const, keep: 5 }] : []),
+    ...(apic.vmcs?.apicv?.stale ?? []).map((name): Segment => ({ text: `!${name}`, role: 'bad', keep: 8 })),
     ...mapsOf(apic).map(({ name, words, role }): Segment => {
       const text = `${name} ${highestText(words).padEnd(2)}`;
       return highestOf(words) < 0 ? { text, keep: 6 } : { text, role, keep: 6 };

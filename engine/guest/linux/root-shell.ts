@@ -10,6 +10,7 @@ import type { LinuxCpu } from './entry.ts';
 import type { IrqDesc } from './irq-core.ts';
 import { NoSpace } from './irq-info.ts';
 import type { LinuxKernel } from './kernel.ts';
+import type { NativeLinuxCpu } from './native-entry.ts';
 import type { Thread } from './threads.ts';
 import type { XenGuest } from './xen-side.ts';
 
@@ -21,6 +22,7 @@ const UNMASK = 1;
 const AFFINITY = 2;
 const IPI = 3;
 const PRIORITY = 4;
+const WRMSR = 5;
 type Job = readonly [what: number, journey: number, about: number, ...cpus: number[]];
 
 export class RootShell implements Part {
@@ -66,6 +68,11 @@ export class RootShell implements Part {
     return this.tell(0, [PRIORITY, 0, irq, priority]);
   }
 
+  /** `wrmsr -p`, of msr-tools. */
+  writeMsr(cpu: number, msr: number, low: number): boolean {
+    return this.tell(cpu, [WRMSR, 0, msr, low]);
+  }
+
   sendReschedule(from: number, to: number, journey: number): boolean {
     const { trace, books, init } = this.kernel;
     trace.emit(this.tpTold, books.now(), journey, -1, init.domain, from);
@@ -93,6 +100,10 @@ export class RootShell implements Part {
       books.carried = journey;
       this.kernel.sendReschedule(about, on);
       books.carried = 0;
+      return;
+    }
+    if (what === WRMSR) {
+      (on as NativeLinuxCpu).hardware.wrmsr(about, cpus[0]!);
       return;
     }
     const desc = irqs.descs[about];

@@ -24,6 +24,8 @@ export interface HostKernel {
   spinOver(vcpu: number): void;
   /** apic->send_IPI_mask of one CPU */
   sendIpi(cpu: number, vector: number, on: Processor): void;
+  /** a page of the virtual CPU's is read from the swap device; its `pages` are told when it is there */
+  readPage(vcpu: number, on: Processor): void;
   hrtimer(run: (on: Processor) => void): HostTimer;
 }
 

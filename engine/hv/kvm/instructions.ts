@@ -3,6 +3,7 @@
  * emulated and cost the time of that (handle_io, handle_apic_access, handle_ept_misconfig, the MSR exits and
  * kvm_emulate_halt of arch/x86/kvm).
  */
+import { HV_SYNIC_SINT_AUTO_EOI, MSR_SINT0 } from '../../abi/hyperv.ts';
 import type { Ns } from '../../core/clock.ts';
 import { Reg } from '../../hw/x86/apic-regs.ts';
 import type { NativeCpu, Width } from '../../hw/x86/cpu.ts';
@@ -225,6 +226,10 @@ export class KvmCpu implements NativeCpu {
         return true;
       }
     }
+    if (msr === MSR_SINT0) {
+      this.setSint(low);
+      return true;
+    }
     // setting a timer is no part of what was handled before
     if (msr === MSR_TSC_DEADLINE) v.journey = 0;
     this.exit(Exit.MSR_WRITE, -1);
@@ -232,11 +237,11 @@ export class KvmCpu implements NativeCpu {
     return v.apic.wrmsr(msr, low, high);
   }
 
-  /** A write to HV_X64_MSR_SINT0 with or without AutoEOI (synic_set_sint): with it EOIs would be missed, so no APICv. */
-  autoEoi(on: boolean): void {
+  /** A write to HV_X64_MSR_SINT0, with or without AutoEOI (synic_set_sint): with it EOIs would be missed, so no APICv. */
+  private setSint(low: number): void {
     this.exit(Exit.MSR_WRITE, -1);
     this.charge(timing.emulateShort);
-    this.v.vm.inhibitApicv(on);
+    this.v.vm.setAutoEoi(this.v.vcpu, (low & HV_SYNIC_SINT_AUTO_EOI) !== 0);
   }
 
   rdmsr(msr: number): number | undefined {

@@ -61,6 +61,7 @@ function points(trace: Trace) {
     virtualDelivery: trace.point('virtual_interrupt_delivery', 'vcpu', 'vector'),
     posted: trace.point('posted_interrupt', 'vcpu', 'vector'),
     processPosted: trace.point('posted_interrupt_processing', 'vcpu', 'vector'),
+    refreshApicv: trace.point('vmx_refresh_apicv_exec_ctrl', 'vcpu', 'active', 'svi'),
     ioapicEoi: trace.point('kvm_ioapic_update_eoi', 'vm', 'vector'),
     eoi: trace.point('kvm_eoi', 'vcpu', 'vector'),
   };

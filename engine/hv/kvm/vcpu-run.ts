@@ -9,12 +9,15 @@ import { FAILED } from '../../hw/x86/vm-entry-exit.ts';
 import { Exit, INFO_VALID, Info, info, Type } from '../../hw/x86/vmcs-fields.ts';
 import { timing } from '../../timing.ts';
 import type { Kvm } from './kvm.ts';
+import type { HeldGate } from './paging.ts';
 import { Stat } from './stats.ts';
 import { HALTED, IN_GUEST_MODE, type KvmVcpu, OUTSIDE_GUEST_MODE, RUNNABLE } from './vcpu.ts';
 
 const NMI_VECTOR = 2;
 /** qualification of a write to a page that is not there, while an event is delivered */
 const WRITE_TO_ABSENT = 0x182;
+/** of a read */
+const READ_OF_ABSENT = 0x181;
 
 export class VcpuRun {
   constructor(private readonly kvm: Kvm) {}
@@ -24,6 +27,11 @@ export class VcpuRun {
    * the thread's next step; true: another thread wants the processor; false: it sleeps.
    */
   step(v: KvmVcpu, on: Processor): 'guest' | boolean {
+    if (v.pages.waiting) {
+      v.pages.read(on);
+      if (v.loaded) this.unload(v);
+      return false;
+    }
     if (!v.loaded || v.on !== on) this.load(v, on);
     if (v.mpState === HALTED && !this.unblock(v)) {
       if (v.halt.poll()) return true;
@@ -104,7 +112,7 @@ export class VcpuRun {
     let spins = false;
     while (on.guest === v) {
       if (v.exited) {
-        if (v.mpState === HALTED && !this.unblock(v)) this.leave(v);
+        if (v.pages.waiting || (v.mpState === HALTED && !this.unblock(v))) this.leave(v);
         else if (spins || on.lapic.deliverable() >= 0 || this.kvm.host.needResched(on.processor))
           this.leave(v);
         else {
@@ -135,6 +143,7 @@ export class VcpuRun {
     if (!active) this.kvm.posted.sync(v);
     v.setApicv(active);
     if (active && this.kvm.options.sviUpdate) v.vmcs.svi = Math.max(0, v.apic.highestInService);
+    this.trace(v, this.kvm.points.refreshApicv, Number(active), v.vmcs.svi);
   }
 
   /** Back to the thread's own code in the host, with interrupts on: they are taken there, or it sleeps. */
@@ -215,9 +224,11 @@ export class VcpuRun {
     v.timer.entered();
     this.trace(v, kvm.points.entry);
     const vector = vmx.enter();
+    const held = v.pages.release();
+    if (held) this.handler(v, held);
     if (vector === FAILED) this.began(v, Exit.INVALID_STATE);
     else if (vector >= 0) {
-      if (v.coldStack && kvm.options.ept) this.faultInDelivery(v);
+      if ((v.coldStack || v.pages.stackAbsent) && kvm.options.ept) this.faultInDelivery(v);
       else this.deliver(v, vector);
     } else if (v.halting && !(v.apicv && v.apicv.pending() >= 0)) {
       // what ended the HLT is gone again; the instruction is over all the same
@@ -238,8 +249,18 @@ export class VcpuRun {
 
   /** -1: the NMI's gate. */
   private gate(v: KvmVcpu, vector: number): void {
-    const left = v.halting ? 0 : v.left;
+    const gate = { vector, left: v.halting ? 0 : v.left };
     v.halting = false;
+    if (v.pages.dataAbsent) {
+      // the event is delivered, and nothing tells of it any more; the handler has not come to its EOI
+      v.pages.hold(gate);
+      this.exit(v, Exit.EPT_VIOLATION, READ_OF_ABSENT);
+      this.eptViolation(v);
+      v.pages.touched();
+    } else this.handler(v, gate);
+  }
+
+  private handler(v: KvmVcpu, { vector, left }: HeldGate): void {
     if (vector < 0) v.entry.nmi(left);
     else v.entry.interrupt(vector, left);
   }
@@ -249,6 +270,7 @@ export class VcpuRun {
     v.coldStack = false;
     this.exit(v, Exit.EPT_VIOLATION, WRITE_TO_ABSENT);
     this.eptViolation(v);
+    v.pages.touched();
   }
 
   /** handle_ept_violation: the page is found and mapped. */
@@ -266,8 +288,13 @@ export class VcpuRun {
     const vector = apicv.deliver();
     v.journey = this.kvm.books.journeyIn(v.slot(vector));
     this.trace(v, this.kvm.points.virtualDelivery, vector);
-    v.vmx.interruptFlag = false;
-    this.gate(v, vector);
+    if (v.pages.stackAbsent) {
+      v.vmx.beginDelivery(vector);
+      this.faultInDelivery(v);
+    } else {
+      v.vmx.interruptFlag = false;
+      this.gate(v, vector);
+    }
     return true;
   }
 

@@ -18,6 +18,7 @@ import { ExitControl, Pin, Proc, Proc2 } from '../../hw/x86/vmcs-fields.ts';
 import { VcpuHalt } from './halt-poll.ts';
 import type { HostTimer } from './host.ts';
 import type { Kvm } from './kvm.ts';
+import { ReclaimedPages } from './paging.ts';
 import { Stat } from './stats.ts';
 import type { Vm } from './vm.ts';
 
@@ -50,6 +51,7 @@ export class KvmVcpu implements NonRoot, Part {
   readonly timer: VcpuTimer;
   /** of its HLTs */
   readonly halt: VcpuHalt;
+  readonly pages: ReclaimedPages;
   /** the kernel that runs on it */
   entry!: NativeEntry;
   /** the processor whose KVM_RUN it is in; where it ran last while its thread is not in it */
@@ -93,6 +95,7 @@ export class KvmVcpu implements NonRoot, Part {
     this.slots = kvm.books.addSlots(256);
     this.timer = new VcpuTimer(this);
     this.halt = new VcpuHalt(this);
+    this.pages = new ReclaimedPages(this);
     this.apic = new LocalApic({
       id: `${this.id}.lapic`,
       apicId: vcpu,
@@ -120,6 +123,11 @@ export class KvmVcpu implements NonRoot, Part {
     this.virtualApic = kvm.options.apicv ? new ApicV(this.vmcs, this.apic) : undefined;
     this.vmx = new VmxGuest(this.vmcs, this.virtualApic);
     this.setControls();
+  }
+
+  /** Has it APICv at all? It may be inhibited. */
+  get canApicv(): boolean {
+    return this.virtualApic !== undefined;
   }
 
   /** While it is active. */
@@ -182,6 +190,7 @@ export class KvmVcpu implements NonRoot, Part {
   /** Does the chip hold a request for the vector, anywhere on its way to the guest's gate? */
   holds(vector: number): boolean {
     if (this.apic.irr.has(vector) || this.virtualApic?.posted.requests.has(vector)) return true;
+    if (this.pages.holds(vector)) return true;
     return (this.reinject & 0x8000_00ff) >>> 0 === (0x8000_0000 | vector) >>> 0;
   }
 

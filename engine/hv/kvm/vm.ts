@@ -19,8 +19,8 @@ export class Vm {
   readonly vcpus: KvmVcpu[] = [];
   /** in whose name timers of its local APICs interrupt */
   readonly timerSource: SourceId;
-  /** kvm_apicv_activated is false: there is a reason not to use APICv (APICV_INHIBIT_REASON_HYPERV) */
-  apicvInhibited = false;
+  /** virtual CPUs that have a SynIC source with AutoEOI (synic_auto_eoi_used) */
+  private readonly autoEoi = new Set<number>();
   /** registers that KVM emulates itself, and those of QEMU's devices */
   readonly kernelBus = new IoBus();
   readonly userBus = new IoBus();
@@ -40,9 +40,10 @@ export class Vm {
     this.routing = shop.parts.add(new IrqRouting(this.chip));
     shop.parts.add({
       id: `${name}.apicv`,
-      save: () => Number(this.apicvInhibited),
+      save: () => [...this.autoEoi],
       restore: (state) => {
-        this.apicvInhibited = state === 1;
+        this.autoEoi.clear();
+        for (const vcpu of state as number[]) this.autoEoi.add(vcpu);
       },
     });
     this.routing.setRoutes(qemuRoutes());
@@ -90,10 +91,17 @@ export class Vm {
     }
   }
 
-  /** kvm_set_or_clear_apicv_inhibit: all its virtual CPUs see to it before they go on. */
-  inhibitApicv(on: boolean): void {
-    if (!this.kvm.options.apicv || this.apicvInhibited === on) return;
-    this.apicvInhibited = on;
+  /** kvm_apicv_activated is false: there is a reason not to use APICv (APICV_INHIBIT_REASON_HYPERV). */
+  get apicvInhibited(): boolean {
+    return this.autoEoi.size > 0;
+  }
+
+  /** synic_update_vector, and kvm_set_or_clear_apicv_inhibit: all its virtual CPUs see to it before they go on. */
+  setAutoEoi(vcpu: number, on: boolean): void {
+    const before = this.apicvInhibited;
+    if (on) this.autoEoi.add(vcpu);
+    else this.autoEoi.delete(vcpu);
+    if (!this.kvm.options.apicv || this.apicvInhibited === before) return;
     for (const v of this.vcpus) v.requestApicvUpdate();
   }
 

@@ -72,6 +72,11 @@ export class VmxGuest {
     return Info.type.get(this.delivering);
   }
 
+  /** Virtual-interrupt delivery begins; what comes between is told in the IDT-vectoring information. */
+  beginDelivery(vector: number): void {
+    this.delivering = info(vector, Type.EXTERNAL);
+  }
+
   /** The event has gone through the guest's gate. */
   delivered(): void {
     const { vmcs } = this;

@@ -1,4 +1,5 @@
 /** What people do to the interrupts of a KVM host and of its machines. */
+import { HV_SYNIC_SINT_AUTO_EOI, HV_SYNIC_SINT_MASKED, MSR_SINT0 } from '../../abi/hyperv.ts';
 import { LVT_MASKED, Lvt, Mode, Reg } from '../../hw/x86/apic-regs.ts';
 import type { LocalApic } from '../../hw/x86/lapic.ts';
 import type { Outcome } from '../commands.ts';
@@ -76,6 +77,26 @@ export class KvmControls implements Controls {
 
   ipi(domain: string, from: number, to: number): Outcome {
     return this.guest(domain)?.ipi(from, to) ?? noDomain(domain);
+  }
+
+  /** A source that is masked, so that nothing comes of it. */
+  autoEoi(domain: string, vcpu: number, on: boolean): Outcome {
+    const vm = this.vm(domain);
+    if (!vm) return refuse(`${domain} is no machine of KVM: it has no SynIC`);
+    if (!vm.vm.vcpus[0]!.canApicv) return refuse(`${domain} has no APICv that could be inhibited`);
+    const sint = HV_SYNIC_SINT_MASKED | (on ? HV_SYNIC_SINT_AUTO_EOI : 0);
+    return this.guest(domain)!.writeMsr(vcpu, MSR_SINT0, sint);
+  }
+
+  reclaim(domain: string, vcpu: number): Outcome {
+    const vm = this.vm(domain);
+    if (!vm) return refuse(`${domain} is no machine of KVM: its memory is its own`);
+    const wrong = wrongCpus(domain, [vcpu], vm.vm.vcpus.length);
+    if (wrong) return refuse(wrong);
+    if (!this.host.swap) return refuse('the host has no disk to swap to');
+    if (!this.host.kvm.options.ept) return refuse('without EPT KVM does not look for pages of a guest');
+    vm.vm.vcpus[vcpu]!.pages.reclaim();
+    return {};
   }
 
   private begin(): void {

@@ -253,6 +253,13 @@ const RUN: Record<string, Row> = {
     about: 'an NMI goes to the VM-entry interruption-information',
     charged: timing.injectEvent,
   },
+  vmx_refresh_apicv_exec_ctrl: {
+    mode: 'root',
+    name: 'vmx_refresh_apicv_exec_ctrl',
+    detail: (names, [index, active, svi]) =>
+      `${names.vcpuName(index!)} APICv ${active ? `on, SVI ${hex(svi!)}` : 'off'}`,
+    about: 'APICv is inhibited in the machine now, or no more: the controls of the virtual CPU follow',
+  },
   virtual_interrupt_delivery: {
     mode: 'guest',
     name: 'virtual-interrupt delivery',

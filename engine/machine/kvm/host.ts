@@ -41,6 +41,8 @@ export class KvmHost {
   readonly everyCpu: readonly number[];
   /** of the virtual CPUs, by their index */
   readonly threads: Thread[] = [];
+  /** the first disk has a partition to swap to; undefined: there is no disk */
+  readonly swap: { submit(cpu: LinuxCpu, tag: number): void } | undefined;
   /** per machine: jobs that a packet on its way will tell QEMU of, in order */
   private readonly console: [job: number, journey: number][][] = [];
 
@@ -97,6 +99,7 @@ export class KvmHost {
     this.connect();
     this.devices = new HostDevices(shop, board, this.kernel, (cpu, packet) => this.bridge(cpu, packet));
     this.bootHost();
+    this.swap = this.swapDevice();
     scenario.vms.forEach((spec, i) => {
       this.console.push([]);
       this.vms.push(new VmParts(this, spec, i + 1, vmName(spec, i)));
@@ -146,6 +149,7 @@ export class KvmHost {
         books.source = source;
         books.journey = journey;
       },
+      readPage: (vcpu, on) => this.swap!.submit(cpuOf(on), vcpu),
       hrtimer: (run) => {
         const timer = kernel.time.hrtimer((cpu) => run(board.processors[cpu.cpu]!));
         return {
@@ -183,6 +187,14 @@ export class KvmHost {
     for (const cpu of kernel.cpus) kernel.startCpu(cpu);
     kernel.controllers.requestTimer('timer', kernel.time.interrupt);
     for (const spec of this.scenario.host.devices) this.devices.probe(spec);
+  }
+
+  private swapDevice() {
+    const [disk] = this.devices.disks.values();
+    if (!disk) return undefined;
+    const { kvm, board } = this;
+    const owner = disk.owner((cpu, vcpu) => kvm.vcpus[vcpu]!.pages.arrived(board.processors[cpu.cpu]!));
+    return { submit: (cpu: LinuxCpu, vcpu: number) => disk.submit(cpu, owner, vcpu) };
   }
 
   /** A thread for each virtual CPU. */

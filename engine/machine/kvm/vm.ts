@@ -69,6 +69,7 @@ export class VmParts {
       const index = kvm.vcpus.length;
       const first = kvm.processors[this.allowed[index % this.allowed.length]!]!;
       const v = parts.add(new KvmVcpu(kvm, this.vm, index, n, first, TSC_KHZ, timer === 'tsc-deadline'));
+      parts.add(v.pages);
       this.vm.chip.addVcpu();
       this.vm.vcpus.push(v);
       kvm.vcpus.push(v);
