@@ -6,29 +6,30 @@ import {
   mkdtempSync,
   openSync,
   readdirSync,
-  readSync,
   renameSync,
   rmSync,
   statSync,
-  writeSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, parse } from 'node:path';
 import type { TraceFiles } from '../../engine/index.ts';
-import { type Output, OutputError } from '../output.ts';
+import type { Output } from '../output.ts';
 import { printable, UsageError } from '../usage.ts';
-
-const CHUNK = 1 << 20;
-
-type Step = { readonly bytes: Uint8Array; readonly file: string } | { readonly heap: number };
+import { Chunks, chunksTo, piecesOf } from './chunks.ts';
 
 /** Of several files the one that is the trace itself. */
 const MAIN = '';
 
-/** Takes what a writer gives and writes it when asked to. */
+/** What is kept for later, in a file that nobody else sees. */
+interface Heap {
+  readonly fd: number;
+  readonly chunks: Chunks;
+  size: number;
+}
+
+/** Takes what a writer gives. */
 export class TraceSink implements TraceFiles {
-  private steps: Step[] = [];
-  private heaps: { readonly fd: number; size: number }[] = [];
+  private heaps: Heap[] = [];
   private dir: string | undefined;
   private readonly target: Target;
   private readonly forget = () => this.drop();
@@ -41,37 +42,34 @@ export class TraceSink implements TraceFiles {
   }
 
   append(bytes: Uint8Array, file = MAIN): void {
-    if (bytes.length > 0) this.steps.push({ bytes, file });
+    this.target.append(bytes, file);
   }
 
   keep(heap: number, bytes: Uint8Array): void {
     const kept = this.heap(heap);
-    writeAll(kept.fd, bytes);
+    kept.chunks.append(bytes);
     kept.size += bytes.length;
   }
 
   kept(heap: number): number {
-    return this.heap(heap).size;
+    return this.heaps[heap]?.size ?? 0;
   }
 
   appendKept(heap: number): void {
-    this.steps.push({ heap });
+    const kept = this.heaps[heap];
+    if (!kept) return;
+    kept.chunks.flush();
+    this.target.appendFile(kept.fd);
   }
 
-  /** Everything that was given so far is written. */
+  /** Who reads it has kept up. */
   async flush(): Promise<void> {
-    const { steps } = this;
-    this.steps = [];
-    for (const step of steps) {
-      if ('bytes' in step) await this.target.write(step.bytes, step.file);
-      else await this.copy(this.heap(step.heap));
-    }
+    await this.target.flush();
   }
 
   /** The trace is whole. */
   async close(): Promise<void> {
-    await this.flush();
-    this.target.done();
+    await this.target.done();
     this.dropHeaps();
     process.off('exit', this.forget);
   }
@@ -83,19 +81,13 @@ export class TraceSink implements TraceFiles {
     process.off('exit', this.forget);
   }
 
-  private heap(heap: number) {
+  private heap(heap: number): Heap {
     this.dir ??= mkdtempSync(join(tmpdir(), 'virqtop-trace-'));
-    this.heaps[heap] ??= { fd: openSync(join(this.dir, String(heap)), 'wx+', 0o600), size: 0 };
-    return this.heaps[heap]!;
-  }
-
-  private async copy({ fd, size }: { readonly fd: number; readonly size: number }): Promise<void> {
-    for (let at = 0; at < size; ) {
-      const chunk = new Uint8Array(Math.min(CHUNK, size - at));
-      const n = readSync(fd, chunk, 0, chunk.length, at);
-      await this.target.write(chunk.subarray(0, n), MAIN);
-      at += n;
+    if (!this.heaps[heap]) {
+      const fd = openSync(join(this.dir, String(heap)), 'wx+', 0o600);
+      this.heaps[heap] = { fd, chunks: chunksTo(fd), size: 0 };
     }
+    return this.heaps[heap];
   }
 
   private dropHeaps(): void {
@@ -107,37 +99,72 @@ export class TraceSink implements TraceFiles {
 }
 
 interface Target {
-  write(bytes: Uint8Array, file: string): Promise<void> | void;
-  done(): void;
+  append(bytes: Uint8Array, file: string): void;
+  /** The next bytes of the trace itself are those of that file. */
+  appendFile(fd: number): void;
+  flush(): Promise<void> | void;
+  done(): Promise<void> | void;
   drop(): void;
 }
 
-/** What comes beside the trace has no place there. */
+/** At the reader's pace: what comes in between waits. What comes beside the trace has no place there. */
 class Standard implements Target {
+  private waiting: Iterable<Uint8Array>[] = [];
+  private readonly chunks = new Chunks((bytes) => this.waiting.push([bytes.slice()]));
+
   constructor(private readonly out: Output) {}
 
-  async write(bytes: Uint8Array, file: string): Promise<void> {
-    if (file === MAIN) await this.out.write(bytes);
+  append(bytes: Uint8Array, file: string): void {
+    if (file === MAIN) this.chunks.append(bytes);
   }
 
-  done(): void {}
+  appendFile(fd: number): void {
+    this.chunks.flush();
+    this.waiting.push(piecesOf(fd));
+  }
+
+  async flush(): Promise<void> {
+    const { waiting } = this;
+    this.waiting = [];
+    for (const pieces of waiting) for (const bytes of pieces) await this.out.write(bytes);
+  }
+
+  async done(): Promise<void> {
+    this.chunks.flush();
+    await this.flush();
+  }
+
   drop(): void {}
+}
+
+interface OpenFile {
+  readonly fd: number;
+  readonly chunks: Chunks;
+  /** its name until it is whole; undefined: its own */
+  readonly part: string | undefined;
 }
 
 /** Written beside the name that it gets in the end; a device or a pipe is written to as it is. */
 class File implements Target {
-  private readonly open = new Map<string, { readonly fd: number; readonly part: string | undefined }>();
+  private readonly open = new Map<string, OpenFile>();
 
   constructor(private readonly name: string) {
     if (name === '') throw new UsageError('-o: the name of a file is empty');
     this.fileOf(this.path(MAIN));
   }
 
-  write(bytes: Uint8Array, file: string): void {
-    writeAll(this.fileOf(this.path(file)).fd, bytes);
+  append(bytes: Uint8Array, file: string): void {
+    this.fileOf(this.path(file)).chunks.append(bytes);
   }
 
+  appendFile(fd: number): void {
+    for (const bytes of piecesOf(fd)) this.append(bytes, MAIN);
+  }
+
+  flush(): void {}
+
   done(): void {
+    for (const { chunks } of this.open.values()) chunks.flush();
     for (const [path, { fd, part }] of this.open) {
       closeSync(fd);
       if (part !== undefined) renameSync(part, path);
@@ -160,13 +187,14 @@ class File implements Target {
     return join(dir, `${name}.${file}`);
   }
 
-  private fileOf(path: string) {
+  private fileOf(path: string): OpenFile {
     let open = this.open.get(path);
     if (open) return open;
     const special = statSync(path, { throwIfNoEntry: false });
     const direct = special !== undefined && !special.isFile();
     const part = direct ? undefined : join(dirname(path), `.virqtop-${randomBytes(6).toString('hex')}`);
-    open = { fd: openedFor(path, () => openSync(part ?? path, part ? 'wx' : 'w')), part };
+    const fd = openedFor(path, () => openSync(part ?? path, part ? 'wx' : 'w'));
+    open = { fd, chunks: chunksTo(fd), part };
     this.open.set(path, open);
     return open;
   }
@@ -174,7 +202,7 @@ class File implements Target {
 
 /** A new or empty directory; what it gets is in it from the start. */
 class Directory implements Target {
-  private readonly open = new Map<string, number>();
+  private readonly open = new Map<string, Omit<OpenFile, 'part'>>();
   private readonly made: boolean;
 
   constructor(private readonly name: string) {
@@ -188,25 +216,37 @@ class Directory implements Target {
     if (!there) openedFor(name, () => mkdirSync(name));
   }
 
-  write(bytes: Uint8Array, file: string): void {
-    let fd = this.open.get(file);
-    if (fd === undefined) {
-      fd = openedFor(this.name, () => openSync(join(this.name, file), 'wx'));
-      this.open.set(file, fd);
+  append(bytes: Uint8Array, file: string): void {
+    let open = this.open.get(file);
+    if (!open) {
+      const fd = openedFor(this.name, () => openSync(join(this.name, file), 'wx'));
+      open = { fd, chunks: chunksTo(fd) };
+      this.open.set(file, open);
     }
-    writeAll(fd, bytes);
+    open.chunks.append(bytes);
   }
 
+  appendFile(fd: number): void {
+    for (const bytes of piecesOf(fd)) this.append(bytes, MAIN);
+  }
+
+  flush(): void {}
+
   done(): void {
-    for (const fd of this.open.values()) closeSync(fd);
-    this.open.clear();
+    for (const { chunks } of this.open.values()) chunks.flush();
+    this.close();
   }
 
   drop(): void {
     const files = [...this.open.keys()];
-    this.done();
+    this.close();
     for (const file of files) rmSync(join(this.name, file), { force: true });
     if (this.made) rmSync(this.name, { recursive: true, force: true });
+  }
+
+  private close(): void {
+    for (const { fd } of this.open.values()) closeSync(fd);
+    this.open.clear();
   }
 }
 
@@ -226,13 +266,5 @@ function openedFor<T>(name: string, open: () => T): T {
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? String(error);
     throw new UsageError(`${printable(name)}: ${REASONS[code] ?? `cannot be written (${code})`}`);
-  }
-}
-
-function writeAll(fd: number, bytes: Uint8Array): void {
-  try {
-    for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
-  } catch (error) {
-    throw new OutputError(`cannot write the trace: ${(error as NodeJS.ErrnoException).code ?? error}`);
   }
 }

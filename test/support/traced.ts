@@ -47,7 +47,7 @@ class Disk implements TraceFiles {
 
   keep(heap: number, bytes: Uint8Array): void {
     this.heaps[heap] ??= [];
-    this.heaps[heap].push(bytes);
+    this.heaps[heap].push(bytes.slice());
   }
 
   kept(heap: number): number {

@@ -1,12 +1,34 @@
-/** Little-endian bytes that grow: what writers of binary traces put records together in. */
+/** Bytes that grow, and are used again once they have been handed over: what writers of traces put records together in. */
 
 const ENCODER = new TextEncoder();
 const HIGH = 4294967296;
 
+/**
+ * Text whose bytes are known beforehand. They are copied eight at a time, with zeros behind the last, as the numbers they
+ * would be: a double keeps its bits unless it is a NaN, and no UTF-8 is one.
+ */
+export class Label {
+  readonly eights: Float64Array;
+  /** bytes */
+  readonly length: number;
+
+  constructor(readonly text: string) {
+    const bytes = ENCODER.encode(text);
+    this.length = bytes.length;
+    this.eights = new Float64Array(Math.ceil(bytes.length / 8));
+    const view = new DataView(this.eights.buffer);
+    for (const [at, byte] of bytes.entries()) view.setUint8(at, byte);
+    this.eights.forEach((_, i) => {
+      this.eights[i] = view.getFloat64(8 * i, true);
+    });
+  }
+}
+
+/** Little-endian. */
 export class Bytes {
   length = 0;
-  private bytes: Uint8Array;
-  private view: DataView;
+  protected bytes: Uint8Array;
+  protected view: DataView;
 
   constructor(capacity = 65_536) {
     this.bytes = new Uint8Array(capacity);
@@ -15,8 +37,10 @@ export class Bytes {
 
   /** There is room for so many more. */
   reserve(more: number): void {
-    const needed = this.length + more;
-    if (needed <= this.bytes.length) return;
+    if (this.length + more > this.bytes.length) this.grow(this.length + more);
+  }
+
+  private grow(needed: number): void {
     const { bytes } = this;
     this.bytes = new Uint8Array(Math.max(needed, bytes.length * 2));
     this.bytes.set(bytes.subarray(0, this.length));
@@ -57,6 +81,13 @@ export class Bytes {
   }
 
   /** Without an end. */
+  put(label: Label): void {
+    this.reserve(label.eights.length * 8);
+    this.setLabel(this.length, label);
+    this.length += label.length;
+  }
+
+  /** Without an end. */
   text(text: string): void {
     this.reserve(text.length * 3);
     this.length += ENCODER.encodeInto(text, this.bytes.subarray(this.length)).written;
@@ -72,10 +103,6 @@ export class Bytes {
     this.reserve(bytes.length);
     this.bytes.set(bytes, this.length);
     this.length += bytes.length;
-  }
-
-  appendFrom(other: Bytes): void {
-    this.append(other.bytes.subarray(0, other.length));
   }
 
   /** Zeros up to a length. */
@@ -105,17 +132,18 @@ export class Bytes {
     this.view.setUint32(at + 4, value >= 0 && value < HIGH ? 0 : Math.floor(value / HIGH), true);
   }
 
-  /** As much of it as fits. */
-  setText(at: number, text: string, most: number): void {
-    ENCODER.encodeInto(text, this.bytes.subarray(at, at + most));
-  }
-
   /** An integer of 1, 2, 4 or 8 bytes. */
   setInteger(at: number, value: number, size: number): void {
     if (size === 8) this.setU64(at, value);
     else if (size === 4) this.view.setUint32(at, value, true);
     else if (size === 2) this.view.setUint16(at, value, true);
     else this.view.setUint8(at, value);
+  }
+
+  /** Up to seven zeros behind it are written as well. */
+  setLabel(at: number, { eights }: Label): void {
+    const { view } = this;
+    for (let i = 0; i < eights.length; i++) view.setFloat64(at + 8 * i, eights[i]!, true);
   }
 
   /** Room for so many at the end, zeros if not all of them will be set; the answer is where it begins. */
@@ -127,11 +155,15 @@ export class Bytes {
     return at;
   }
 
-  /** All of them, which are whoever asks's from now on; it begins anew. */
-  take(): Uint8Array {
-    const taken = this.bytes.slice(0, this.length);
-    this.length = 0;
-    return taken;
+  /** What has been written, up to `end`: until something is written again. */
+  written(end = this.length): Uint8Array {
+    return this.bytes.subarray(0, end);
+  }
+
+  /** It begins anew, with what stood behind `end`. */
+  drop(end = this.length): void {
+    this.bytes.copyWithin(0, end, this.length);
+    this.length -= end;
   }
 }
 

@@ -2,7 +2,7 @@
  * The Common Trace Format, version 1.8 (diamon.org/ctf): a description in TSDL, and for each CPU a stream of packets. All is
  * aligned to bytes; strings end with a zero.
  */
-import type { TakeRow } from '../../core/trace.ts';
+import { ROW, type TakeRow } from '../../core/trace.ts';
 import type { TraceHost } from '../../snapshot.ts';
 import { Bytes, encode } from './bytes.ts';
 import { type CurrentEvent, EventStream } from './events.ts';
@@ -38,27 +38,32 @@ export class CtfWriter implements TraceWriter {
 
 class CpuStream {
   private readonly packet = new Bytes();
+  private readonly file: string;
   private last = 0;
 
   constructor(
     private readonly cpu: number,
     private readonly files: TraceFiles,
-  ) {}
+  ) {
+    this.file = `cpu_${cpu}`;
+  }
 
-  add(type: EventType, { time, pid, values, strings }: CurrentEvent): void {
+  add(type: EventType, { rows, at, pid, values, base, strings }: CurrentEvent): void {
+    const time = rows[at + ROW.time]!;
     const { packet } = this;
     if (packet.length === 0) this.open(time);
     packet.u16(type.id);
     packet.u64(time);
     packet.u32(pid);
-    let value = 0;
-    let string = 0;
-    for (const { kind, size } of type.fields) {
-      if (kind === 'integer') packet.integer(values[value++]!, size);
+    for (const { kind, size, place } of type.fields) {
+      if (kind === 'integer') packet.integer(values[base + place]!, size);
       else if (kind === 'wide') {
-        packet.u32(values[value++]!);
-        packet.u32(values[value++]!);
-      } else packet.string(strings[string++]!);
+        packet.u32(values[base + place]!);
+        packet.u32(values[base + place + 1]!);
+      } else {
+        packet.put(strings[place]!);
+        packet.u8(0);
+      }
     }
     this.last = time;
     if (packet.length >= PACKET) this.flush(PACKET);
@@ -79,7 +84,8 @@ class CpuStream {
     packet.setU64(TIMESTAMP_END, this.last);
     packet.setU64(CONTENT_SIZE, packet.length * 8);
     packet.setU64(PACKET_SIZE, packet.length * 8);
-    this.files.append(packet.take(), `cpu_${this.cpu}`);
+    this.files.append(packet.written(), this.file);
+    packet.drop();
   }
 }
 

@@ -4,43 +4,62 @@
  */
 import { ROW, type TakeRow } from '../../core/trace.ts';
 import type { TraceHost } from '../../snapshot.ts';
-import { type Filling, kvmEvents, type LinuxEvent, symbols } from './linux-events.ts';
-import { declare, type EventSpec, type EventType } from './schema.ts';
+import { Label } from './bytes.ts';
+import { type Filling, kvmEvents, type LinuxPoint, symbols } from './linux-events.ts';
+import { decimal, named, Phrase } from './phrase.ts';
+import { COMM, declare, type EventSpec, type EventType } from './schema.ts';
 
 /** What no CPU does, as a device's message on its way, is in the context of this task, on a CPU behind the last. */
 export const OUTSIDE = { pid: 1, comm: 'outside' } as const;
 
+const NOBODY = new Label('');
 const FIRST_ID = 300;
-const SWITCHES: ReadonlySet<string> = new Set(['thread_switch', 'sched_switch']);
 
 /** An event, as whoever takes it finds it: overwritten by the next. */
 export interface CurrentEvent {
-  readonly time: number;
+  /** of its record, which begins at `at` */
+  readonly rows: Float64Array;
+  readonly at: number;
   /** one more than the last physical CPU stands for what is outside */
   readonly cpu: number;
   readonly pid: number;
+  /** from `base` on */
   readonly values: Float64Array;
-  readonly strings: readonly string[];
+  readonly base: number;
+  readonly strings: readonly Label[];
 }
 
-type Choice = (rows: Float64Array, at: number) => EventType;
+/** What becomes of the records of a tracepoint. */
+interface Point {
+  readonly own: EventType;
+  readonly linux: LinuxPoint | undefined;
+  /** those of `linux` */
+  readonly types: readonly EventType[];
+  /** where the task is that has the CPU from now on; 0: no record of a switch */
+  readonly next: number;
+}
 
 export class EventStream implements Filling, CurrentEvent {
   /** all there can be */
   readonly types: EventType[] = [];
   /** CPUs, with what is outside them */
   readonly cpus: number;
-  readonly values = new Float64Array(8);
-  readonly strings = ['', ''];
-  time = 0;
+  /** of an event that is not its record */
+  readonly filled = new Float64Array(8);
+  readonly strings = [NOBODY, NOBODY];
+  readonly comms: readonly Label[];
+  readonly idleComms: readonly Label[];
+  rows: Float64Array = this.filled;
+  at = 0;
+  values: Float64Array = this.filled;
+  base = 0;
   cpu = 0;
   pid = 0;
   /** drivers by domain and interrupt, as far as they are known */
-  private readonly actions: Map<number, string>[];
+  private readonly actions: Map<number, Label>[];
   /** by CPU: the pid of who has it */
   private readonly current: number[];
-  /** by tracepoint */
-  private readonly choices: Choice[];
+  private readonly points: readonly Point[];
 
   constructor(
     readonly host: TraceHost,
@@ -49,23 +68,27 @@ export class EventStream implements Filling, CurrentEvent {
     this.cpus = host.cpus + 1;
     this.actions = host.domains.map(() => new Map());
     this.current = [...host.running.map((task) => host.tasks[task]?.pid ?? 0), OUTSIDE.pid];
+    this.comms = host.tasks.map(({ comm }) => commOf(comm));
+    this.idleComms = Array.from({ length: host.cpus }, (_, cpu) => commOf(`swapper/${cpu}`));
     const linux = host.kind === 'kvm' ? kvmEvents(host) : [];
-    this.choices = host.points.map(({ name, args }) => {
+    const switches = host.kind === 'kvm' ? 'thread_switch' : 'sched_switch';
+    this.points = host.points.map(({ name, args }) => {
       const own = this.declare(ownEvent(host, name, args));
-      const fillOwn: Choice = (rows, at) => this.fillOwn(own, rows, at);
-      const known = linux.filter(({ of }) => of === name).map((spec) => [spec, this.declare(spec)] as const);
-      const choice = known.length === 0 ? fillOwn : this.choose(known, fillOwn);
-      return SWITCHES.has(name) ? this.switching(name, choice) : choice;
+      const known = linux.find(({ of }) => of === name);
+      const types = known?.events.map((event) => this.declare(event)) ?? [];
+      return { own, linux: known, types, next: name === switches ? ROW.args + args.indexOf('next') : 0 };
     });
   }
 
   /** Asked for until there is one: drivers come while a kernel boots. */
-  action(domain: number, irq: number): string {
+  action(domain: number, irq: number): Label {
     const known = this.actions[domain]!.get(irq);
-    if (known !== undefined) return known;
+    if (known) return known;
     const action = this.host.action(domain, irq);
-    if (action !== '') this.actions[domain]!.set(irq, action);
-    return action;
+    if (action === '') return NOBODY;
+    const label = new Label(action);
+    this.actions[domain]!.set(irq, label);
+    return label;
   }
 
   private declare(spec: EventSpec): EventType {
@@ -75,47 +98,41 @@ export class EventStream implements Filling, CurrentEvent {
   }
 
   readonly record: TakeRow = (rows, at) => {
-    const cpu = rows[at + ROW.cpu]!;
-    this.time = rows[at + ROW.time]!;
+    const point = this.points[rows[at + ROW.point]!]!;
+    const cpu = rows[at + ROW.cpu]! | 0;
+    this.rows = rows;
+    this.at = at;
     this.cpu = cpu < 0 ? this.cpus - 1 : cpu;
     this.pid = this.current[this.cpu]!;
-    this.out(this.choices[rows[at + ROW.point]!]!(rows, at), this);
+    const type = point.linux ? this.linuxEvent(point, point.linux) : this.ownEvent(point);
+    if (point.next > 0) this.switchTo(point.next);
+    this.out(type, this);
   };
 
-  private fillOwn(type: EventType, rows: Float64Array, at: number): EventType {
-    const { values } = this;
-    const { length } = type.fields;
-    values[0] = rows[at + ROW.journey]!;
-    for (let i = 1; i < length; i++) values[i] = rows[at + ROW.args - 1 + i]!;
-    return type;
+  private ownEvent({ own }: Point): EventType {
+    this.values = this.rows;
+    this.base = this.at;
+    return own;
   }
 
-  private choose(known: readonly (readonly [LinuxEvent, EventType])[], otherwise: Choice): Choice {
-    return (rows, at) => {
-      for (const [{ when, fill }, type] of known) {
-        if (when && !when(this, rows, at)) continue;
-        fill(this, rows, at);
-        return type;
-      }
-      return otherwise(rows, at);
-    };
+  private linuxEvent(point: Point, { events, which }: LinuxPoint): EventType {
+    const n = which ? which(this, this.rows, this.at) : 0;
+    if (n < 0) return this.ownEvent(point);
+    events[n]!.fill(this, this.rows, this.at);
+    this.values = this.filled;
+    this.base = 0;
+    return point.types[n]!;
   }
 
   /** What follows on the CPU is in the context of the next one: of KVM's host if it is its thread, of Xen's virtual CPU. */
-  private switching(name: string, choice: Choice): Choice {
-    const { host, current } = this;
-    const own = name === 'thread_switch';
-    if (own !== (host.kind === 'kvm')) return choice;
-    const next = own ? ROW.args + 2 : ROW.args + 1;
-    return (rows, at) => {
-      const type = choice(rows, at);
-      if (!own || rows[at + ROW.args] === 0) current[this.cpu] = host.tasks[rows[at + next]!]?.pid ?? 0;
-      return type;
-    };
+  private switchTo(next: number): void {
+    const { host, rows, at } = this;
+    if (host.kind === 'kvm' && rows[at + ROW.args] !== 0) return;
+    this.current[this.cpu] = host.tasks[rows[at + next]!]?.pid ?? 0;
   }
 
   /** The names of all tasks there are, by pid. */
-  comms(): Map<number, string> {
+  names(): Map<number, string> {
     const tasks = this.host.tasks.map(({ pid, comm }) => [pid, comm] as const);
     return new Map([[OUTSIDE.pid, OUTSIDE.comm], ...tasks]);
   }
@@ -141,27 +158,30 @@ function typeOf(arg: string): 's32' | 's64' {
 
 /** The record's arguments as they are, and its journey. */
 function ownEvent({ exits }: TraceHost, name: string, args: readonly string[]): EventSpec {
-  const exitName = new Map(exits);
-  const named = (arg: string) => arg === 'reason' && exits.length > 0;
-  const reason = args.findIndex(named);
-  const keys = args.map((arg, i) => `${i ? ' ' : ''}${arg}=`);
-  const last = args.length > 0 ? ' journey=' : 'journey=';
-  const formats = args.map((arg) => `${arg}=${named(arg) ? '%s' : typeOf(arg) === 's64' ? '%lld' : '%d'}`);
+  const isReason = (arg: string) => arg === 'reason' && exits.length > 0;
+  const keys = [...args, 'journey'].map((arg, i) => `${i ? ' ' : ''}${arg}=`);
+  const formats = args.map((arg) => `${arg}=${isReason(arg) ? '%s' : typeOf(arg) === 's64' ? '%lld' : '%d'}`);
   const operands = args.map((arg) =>
-    named(arg) ? `__print_symbolic(REC->${arg}, ${symbols(exits)})` : `REC->${arg}`,
+    isReason(arg) ? `__print_symbolic(REC->${arg}, ${symbols(exits)})` : `REC->${arg}`,
   );
+  const places = args.map((_, i) => ROW.args + i);
   return {
     system: 'virqtop',
     name,
     fields: ['u64 journey', ...args.map((arg) => `${typeOf(arg)} ${arg}`)],
+    places: [ROW.journey, ...places],
     print: `"${[...formats, 'journey=%llu'].join(' ')}", ${[...operands, 'REC->journey'].join(', ')}`,
-    text: (v) => {
-      let text = '';
-      for (let i = 0; i < keys.length; i++) {
-        const value = v[i + 1]!;
-        text += keys[i]! + (i === reason ? (exitName.get(value) ?? `0x${value.toString(16)}`) : value);
-      }
-      return `${text}${last}${v[0]}`;
-    },
+    text: new Phrase(
+      [...keys, ''],
+      [
+        ...args.map((arg, i) => (isReason(arg) ? named(places[i]!, exits) : decimal(places[i]!))),
+        decimal(ROW.journey),
+      ],
+    ),
   };
+}
+
+/** As a task's name is stored: what fits, and a zero behind it. */
+function commOf(text: string): Label {
+  return new Label(text.slice(0, COMM - 1));
 }

@@ -1,65 +1,78 @@
 /** The text of tracefs's file `trace`: a line an event, times in microseconds. */
 import type { Ns } from '../../core/clock.ts';
-import type { TakeRow } from '../../core/trace.ts';
+import { ROW, type TakeRow } from '../../core/trace.ts';
 import type { TraceHost } from '../../snapshot.ts';
-import { encode } from './bytes.ts';
+import { Label } from './bytes.ts';
 import { EventStream } from './events.ts';
+import { Printer } from './phrase.ts';
+import { Text } from './text.ts';
 import type { TraceFiles, TraceWriter } from './writer.ts';
 
 const WHO = 16;
-const MICRO = 1_000_000;
+const SECOND: Ns = 1e9;
 
 export class FtraceWriter implements TraceWriter {
   readonly record: TakeRow;
-  private text: string;
-  /** seconds as they are printed, and what second that is */
-  private second = -1;
-  private seconds = '';
+  private readonly out = new Text();
+  private readonly who = new Map<number, string>();
 
   constructor(
     host: TraceHost,
     private readonly files: TraceFiles,
   ) {
-    const who = new Map<number, string>();
-    const stream = new EventStream(host, (type, event) => {
-      const { pid, cpu } = event;
-      if (on[cpu] !== pid) {
-        on[cpu] = pid;
-        heads[cpu] = `${who.get(pid)} [${String(cpu).padStart(3, '0')}] d.... `;
-      }
-      const { name, text } = type;
-      this.text += `${heads[cpu]!}${this.stamp(event.time)}: ${name}: ${text(event.values, event.strings)}\n`;
+    const { out, who } = this;
+    const stream = new EventStream(host, ({ id }, { rows, at, cpu, pid, values, base, strings }) => {
+      const line = lines[cpu]!;
+      const time = rows[at + ROW.time]!;
+      if (line.pid !== pid || time < line.second || time >= line.second + SECOND) this.begin(line, pid, time);
+      out.put(line.head);
+      out.padded((time - line.second) / 1000, 6);
+      printers[id]!.print(out, values, base, strings);
+      out.spill(files);
     });
-    /** by CPU: who was on it last, and how its lines began */
-    const on: number[] = new Array(stream.cpus).fill(-1);
-    const heads: string[] = new Array(stream.cpus).fill('');
+    const lines = Array.from({ length: stream.cpus }, (_, cpu) => new CpuLine(cpu));
+    /** by the events' ids */
+    const printers: Printer[] = [];
+    for (const { id, name, text } of stream.types)
+      printers[id] = new Printer(text.within(`: ${name}: `, '\n'));
     const name = (pid: number, comm: string) => `${comm.padStart(WHO)}-${String(pid).padEnd(7)}`;
     who.set(0, name(0, '<idle>'));
-    for (const [pid, comm] of stream.comms()) who.set(pid, name(pid, comm));
+    for (const [pid, comm] of stream.names()) who.set(pid, name(pid, comm));
     this.record = stream.record;
-    this.text = headerOf(host);
+    out.text(headerOf(host));
   }
 
-  /** Seconds and microseconds, as the local clock's; the fraction of a microsecond is cut off. */
-  private stamp(time: Ns): string {
-    const us = Math.floor(time / 1000);
-    const second = Math.floor(us / MICRO);
-    if (second !== this.second) {
-      this.second = second;
-      this.seconds = `${String(second).padStart(5)}.`;
+  /** Another task on the CPU, or another second. */
+  private begin(line: CpuLine, pid: number, time: Ns): void {
+    const second = Math.floor(time / SECOND);
+    if (line.second !== second * SECOND) line.heads.clear();
+    line.second = second * SECOND;
+    line.pid = pid;
+    let head = line.heads.get(pid);
+    if (!head) {
+      const cpu = String(line.cpu).padStart(3, '0');
+      head = new Label(`${this.who.get(pid)} [${cpu}] d.... ${String(second).padStart(5)}.`);
+      line.heads.set(pid, head);
     }
-    return this.seconds + String(us - second * MICRO + MICRO).slice(1);
+    line.head = head;
   }
 
-  flush(): void {
-    if (this.text === '') return;
-    this.files.append(encode(this.text));
-    this.text = '';
-  }
+  flush(): void {}
 
   end(): void {
-    this.flush();
+    this.out.handOver(this.files);
   }
+}
+
+/** How the lines of a CPU begin, up to the seconds; microseconds are those of the local clock, cut off behind the point. */
+class CpuLine {
+  second: Ns = -SECOND;
+  pid = -1;
+  head = new Label('');
+  /** of this second, by pid */
+  readonly heads = new Map<number, Label>();
+
+  constructor(readonly cpu: number) {}
 }
 
 function headerOf({ scenario, seed, system, cpus }: TraceHost): string {

@@ -3,7 +3,7 @@
  * sample with the raw record for each event. The header tells how much data there is, so that waits on a heap.
  */
 import type { Ns } from '../../core/clock.ts';
-import type { TakeRow } from '../../core/trace.ts';
+import { ROW, type TakeRow } from '../../core/trace.ts';
 import type { TraceHost } from '../../snapshot.ts';
 import { Bytes, encode } from './bytes.ts';
 import { EventStream, OUTSIDE } from './events.ts';
@@ -44,16 +44,17 @@ export class PerfDataWriter implements TraceWriter {
   ) {
     const tgids = new Map(host.tasks.map(({ pid, tgid }) => [pid, tgid]));
     const { data } = this;
-    this.stream = new EventStream(host, (type, { cpu, pid, time, values, strings }) => {
+    this.stream = new EventStream(host, (type, event) => {
+      const { cpu, pid, rows, at } = event;
       const start = data.room(SAMPLE_SIZE, false);
       data.setU32(start, PERF_RECORD_SAMPLE);
       data.setU64(start + 8, idOf(type));
       data.setU64(start + 16, 0); // the instruction pointer
       data.setU32(start + 24, tgids.get(pid) ?? pid);
       data.setU32(start + 28, pid);
-      data.setU64(start + 32, time);
+      data.setU64(start + 32, rows[at + ROW.time]!);
       data.setU64(start + 40, cpu);
-      encodeEvent(data, type, pid, values, strings);
+      encodeEvent(data, type, event);
       data.align(8, start);
       data.setU32(start + SAMPLE_SIZE - 4, data.length - start - SAMPLE_SIZE);
       data.setU32(start + 4, MISC_KERNEL | ((data.length - start) << 16));
@@ -91,7 +92,8 @@ export class PerfDataWriter implements TraceWriter {
     data.u32(PERF_RECORD_FINISHED_ROUND);
     data.u16(0);
     data.u16(8);
-    this.files.keep(DATA, data.take());
+    this.files.keep(DATA, data.written());
+    data.drop();
   }
 
   end(_now: Ns): void {
@@ -115,7 +117,8 @@ export class PerfDataWriter implements TraceWriter {
       head.u64(ids + 8 * i);
       head.u64(8);
     });
-    files.append(head.take());
+    files.append(head.written());
+    head.drop();
     files.appendKept(DATA);
     let at = data + size + 16 * features.length;
     for (const [, bytes] of features) {
@@ -124,15 +127,15 @@ export class PerfDataWriter implements TraceWriter {
       at += bytes.length;
     }
     for (const [, bytes] of features) head.append(bytes);
-    files.append(head.take());
+    files.append(head.written());
   }
 
   /** In the order of their bits. */
   private features(): [bit: number, bytes: Uint8Array][] {
     const { system, scenario, kind } = this.host;
-    const formats = tracingData('0.6', this.stream.types, this.stream.comms());
+    const formats = tracingData('0.6', this.stream.types, this.stream.names());
     return [
-      [FEATURE.TRACING_DATA, formats.take()],
+      [FEATURE.TRACING_DATA, formats.written()],
       [FEATURE.HOSTNAME, string(scenario)],
       [FEATURE.OSRELEASE, string(system)],
       [FEATURE.ARCH, string(kind === 'xen-arm' ? 'aarch64' : 'x86_64')],
@@ -167,5 +170,5 @@ function string(text: string): Uint8Array {
   to.u32(size);
   to.append(bytes);
   to.padTo(4 + size);
-  return to.take();
+  return to.written();
 }

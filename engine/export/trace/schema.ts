@@ -2,7 +2,9 @@
  * Events as tracefs describes them: a system, a name, fields with their places in the record, and how they are printed
  * (Documentation/trace/events.rst). trace.dat, perf.data, ftrace's text and CTF are written from these.
  */
-import type { Bytes } from './bytes.ts';
+import type { Bytes, Label } from './bytes.ts';
+import type { CurrentEvent } from './events.ts';
+import type { Phrase } from './phrase.ts';
 
 export interface Field {
   readonly name: string;
@@ -12,6 +14,8 @@ export interface Field {
   readonly offset: number;
   readonly size: number;
   readonly signed: boolean;
+  /** of its value among the event's, or of its string */
+  readonly place: number;
   /** an integer; `wide`, 64 bits as two values, low and high; `comm`, 16 characters; `string`, where __data_loc says */
   readonly kind: 'integer' | 'wide' | 'comm' | 'string';
 }
@@ -30,7 +34,7 @@ export interface EventType {
   /** the expression behind `print fmt:` */
   readonly print: string;
   /** what that prints */
-  readonly text: (values: Float64Array, strings: readonly string[]) => string;
+  readonly text: Phrase;
 }
 
 /** What an event is declared with: its fields are `type name`, a type of C, `wide`, `char` or `string`. */
@@ -38,13 +42,16 @@ export interface EventSpec {
   readonly system: string;
   readonly name: string;
   readonly fields: readonly string[];
+  /** where their values are; left out: in their order from 0 on */
+  readonly places?: readonly number[];
   readonly print: string;
-  readonly text: EventType['text'];
+  readonly text: Phrase;
 }
 
 /** common_type, common_flags, common_preempt_count, common_pid */
 export const COMMON_SIZE = 8;
-const COMM = 16;
+/** of a task's name, a zero at its end */
+export const COMM = 16;
 
 const SIZES: Readonly<Record<string, number>> = {
   u8: 1,
@@ -64,42 +71,36 @@ const SIZES: Readonly<Record<string, number>> = {
   u64: 8,
   __u64: 8,
 };
-const SIGNED: ReadonlySet<string> = new Set(['int', 'pid_t', 'long', 's32', 's64']);
+/** text that stands behind the fixed part: where, and how long it is */
+const DATA_LOC = '__data_loc char[]';
+const SIGNED: ReadonlySet<string> = new Set(['int', 'pid_t', 'long', 's32', 's64', DATA_LOC]);
 
 export function declare(id: number, spec: EventSpec): EventType {
+  const { system, name, print, text, places } = spec;
+  const fields: Field[] = [];
   let offset = COMMON_SIZE;
-  const fields = spec.fields.map((text): Field => {
-    const at = text.lastIndexOf(' ');
-    const [type, name] = [text.slice(0, at), text.slice(at + 1)];
-    if (type === 'char') {
-      const field = { name, type: `char[${COMM}]`, offset, size: COMM, signed: false, kind: 'comm' } as const;
-      offset += COMM;
-      return field;
+  let values = 0;
+  let strings = 0;
+  for (const declared of spec.fields) {
+    const at = declared.lastIndexOf(' ');
+    const [type, field] = [declared.slice(0, at), declared.slice(at + 1)];
+    const add = (of: string, size: number, align: number, kind: Field['kind'], place: number) => {
+      offset = Math.ceil(offset / align) * align;
+      const signed = SIGNED.has(of);
+      fields.push({ name: field, type: of, offset, size, signed, place, kind });
+      offset += size;
+    };
+    if (type === 'char') add(`char[${COMM}]`, COMM, 1, 'comm', strings++);
+    else if (type === 'string') add(DATA_LOC, 4, 4, 'string', strings++);
+    else if (type === 'wide') {
+      add('u64', 8, 8, 'wide', values);
+      values += 2;
+    } else {
+      add(type, SIZES[type]!, SIZES[type]!, 'integer', places?.[values] ?? values);
+      values++;
     }
-    if (type === 'string') {
-      offset = Math.ceil(offset / 4) * 4;
-      const field = {
-        name,
-        type: '__data_loc char[]',
-        offset,
-        size: 4,
-        signed: true,
-        kind: 'string',
-      } as const;
-      offset += 4;
-      return field;
-    }
-    const kind = type === 'wide' ? 'wide' : 'integer';
-    const named = kind === 'wide' ? 'u64' : type;
-    const size = SIZES[named]!;
-    offset = Math.ceil(offset / size) * size;
-    const field = { name, type: named, offset, size, signed: SIGNED.has(named), kind } as const;
-    offset += size;
-    return field;
-  });
-  const { system, name, print, text } = spec;
+  }
   const used = fields.reduce((n, f) => n + (f.kind === 'comm' ? 0 : f.size), COMMON_SIZE);
-  const strings = fields.filter((f) => f.kind === 'comm' || f.kind === 'string').length;
   return { id, system, name, fields, size: offset, strings, gaps: used !== offset, print, text };
 }
 
@@ -125,8 +126,8 @@ export function formatText({ id, name, fields, print }: EventType): string {
 }
 
 /** What `encodeEvent` takes at most. */
-export function mostOf({ size, strings: count }: EventType, strings: readonly string[]): number {
-  return size + 4 + (count > 0 ? strings[count - 1]!.length * 3 + 1 : 0);
+export function mostOf({ size, strings: count }: EventType, strings: readonly Label[]): number {
+  return size + 4 + (count > 0 ? strings[count - 1]!.text.length * 3 + 1 : 0);
 }
 
 /**
@@ -136,32 +137,30 @@ export function mostOf({ size, strings: count }: EventType, strings: readonly st
  */
 export function encodeEvent(
   to: Bytes,
-  { id, size, fields, gaps }: EventType,
-  pid: number,
-  values: Float64Array,
-  strings: readonly string[],
+  type: EventType,
+  { pid, values, base, strings }: CurrentEvent,
 ): number {
-  const start = to.room(size, gaps);
-  to.setU32(start, id);
+  const { fields } = type;
+  const start = to.room(type.size, type.gaps);
+  to.setU32(start, type.id);
   to.setU32(start + 4, pid);
-  let value = 0;
-  let string = 0;
-  let location = -1;
+  let location: Field | undefined;
   for (let i = 0; i < fields.length; i++) {
     const field = fields[i]!;
     const at = start + field.offset;
-    if (field.kind === 'integer') to.setInteger(at, values[value++]!, field.size);
+    if (field.kind === 'integer') to.setInteger(at, values[base + field.place]!, field.size);
     else if (field.kind === 'wide') {
-      to.setU32(at, values[value++]!);
-      to.setU32(at + 4, values[value++]!);
-    } else if (field.kind === 'comm') to.setText(at, strings[string++]!, COMM - 1);
-    else location = at;
+      to.setU32(at, values[base + field.place]!);
+      to.setU32(at + 4, values[base + field.place + 1]!);
+    } else if (field.kind === 'comm') to.setLabel(at, strings[field.place]!);
+    else location = field;
   }
-  if (location >= 0) {
+  if (location) {
     // one at most, and what follows the fixed part
     const at = to.length - start;
-    to.string(strings[string]!);
-    to.setU32(location, (at & 0xffff) | ((to.length - start - at) << 16));
+    to.put(strings[location.place]!);
+    to.u8(0);
+    to.setU32(start + location.offset, (at & 0xffff) | ((to.length - start - at) << 16));
   }
   to.align(4, start);
   return to.length - start;

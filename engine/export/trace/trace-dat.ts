@@ -3,7 +3,7 @@
  * its ring buffer. How many those are stands before them, so they wait on a heap for the end.
  */
 import { DELTA_BITS, MOST_WORDS, PAGE_HEADER, TIME_EXTEND, TYPE_LEN_BITS } from '../../abi/trace-dat.ts';
-import type { TakeRow } from '../../core/trace.ts';
+import { ROW, type TakeRow } from '../../core/trace.ts';
 import type { TraceHost } from '../../snapshot.ts';
 import { Bytes } from './bytes.ts';
 import { type CurrentEvent, EventStream } from './events.ts';
@@ -32,7 +32,7 @@ export class TraceDatWriter implements TraceWriter {
   end(): void {
     const { files, cpus, stream } = this;
     for (const cpu of cpus) cpu.end();
-    const head = tracingData('6', stream.types, stream.comms());
+    const head = tracingData('6', stream.types, stream.names());
     head.u32(cpus.length);
     head.text('options  ');
     head.u8(0);
@@ -46,7 +46,7 @@ export class TraceDatWriter implements TraceWriter {
       offset += size;
     }
     head.align(PAGE);
-    files.append(head.take());
+    files.append(head.written());
     for (const { cpu } of cpus) files.appendKept(cpu);
   }
 }
@@ -63,10 +63,12 @@ class CpuPages {
     private readonly files: TraceFiles,
   ) {}
 
-  add(type: EventType, { time, pid, values, strings }: CurrentEvent): void {
+  add(type: EventType, event: CurrentEvent): void {
     const { pages } = this;
+    const time = event.rows[event.at + ROW.time]!;
     // before it time_extend, its head, its length
-    if (this.page >= 0 && pages.length - this.page + 16 + mostOf(type, strings) > PAGE) this.closePage();
+    if (this.page >= 0 && pages.length - this.page + 16 + mostOf(type, event.strings) > PAGE)
+      this.closePage();
     if (this.page < 0) this.openPage(time);
     let delta = time - this.last;
     this.last = time;
@@ -77,7 +79,7 @@ class CpuPages {
     }
     const head = pages.room(type.size > MOST_WORDS * 4 || type.strings > 0 ? 8 : 4, false);
     const long = pages.length - head === 8;
-    const size = encodeEvent(pages, type, pid, values, strings);
+    const size = encodeEvent(pages, type, event);
     pages.setU32(head, (delta << TYPE_LEN_BITS) | (long ? 0 : size / 4));
     if (long) pages.setU32(head + 4, size + 4);
   }
@@ -98,13 +100,12 @@ class CpuPages {
 
   /** Whole pages go; the one that is begun stays. */
   flush(): void {
-    if (this.page === 0 || this.pages.length === 0) return;
     const { pages, page } = this;
-    const all = pages.take();
-    this.files.keep(this.cpu, page < 0 ? all : all.subarray(0, page));
-    if (page < 0) return;
-    pages.append(all.subarray(page));
-    this.page = 0;
+    const whole = page < 0 ? pages.length : page;
+    if (whole === 0) return;
+    this.files.keep(this.cpu, pages.written(whole));
+    pages.drop(whole);
+    if (page >= 0) this.page = 0;
   }
 
   end(): void {

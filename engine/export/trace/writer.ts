@@ -2,7 +2,7 @@
 import type { Ns } from '../../core/clock.ts';
 import type { TakeRow } from '../../core/trace.ts';
 
-/** Where a trace goes. Nothing is kept in memory: who hands this over writes what was given when it can. */
+/** Where a trace goes. Bytes that are given are the writer's again afterwards: they have been written, or copied. */
 export interface TraceFiles {
   /** The next bytes of the trace; of one that is several files, of that file. */
   append(bytes: Uint8Array, file?: string): void;

@@ -113,10 +113,12 @@ export class XentraceWriter implements TraceWriter {
       out.u32(TRC.TRACE_CPU_CHANGE | (2 << EXTRA_SHIFT));
       out.u32(cpu);
       out.u32(records.length);
-      out.appendFrom(records);
-      records.length = 0;
+      out.append(records.written());
+      records.drop();
     }
-    if (out.length > 0) this.files.append(out.take());
+    if (out.length === 0) return;
+    this.files.append(out.written());
+    out.drop();
   }
 
   end(): void {

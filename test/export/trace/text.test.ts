@@ -1,0 +1,106 @@
+/** Numbers and names written as bytes are what JavaScript prints. */
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { Label } from '../../../engine/export/trace/bytes.ts';
+import {
+  decimal,
+  decimalOf,
+  hex,
+  named,
+  oneOf,
+  Phrase,
+  Printer,
+} from '../../../engine/export/trace/phrase.ts';
+import { Text } from '../../../engine/export/trace/text.ts';
+
+const DECODER = new TextDecoder();
+
+/** @param capacity so little that it has to grow */
+function said(write: (to: Text) => void, capacity = 1): string {
+  const to = new Text(capacity);
+  write(to);
+  return DECODER.decode(to.written());
+}
+
+const integers = fc.oneof(
+  fc.integer(),
+  fc.maxSafeInteger(),
+  fc.constantFrom(
+    0,
+    -0,
+    9,
+    10,
+    99,
+    100,
+    999_999_999,
+    1e9,
+    2 ** 31 - 1,
+    2 ** 31,
+    -(2 ** 31),
+    2 ** 53 - 1,
+    1e15,
+  ),
+);
+
+test('decimal numbers, of any size and sign', () => {
+  fc.assert(
+    fc.property(integers, (n) => {
+      expect(said((to) => to.decimal(n))).toBe(String(n));
+      expect(said((to) => to.decimalAt(Float64Array.of(7, n), 1))).toBe(String(n));
+    }),
+  );
+  for (const n of [0.5, -1.25, 2 ** 53, 1e300, Infinity]) expect(said((to) => to.decimal(n))).toBe(String(n));
+});
+
+test('hexadecimal and binary ones, with zeros before them', () => {
+  const words = fc.array(fc.nat(0xffffffff), { minLength: 1, maxLength: 8 });
+  fc.assert(
+    fc.property(fc.nat(2 ** 53 - 1), words, fc.nat(16), (n, list, digits) => {
+      expect(said((to) => to.hex(n, digits))).toBe(n.toString(16).padStart(digits, '0'));
+      expect(said((to) => to.hex(n >>> 0, digits))).toBe((n >>> 0).toString(16).padStart(digits, '0'));
+      expect(said((to) => to.binary(n >>> 0))).toBe((n >>> 0).toString(2));
+      const whole = list.reduceRight((sum, word) => (sum << 32n) | BigInt(word), 0n);
+      expect(said((to) => to.binaryOf(Uint32Array.from(list)))).toBe(whole.toString(2));
+    }),
+  );
+});
+
+test('the lowest digits, and thousandths', () => {
+  fc.assert(
+    fc.property(fc.nat(), fc.integer({ min: 1, max: 12 }), (n, digits) => {
+      expect(said((to) => to.padded(n, digits))).toBe(String(n).padStart(digits, '0').slice(-digits));
+      expect(said((to) => to.thousandths(n * 64))).toBe(((n * 64) / 1000).toFixed(3));
+    }),
+  );
+});
+
+test('names of any characters and length, none of which a copy of eight bytes changes', () => {
+  const names = fc.oneof(
+    fc.string({ unit: 'binary' }),
+    fc.constantFrom('', '\u007f\u{10ffff}', '\u{10ffff}\u007f'),
+  );
+  fc.assert(
+    fc.property(fc.array(names), (list) => {
+      const written = said((to) => {
+        for (const name of list) to.put(new Label(name));
+      });
+      expect(written).toBe(DECODER.decode(new TextEncoder().encode(list.join(''))));
+    }),
+    { numRuns: 20 },
+  );
+});
+
+test('a phrase prints its text and its operands', () => {
+  const states = oneOf(['clear', 'set'], (v) => v[0]! > 0);
+  const parts = [
+    decimal(0),
+    hex(1, 4),
+    named(0, [[3, 'three']]),
+    named(1, []),
+    decimalOf((v) => v[0]! + 1),
+    states,
+  ];
+  const printer = new Printer(new Phrase(['<', ' ', ' ', ' ', ' ', ' ', '>'], parts).within('[', ']'));
+  const values = Float64Array.of(99, 3, 10);
+  expect(said((to) => printer.print(to, values, 1, []))).toBe('[<3 000a three 0xa 100 set>]');
+});
