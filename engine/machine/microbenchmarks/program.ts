@@ -6,10 +6,15 @@
 import { ms, us } from '../../core/clock.ts';
 import type { Tracepoint } from '../../core/trace.ts';
 import type { LinuxCpu } from '../../guest/linux/entry.ts';
+import type { Work } from '../../guest/linux/irq-core.ts';
 import type { LinuxKernel } from '../../guest/linux/kernel.ts';
 import { MICROBENCHMARKS, type MicrobenchmarkName } from '../../scenario/microbenchmarks.ts';
+import { timing } from '../../timing.ts';
 import { LOOK } from '../loops.ts';
 import type { Workshop } from '../machine.ts';
+
+/** A handler that does nothing but take its time. */
+export const QUIET: Work = { cost: () => timing.shortHandler, run: () => {} };
 
 /** One of a scenario's workloads. */
 export interface MicrobenchmarkSpec {
@@ -85,4 +90,20 @@ export function program(
   });
   const timer = kernel.time.timer(cpu, (on) => kernel.wake(thread, on));
   timer.expires = ms(8) + us(97) * order;
+}
+
+/** A thread that says each time that it begins, and does it. */
+export function marked(
+  shop: Workshop,
+  kernel: LinuxKernel,
+  cpu: number,
+  spec: MicrobenchmarkSpec,
+  act: (on: LinuxCpu) => void,
+): void {
+  const marks = new Marks(shop, spec.run);
+  program(shop, kernel, cpu, spec, (on) => {
+    marks.begins(on);
+    act(on);
+    return false;
+  });
 }

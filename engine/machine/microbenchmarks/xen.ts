@@ -1,11 +1,7 @@
 /** What microbenchmarks on Xen have in common: a channel between a guest and a backend in dom0. */
-import type { Work } from '../../guest/linux/irq-core.ts';
 import type { XenGuest } from '../../guest/linux/xen-side.ts';
-import { timing } from '../../timing.ts';
 import type { Workshop } from '../machine.ts';
-import { Marks, type MicrobenchmarkSpec, program } from './program.ts';
-
-const QUIET: Work = { cost: () => timing.shortHandler, run: () => {} };
+import { type MicrobenchmarkSpec, marked, QUIET } from './program.ts';
 
 /** Where it runs: the guest, by its number, and dom0. */
 export interface Ends {
@@ -18,23 +14,13 @@ export interface Ends {
 /** The guest tells the backend. */
 export function startIoOut({ shop, dom0, guest, domain }: Ends, spec: MicrobenchmarkSpec): void {
   const [port] = channel(dom0, guest, domain, spec.vcpu);
-  const marks = new Marks(shop, spec.run);
-  program(shop, guest, spec.vcpu, spec, (on) => {
-    marks.begins(on);
-    guest.hypercalls(on.cpu).send(port);
-    return false;
-  });
+  marked(shop, guest, spec.vcpu, spec, (on) => guest.hypercalls(on.cpu).send(port));
 }
 
 /** The backend tells the guest. */
 export function startIoIn({ shop, dom0, guest, domain }: Ends, spec: MicrobenchmarkSpec): void {
   const [, port] = channel(dom0, guest, domain, spec.vcpu);
-  const marks = new Marks(shop, spec.run);
-  program(shop, dom0, backendCpu(dom0), spec, (on) => {
-    marks.begins(on);
-    dom0.hypercalls(on.cpu).send(port);
-    return false;
-  });
+  marked(shop, dom0, backendCpu(dom0), spec, (on) => dom0.hypercalls(on.cpu).send(port));
 }
 
 /** As frontend and backend of a split driver have it: the guest makes the port, dom0 binds it. */
