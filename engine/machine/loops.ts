@@ -2,13 +2,18 @@
 import { ms, type Ns, seconds, us } from '../core/clock.ts';
 import { Arrivals, type Pattern } from '../devices/workload.ts';
 import type { LinuxCpu } from '../guest/linux/entry.ts';
+import type { Work } from '../guest/linux/irq-core.ts';
 import type { LinuxKernel } from '../guest/linux/kernel.ts';
 import type { Thread } from '../guest/linux/threads.ts';
 import type { KernelTimer } from '../guest/linux/time.ts';
+import { timing } from '../timing.ts';
 import type { Workshop } from './machine.ts';
 
 /** check_interval of the machine check poll. */
 const MCE_POLL: Ns = seconds(300);
+
+/** A handler that does nothing but take its time. */
+export const QUIET: Work = { cost: () => timing.shortHandler, run: () => {} };
 
 /** An idle workload looks so often whether it is to go on. */
 export const LOOK: Ns = ms(100);

@@ -5,8 +5,9 @@ import type { KvmCpu } from '../../hv/kvm/instructions.ts';
 import type { KvmHost } from '../kvm/host.ts';
 import { ownMessage } from '../kvm/own-devices.ts';
 import type { VmParts } from '../kvm/vm.ts';
+import { QUIET } from '../loops.ts';
 import { startInGuest } from './guest.ts';
-import { type MicrobenchmarkSpec, marked, QUIET } from './program.ts';
+import { type MicrobenchmarkSpec, marked } from './program.ts';
 
 const IOAPIC = 0xfec0_0000;
 

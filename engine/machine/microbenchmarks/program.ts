@@ -6,15 +6,10 @@
 import { ms, us } from '../../core/clock.ts';
 import type { Tracepoint } from '../../core/trace.ts';
 import type { LinuxCpu } from '../../guest/linux/entry.ts';
-import type { Work } from '../../guest/linux/irq-core.ts';
 import type { LinuxKernel } from '../../guest/linux/kernel.ts';
 import { MICROBENCHMARKS, type MicrobenchmarkName } from '../../scenario/microbenchmarks.ts';
-import { timing } from '../../timing.ts';
 import { LOOK } from '../loops.ts';
 import type { Workshop } from '../machine.ts';
-
-/** A handler that does nothing but take its time. */
-export const QUIET: Work = { cost: () => timing.shortHandler, run: () => {} };
 
 /** One of a scenario's workloads. */
 export interface MicrobenchmarkSpec {

@@ -1,7 +1,8 @@
 /** What microbenchmarks on Xen have in common: a channel between a guest and a backend in dom0. */
 import type { XenGuest } from '../../guest/linux/xen-side.ts';
+import { QUIET } from '../loops.ts';
 import type { Workshop } from '../machine.ts';
-import { type MicrobenchmarkSpec, marked, QUIET } from './program.ts';
+import { type MicrobenchmarkSpec, marked } from './program.ts';
 
 /** Where it runs: the guest, by its number, and dom0. */
 export interface Ends {

@@ -5,11 +5,10 @@
 import type { NativeLinuxCpu } from '../../guest/linux/native-entry.ts';
 import { DEVICE_NOT_AVAILABLE, type HvmCpu } from '../../hv/xen/x86/hvm-cpu.ts';
 import type { RecordedSource, TraceCapture } from '../../import/capture.ts';
-import { housekeeping } from '../loops.ts';
+import { housekeeping, QUIET } from '../loops.ts';
 import type { X86Running } from '../xen/boot.ts';
 import { EventRows } from '../xen/event-rows.ts';
 import type { DomainParts, XenHost } from '../xen/host.ts';
-import { QUIET } from '../xen/split.ts';
 import { type GuestActs, GuestScript } from './guest-script.ts';
 import { Outside, type Outsider } from './outside.ts';
 

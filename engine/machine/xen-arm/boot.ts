@@ -8,7 +8,8 @@ import { MessageFront } from '../../guest/linux/xen-drivers/messages.ts';
 import type { XenGuest } from '../../guest/linux/xen-side.ts';
 import { V2M } from '../../hv/xen/arm/irq.ts';
 import { PCI_PINS, Spi, V2M_SPIS, VIRTIO_TRANSPORTS } from '../../hw/arm/board-virt.ts';
-import { attach, type Booted, booted, Daemons, makePorts, QUIET, type Running, talk } from '../xen/split.ts';
+import { QUIET } from '../loops.ts';
+import { attach, type Booted, booted, Daemons, makePorts, type Running, talk } from '../xen/split.ts';
 import { ArmDevices } from './devices.ts';
 import type { ArmDomainParts, XenArmHost } from './host.ts';
 

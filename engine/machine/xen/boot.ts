@@ -11,11 +11,12 @@ import { MessageFront } from '../../guest/linux/xen-drivers/messages.ts';
 import type { XenKernel } from '../../guest/linux/xen-kernel.ts';
 import type { XenGuest } from '../../guest/linux/xen-side.ts';
 import { pvHypercall, timing } from '../../timing.ts';
+import { QUIET } from '../loops.ts';
 import { usedBy } from './chatter.ts';
 import { Debugger } from './debugger.ts';
 import { Dom0Devices } from './devices.ts';
 import type { DomainParts, XenHost } from './host.ts';
-import { attach, type Booted, booted, Daemons, makePorts, QUIET, type Running, talk } from './split.ts';
+import { attach, type Booted, booted, Daemons, makePorts, type Running, talk } from './split.ts';
 
 /** What workloads use of an x86 host beside. */
 export interface X86Running extends Running {

@@ -4,9 +4,9 @@ import type { Plain } from '../../core/state.ts';
 import type { LinuxCpu } from '../../guest/linux/entry.ts';
 import type { KernelTimer } from '../../guest/linux/time.ts';
 import type { WorkloadSpec } from '../../scenario/xen-schema.ts';
-import { LOOK } from '../loops.ts';
+import { LOOK, QUIET } from '../loops.ts';
 import type { XenHost } from './host.ts';
-import { type Booted, QUIET, type Running } from './split.ts';
+import type { Booted, Running } from './split.ts';
 
 export type ChatterSpec = Extract<WorkloadSpec, { what: 'chatter' }>;
 

@@ -17,15 +17,12 @@ import { NetBack, NetFront } from '../../guest/linux/xen-drivers/net.ts';
 import type { XenGuest } from '../../guest/linux/xen-side.ts';
 import type { Domain } from '../../hv/xen/domain.ts';
 import type { EventChannels } from '../../hv/xen/evtchn.ts';
-import { timing } from '../../timing.ts';
 import type { Workshop } from '../machine.ts';
 import { type FurtherChannel, furtherChannels } from './further.ts';
 
 /** Slots of the rings: one page of requests (public/io/blkif.h, netif.h). */
 const BLK_RING = 32;
 const NET_RING = 256;
-
-export const QUIET: Work = { cost: () => timing.shortHandler, run: () => {} };
 
 /** What dom0's control tools give to a new domain, and what its frontends connect to. */
 export interface SplitDomain {
