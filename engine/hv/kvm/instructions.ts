@@ -90,7 +90,7 @@ export class KvmCpu implements NativeCpu {
       this.charge(timing.emulateShort);
       kernelBus.out(port, value, width);
     } else {
-      this.charge(timing.userExit);
+      this.userExit();
       userBus.out(port, value, width);
     }
   }
@@ -102,7 +102,7 @@ export class KvmCpu implements NativeCpu {
       this.charge(timing.emulateShort);
       return kernelBus.in(port, width);
     }
-    this.charge(timing.userExit);
+    this.userExit();
     return userBus.in(port, width);
   }
 
@@ -154,8 +154,14 @@ export class KvmCpu implements NativeCpu {
 
   private userMemory(): void {
     this.emulate();
-    this.charge(timing.userExit);
+    this.userExit();
     this.count(Stat.mmio_exits);
+  }
+
+  /** KVM_RUN returns to QEMU, which has its own floating-point registers (kvm_put_guest_fpu; 2.6.36 waits until they are used). */
+  private userExit(): void {
+    this.charge(timing.userExit);
+    if (this.kvm.options.version === '6.1') this.count(Stat.fpu_reload);
   }
 
   // the local APIC at its page

@@ -32,6 +32,25 @@ describe('the task priority under a TPR shadow', () => {
   });
 });
 
+describe('registers of QEMU', () => {
+  const COM1 = 0x3f8;
+  const PIT = 0x43;
+  const counted = ({ kvm }: ReturnType<typeof kvmHost>) => Object.fromEntries(kvm.stats.sums([0]));
+
+  test('each access returns to QEMU, which has other floating-point registers; one of KVM itself does not', () => {
+    const { host, cpu } = busy();
+    const before = counted(host);
+    cpu.out(PIT, 0);
+    expect(counted(host).fpu_reload).toBe(before.fpu_reload);
+    cpu.out(COM1 + 7, 0x55);
+    cpu.in(COM1 + 7);
+    cpu.load(0xfed0_0000);
+    const after = counted(host);
+    expect(after.io_exits! - before.io_exits!).toBe(3);
+    expect(after.fpu_reload! - before.fpu_reload!).toBe(3);
+  });
+});
+
 describe('exceptions', () => {
   const faults = (kind: string) =>
     `${XAPIC}workloads:\n  - {what: faults, vm: 1, kind: ${kind}, rate: 100}\n`;
