@@ -6,19 +6,18 @@ import { ARM_DEBUG_KEYS, armDebugKey } from '../hv/xen/arm/debug-keys/keys.ts';
 import { ARM_EXITS, armExitName } from '../hv/xen/arm/traps.ts';
 import { PRIVATE } from '../hw/arm/gic-regs.ts';
 import type { ArmScenario } from '../scenario/arm-schema.ts';
-import { systemOf } from '../scenario/kinds.ts';
 import type { IrqDetails } from './details.ts';
 import { type Hop, hopOf } from './hops.ts';
 import type { CpuSnapshot, DomainSnapshot, XenArmSnapshot } from './inspect.ts';
 import { housekeeping } from './loops.ts';
-import { type Fireable, Machine, type Platform, type Runner, Workshop } from './machine.ts';
+import { Machine, Workshop } from './machine.ts';
 import { startXenArm } from './microbenchmarks/xen-arm.ts';
 import { xenTrace } from './trace-host.ts';
 import { armSignals } from './trace-signals.ts';
-import { type EventChannelsSnapshot, eventChannels } from './xen/channels-inspect.ts';
 import { serve, startCommon } from './xen/common-workloads.ts';
 import { channelDetails, isXenGuest } from './xen/details.ts';
-import { cpuSnapshots, domainSnapshot, xenRunner, xlSnapshot } from './xen/domain-snapshot.ts';
+import { cpuSnapshots, domainSnapshot, xlSnapshot } from './xen/domain-snapshot.ts';
+import { type Compare, XenPlatform } from './xen/platform.ts';
 import { armSnapshot, xenArmSnapshot } from './xen-arm/arm-inspect.ts';
 import { bootArm } from './xen-arm/boot.ts';
 import { ArmControls } from './xen-arm/controls.ts';
@@ -51,25 +50,14 @@ export function buildXenArm(scenario: ArmScenario, seed: number): Machine {
   return new Machine(scenario, shop, platform);
 }
 
-class XenArmPlatform implements Platform {
-  readonly system: string;
-  readonly fireables: readonly Fireable[];
+class XenArmPlatform extends XenPlatform<ArmDomainParts, XenArmHost> {
   readonly dumps = ARM_DEBUG_KEYS;
   readonly controls: ArmControls;
   private readonly names: ArmHopNames;
 
-  constructor(
-    private readonly host: XenArmHost,
-    devices: ArmDevices,
-  ) {
-    this.system = systemOf(host.scenario);
-    this.fireables = host.scenario.keys.map(({ device, title }, i) => {
-      const fired = host.devices.get(device)!;
-      return { key: `${(i + 1) % 10}`, name: device, title: title ?? fired.title, fire: () => fired.fire() };
-    });
-    host.xen.console.keyHandler = (key) => this.dump(key);
+  constructor(host: XenArmHost, devices: ArmDevices) {
+    super(host);
     this.names = new ArmHopNames(host.xen, (domain) => host.domains[domain]?.kernel);
-    host.shop.trace.runs = (cpu) => host.xen.cpus[cpu]!.current?.index ?? -1;
     this.controls = new ArmControls(host, devices);
     host.xen.start();
   }
@@ -84,10 +72,6 @@ class XenArmPlatform implements Platform {
     return cpuSnapshots(xen.cpus, xen.vcpus, shop.clock.now, (_, inXen) => (inXen ? 'EL2' : 'EL1'));
   }
 
-  domains(): DomainSnapshot[] {
-    return this.host.domains.map((parts) => this.domain(parts));
-  }
-
   xen(): XenArmSnapshot {
     return xenArmSnapshot(this.host.xen, (domain, virq) => {
       return this.host.domains[domain]!.kernel.gic.handlersOf(virq);
@@ -96,10 +80,6 @@ class XenArmPlatform implements Platform {
 
   hop(record: TraceRecord): Hop {
     return hopOf(ARM_HOPS, this.names, record);
-  }
-
-  runner(vcpu: number): Runner {
-    return xenRunner(this.host.xen.vcpus, vcpu);
   }
 
   details(domain: number, irq: number): IrqDetails | undefined {
@@ -119,22 +99,12 @@ class XenArmPlatform implements Platform {
     );
   }
 
-  exitSpan(domain: number, reason: number) {
-    const first = this.host.domains[domain]?.domain.vcpus[0];
-    return first && this.host.xen.exits.spanOf(first.index, reason);
-  }
-
-  channels(domain: number): EventChannelsSnapshot | undefined {
-    return this.host.domains[domain] && eventChannels(this.host.xen.channels.domain(domain));
-  }
-
   waiting(records: readonly TraceRecord[]): string {
     return armWaiting(this.names, records);
   }
 
   totals(): { interrupts: number; upcalls: number } {
-    const interrupts = this.host.domains.reduce((n, d) => n + d.kernel.interrupts, 0);
-    return { interrupts, upcalls: this.host.xen.vcpus.reduce((n, v) => n + v.upcalls, 0) };
+    return { interrupts: this.interrupts, upcalls: this.host.xen.vcpus.reduce((n, v) => n + v.upcalls, 0) };
   }
 
   trace() {
@@ -155,17 +125,9 @@ class XenArmPlatform implements Platform {
     );
   }
 
-  pendingMismatch(): string[] {
-    const { xen, shop, domains } = this.host;
-    const { books } = shop;
-    const wrong: string[] = [];
-    const compare = (what: string, chip: boolean, slot: number) => {
-      if (chip !== books.holds(slot)) wrong.push(`${what}: ${chip ? 'pending' : 'not pending'} in the chip`);
-    };
+  protected compareChips(compare: Compare): void {
+    const { xen, domains } = this.host;
     for (const { domain, arm } of domains) {
-      for (const { port } of xen.channels.channels(domain.id)) {
-        compare(`dom${domain.id}:${port}`, xen.channels.portIsPending(domain.id, port), domain.slot(port));
-      }
       for (let i = 0; i < arm.vgic.pendingIrqs; i++) {
         const p = arm.vgic.byIndex(i);
         const where = xen.whereabouts(arm, p.irq < 32 ? i >> 5 : 0, p.irq);
@@ -180,7 +142,6 @@ class XenArmPlatform implements Platform {
     for (const { irq, guest, action } of xen.irqs.descs) {
       if (irq >= 32 && (guest || action)) compare(`irq ${irq}`, xen.irqs.waits(irq), xen.irqs.slot(irq));
     }
-    return wrong;
   }
 
   /** At the virtual GIC, or still at the physical one: that is where one stays which its domain has disabled. */
@@ -191,7 +152,7 @@ class XenArmPlatform implements Platform {
     return vcpus.some((v) => /queued|pending/.test(this.host.xen.whereabouts(arm, v, virq)));
   }
 
-  private domain(parts: ArmDomainParts): DomainSnapshot {
+  protected domain(parts: ArmDomainParts): DomainSnapshot {
     const { kernel, domain, arm } = parts;
     const { xen, shop } = this.host;
     const channels = xen.channels.channels(domain.id);

@@ -7,23 +7,22 @@ import { DEBUG_KEYS, debugKey } from '../hv/xen/x86/debug-keys/keys.ts';
 import { HvmVcpu } from '../hv/xen/x86/hvm-vcpu.ts';
 import { xenExitName } from '../hv/xen/x86/vmexit.ts';
 import type { TraceCapture } from '../import/capture.ts';
-import { systemOf } from '../scenario/kinds.ts';
 import type { XenScenario } from '../scenario/xen-schema.ts';
 import type { IrqDetails } from './details.ts';
 import { type Hop, hopOf } from './hops.ts';
 import type { CpuSnapshot, DomainSnapshot, XenSnapshot } from './inspect.ts';
-import { type Fireable, type HookSwitch, Machine, type Platform, type Runner, Workshop } from './machine.ts';
+import { type HookSwitch, Machine, Workshop } from './machine.ts';
 import { replayXen } from './replay/xen.ts';
 import { exitNames, xenTrace } from './trace-host.ts';
 import { xenSignals } from './trace-signals.ts';
 import { boot } from './xen/boot.ts';
-import { type EventChannelsSnapshot, eventChannels } from './xen/channels-inspect.ts';
 import { XenControls } from './xen/controls.ts';
 import { xenDetails } from './xen/details-x86.ts';
-import { cpuSnapshots, domainSnapshot, xenRunner, xlSnapshot } from './xen/domain-snapshot.ts';
+import { cpuSnapshots, domainSnapshot, xlSnapshot } from './xen/domain-snapshot.ts';
 import { XEN_HOPS, XenHopNames, type XenNames, xenWaiting } from './xen/hops.ts';
 import { type DomainParts, XenHost } from './xen/host.ts';
 import { hvmMismatch, hvmSnapshot, nativeState } from './xen/hvm-inspect.ts';
+import { type Compare, XenPlatform } from './xen/platform.ts';
 import { startWorkloads } from './xen/workloads.ts';
 import { hookSwitch, xenSnapshot } from './xen/xen-inspect.ts';
 
@@ -33,13 +32,13 @@ import { hookSwitch, xenSnapshot } from './xen/xen-inspect.ts';
  */
 export function buildXen(scenario: XenScenario, seed: number, recorded?: TraceCapture): Machine {
   const shop = new Workshop(seed);
-  let platform: XenPlatform;
+  let platform: XenX86Platform;
   try {
     const host = new XenHost(shop, scenario);
     const running = boot(host);
     if (recorded) replayXen(host, running, recorded);
     else startWorkloads(host, running);
-    platform = new XenPlatform(host);
+    platform = new XenX86Platform(host);
   } catch (error) {
     if (error instanceof NoSpace) {
       throw new UserError(`${scenario.name}: ${error.message}`);
@@ -49,25 +48,17 @@ export function buildXen(scenario: XenScenario, seed: number, recorded?: TraceCa
   return new Machine(scenario, shop, platform);
 }
 
-class XenPlatform implements Platform {
-  readonly system: string;
-  readonly fireables: readonly Fireable[];
+class XenX86Platform extends XenPlatform<DomainParts, XenHost> {
   readonly dumps: readonly string[];
   readonly hook: HookSwitch;
   readonly controls: XenControls;
   private readonly names: XenNames;
 
-  constructor(private readonly host: XenHost) {
-    this.system = systemOf(host.scenario);
+  constructor(host: XenHost) {
+    super(host);
     this.dumps = DEBUG_KEYS[host.scenario.xen];
-    this.fireables = host.scenario.keys.map(({ device, title }, i) => {
-      const fired = host.devices.get(device)!;
-      return { key: `${(i + 1) % 10}`, name: device, title: title ?? fired.title, fire: () => fired.fire() };
-    });
-    host.xen.console.keyHandler = (key) => this.dump(key);
     this.names = new XenHopNames(host.xen, (domain) => host.domains[domain]?.kernel);
     this.hook = hookSwitch(host.xen);
-    host.shop.trace.runs = (cpu) => host.xen.cpus[cpu]!.current?.index ?? -1;
     this.controls = new XenControls(host);
     host.xen.start();
   }
@@ -78,10 +69,6 @@ class XenPlatform implements Platform {
       if (v instanceof HvmVcpu) return inXen ? 'root' : 'non-root';
       return inXen ? 'ring 0' : 'ring 3';
     });
-  }
-
-  domains(): DomainSnapshot[] {
-    return this.host.domains.map((parts) => this.domain(parts));
   }
 
   xen(): XenSnapshot {
@@ -107,21 +94,8 @@ class XenPlatform implements Platform {
     return hopOf(XEN_HOPS, this.names, record);
   }
 
-  runner(vcpu: number): Runner {
-    return xenRunner(this.host.xen.vcpus, vcpu);
-  }
-
   details(domain: number, irq: number): IrqDetails | undefined {
     return xenDetails(this.host, domain, irq);
-  }
-
-  exitSpan(domain: number, reason: number) {
-    const first = this.host.domains[domain]?.domain.vcpus[0];
-    return first && this.host.xen.exits.spanOf(first.index, reason);
-  }
-
-  channels(domain: number): EventChannelsSnapshot | undefined {
-    return this.host.domains[domain] && eventChannels(this.host.xen.channels.domain(domain));
   }
 
   waiting(records: readonly TraceRecord[]): string {
@@ -129,8 +103,7 @@ class XenPlatform implements Platform {
   }
 
   totals(): { interrupts: number; upcalls: number } {
-    const interrupts = this.host.domains.reduce((n, d) => n + d.kernel.interrupts, 0);
-    return { interrupts, upcalls: this.host.xen.upcalls };
+    return { interrupts: this.interrupts, upcalls: this.host.xen.upcalls };
   }
 
   trace() {
@@ -149,20 +122,9 @@ class XenPlatform implements Platform {
     );
   }
 
-  pendingMismatch(): string[] {
-    const { xen, shop } = this.host;
-    const wrong: string[] = [];
-    const compare = (what: string, chip: boolean, slot: number) => {
-      if (chip !== shop.books.holds(slot))
-        wrong.push(`${what}: ${chip ? 'pending' : 'not pending'} in the chip`);
-    };
-    for (const { domain, hvm } of this.host.domains) {
-      if (hvm) hvmMismatch(hvm, compare);
-      for (const { port } of xen.channels.channels(domain.id)) {
-        const pending = xen.channels.portIsPending(domain.id, port);
-        compare(`dom${domain.id}:${port}`, pending, domain.slot(port));
-      }
-    }
+  protected compareChips(compare: Compare): void {
+    const { xen, domains } = this.host;
+    for (const { hvm } of domains) if (hvm) hvmMismatch(hvm, compare);
     for (const v of xen.vcpus) compare(`${v.name} #MC`, xen.vmce.waits(v), xen.vmce.slotOf(v));
     for (const { what, waits, slot } of xen.mce.waiting()) compare(what, waits, slot);
     const { lines, descs } = xen.irqs;
@@ -171,10 +133,9 @@ class XenPlatform implements Platform {
       compare(`irq ${desc.irq}`, lines.isPending(desc.irq), lines.slotOf(desc.irq));
       compare(`irq ${desc.irq}, masked`, desc.msiPending, lines.heldSlotOf(desc.irq));
     }
-    return wrong;
   }
 
-  private domain({ kernel, domain, spec, hvm }: DomainParts): DomainSnapshot {
+  protected domain({ kernel, domain, spec, hvm }: DomainParts): DomainSnapshot {
     const { xen, shop } = this.host;
     const kind = `${spec ? spec.type.toUpperCase() : 'PV dom0'}, ${kernel.profile.title}`;
     const channels = xen.channels.channels(domain.id);
