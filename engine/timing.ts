@@ -126,6 +126,8 @@ const TABLE = {
   userExit: 2_200,
   /** ioeventfd: the store is recognised and an event signalled [est] */
   ioeventfd: 180,
+  /** PV EOI: the word in the guest's memory is written, or read and the interrupt ended [est] */
+  pvEoi: 60,
   /** an event is chosen and written to the VMCS [est] */
   injectEvent: 80,
   /** a virtual CPU's thread enters the kernel's KVM_RUN again after another thread ran: vcpu_load, MSRs, FPU [est] */

@@ -1,7 +1,7 @@
 /**
- * Memory of a machine that its devices read and write by themselves. Only what is shared with a device is held:
- * rings, by the physical address that the driver gives the device. Rings are made when the machine is built, in the
- * same order each time, and save themselves.
+ * Memory of a machine that its devices, or the hypervisor, read and write by themselves. Only what is shared with those is
+ * held: rings, by the physical address that the driver gives the device, and words of a CPU. They are made when the machine
+ * is built, in the same order each time, and save themselves.
  */
 const PAGE = 4096;
 /** above the first megabyte */

@@ -47,6 +47,7 @@ function checkFeatures(s: KvmScenario, wrong: Wrong): void {
   if (s.posted && !s.apicv)
     wrong(['posted'], 'posted interrupts need virtual delivery, expected apicv: true');
   s.vms.forEach((vm, i) => {
+    if (old && vm['pv-eoi']) wrong(['vms', i, 'pv-eoi'], 'KVM of 2.6.36 has no such thing, expected false');
     if (vm.timer === 'pit' && vm.vcpus > 1) {
       wrong(['vms', i, 'timer'], 'the PIT interrupts one CPU, expected lapic or tsc-deadline, or vcpus: 1');
     }

@@ -117,6 +117,13 @@ const vm = z.strictObject({
     .enum(['tsc-deadline', 'lapic', 'pit'])
     .optional()
     .describe('what its kernel makes ticks of; without it the best that kernel and KVM have'),
+  'pv-eoi': z
+    .boolean()
+    .optional()
+    .describe(
+      'CPUID tells of PV EOI (kvm-pv-eoi of QEMU): most EOIs are a bit in memory in place of an exit, unless APICv sees ' +
+        'to them; without it as QEMU has it, on where that KVM has it',
+    ),
   x2apic: z.boolean().default(true).describe('local APICs are reached by MSRs rather than by memory'),
   devices: z
     .array(vmDevice)

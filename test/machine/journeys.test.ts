@@ -118,8 +118,15 @@ describe('KVM', () => {
     const journey = fired(machineOf(KVM), 'vm1.kbd');
     passes(journey, 'kvm_set_irq', 'ioapic_set_irq', '__apic_accept_irq', 'kvm_vcpu_wake_up');
     passes(journey, 'kvm_arch_vcpu_load', 'vmx_inject_irq', 'vmx_vcpu_enter_exit', 'common_interrupt');
-    passes(journey, 'common_interrupt', 'vmexit', 'apic_set_eoi', 'vmx_vcpu_enter_exit', 'handle_irq_event');
+    passes(journey, 'common_interrupt', 'kvm_guest_apic_eoi_write', 'handle_irq_event', 'vmexit');
+    passes(journey, 'handle_irq_event', 'vmexit', 'apic_set_eoi', 'apic_sync_pv_eoi_from_guest');
     await golden('kvm-line-asleep', journey);
+  });
+
+  test('a line, in a machine without PV EOI: the EOI is an exit before the handler', async () => {
+    const journey = fired(machineOf(KVM.replace('vcpus: 1', 'pv-eoi: false\n    vcpus: 1')), 'vm1.kbd');
+    passes(journey, 'common_interrupt', 'vmexit', 'apic_set_eoi', 'vmx_vcpu_enter_exit', 'handle_irq_event');
+    await golden('kvm-line-eoi-exit', journey);
   });
 
   test('a line: the virtual CPU is in guest mode, so that a kick makes it leave', async () => {

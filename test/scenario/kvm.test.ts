@@ -58,6 +58,10 @@ describe('mistakes', () => {
       'k.yaml:6: apicv: KVM of 2.6.36 has no such thing, expected false',
     ],
     [
+      `${OLD}vms: [{kernel: linux-2.6.36, pv-eoi: true}]\n`,
+      'k.yaml:6: vms[0].pv-eoi: KVM of 2.6.36 has no such thing, expected false',
+    ],
+    [
       `${OLD}halt-poll-ns: 1\nvms: [{kernel: linux-2.6.36}]\n`,
       'k.yaml:6: halt-poll-ns: KVM of 2.6.36 does not poll, expected 0',
     ],

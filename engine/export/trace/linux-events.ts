@@ -139,17 +139,19 @@ export function kvmEvents({ exits }: TraceHost): LinuxPoint[] {
         values[3] = rows[at + B]!;
       },
     }),
-    always('kvm_eoi', {
-      system: 'kvm',
-      name: 'kvm_eoi',
-      fields: ['__u32 apicid', 'int vector'],
-      print: '"apicid %x vector %d", REC->apicid, REC->vector',
-      text: phrase`apicid ${hex(0)} vector ${decimal(1)}`,
-      fill: (to, rows, at) => {
-        to.filled[0] = inVcpu(to, rows, at);
-        to.filled[1] = rows[at + B]!;
-      },
-    }),
+    ...(['kvm_eoi', 'kvm_pv_eoi'] as const).map((name) =>
+      always(name, {
+        system: 'kvm',
+        name,
+        fields: ['__u32 apicid', 'int vector'],
+        print: '"apicid %x vector %d", REC->apicid, REC->vector',
+        text: phrase`apicid ${hex(0)} vector ${decimal(1)}`,
+        fill: (to, rows, at) => {
+          to.filled[0] = inVcpu(to, rows, at);
+          to.filled[1] = rows[at + B]!;
+        },
+      }),
+    ),
     ...haltEvents(),
     ...lineEvents(),
     ...irqEvents(),

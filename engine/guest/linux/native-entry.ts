@@ -2,6 +2,7 @@
  * How interrupts reach a native kernel: through the gates of its descriptor table, each with interrupts off until its
  * handler is over (common_interrupt and the system vectors of arch/x86/kernel/irq.c).
  */
+import type { PvEoiWord } from '../../abi/kvm.ts';
 import { MCG_STATUS, mcaMsr } from '../../abi/mca.ts';
 import type { Ns } from '../../core/clock.ts';
 import type { NativeCpu, NativeEntry } from '../../hw/x86/cpu.ts';
@@ -16,6 +17,8 @@ const BANKS = 2;
 export class NativeLinuxCpu extends LinuxCpu implements NativeEntry {
   /** vector_irq: who a vector is for */
   readonly vectors: (IrqDesc | undefined)[] = new Array(256).fill(undefined);
+  /** kvm_apic_eoi, on KVM with PV EOI */
+  apicEoi: PvEoiWord | undefined;
   /** the vector whose handler runs */
   vector = -1;
 

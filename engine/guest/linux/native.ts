@@ -2,8 +2,11 @@
  * A native x86 kernel, on a real machine or on a virtual one that looks like it: it programs 8259s, IOAPIC and local
  * APICs by their addresses and takes interrupts through its gates (arch/x86/kernel/{irqinit,apic/*}.c).
  */
+import type { DmaMemory } from '../../abi/dma.ts';
+import { KVM_FEATURE_PV_EOI, KVM_MSR_ENABLED, MSR_KVM_PV_EOI_EN, PvEoiWord } from '../../abi/kvm.ts';
 import type { DestinationId, SlotId, SourceId } from '../../core/books.ts';
 import type { Ns } from '../../core/clock.ts';
+import type { Tracepoint } from '../../core/trace.ts';
 import { Reg } from '../../hw/x86/apic-regs.ts';
 import { tscAt } from '../../hw/x86/apic-timer.ts';
 import type { NativeCpu } from '../../hw/x86/cpu.ts';
@@ -25,6 +28,8 @@ export interface NativeInit extends KernelInit<NativeCpu> {
    * there now, or the processor lacks MWAIT.
    */
   wakeFromMwait?(cpu: number, from: LinuxCpu): boolean;
+  /** What it finds at the CPUID leaves of KVM, with memory to share; undefined: it finds none, or knows of none. */
+  readonly kvm?: { readonly features: number; readonly memory: DmaMemory };
   /** APIC ID of a CPU, where it is not its number */
   apicId?(cpu: number): number;
   /** ns of a cycle of the local APIC's timer, as the kernel has calibrated it */
@@ -78,12 +83,14 @@ export class NativeKernel extends LinuxKernel {
   /** handlers of the posted-interrupt vectors, where there is a hypervisor */
   readonly posted: { wakeup: (cpu: LinuxCpu) => void } = { wakeup: () => {} };
   readonly timerVector: number;
+  private readonly tpPvEoi: Tracepoint | undefined;
   /** by vector: in whose name an IPI is raised */
   private readonly ipiSources: SourceId[] = [];
 
   constructor(init: NativeInit) {
     super(init);
     this.timerVector = this.old ? 0xef : 0xec;
+    this.tpPvEoi = init.kvm && init.trace.point('kvm_guest_apic_eoi_write', 'dom', 'vcpu', 'vector');
     this.controllers = new NativeIrqs(this);
     this.addSystemVectors();
   }
@@ -141,9 +148,14 @@ export class NativeKernel extends LinuxKernel {
     this.books.deliver(slot);
   }
 
-  /** ack_APIC_irq. */
+  /** ack_APIC_irq; kvm_guest_apic_eoi_write where KVM offers PV EOI. */
   eoi(cpu: LinuxCpu): void {
-    const { hardware } = cpu as NativeLinuxCpu;
+    const { hardware, apicEoi, vector } = cpu as NativeLinuxCpu;
+    if (apicEoi?.testAndClear()) {
+      const { trace, tpPvEoi, books, init } = this;
+      trace.emit(tpPvEoi!, cpu.now, books.journey, hardware.processor, init.domain, cpu.cpu, vector);
+      return;
+    }
     if (this.init.x2apic) hardware.wrmsr(MSR + (Reg.EOI >> 4), 0);
     else hardware.store(APIC_PAGE + Reg.EOI, 0);
   }
@@ -274,10 +286,20 @@ export class NativeKernel extends LinuxKernel {
     else hardware.store(APIC_PAGE + register, value);
   }
 
+  /** kvm_guest_cpu_init */
+  private startKvmGuest(cpu: NativeLinuxCpu): void {
+    const { kvm, parts } = this.init;
+    if (!kvm || !(kvm.features & (1 << KVM_FEATURE_PV_EOI))) return;
+    cpu.apicEoi = parts.add(new PvEoiWord(`${cpu.id}.kvm_apic_eoi`));
+    const address = kvm.memory.allocate(8, cpu.apicEoi);
+    cpu.hardware.wrmsr(MSR_KVM_PV_EOI_EN, address | KVM_MSR_ENABLED);
+  }
+
   /** What each CPU does to its local APIC as it comes up (setup_local_APIC, setup_APIC_timer). */
   startCpu(cpu: NativeLinuxCpu): void {
     const { hardware } = cpu;
     const { timer, x2apic } = this.init;
+    this.startKvmGuest(cpu);
     if (x2apic) hardware.wrmsr(0x1b, APIC_PAGE | 0xc00 | (cpu.cpu === 0 ? 0x100 : 0));
     else {
       this.writeApic(hardware, Reg.DFR, 0xffff_ffff);

@@ -4,6 +4,7 @@
  * kvm_emulate_halt of arch/x86/kvm).
  */
 import { HV_SYNIC_SINT_AUTO_EOI, MSR_SINT0 } from '../../abi/hyperv.ts';
+import { MSR_KVM_PV_EOI_EN } from '../../abi/kvm.ts';
 import type { Ns } from '../../core/clock.ts';
 import { Reg } from '../../hw/x86/apic-regs.ts';
 import type { NativeCpu, Width } from '../../hw/x86/cpu.ts';
@@ -240,6 +241,7 @@ export class KvmCpu implements NativeCpu {
     if (msr === MSR_TSC_DEADLINE) v.journey = 0;
     this.exit(Exit.MSR_WRITE, -1);
     this.charge(timing.emulateApic);
+    if (msr === MSR_KVM_PV_EOI_EN) return v.pvEoi.wrmsr(low, high);
     return v.apic.wrmsr(msr, low, high);
   }
 

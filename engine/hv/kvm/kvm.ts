@@ -63,7 +63,8 @@ function points(trace: Trace) {
     processPosted: trace.point('posted_interrupt_processing', 'vcpu', 'vector'),
     refreshApicv: trace.point('vmx_refresh_apicv_exec_ctrl', 'vcpu', 'active', 'svi'),
     ioapicEoi: trace.point('kvm_ioapic_update_eoi', 'vm', 'vector'),
-    eoi: trace.point('kvm_eoi', 'vcpu', 'vector'),
+    eoi: trace.point('kvm_eoi', 'vcpu', 'vector', 'pv'),
+    pvEoi: trace.point('kvm_pv_eoi', 'vcpu', 'vector'),
   };
 }
 

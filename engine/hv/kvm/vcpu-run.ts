@@ -142,6 +142,7 @@ export class VcpuRun {
     if (active === (v.apicv !== undefined)) return;
     if (!active) this.kvm.posted.sync(v);
     v.setApicv(active);
+    v.pvEoi.ended();
     if (active && this.kvm.options.sviUpdate) v.vmcs.svi = Math.max(0, v.apic.highestInService);
     this.trace(v, this.kvm.points.refreshApicv, Number(active), v.vmcs.svi);
   }
@@ -163,6 +164,8 @@ export class VcpuRun {
     vmx.nmiWindow = v.nmiPending > 0;
     vmx.interruptWindow = this.hasInjectable(v);
     if (!v.apicv) vmcs.tprThreshold = this.tprThreshold(v);
+    if (v.eventRequested) v.pvEoi.toGuest();
+    v.eventRequested = false;
   }
 
   private setEoiExits(v: KvmVcpu): void {
@@ -200,6 +203,8 @@ export class VcpuRun {
     v.on.charge(timing.injectEvent);
     this.kvm.stats.count(v.index, Stat.irq_injections);
     v.journey = this.kvm.books.journeyIn(v.slot(vector));
+    if (!external) v.pvEoi.injected(vector);
+    v.eventRequested = true; // or nothing would be injected
     this.trace(v, this.kvm.points.injectVirq, vector);
   }
 
@@ -325,6 +330,8 @@ export class VcpuRun {
     v.timer.left();
     const cut = vmcs.idtVectoringInfo;
     v.reinject = cut >>> 0 >= INFO_VALID ? (cut & ~Info.nmiUnblocking.mask) >>> 0 : 0;
+    if (v.reinject !== 0) v.eventRequested = true;
+    v.pvEoi.fromGuest();
   }
 
   /** A synchronous exit of the guest begins while another one is still being handled: that one is over first. */
@@ -340,6 +347,7 @@ export class VcpuRun {
 
   /** handle_interrupt_window, handle_nmi_window */
   private window(v: KvmVcpu, reason: number): void {
+    v.eventRequested = true;
     if (reason === Exit.INTERRUPT_WINDOW) {
       v.vmx.interruptWindow = false;
       this.kvm.stats.count(v.index, Stat.irq_window_exits);

@@ -19,6 +19,7 @@ import { VcpuHalt } from './halt-poll.ts';
 import type { HostTimer } from './host.ts';
 import type { Kvm } from './kvm.ts';
 import { ReclaimedPages } from './paging.ts';
+import { PvEoi } from './pv-eoi.ts';
 import { Stat } from './stats.ts';
 import type { Vm } from './vm.ts';
 
@@ -46,12 +47,15 @@ export class KvmVcpu implements NonRoot, Part {
   private readonly virtualApic: ApicV | undefined;
   /** apic->apicv_active */
   private apicvActive: boolean;
+  /** KVM_REQ_EVENT: its events are to be looked at before it goes on */
+  eventRequested = true;
   /** KVM_REQ_APICV_UPDATE */
   apicvUpdate = false;
   readonly timer: VcpuTimer;
   /** of its HLTs */
   readonly halt: VcpuHalt;
   readonly pages: ReclaimedPages;
+  readonly pvEoi: PvEoi;
   /** the kernel that runs on it */
   entry!: NativeEntry;
   /** the processor whose KVM_RUN it is in; where it ran last while its thread is not in it */
@@ -96,6 +100,7 @@ export class KvmVcpu implements NonRoot, Part {
     this.timer = new VcpuTimer(this);
     this.halt = new VcpuHalt(this);
     this.pages = new ReclaimedPages(this);
+    this.pvEoi = new PvEoi(this);
     this.apic = new LocalApic({
       id: `${this.id}.lapic`,
       apicId: vcpu,
@@ -214,6 +219,7 @@ export class KvmVcpu implements NonRoot, Part {
   kick(): void {
     const { kvm } = this;
     this.journey = kvm.books.journey;
+    this.eventRequested = true;
     if (this.wakeUp() || this.mode !== IN_GUEST_MODE) return;
     this.mode = EXITING_GUEST_MODE;
     if (this.on === kvm.wiring.here) return;
@@ -247,8 +253,17 @@ export class KvmVcpu implements NonRoot, Part {
 
   save(): Plain {
     const { mode, mpState, left, nmiPending, reinject, journey } = this;
-    const { loaded, blocking, exited, halting, coldStack, apicvActive, apicvUpdate } = this;
-    const flags = [loaded, blocking, exited, halting, coldStack, apicvActive, apicvUpdate].map(Number);
+    const { loaded, blocking, exited, halting, coldStack, apicvActive, apicvUpdate, eventRequested } = this;
+    const flags = [
+      loaded,
+      blocking,
+      exited,
+      halting,
+      coldStack,
+      apicvActive,
+      apicvUpdate,
+      eventRequested,
+    ].map(Number);
     return {
       numbers: [this.on.processor, mode, mpState, left, nmiPending, reinject, journey, ...flags],
       vmcs: this.vmcs.save(),
@@ -257,6 +272,7 @@ export class KvmVcpu implements NonRoot, Part {
       posted: this.virtualApic ? this.virtualApic.posted.save() : null,
       timer: this.timer.save(),
       halt: this.halt.save(),
+      pvEoi: this.pvEoi.save(),
     };
   }
 
@@ -269,6 +285,7 @@ export class KvmVcpu implements NonRoot, Part {
       posted: Plain;
       timer: number;
       halt: Plain;
+      pvEoi: Plain;
     };
     const [on, mode, mpState, left, nmiPending, reinject, journey, ...flags] = s.numbers;
     this.on = this.kvm.processors[on!]!;
@@ -285,12 +302,14 @@ export class KvmVcpu implements NonRoot, Part {
     this.coldStack = flags[4] === 1;
     this.apicvActive = flags[5] === 1;
     this.apicvUpdate = flags[6] === 1;
+    this.eventRequested = flags[7] === 1;
     this.vmcs.restore(s.vmcs);
     this.vmx.restore(s.vmx);
     this.apic.restore(s.apic);
     this.virtualApic?.posted.restore(s.posted);
     this.timer.restore(s.timer);
     this.halt.restore(s.halt);
+    this.pvEoi.restore(s.pvEoi);
   }
 }
 

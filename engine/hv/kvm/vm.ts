@@ -1,4 +1,5 @@
 /** One virtual machine of KVM (struct kvm): its interrupt controllers, its buses, its lines and messages. */
+import { DmaMemory } from '../../abi/dma.ts';
 import type { DestinationId, SlotId, SourceId } from '../../core/books.ts';
 import { ApicBus } from '../../hw/x86/apic-bus.ts';
 import { IoBus } from '../../hw/x86/io-bus.ts';
@@ -17,6 +18,8 @@ export class Vm {
   readonly routing: IrqRouting;
   readonly lines: LineCounts;
   readonly vcpus: KvmVcpu[] = [];
+  /** what its kernel shares with devices and with KVM */
+  readonly memory = new DmaMemory();
   /** in whose name timers of its local APICs interrupt */
   readonly timerSource: SourceId;
   /** virtual CPUs that have a SynIC source with AutoEOI (synic_auto_eoi_used) */
@@ -33,6 +36,8 @@ export class Vm {
     shop: KvmShop,
     readonly index: number,
     readonly name: string,
+    /** CPUID 0x40000001, EAX */
+    readonly features: number,
   ) {
     this.timerSource = shop.books.sourceOf(`${name} timer`);
     this.chip = shop.parts.add(new IrqChip(name, this.bus, shop.clock, kvm.options.resample));
@@ -64,7 +69,9 @@ export class Vm {
     const told = bus.onEoi;
     bus.onEoi = (apic, vector, level) => {
       const v = this.vcpus[apic.apicId]!;
-      kvm.trace.emit(kvm.points.eoi, kvm.now, v.journey, kvm.hereCpu, v.index, vector);
+      const pv = Number(v.pvEoi.ended());
+      v.eventRequested = true;
+      kvm.trace.emit(kvm.points.eoi, kvm.now, v.journey, kvm.hereCpu, v.index, vector, pv);
       if (level) kvm.trace.emit(kvm.points.ioapicEoi, kvm.now, v.journey, kvm.hereCpu, index, vector);
       told(apic, vector, level);
     };

@@ -273,13 +273,31 @@ const RUN: Record<string, Row> = {
     detail: vcpuVector,
     brief: (names, args) => `EOI ${vcpu(names, args)} vec ${bare(args[1]!)}`,
     about: "the guest's EOI: the ISR bit goes, a level line is looked at again",
-    charged: timing.emulateApic,
+    charged: (_, [, , pv]) => (pv ? null : timing.emulateApic),
+    nested: true,
+  },
+  kvm_pv_eoi: {
+    mode: 'root',
+    name: 'apic_sync_pv_eoi_from_guest',
+    detail: vcpuVector,
+    brief: (names, args) => `PV EOI ${vcpu(names, args)} vec ${bare(args[1]!)}`,
+    about: 'at an exit for another reason: the guest has cleared the bit of its PV EOI',
+    charged: timing.pvEoi,
     nested: true,
   },
 };
 
+const GUEST: Record<string, Row> = {
+  kvm_guest_apic_eoi_write: {
+    mode: 'guest',
+    name: 'kvm_guest_apic_eoi_write',
+    detail: (_, [, , vector]) => `vector ${hex(vector!)}: bit of kvm_apic_eoi cleared, no exit`,
+    about: 'PV EOI: the guest clears a bit in its memory, which KVM looks at later',
+  },
+};
+
 /** A KVM host on x86. */
-export const KVM_HOPS: HopTable<KvmNames> = { ...PHYSICAL, ...RAISES, ...RUN, ...LINUX_HOPS };
+export const KVM_HOPS: HopTable<KvmNames> = { ...PHYSICAL, ...RAISES, ...RUN, ...GUEST, ...LINUX_HOPS };
 
 /** What waits for the destination of a journey: bits of the local APIC, descriptor, VMCS, the pins that lead there. */
 export function kvmWaiting(names: KvmNames, records: readonly TraceRecord[]): string {

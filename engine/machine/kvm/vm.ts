@@ -1,5 +1,5 @@
 /** A virtual machine put together: KVM's part of it, the kernel that runs in it, and its devices with their drivers. */
-import { DmaMemory } from '../../abi/dma.ts';
+import { KVM_FEATURE_PV_EOI } from '../../abi/kvm.ts';
 import type { LineDriver } from '../../core/line.ts';
 import type { Tracepoint } from '../../core/trace.ts';
 import { I8254 } from '../../devices/pc/i8254.ts';
@@ -47,7 +47,6 @@ export class VmParts {
   /** counter 0 of the interval timer is through, once more than it was set to */
   private tick: () => void = () => {};
   private readonly tpJob: Tracepoint;
-  private readonly memory = new DmaMemory();
   private readonly pci: PciBus;
   private readonly pc: PcDevices;
   private nextVirtio = 0;
@@ -61,7 +60,9 @@ export class VmParts {
   ) {
     const { shop, kvm } = host;
     const { parts, books, trace } = shop;
-    this.vm = new Vm(kvm, shop, number - 1, name);
+    const pvEoi = spec['pv-eoi'] ?? kvm.options.version === '6.1';
+    this.vm = new Vm(kvm, shop, number - 1, name, Number(pvEoi) << KVM_FEATURE_PV_EOI);
+    const { memory, features } = this.vm;
     this.tpJob = trace.point('main_loop_wait', 'vm');
     const old = spec.kernel === 'linux-2.6.36';
     const timer = spec.timer ?? (old || kvm.options.version === '2.6.36' ? 'lapic' : 'tsc-deadline');
@@ -89,6 +90,8 @@ export class VmParts {
       timer,
       tscKhz: TSC_KHZ,
       apicCycle: 1,
+      // CONFIG_KVM_GUEST of that age knows nothing that is of use here
+      ...(!old && { kvm: { features, memory } }),
       slot: (cpu, vector) => this.vm.vcpus[cpu]!.slot(vector),
       destination: (cpu, vector) => this.vm.vcpus[cpu]!.destination(vector),
     });
@@ -103,7 +106,7 @@ export class VmParts {
       name,
       number,
       kernel: this.kernel,
-      memory: this.memory,
+      memory,
       qemu: this.qemu,
       bus: this.vm.userBus,
       clockBus: this.vm.userBus,
@@ -352,13 +355,13 @@ export class VmParts {
         devfn,
         base,
         msixBase: base + 0x8000,
-        memory: this.memory,
+        memory: vm.memory,
         intx: this.pc.line(11, name),
         send: (low: number, high: number, data: number) => vm.message(source, low, high, data),
         pba,
         masked: new PendingBits(host.shop.books, vm, source, queues + 1),
       },
-      driver: { devfn, memory: this.memory, gsi: 11, unlazy },
+      driver: { devfn, memory: vm.memory, gsi: 11, unlazy },
     };
   }
 
