@@ -6,7 +6,7 @@ export type { Account } from './core/books.ts';
 export { Clock, ms, type Ns, seconds, us } from './core/clock.ts';
 export { FormatError, printable, quoted, UserError } from './core/errors.ts';
 export * from './export/arm-words.ts';
-export { kvmDebugfs, qemuCommand } from './export/kvm-debugfs.ts';
+export { kvmCounters, kvmDebugfs, qemuCommand } from './export/kvm-debugfs.ts';
 export { printPrometheus } from './export/prometheus.ts';
 export { QEMU_TOPICS, type QemuTopic, qemuInfo, qemuTopics } from './export/qemu-info.ts';
 export { TraceExporter } from './export/trace/exporter.ts';

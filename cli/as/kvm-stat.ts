@@ -2,7 +2,7 @@
  * kvm_stat of Linux 6.1 (tools/kvm/kvm_stat/kvm_stat), with debugfs alone and all that has been counted before it was
  * started: `kvm_stat -d -i -1`, and its log, `kvm_stat -d -i -l`.
  */
-import type { Snapshot } from '../../engine/index.ts';
+import { kvmCounters, type Snapshot } from '../../engine/index.ts';
 import { isoTime } from './format.ts';
 
 /** What it leaves out. */
@@ -27,9 +27,9 @@ class Counters {
   /** By name; Stats.get. */
   get({ domains }: Snapshot): Counter[] {
     const sums = new Map<string, number>();
-    for (const { name: domain, kvm } of domains) {
-      if (!kvm || (this.machine !== undefined && this.machine !== domain)) continue;
-      for (const [name, value] of kvm.files) {
+    for (const domain of domains) {
+      if (this.machine !== undefined && this.machine !== domain.name) continue;
+      for (const [name, value] of kvmCounters(domain)) {
         if (!EXEMPT.has(name)) sums.set(name, (sums.get(name) ?? 0) + value);
       }
     }

@@ -2,27 +2,36 @@
  * The folder `kvm` of a host's debugfs (kvm_init_debug, kvm_create_vm_debugfs and kvm_create_vcpu_debugfs of
  * virt/kvm/kvm_main.c), which kvm_stat reads: each counter over all machines, and a folder for each machine.
  */
-import type { DomainSnapshot, KvmVmSnapshot, Snapshot } from '../snapshot.ts';
+import type { DomainSnapshot, Snapshot } from '../snapshot.ts';
+
+type Counters = readonly (readonly [name: string, value: number])[];
+
+/** Of a machine, those of its virtual CPUs as sums, by the names of their files; none of what is no machine. */
+export function kvmCounters({ kvm, exits }: DomainSnapshot): Counters {
+  return kvm ? [...kvm.files, ...(exits?.stats ?? [])] : [];
+}
 
 /** Text by path below the folder; none where the host has no KVM. */
 export function kvmDebugfs({ domains }: Snapshot): ReadonlyMap<string, string> {
-  const machines = domains.flatMap(({ kvm }) => kvm ?? []);
   const all = new Map<string, number>();
-  const files = new Map<string, string>();
-  for (const { files: counters } of machines) {
+  const folders = new Map<string, string>();
+  for (const domain of domains) {
+    const counters = kvmCounters(domain);
     for (const [name, value] of counters) all.set(name, (all.get(name) ?? 0) + value);
+    const { folder = null, vcpus = [] } = domain.kvm ?? {};
+    if (folder === null) continue;
+    addFiles(folders, `${folder}/`, counters);
+    vcpus.forEach((own, n) => {
+      addFiles(folders, `${folder}/vcpu${n}/`, own);
+    });
   }
-  for (const [name, value] of all) files.set(name, `${value}\n`);
-  for (const machine of machines) addFolder(files, machine);
-  return files;
+  const files = new Map<string, string>();
+  addFiles(files, '', [...all]);
+  return new Map([...files, ...folders]);
 }
 
-function addFolder(files: Map<string, string>, { folder, files: counters, vcpus }: KvmVmSnapshot): void {
-  if (folder === null) return;
-  for (const [name, value] of counters) files.set(`${folder}/${name}`, `${value}\n`);
-  vcpus.forEach((own, n) => {
-    for (const [name, value] of own) files.set(`${folder}/vcpu${n}/${name}`, `${value}\n`);
-  });
+function addFiles(files: Map<string, string>, folder: string, counters: Counters): void {
+  for (const [name, value] of counters) files.set(`${folder}${name}`, `${value}\n`);
 }
 
 /** The command line of a machine's process, for /proc/PID/cmdline: a tool finds its name in it. */

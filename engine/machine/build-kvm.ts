@@ -248,6 +248,7 @@ class KvmPlatform implements Platform {
     };
   }
 
+  /** @param stats of its virtual CPUs */
   private process(vm: Vm, stats: KvmVmSnapshot['files']): KvmVmSnapshot {
     const { version } = this.host.kvm.options;
     const { qemu, vcpus } = this.pids[vm.index]!;

@@ -356,7 +356,7 @@ export interface KvmVmSnapshot {
   readonly pid: number;
   /** its folder in debugfs, `PID-FD`; null: this kernel makes none */
   readonly folder: string | null;
-  /** the counters that the folder holds, by name; those of virtual CPUs as sums */
+  /** the counters of debugfs that are not those of its virtual CPUs, `exits.stats` */
   readonly files: readonly (readonly [name: string, value: number])[];
   /** a folder of its own for each virtual CPU */
   readonly vcpus: readonly (readonly (readonly [name: string, value: number])[])[];

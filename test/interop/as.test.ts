@@ -50,9 +50,8 @@ describe.skipIf(way.length === 0 || !isThere('lsirq'))('--as lsirq', () => {
     ['xen-mixed', 'dom0'],
     ['xen-arm-v3', 'dom1'],
     ['kvm', 'vm2'],
-    ['xen-pv-2.6.18', 'dom1'],
   ])('of %s, %s, it is what lsirq prints', async (scenario, domain) => {
-    const host = ['--scenario', scenario, '-g', domain, '--at', '0.5'];
+    const host = ['--scenario', scenario, '-g', domain, '--at', '0.2'];
     const still = ['exec', ...host, '--speed', '1e-6', '--', 'env', 'LC_ALL=C', 'lsirq'];
     const [real, ours] = await Promise.all([as(...still), as(...host, '--as', 'lsirq')]);
     expect(ours).toBe(real);
@@ -102,15 +101,15 @@ runpy.run_path('${'$'}KVM_STAT', run_name='__main__')
   }
 
   test('it is what kvm_stat -1 prints', async () => {
-    const ours = await as('kvm', '--as', 'kvm_stat', '--at', '0.5', '-d', '0.5');
-    expect(ours).toBe(real(momentsOf('kvm', 0.5, 1), '-1'));
-    expect(ours).toMatch(/^exits +\d{5} +\d{4}$/m);
+    const ours = await as('kvm', '--as', 'kvm_stat', '--at', '0.2', '-d', '0.2');
+    expect(ours).toBe(real(momentsOf('kvm', 0.2, 0.4), '-1'));
+    expect(ours).toMatch(/^exits +\d{4} +\d{4}$/m);
   });
 
   test('kvm_stat-l is what its log prints, but for the date', async () => {
     const dated = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d /gm;
-    const ours = await as('kvm', '--as', 'kvm_stat-l', '--at', '0.1', '-d', '0.02', '-n', '23');
-    const moments = Array.from({ length: 24 }, (_, i) => 0.1 + i * 0.02);
+    const ours = await as('kvm', '--as', 'kvm_stat-l', '--at', '0.02', '-d', '0.01', '-n', '23');
+    const moments = Array.from({ length: 24 }, (_, i) => 0.02 + i * 0.01);
     expect(ours.replace(dated, '')).toBe(real(momentsOf('kvm', ...moments), '-l').replace(dated, ''));
     expect(ours.match(dated)).toHaveLength(23);
     expect(ours.match(/^blocking /gm)).toHaveLength(2);
@@ -152,7 +151,7 @@ describe.skipIf(!isThere('cc') || spawnSync(XENTOP, ['-V']).status !== 0)('--as 
       library,
       join(import.meta.dirname, '../support/xenstat.c'),
     ]);
-    const moments = momentsOf(scenario, 0.5, 1.5, 2.5);
+    const moments = momentsOf(scenario, 0.4, 0.6, 0.8);
     const feed = join(dir, 'looks');
     const looks = moments.map((m) => `look ${m.time / 1000}\n${m.domains.map(line).join('')}`);
     writeFileSync(feed, looks.join(''));
@@ -160,7 +159,7 @@ describe.skipIf(!isThere('cc') || spawnSync(XENTOP, ['-V']).status !== 0)('--as 
       encoding: 'utf8',
       env: { ...process.env, LD_PRELOAD: library, XENSTAT: feed },
     });
-    const ours = await as(scenario, '--as', 'xentop', '--at', '0.5', '-n', '3');
+    const ours = await as(scenario, '--as', 'xentop', '--at', '0.4', '-d', '0.2', '-n', '3');
     expect(ours).toBe(real);
     expect(ours).toMatch(/^ +dom1 .* +[1-9]\d+ +[1-9]\d+ +1 +0 +[1-9]\d+ /m);
   });
@@ -215,7 +214,7 @@ describe('--as irqtop', () => {
   const sum = (counts: readonly number[]) => counts.reduce((a, b) => a + b, 0);
 
   test('two looks are what its source makes of the counters', async () => {
-    const [then, now] = momentsOf('xen-mixed', 1, 2).map((m) => m.domains[0]!);
+    const [then, now] = momentsOf('xen-mixed', 0.9, 1.1).map((m) => m.domains[0]!);
     const blocks = [[undefined, then!] as const, [then!, now!] as const].map(([before, domain], i) => {
       const rows = rowsOf(domain).map((row, n) => {
         const total = sum(row.counts);
@@ -232,7 +231,7 @@ describe('--as irqtop', () => {
         ],
         irqs: [...rows].sort((a, b) => b[1] - a[1] || (a[3] < b[3] ? -1 : 1)),
       };
-      const head = [total, delta, 'dom0', `2023-01-01 00:00:0${i + 1}+00:00`];
+      const head = [total, delta, 'dom0', `2023-01-01 00:00:0${i}+00:00`];
       return formats
         .split('\n')
         .filter((line) => line !== '' && !line.startsWith('#'))
@@ -245,6 +244,6 @@ describe('--as irqtop', () => {
         .map((line) => `${line}\n`)
         .join('');
     });
-    expect(await as('--as', 'irqtop', '-n', '2')).toBe(blocks.join(''));
+    expect(await as('--as', 'irqtop', '-n', '2', '--at', '0.9', '-d', '0.2')).toBe(blocks.join(''));
   });
 });

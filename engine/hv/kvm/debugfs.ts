@@ -47,11 +47,10 @@ const VM_FILES: Readonly<Record<KvmOptions['version'], readonly string[]>> = {
   ],
 };
 
-/** @param counters of all virtual CPUs together, by their names in debugfs */
+/** @param counters of all virtual CPUs together, by their names in debugfs: each page that was mapped stays so */
 export function vmFiles(version: KvmOptions['version'], counters: readonly KvmFile[]): KvmFile[] {
-  // each page that was mapped stays so
   const mapped = counters.find(([name]) => name === 'pf_fixed')![1];
-  return [...VM_FILES[version].map((name): KvmFile => [name, name === 'pages_4k' ? mapped : 0]), ...counters];
+  return VM_FILES[version].map((name): KvmFile => [name, name === 'pages_4k' ? mapped : 0]);
 }
 
 /** The timestamp counter of a guest is the host's, and its timer rings no earlier than it is set to. */
