@@ -14,7 +14,7 @@ import {
   storm,
   typeRate,
 } from './commands.ts';
-import { lookedAt } from './details.ts';
+import { lookedAt } from './details/index.ts';
 import { chooseDump, showProcessor } from './dump.ts';
 import { duration, speed } from './format.ts';
 import type { Action } from './keymap.ts';

@@ -17,6 +17,8 @@ import {
 import type { Role } from './theme.ts';
 
 export interface VcpuRow extends Row {
+  readonly domain: string;
+  readonly vcpu: number;
   readonly state: VcpuSnapshot['state'];
   /** the physical CPU it runs on, waits for, or ran on last */
   readonly cpu: number;
@@ -76,6 +78,8 @@ export function vcpuRows({ domains }: Snapshot, ascii: boolean): VcpuRow[] {
       const label = sanitize(vcpuName(domain, v), ascii);
       return {
         key: ran(vcpuName(domain, v)),
+        domain: domain.name,
+        vcpu: v.vcpu,
         label,
         counts: [],
         total: 0,

@@ -1,6 +1,6 @@
 /** What lies over the view until Esc: the help, a text, or the details of a row. It is scrolled, whatever it is. */
 import { columnsContent } from './column-chooser.ts';
-import { detailsLines, detailsTitle, type Looked } from './details.ts';
+import { detailsLines, detailsTitle, type Looked } from './details/index.ts';
 import { overlayHeight } from './geometry.ts';
 import { helpBlocks, helpLines } from './help-text.ts';
 import { LineBuilder } from './line.ts';
@@ -36,7 +36,7 @@ export function overlayContent(session: Session): OverlayContent | undefined {
     case 'columns':
       return columnsContent(session, overlay.at);
     case 'details':
-      return { title: detailsTitle(overlay.of), lines: detailsLines(session, overlay.of) };
+      return { title: detailsTitle(session, overlay.of), lines: detailsLines(session, overlay.of) };
     default:
       return undefined;
   }

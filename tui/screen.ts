@@ -44,13 +44,13 @@ const WITHOUT: Readonly<Record<ViewName, readonly Action[]>> = {
   path: ['details', 'path', 'sort', 'filter', 'raise', 'mask', 'affinity', 'pace'],
   latency: ['earlier', 'details', 'pace'],
   events: ['earlier', 'details', 'sort', 'raise', 'mask', 'affinity', 'pace'],
-  devices: ['earlier', 'details', 'path', 'mask', 'affinity'],
-  host: ['earlier', 'details', 'path', 'raise', 'mask', 'affinity', 'pace'],
+  devices: ['earlier', 'path', 'mask', 'affinity'],
+  host: ['earlier', 'path', 'raise', 'mask', 'affinity', 'pace'],
 };
 
 /** Nor is the hook beside anybody but Xen, whose own rows have a path and no more. */
-function withoutOf({ view, subject }: Session): readonly Action[] {
-  const rest: Action[] = isXen(subject) ? ['details'] : [];
+function withoutOf({ view, subject, ui }: Session): readonly Action[] {
+  const rest: Action[] = isXen(subject) && view.table?.(subject, ui) === 'xen' ? ['details'] : [];
   if (!isXenOnX86(subject)) rest.push('hook');
   return [...WITHOUT[view.name], ...rest];
 }

@@ -110,3 +110,48 @@ describe('of an exit', () => {
     }
   });
 });
+
+test('of a device: where its interrupts end, and what became of each of its raises', async () => {
+  screen = new FakeScreen(machineOf(XEN_4_17), { delay: 0.5 });
+  screen.press('1', '1');
+  await run(500);
+  screen.press('f8', 'enter');
+  const text = await screen.text();
+  expect(text).toMatch(/^ device kbd {3}Esc back$/m);
+  expect(text).toMatch(/ends in +dom0 irq 1 xen-pirq i8042/);
+  expect(text).toMatch(/fired +2 times/);
+  const account = screen.session.frame.snapshot.books.find((a) => a.source === 'kbd')!;
+  expect(account.delivered).toBeGreaterThan(0);
+  expect(text.replace(/\s+/g, ' ')).toContain(
+    `kbd to ${account.destination} raised 2 = delivered ${account.delivered} + coalesced ${account.coalesced}`,
+  );
+  screen.press('esc');
+  expect(await domainLine()).toContain('[Devices]');
+});
+
+test('of a workload: what it does, and how to change its rate', async () => {
+  screen = new FakeScreen(machineOf(busy(KVM, '{what: compute, vm: 1, share: 0.95}')));
+  screen.press('f8', 'end', 'enter');
+  const text = await screen.text();
+  const { name, what } = screen.session.frame.snapshot.sources.at(-1)!;
+  expect(text).toContain(` workload ${name}   Esc back`);
+  expect(text).toContain(what);
+  expect(text).toMatch(/rate +\S+; \( halves it, \) doubles it/);
+});
+
+test('of a virtual CPU: where its time went and why it left the guest', async () => {
+  const machine = machineOf(KVM);
+  machine.runUntil(1e9);
+  screen = new FakeScreen(machine);
+  screen.press('f9', 'enter');
+  const { domains, time } = screen.session.frame.snapshot;
+  const [v] = domains[1]!.vcpus;
+  const exits = domains[1]!.exits!.rows;
+  const [top] = [...exits].sort((a, b) => b.counts[0]! - a.counts[0]!);
+  const text = await screen.text();
+  expect(text).toContain(` virtual CPU ${domains[1]!.name}.0   Esc back`);
+  expect(text).toContain(`${Math.round((100 * v!.times!.blocked) / time)}% of all time`);
+  expect(text).toMatch(
+    new RegExp(`why it left the guest\n +${top!.name} +${top!.counts[0]!.toLocaleString('en')}, `),
+  );
+});
