@@ -29,6 +29,7 @@ export const PAGES: Readonly<Record<CommandName, Page>> = {
       'virqtop ctl [--socket <name|path>] <verb> [...]',
       'virqtop exec [options] -- <command> [argument...]',
       'virqtop demo [options] [name]',
+      'virqtop import [options] <file>',
       'virqtop paper [options] [row...]',
       'virqtop proc [options] [scenario]',
       'virqtop procfs [options] <dir> [scenario]',
@@ -48,6 +49,7 @@ Commands:
   ctl                        command and ask a running monitor or server
   exec                       run a program that finds the simulated /proc
   demo                       what goes wrong with interrupts, step by step
+  import                     a recorded trace beside the run that it drives
   paper                      published microbenchmarks, and ours beside them
   proc                       print a file of /proc as a guest shows it
   procfs                     keep a directory with /proc of every domain
@@ -134,6 +136,25 @@ status is the program's.`,
   virqtop exec --scenario kvm -- kvm_stat -d -1 -g vm1
   virqtop exec -- irqbalance --debug --oneshot --foreground
   virqtop exec --speed 10 -- vmstat 1`,
+  },
+  import: {
+    usage: ['virqtop import [options] <file>'],
+    offers: ['file'],
+    about: `Reads a trace of a real host: a file of xentrace, a trace.dat of trace-cmd (version
+6 or 7), or the text of ftrace or trace-cmd report with KVM's events, packed by gzip
+or not. What raised interrupts there raises them in a machine of the same kind, at
+the same times, and what the guests did in between is done. Printed is what came of
+it: exits by reason and injections by vector, recorded and simulated, what the
+difference comes from, and what is not driven.`,
+    end: `The same machine runs in the monitor and in all other commands by --import FILE.
+
+Examples:
+  xentrace -D -e all -T 5 xen.trace    on Xen: five seconds of all CPUs
+  virqtop import xen.trace --cpu-hz 2.6G
+                                       and what comes of them here
+  trace-cmd record -e kvm sleep 5      on a host with KVM
+  virqtop import trace.dat -J          the same as JSON, second by second
+  virqtop --import trace.dat           the machine in the monitor`,
   },
   procfs: {
     usage: ['virqtop procfs [options] <dir> [scenario]'],

@@ -85,7 +85,11 @@ export function traceIn(
 }
 
 /** @throws UsageError if it stands beside what it does not go with */
-function checkTrace(options: Options, captures: readonly string[], { file, format }: TraceCapture): void {
+export function checkTrace(
+  options: Options,
+  captures: readonly string[],
+  { file, format }: TraceCapture,
+): void {
   if (captures.length > 1) {
     throw new UsageError(
       `--import: ${printable(file)} is ${format}; a trace stands alone, of /proc/interrupts there may be two`,

@@ -124,6 +124,7 @@ export type CommandName =
   | 'ctl'
   | 'demo'
   | 'exec'
+  | 'import'
   | 'paper'
   | 'proc'
   | 'procfs'
@@ -163,6 +164,7 @@ const PROC: readonly CommandName[] = ['proc'];
 const TRACE: readonly CommandName[] = ['trace'];
 const COMPARE: readonly CommandName[] = ['compare'];
 const DEMO: readonly CommandName[] = ['demo'];
+const IMPORT: readonly CommandName[] = ['import'];
 const PAPER: readonly CommandName[] = ['paper'];
 const SCREEN: readonly CommandName[] = [...MAIN, ...DEMO];
 /** with a screen that is drawn */
@@ -313,6 +315,10 @@ const GROUPS: readonly OptionGroup[] = [
     ],
   },
   {
+    title: 'The report:',
+    rows: [{ flags: '-J, --json', help: 'a line of JSON, with every second', of: IMPORT }],
+  },
+  {
     title: 'The table:',
     rows: [
       { flags: '--why', help: 'what each row is made of', of: PAPER },
@@ -332,7 +338,7 @@ const GROUPS: readonly OptionGroup[] = [
         flags: '--seed <n>',
         help: 'same seed, same run (default: 42)',
         parse: (t) => values.seed('--seed', t),
-        of: [...ALL, ...PAPER],
+        of: [...ALL, ...PAPER, ...IMPORT],
       },
       {
         flags: '--import <file...>',
@@ -357,7 +363,7 @@ const GROUPS: readonly OptionGroup[] = [
         flags: '--cpu-hz <hz>',
         help: 'of the TSC in a file of xentrace (default: 2.4G)',
         parse: (t) => values.frequency('--cpu-hz', t),
-        of: HOST,
+        of: [...HOST, ...IMPORT],
       },
       {
         flags: '--fire <dev@time[xN]>',

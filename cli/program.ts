@@ -94,6 +94,13 @@ function makeProgram(out: Output, choose: (job: Job) => void): Command {
       choose(async () => (await import('./commands/demo.ts')).demo(name, all, out));
     });
   program
+    .command('import')
+    .argument('<file>')
+    .action((file: string, options: Options, command: Command) => {
+      const all = withRoot(options, command);
+      choose(async () => (await import('./commands/import.ts')).importTrace(file, all, out));
+    });
+  program
     .command('paper')
     .argument('[row...]')
     .action((rows: string[], options: Options, command: Command) => {

@@ -11,6 +11,7 @@ export { printPrometheus } from './export/prometheus.ts';
 export { QEMU_TOPICS, type QemuTopic, qemuInfo, qemuTopics } from './export/qemu-info.ts';
 export { TraceExporter } from './export/trace/exporter.ts';
 export { TRACE_FORMATS, type TraceFormat } from './export/trace/formats.ts';
+export { ReplayTally, vectorKey } from './export/trace/replay-tally.ts';
 export type { TraceFiles, TraceWriter } from './export/trace/writer.ts';
 export * from './export/x86-words.ts';
 export { defaultRoutes, IrqRouting, qemuRoutes, type Route } from './hv/kvm/irq-routing.ts';
@@ -39,7 +40,7 @@ export { KVM_PIC } from './hw/x86/i8259-options.ts';
 export { LocalApic } from './hw/x86/lapic.ts';
 export { KVM_LAPIC } from './hw/x86/lapic-options.ts';
 export type { RecordedGuest, RecordedSource, Tally, TraceCapture } from './import/capture.ts';
-export type { ExitClass } from './import/exits.ts';
+export { EXIT_CLASSES, type ExitClass } from './import/exits.ts';
 export { KINDS as IMPORT_KINDS, readTrace, type TraceImportOptions } from './import/import-trace.ts';
 export { buildMachine } from './machine/build.ts';
 export { type ImportOptions, importHost } from './machine/build-import.ts';
@@ -62,6 +63,7 @@ export type { QtestMachine, WiredDevice } from './machine/qtest-machine.ts';
 export { QtestPc } from './machine/qtest-pc.ts';
 export { QtestVirt } from './machine/qtest-virt.ts';
 export { replayMachine } from './machine/replay/build.ts';
+export { BEGIN as REPLAY_BEGIN } from './machine/replay/outside.ts';
 export { traceHost } from './machine/trace-host.ts';
 export type {
   EventChannelSnapshot,

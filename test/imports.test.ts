@@ -42,7 +42,7 @@ const MAY: Record<string, readonly string[]> = {
     'scenario',
   ],
   snapshot: ['machine', 'core', 'proc'],
-  export: ['core', 'abi', 'proc', 'snapshot'],
+  export: ['core', 'abi', 'import', 'proc', 'snapshot'],
   index: [
     'core',
     'timing',

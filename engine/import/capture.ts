@@ -183,7 +183,7 @@ export class GuestRecorder implements RecordedGuest {
   }
 
   get sources(): readonly SourceRecorder[] {
-    return [...this.byName.values()].filter((s) => s.times.length > 0);
+    return [...this.byName.values()].filter((s) => s.raises > 0);
   }
 
   source(kind: SourceKind, name: string, number: number, vcpu: number): SourceRecorder {

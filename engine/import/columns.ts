@@ -3,7 +3,7 @@ import { ofFile } from './problem.ts';
 
 /** what a trace of a busy host has in some minutes */
 export const MOST_RECORDS = 8_000_000;
-const GROW = 65_536;
+const GROW = 4_096;
 
 /** Rows of numbers: the time, then so many values. */
 export class Columns {

@@ -20,6 +20,7 @@ export interface TraceImportOptions {
 /** Other files that people have, by their first bytes. */
 const OTHERS: readonly (readonly [start: string, what: string])[] = [
   ['PERFILE2', 'perf.data'],
+  ['\x1f\x8b', 'packed twice'],
   ['\x7fELF', 'a program'],
   ['\x28\xb5\x2f\xfd', 'packed by zstd'],
   ['\xfd7zXZ', 'packed by xz'],

@@ -5,7 +5,7 @@
 import type { Ns } from '../core/clock.ts';
 import { GuestRecorder, type RecordedGuest, STEP, type TraceCapture } from './capture.ts';
 import { EXIT_CLASSES, type ExitClass } from './exits.ts';
-import { UNKNOWN } from './kvm-events.ts';
+import { LOCAL_APIC, UNKNOWN } from './kvm-events.ts';
 import { ofFile } from './problem.ts';
 
 const MOST_VCPUS = 256;
@@ -33,6 +33,8 @@ interface Thread {
   leftAt: Ns;
   /** the exit was one for registers of a device or of the local APIC */
   emulated: boolean;
+  /** what it has ended since it left, and when that had been injected */
+  readonly ended: [name: string, since: Ns][];
 }
 
 class KvmGuest {
@@ -86,10 +88,10 @@ export class KvmReader {
         if (this.guests.length === MOST_GUESTS) {
           throw ofFile(this.file, `more than ${MOST_GUESTS} machines; fewer would be right`);
         }
-        guest = new KvmGuest(nameOf(pid), pid);
+        guest = new KvmGuest(`${nameOf(pid)}-${pid}`, pid);
         this.guests.push(guest);
       }
-      const thread: Thread = { guest, vcpu, left: undefined, leftAt: 0, emulated: false };
+      const thread: Thread = { guest, vcpu, left: undefined, leftAt: 0, emulated: false, ended: [] };
       guest.threads.set(pid, thread);
       this.threads.set(pid, thread);
       guest.recorder.know(vcpu);
@@ -119,7 +121,7 @@ export class KvmReader {
         this.entry(at, pid);
         return;
       case 'kvm_exit':
-        this.exit(at, pid, b, c === 1, d === 1);
+        this.exit(at, pid, b, c === 1, d === 1, e);
         return;
       case 'kvm_inj_virq':
         this.inject(at, pid, a, b);
@@ -128,7 +130,7 @@ export class KvmReader {
         if (d === 1) this.accept(at, cpu, this.guestOf(pid, comm), a, b, c === 1);
         return;
       case 'kvm_eoi':
-        this.eoi(at, this.guestOf(pid, comm), a, b);
+        this.eoi(at, pid, b);
         return;
       case 'kvm_set_irq':
         this.setIrq(at, cpu, this.guestOf(pid, comm), a, b !== 0);
@@ -153,14 +155,17 @@ export class KvmReader {
   private entry(at: Ns, pid: number): void {
     const thread = this.threads.get(pid);
     if (!thread) return;
-    const { guest, vcpu, left, leftAt, emulated } = thread;
+    const { guest, vcpu, left, leftAt, emulated, ended } = thread;
     // what was neither emulated nor anything's registers was a page that was not there
     if (left === 'memory' && !emulated) guest.recorder.does(vcpu, leftAt, STEP.page, 'memory');
     thread.left = undefined;
+    // a level comes again by then at the earliest: with the hypervisor's time for the EOI
+    for (const [name, since] of ended.splice(0))
+      guest.recorder.source('line', name, 0, 0).handled(at - since);
     guest.recorder.wakes(vcpu, at);
   }
 
-  private exit(at: Ns, pid: number, index: number, svm: boolean, nm: boolean): void {
+  private exit(at: Ns, pid: number, index: number, svm: boolean, nm: boolean, registers: number): void {
     const thread = this.threads.get(pid);
     if (!thread) return;
     const { guest, vcpu } = thread;
@@ -170,7 +175,8 @@ export class KvmReader {
     this.apicv ||= of === 'virtual APIC';
     thread.left = of;
     thread.leftAt = at;
-    thread.emulated = false;
+    thread.emulated = registers > 0;
+    if (registers === LOCAL_APIC) guest.byMemory++;
     recorder.exit(vcpu, at, of);
     if (nm) recorder.does(vcpu, at, STEP.fpu, of);
     else if (of === 'CPUID') recorder.does(vcpu, at, STEP.cpuid, of);
@@ -206,14 +212,18 @@ export class KvmReader {
     source.came(vector);
   }
 
-  private eoi(at: Ns, guest: KvmGuest | undefined, apicid: number, vector: number): void {
-    if (!guest) return;
-    const key = apicid * 256 + vector;
+  private eoi(at: Ns, pid: number, vector: number): void {
+    const thread = this.threads.get(pid);
+    if (!thread) return;
+    const { guest, vcpu, ended } = thread;
+    const key = vcpu * 256 + vector;
     const since = guest.injected.get(key);
-    if (since === undefined) return;
-    guest.injected.delete(key);
     const name = guest.names.get(vector);
-    if (name !== undefined) guest.recorder.source('line', name, 0, 0).handled(at - since);
+    guest.injected.delete(key);
+    if (since === undefined || name === undefined) return;
+    const source = guest.recorder.source('line', name, 0, 0);
+    if (source.level) ended.push([name, since]);
+    else source.handled(at - since);
   }
 
   private setIrq(at: Ns, cpu: number, guest: KvmGuest | undefined, gsi: number, high: boolean): void {

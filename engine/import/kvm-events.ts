@@ -3,6 +3,7 @@
  * printed by the kernel or by trace-cmd's plugin, and as fields, which the file itself describes.
  */
 import { DELIVERY_MODES, ISA_SVM } from '../abi/trace-dat.ts';
+import { Exit, exitName } from '../hw/x86/vmcs-fields.ts';
 import {
   classOfName,
   EXIT_CLASSES,
@@ -62,6 +63,15 @@ function isFixed(mode: string): boolean {
   return mode === DELIVERY_MODES[0] || mode === DELIVERY_MODES[1];
 }
 
+/** of an exit: for registers of the local APIC, or of some device; else 0 */
+export const LOCAL_APIC = 2;
+const DEVICE = 1;
+
+function registersOf(reason: string): number {
+  if (reason === exitName(Exit.APIC_ACCESS)) return LOCAL_APIC;
+  return reason === exitName(Exit.EPT_MISCONFIG) ? DEVICE : 0;
+}
+
 const MSI_LOGICAL = 1 << 2;
 
 export const KVM_EVENTS: readonly KvmEvent[] = [
@@ -70,7 +80,7 @@ export const KVM_EVENTS: readonly KvmEvent[] = [
   },
   {
     name: 'kvm_exit',
-    values: ['vcpu', 'class', 'svm', 'nm'],
+    values: ['vcpu', 'class', 'svm', 'nm', 'registers'],
     example: 'vcpu 0 reason HLT rip 0xfff0',
     text: (args) => {
       const found = /^(?:vcpu (\d+) )?reason (.+?) rip /.exec(args);
@@ -81,7 +91,13 @@ export const KVM_EVENTS: readonly KvmEvent[] = [
       const nm = svm
         ? reason === 'NM excp'
         : of === 'exception' && info >= INFO_VALID && `${info & 0xff}` === NM_EXIT;
-      return [vcpu === undefined ? UNKNOWN : Number(vcpu), EXIT_CLASSES.indexOf(of), Number(svm), Number(nm)];
+      return [
+        vcpu === undefined ? UNKNOWN : Number(vcpu),
+        EXIT_CLASSES.indexOf(of),
+        Number(svm),
+        Number(nm),
+        registersOf(reason!),
+      ];
     },
     fields: (of) => {
       const reason = of('exit_reason');
@@ -92,7 +108,13 @@ export const KVM_EVENTS: readonly KvmEvent[] = [
       const nm = svm
         ? isSvmNm(reason)
         : kind === 'exception' && info >= INFO_VALID && (info & 0xff) === NM_VECTOR;
-      return [of('vcpu_id') ?? UNKNOWN, EXIT_CLASSES.indexOf(kind), Number(svm), Number(nm)];
+      return [
+        of('vcpu_id') ?? UNKNOWN,
+        EXIT_CLASSES.indexOf(kind),
+        Number(svm),
+        Number(nm),
+        svm ? 0 : registersOf(exitName(reason & 0xffff)),
+      ];
     },
   },
   {

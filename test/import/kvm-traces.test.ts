@@ -24,7 +24,7 @@ describe('the text of a guest with two virtual CPUs', () => {
       cpus: 4,
       records: 10_414,
     });
-    expect(trace.guests.map((g) => [g.name, g.vcpus, g.x2apic])).toEqual([['kvmmini', 2, false]]);
+    expect(trace.guests.map((g) => [g.name, g.vcpus, g.x2apic])).toEqual([['kvmmini-4242', 2, false]]);
     expect(trace.length).toBe(1_995_168_000);
   });
 

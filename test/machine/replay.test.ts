@@ -126,6 +126,17 @@ describe('xentrace of an HVM guest', () => {
     }
   });
 
+  test('its devices tell what they have raised', () => {
+    const events = machine.devices().filter((d) => d.name.startsWith('dom1.event'));
+    expect(events.length).toBe(2);
+    for (const { name, sources } of events) {
+      const raised = snapshot.books
+        .filter((b) => sources.includes(b.source))
+        .reduce((n, b) => n + b.raised, 0);
+      expect(raised, name).toBe(counted(snapshot, 'dom1', name.slice('dom1.'.length)));
+    }
+  });
+
   test('the guest calls its other CPU, and its timers expire, as they did', () => {
     expect(counted(snapshot, 'dom1', 'CAL')).toBeGreaterThan(raises('ipi') * 0.95);
     expect(counted(snapshot, 'dom1', 'CAL')).toBeLessThanOrEqual(raises('ipi'));

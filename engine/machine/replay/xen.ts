@@ -6,7 +6,9 @@ import type { NativeLinuxCpu } from '../../guest/linux/native-entry.ts';
 import { DEVICE_NOT_AVAILABLE, type HvmCpu } from '../../hv/xen/x86/hvm-cpu.ts';
 import type { RecordedSource, TraceCapture } from '../../import/capture.ts';
 import { housekeeping, QUIET } from '../loops.ts';
+import type { Reach } from '../machine.ts';
 import type { X86Running } from '../xen/boot.ts';
+import type { Fired } from '../xen/devices.ts';
 import { EventRows } from '../xen/event-rows.ts';
 import type { DomainParts, XenHost } from '../xen/host.ts';
 import { type GuestActs, GuestScript } from './guest-script.ts';
@@ -63,7 +65,9 @@ function channel(
   const title = `dom${domain.id}.${source.name}`;
   dom0.irqs.request(back, { name: title, work: QUIET }, [0]);
   const fire = () => events.send(0, back.port).journey ?? 0;
-  register(host, title, 'event channel of dom0', domain.id, desc.irq, fire);
+  // sends are booked by the port that they are made at
+  const reach = { domain: domain.id, irqs: () => [desc.irq], sources: [`dom0:${back.port}`] };
+  register(host, { name: title, title: 'event channel of dom0', fire }, reach);
   return () => void fire();
 }
 
@@ -92,18 +96,13 @@ function message(
     if (hvm.hvm.irq.injectMsi(to.address, 0, to.data) < 0) books.ignore(destination, 'not accepted');
     return journey;
   };
-  register(host, title, `message with vector 0x${source.number.toString(16)}`, domain.id, desc.irq, fire);
+  const what = `message with vector 0x${source.number.toString(16)}`;
+  register(host, { name: title, title: what, fire }, { domain: domain.id, irqs: () => [desc.irq] });
   return () => void fire();
 }
 
-function register(
-  host: XenHost,
-  name: string,
-  title: string,
-  domain: number,
-  irq: number,
-  fire: () => number,
-): void {
-  host.devices.set(name, { name, title, fire });
-  host.shop.reaches.set(name, { domain, irqs: () => [irq] });
+/** The user may fire it as well. */
+function register(host: XenHost, fired: Fired, reach: Reach): void {
+  host.devices.set(fired.name, fired);
+  host.shop.reaches.set(fired.name, reach);
 }

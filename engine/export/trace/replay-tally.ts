@@ -1,0 +1,49 @@
+/** Counts exits and injections of a machine that a recorded trace drives, second by second, as the recording has them. */
+import type { Ns } from '../../core/clock.ts';
+import { ROW, type TakeRow } from '../../core/trace.ts';
+import { Tally } from '../../import/capture.ts';
+import { type ExitClass, vmxClass } from '../../import/exits.ts';
+import type { TraceHost } from '../../snapshot.ts';
+import type { TraceWriter } from './writer.ts';
+
+/** Tracepoints whose first argument is a virtual CPU, and whose second is a reason or a vector. */
+const EXITS: ReadonlySet<string> = new Set(['kvm_exit', 'vmexit']);
+const INJECTIONS: ReadonlySet<string> = new Set(['kvm_inj_virq', 'vmx_inject_extint']);
+
+/** Of one domain. */
+export class GuestTally {
+  readonly exits = new Tally<ExitClass>();
+  /** by number of the virtual CPU and vector */
+  readonly injections = new Tally<string>();
+}
+
+export function vectorKey(vcpu: number, vector: number): string {
+  return `${vcpu}:${vector}`;
+}
+
+export class ReplayTally implements TraceWriter {
+  /** by domain */
+  readonly guests: readonly GuestTally[];
+  readonly record: TakeRow;
+
+  /** What is before `begin` does not count, nor what is from `end` on. */
+  constructor(host: TraceHost, begin: Ns, end: Ns) {
+    this.guests = host.domains.map(() => new GuestTally());
+    const kinds = host.points.map(({ name }) =>
+      EXITS.has(name) ? 'exit' : INJECTIONS.has(name) ? 'inject' : '',
+    );
+    this.record = (rows, at) => {
+      const kind = kinds[rows[at + ROW.point]!];
+      const time = rows[at + ROW.time]!;
+      if (!kind || time < begin || time >= end) return;
+      const { domain, vcpu } = host.vcpus[rows[at + ROW.args]!]!;
+      const guest = this.guests[domain]!;
+      const number = rows[at + ROW.args + 1]!;
+      if (kind === 'exit') guest.exits.add(vmxClass(number), time - begin);
+      else guest.injections.add(vectorKey(vcpu, number), time - begin);
+    };
+  }
+
+  flush(): void {}
+  end(): void {}
+}
