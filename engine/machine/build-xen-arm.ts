@@ -4,6 +4,7 @@ import type { TraceRecord } from '../core/trace.ts';
 import { NoSpace } from '../guest/linux/irq-info.ts';
 import { ARM_DEBUG_KEYS, armDebugKey } from '../hv/xen/arm/debug-keys/keys.ts';
 import { ARM_EXITS, armExitName } from '../hv/xen/arm/traps.ts';
+import type { XenArm } from '../hv/xen/arm/xen.ts';
 import { PRIVATE } from '../hw/arm/gic-regs.ts';
 import type { ArmScenario } from '../scenario/arm-schema.ts';
 import type { IrqDetails } from './details.ts';
@@ -128,9 +129,10 @@ class XenArmPlatform extends XenPlatform<ArmDomainParts, XenArmHost> {
   protected compareChips(compare: Compare): void {
     const { xen, domains } = this.host;
     for (const { domain, arm } of domains) {
+      const listed = xen.listed(arm);
       for (let i = 0; i < arm.vgic.pendingIrqs; i++) {
         const p = arm.vgic.byIndex(i);
-        const where = xen.whereabouts(arm, p.irq < 32 ? i >> 5 : 0, p.irq);
+        const where = xen.whereabouts(arm, p.irq < 32 ? i >> 5 : 0, p.irq, listed);
         compare(`dom${domain.id} irq ${p.irq}, queued`, where.includes('queued'), p.slot);
         compare(`dom${domain.id} irq ${p.irq}, in a list register`, where.includes('pending'), p.slot + 1);
       }
@@ -145,20 +147,21 @@ class XenArmPlatform extends XenPlatform<ArmDomainParts, XenArmHost> {
   }
 
   /** At the virtual GIC, or still at the physical one: that is where one stays which its domain has disabled. */
-  private waitsFor({ arm }: ArmDomainParts, virq: number): boolean {
+  private waitsFor({ arm }: ArmDomainParts, virq: number, listed: ReturnType<XenArm['listed']>): boolean {
     const physical = virq < PRIVATE ? undefined : arm.vgic.spis[virq - PRIVATE]?.desc;
     if (physical && this.host.xen.irqs.isPending(physical.irq)) return true;
     const vcpus = virq < 32 ? arm.vcpus.map((v) => v.vcpu) : [0];
-    return vcpus.some((v) => /queued|pending/.test(this.host.xen.whereabouts(arm, v, virq)));
+    return vcpus.some((v) => /queued|pending/.test(this.host.xen.whereabouts(arm, v, virq, listed)));
   }
 
   protected domain(parts: ArmDomainParts): DomainSnapshot {
     const { kernel, domain, arm } = parts;
     const { xen, shop } = this.host;
     const channels = xen.channels.channels(domain.id);
+    const listed = xen.listed(arm);
     const kind = kindOf(parts, xen.control.endOf(domain.id));
     const common = domainSnapshot(domain, kernel, channels, kind, shop.clock.now, (desc) => ({
-      pending: desc.replay || this.waitsFor(parts, desc.hwirq!),
+      pending: desc.replay || this.waitsFor(parts, desc.hwirq!, listed),
       masked: desc.depth > 0,
     }));
     const rows = xen.exits.totals(arm.vcpus.map((v) => v.index));

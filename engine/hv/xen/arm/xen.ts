@@ -577,14 +577,20 @@ export class XenArm implements Hypervisor, EvtchnOutput, FirmwareHost, Part {
     return inspectVcpu(v.vgic, this.gicCpus[0]!.hw, here.current === v.vgic ? here : null);
   }
 
-  /** Where an interrupt of a domain is now: `queued`, `LR0 pending`, `LR0 active`; empty: nowhere. */
-  whereabouts({ vgic, vcpus }: ArmDomain, vcpu: number, virq: number): string {
-    const p = vgic.pendingOf(vgic.vcpus[vcpu]!, virq);
-    const out = p.status & GIC_IRQ_GUEST_QUEUED ? ['queued'] : [];
-    for (const v of virq < NR_LOCAL_IRQS ? [vcpus[vcpu]!] : vcpus) {
-      for (const lr of this.inspectVcpu(v).lrs) {
-        if (lr.used && lr.virq === virq && lr.state !== 'invalid') out.push(`LR${lr.lr} ${lr.state}`);
-      }
+  /** The list registers of a domain's virtual CPUs that hold something. */
+  listed({ vcpus }: ArmDomain): readonly VcpuInterrupts['lrs'][] {
+    return vcpus.map((v) => this.inspectVcpu(v).lrs.filter((lr) => lr.used && lr.state !== 'invalid'));
+  }
+
+  /**
+   * Where an interrupt of a domain is now: `queued`, `LR0 pending`, `LR0 active`; empty: nowhere.
+   * @param listed of the domain: who asks for many interrupts asks for it once
+   */
+  whereabouts(domain: ArmDomain, vcpu: number, virq: number, listed = this.listed(domain)): string {
+    const { vgic } = domain;
+    const out = vgic.pendingOf(vgic.vcpus[vcpu]!, virq).status & GIC_IRQ_GUEST_QUEUED ? ['queued'] : [];
+    for (const lrs of virq < NR_LOCAL_IRQS ? [listed[vcpu]!] : listed) {
+      for (const { lr, virq: of, state } of lrs) if (of === virq) out.push(`LR${lr} ${state}`);
     }
     return out.join(' ');
   }
