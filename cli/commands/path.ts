@@ -54,7 +54,7 @@ async function lastOfRow(machine: Machine, options: Options): Promise<JourneySna
   const player = new Player(machine, options.fire);
   player.checkEnd(at);
   await player.advance(at);
-  const last = pastJourneys(machine, by, wanted, 1).at(-1);
+  const last = pastJourneys(machine, by, wanted).at(-1);
   if (!last) throw new UsageError(`--path ${quoted(wanted)}: no interrupt of it lately, at ${at / 1e9} s`);
   return [last];
 }

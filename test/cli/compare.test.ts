@@ -30,6 +30,7 @@ vms:
     devices: &devices
       - {driver: i8042}
       - {driver: virtio-blk}
+    pv-eoi: false
   - vcpus: 1
     devices: *devices
 keys:
