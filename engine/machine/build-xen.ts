@@ -18,7 +18,7 @@ import { xenSignals } from './trace-signals.ts';
 import { boot } from './xen/boot.ts';
 import { XenControls } from './xen/controls.ts';
 import { xenDetails } from './xen/details-x86.ts';
-import { cpuSnapshots, domainSnapshot, xlSnapshot } from './xen/domain-snapshot.ts';
+import { closedBusyOf, cpuSnapshots, domainSnapshot, xlSnapshot } from './xen/domain-snapshot.ts';
 import { XEN_HOPS, XenHopNames, type XenNames, xenWaiting } from './xen/hops.ts';
 import { type DomainParts, XenHost } from './xen/host.ts';
 import { hvmMismatch, hvmSnapshot, nativeState } from './xen/hvm-inspect.ts';
@@ -141,6 +141,7 @@ class XenX86Platform extends XenPlatform<DomainParts, XenHost> {
     const channels = xen.channels.channels(domain.id);
     return {
       ...domainSnapshot(domain, kernel, channels, kind, shop.clock.now, hvm && nativeState(hvm)),
+      ...closedBusyOf(xen.channels, domain.id),
       ...(hvm && hvmSnapshot(this.host, hvm)),
       xl: xlSnapshot(this.host, xen.control, domain.id),
     };

@@ -88,6 +88,8 @@ export interface DomainSnapshot {
   readonly latency?: readonly LatencySnapshot[];
   /** event channels in use, by port; empty where the domain has none */
   readonly channels: readonly ChannelSnapshot[];
+  /** ports that are closed while their event words are still in a queue: Xen does not give them out; absent: none */
+  readonly closedBusy?: readonly number[];
   /** VM exits; absent where nothing of the kind happens */
   readonly exits?: ExitsSnapshot;
   /** what the host's KVM tells of it in debugfs; absent of all but machines of KVM */
@@ -153,6 +155,8 @@ export interface ChannelSnapshot {
   readonly port: number;
   /** FIFO: 0 the most urgent, 15 the least; absent where channels have two levels */
   readonly priority?: number;
+  /** raised before there was an event word for it, which Xen has kept; absent: it was not */
+  readonly kept?: true;
   readonly kind: 'unbound' | 'interdomain' | 'pirq' | 'virq' | 'ipi';
   /** vCPU that is notified */
   readonly vcpu: number;

@@ -366,6 +366,8 @@ function checkWorkloads(s: XenScenario, wrong: Wrong): void {
       checkMicrobenchmark(w, i, guest, wrong);
     } else if (w.what === 'chatter') {
       checkChatter(w, i, guest, wrong);
+    } else if (w.what === 'reopen' && (!guest || guest.kernel === NATIVE)) {
+      wrong(path, `domain ${w.domain} is no guest that knows Xen, expected one`);
     } else if (w.what === 'nmi' && guest?.type === 'pv') {
       wrong(path, `domain ${w.domain} is no HVM or PVH guest, expected one, or 0: the host's processors`);
     }
@@ -373,7 +375,7 @@ function checkWorkloads(s: XenScenario, wrong: Wrong): void {
 }
 
 function checkChatter(
-  { domain, first, channels }: Extract<XenScenario['workloads'][number], { what: 'chatter' }>,
+  { domain, first, channels, vcpu = 0 }: Extract<XenScenario['workloads'][number], { what: 'chatter' }>,
   i: number,
   guest: XenScenario['guests'][number] | undefined,
   wrong: Wrong,
@@ -386,6 +388,9 @@ function checkChatter(
       ['workloads', i, channels === 1 ? 'first' : 'channels'],
       `channels ${first} to ${first + channels - 1} of domain ${domain}, which has ${has}, expected more of its \`channels\``,
     );
+  } else if (vcpu >= guest.vcpus) {
+    const has = guest.vcpus === 1 ? '0' : `0 to ${guest.vcpus - 1}`;
+    wrong(['workloads', i, 'vcpu'], `domain ${domain} has no virtual CPU ${vcpu}, expected ${has}`);
   }
 }
 

@@ -15,6 +15,7 @@ import {
   keys,
   name,
   pattern,
+  phase,
   rules,
   scenarioName,
   title,
@@ -180,6 +181,12 @@ const workload = z.discriminatedUnion('what', [
       first: z.int().min(0).max(99_999).default(0).describe('the first of the `channels` of the domain'),
       channels: z.int().min(1).max(1_000).default(1).describe('so many of them, each time one at random'),
       pattern,
+      vcpu: z
+        .int()
+        .min(0)
+        .max(255)
+        .optional()
+        .describe('the virtual CPU that they notify; without it they are spread, where the kernel does that'),
       handler: z
         .number()
         .min(0.1)
@@ -188,6 +195,16 @@ const workload = z.discriminatedUnion('what', [
         .describe('microseconds that the handler of such an event takes'),
     })
     .describe('a driver of dom0 sends events on further channels of a guest'),
+  z
+    .strictObject({
+      what: z.literal('reopen'),
+      domain,
+      from: phase.default(1).describe('when, in seconds'),
+    })
+    .describe(
+      'once, a driver of a guest closes the channel of its virtual CPU 0 as soon as an event has been sent on it, then opens one ' +
+        'for its last virtual CPU, and its own again',
+    ),
   z
     .strictObject({
       what: z.literal('machine-check'),
@@ -226,6 +243,20 @@ export const xenSchema = z
     title,
     xen: z.enum(['3.4', '4.17']).default('4.17').describe('version of Xen'),
     cpus,
+    'busy-ports': z
+      .boolean()
+      .default(true)
+      .describe(
+        'a closed port is not given out again while its event word is linked; false: as before "evtchn: don\'t reuse ports ' +
+          'that are still busy"',
+      ),
+    'keeps-pending': z
+      .boolean()
+      .default(true)
+      .describe(
+        'an event whose page of the event array is missing is kept until the page is there; false: it is lost, as before ' +
+          '"evtchn: don\'t lose pending state if FIFO event array page is missing"',
+      ),
     'ioapic-pins': z.int().min(16).max(240).default(24).describe('pins of the IOAPIC'),
     firmware: z
       .strictObject({

@@ -52,7 +52,7 @@ function sendAndHandle(abi: '2-level' | 'fifo'): number {
     return fifo;
   });
   const remote = channels.allocUnbound(0, xen.DOMID_SELF, 1);
-  guests[0]!.setup(remote);
+  guests[0]!.setup(remote, 0);
   const local = channels.bindInterdomain(1, 0, remote);
   const guest = guests[0]!;
   const info = channels.domain(0).shared.vcpus[0]!;

@@ -29,6 +29,7 @@ test('2-level: pending ports select their word and ask for an upcall', () => {
       priority: 0,
       link: null,
       busy: false,
+      kept: false,
     },
   ]);
 });

@@ -22,7 +22,8 @@ const devices = (...list: string[]) =>
   `name: x\ntitle: t\ndom0:\n  vcpus: 1\n  devices:\n${list.map((d) => `    - ${d}\n`).join('')}`;
 const DISK = '{driver: nvme, name: nvme0, queues: 2, as: disk}';
 const NIC = '{driver: msi-nic, name: eth0, as: nic}';
-const KEYS = 'name, title, xen, cpus, ioapic-pins, firmware, command-line, dom0, guests, keys, workloads';
+const KEYS =
+  'name, title, xen, cpus, busy-ports, keeps-pending, ioapic-pins, firmware, command-line, dom0, guests, keys, workloads';
 const NAME = 'a name of 1 to 40 letters, digits and . _ : [ ] -';
 const RATE = 'a number from 0.000001 to 1000000';
 const nested = (open: string, times: number) => open.repeat(times);
@@ -174,7 +175,7 @@ describe('keys and kinds', () => {
     [good('keys: [kbd]'), '4: keys[0]: expected keys and values: device, title, got "kbd"'],
     [
       good('workloads: [{what: knit}]'),
-      '4: workloads[0].what: expected one of device, packets, disk, xenstore, console, compute, calls, events, microbenchmark, locks, faults, nmi, chatter, machine-check, got "knit"',
+      '4: workloads[0].what: expected one of device, packets, disk, xenstore, console, compute, calls, events, microbenchmark, locks, faults, nmi, chatter, reopen, machine-check, got "knit"',
     ],
     [
       good('workloads: [{what: calls, domain: -1, rate: 1}]'),

@@ -44,6 +44,8 @@ test('defaults are written out, parts line by line in at most 110 columns', () =
 title: "no: 1"
 xen: "4.17"
 cpus: 4
+busy-ports: true
+keeps-pending: true
 ioapic-pins: 24
 firmware: {levels: [], active-high: false}
 command-line: {}

@@ -91,6 +91,7 @@ describe('marks', () => {
     priority: 7,
     link: null,
     busy: false,
+    kept: false,
     ...rest,
   });
   const vcpu = { upcallPending: 1, upcallMask: 0, sel: [0, 2], ready: null, queues: [] };
@@ -101,6 +102,7 @@ describe('marks', () => {
     ports: 4096,
     active: 5,
     ofXen: 0,
+    closedBusy: [],
     channels: [
       channel(1, {}),
       channel(2, { masked: true }),
@@ -116,6 +118,30 @@ describe('marks', () => {
       100,
       height,
     ).map((line) => line.paint((_, text) => text, 100, '~').trimEnd());
+
+  test('FIFO: each port with its priority and link; first what is closed and linked, or has no event word yet', () => {
+    const queues = [{ priority: 7, head: 3, tail: 9, ports: [3, 9] }];
+    const channels = [
+      channel(1, { priority: 0 }),
+      channel(3, { pending: true, link: 9 }),
+      channel(1024, { masked: true, kept: true }),
+    ];
+    const all = texts(20, {
+      abi: 'fifo',
+      channels,
+      closedBusy: [9],
+      vcpus: [{ ...vcpu, sel: [], ready: 0x80, queues }],
+    });
+    expect(all[2]).toMatch(/\+ neither {2}L closed, linked, of vCPU 0;/);
+    expect(all[3]).toBe(`       0  .+.P.....L${'.'.repeat(54)}`);
+    expect(all).toContain(' queue 7  head 3  tail 9   3 > 9');
+    expect(all.filter((line) => line.startsWith(' port '))).toEqual([
+      expect.stringMatching(/^ port {4}9 {2}closed, still linked: not given out/),
+      expect.stringMatching(/^ port 1024 {2}raised, no word prio 7 {3}- {8}vCPU 0/),
+      expect.stringMatching(/^ port {4}3 {2}pending {9}prio 7 {3}L>9 {6}vCPU 0/),
+      expect.stringMatching(/^ port {4}1 {18}prio 0 {3}- {8}vCPU 0/),
+    ]);
+  });
 
   test('a port is a mark at its place, small for other vCPUs; a selected word has a star', () => {
     const all = texts(20);

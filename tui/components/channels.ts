@@ -109,8 +109,26 @@ function abiLine({ events, vcpu }: Channels): LineBuilder {
 }
 
 /** Rows of ports with something in use. */
-function mapRows({ channels }: EventChannelsSnapshot, ports: number): number[] {
-  return [...new Set(channels.map((c) => Math.floor(c.port / ports)))].sort((a, b) => a - b);
+function mapRows({ channels, closedBusy }: EventChannelsSnapshot, ports: number): number[] {
+  const all = [...channels.map((c) => c.port), ...closedBusy];
+  return [...new Set(all.map((port) => Math.floor(port / ports)))].sort((a, b) => a - b);
+}
+
+/** So many of them: those with a port that waits, or is closed and linked, before the rest. */
+function dearest(
+  rows: readonly number[],
+  { channels, closedBusy }: EventChannelsSnapshot,
+  ports: number,
+  most: number,
+): number[] {
+  if (rows.length <= most) return [...rows];
+  const waiting = [...channels.flatMap((c) => (c.pending || c.kept ? [c.port] : [])), ...closedBusy];
+  const dear = new Set(waiting.map((port) => Math.floor(port / ports)));
+  const rank = (row: number) => (dear.has(row) ? 0 : 1);
+  return [...rows]
+    .sort((a, b) => rank(a) - rank(b) || a - b)
+    .slice(0, most)
+    .sort((a, b) => a - b);
 }
 
 function mapLines(
@@ -120,6 +138,7 @@ function mapLines(
   ports: number,
 ): LineBuilder[] {
   if (height < 2) return [];
+  const closed = new Set(events.closedBusy);
   const legend = new LineBuilder().add(' ports', 'heading').to(LABEL);
   for (const [text, role] of [
     ['P', 'warn'],
@@ -129,12 +148,14 @@ function mapLines(
     ['X', 'bad'],
     [' both  '],
     ['+', 'good'],
-    [` neither, of vCPU ${vcpu};  p m x - of others  . free`],
+    [' neither'],
+    ...(closed.size > 0 ? ([['  '], ['L', 'bad'], [' closed, linked']] as const) : []),
+    [`, of vCPU ${vcpu};  p m x - of others  . free`],
   ] as const) {
     legend.add(text, role);
   }
   const byPort = new Map(events.channels.map((c) => [c.port, c]));
-  const shown = rows.slice(0, height - 1);
+  const shown = dearest(rows, events, ports, height - 1);
   const lines = shown.map((row) => {
     const first = row * ports;
     const word =
@@ -143,7 +164,10 @@ function mapLines(
       .add(word ? '*' : ' ', 'warn')
       .add(padLeft(`${first}`, LABEL - 3))
       .to(LABEL);
-    for (let port = first; port < first + ports; port++) addMark(line, byPort.get(port), vcpu);
+    for (let port = first; port < first + ports; port++) {
+      if (closed.has(port)) line.add('L', 'bad');
+      else addMark(line, byPort.get(port), vcpu);
+    }
     return line;
   });
   return [legend, ...lines];
@@ -178,22 +202,28 @@ function portLines({ domain, events, vcpu, ascii }: Channels): LineBuilder[] {
   const names = new Map(
     domain.irqStates.flatMap(({ port, row }) => (port === null ? [] : [[port, row] as const])),
   );
-  const rank = (c: EventChannelSnapshot) => (c.pending ? 0 : c.masked ? 2 : 4) + (c.vcpu === vcpu ? 0 : 1);
-  return [...events.channels]
+  const rank = (c: EventChannelSnapshot) =>
+    c.kept ? -1 : (c.pending ? 0 : c.masked ? 2 : 4) + (c.vcpu === vcpu ? 0 : 1);
+  const closed = events.closedBusy.map((port) =>
+    portStart(port).add('closed', 'bad').add(', still linked: not given out before its queue has been read'),
+  );
+  const open = [...events.channels]
     .sort((a, b) => rank(a) - rank(b) || a.port - b.port)
     .map((c) => {
       const row = names.get(c.port);
-      const flags = [c.pending && 'pending', c.masked && 'masked', c.busy && 'busy']
-        .filter(Boolean)
-        .join(' ');
+      const flags = c.kept
+        ? 'raised, no word'
+        : [c.pending && 'pending', c.masked && 'masked', c.busy && 'busy'].filter(Boolean).join(' ');
       const owner = row ? `irq ${row.irq} ${row.actions.join(', ')}` : '';
-      const line = new LineBuilder()
-        .add(` port ${padLeft(`${c.port}`, 4)}`)
-        .to(LABEL + 2)
-        .add(flags.padEnd(16), c.pending ? 'warn' : undefined);
+      const line = portStart(c.port).add(flags.padEnd(16), c.pending || c.kept ? 'warn' : undefined);
       if (events.abi === 'fifo') addEventWord(line, c);
       return line.add(`vCPU ${c.vcpu}  `).add(sanitize(`${c.what}  ${owner}`, ascii));
     });
+  return [...closed, ...open];
+}
+
+function portStart(port: number): LineBuilder {
+  return new LineBuilder().add(` port ${padLeft(`${port}`, 4)}`).to(LABEL + 2);
 }
 
 /** `prio 7  L>31`: linked, and which port comes after it; `L>0` is the last of its queue. */

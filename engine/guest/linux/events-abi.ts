@@ -6,8 +6,8 @@ export interface EventAbi extends Part {
   readonly name: string;
   /** ports the kernel can use: those below */
   readonly maxChannels: number;
-  /** A port is about to be used: its word must exist. */
-  setup(port: number): void;
+  /** A port is about to be used, by code on this CPU: its word must exist. */
+  setup(port: number, from: number): void;
   /** The port is notified on another CPU from now on. */
   bindToCpu(port: number, cpu: number): void;
   isPending(port: number): boolean;

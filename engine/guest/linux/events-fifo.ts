@@ -53,11 +53,11 @@ export class EventsFifo implements EventAbi {
   }
 
   /** evtchn_fifo_setup: pages of the event array up to this port; every new word starts masked. */
-  setup(port: number): void {
+  setup(port: number, from: number): void {
     while (this.arrayPages * PAGE_WORDS <= port) {
       const gfn = ARRAY_GFN + this.arrayPages;
       this.memory.page(gfn)!.fill(EVTCHN_FIFO_MASKED);
-      this.hypercalls(0).expandArray(gfn);
+      this.hypercalls(from).expandArray(gfn);
       this.arrayPages++;
     }
   }

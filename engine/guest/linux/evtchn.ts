@@ -86,6 +86,18 @@ export class EventIrqs implements Part {
     return desc;
   }
 
+  /** An interrupt that has no channel yet, or none any more (IRQT_UNBOUND). */
+  reserve(): IrqDesc {
+    return this.allocate(this.chips.dynamic, this.host.profile.flows.event);
+  }
+
+  /** rebind_evtchn_irq, by code on the CPU `from`: the interrupt goes on with another channel, which notifies `cpu`. */
+  rebindPort(desc: IrqDesc, port: number, cpu: number, from: number): void {
+    this.setup(port, desc, 'event', 0, from);
+    this.rebind(this.infos[port]!, cpu, from);
+    if (desc.depth === 0) this.unmask(this.infos[port]!, EXPLICIT, from);
+  }
+
   /** A port that a process binds through /dev/xen/evtchn: with an interrupt number of its own or, in the
    *  older trees, handed to the device by the upcall itself and in no table. */
   bindUser(port: number): IrqDesc {
@@ -229,8 +241,8 @@ export class EventIrqs implements Part {
     else this.freeing.push(desc.irq);
   }
 
-  private setup(port: number, desc: IrqDesc, kind: IrqInfo['kind'], cpu: number): void {
-    this.abi.setup(port);
+  private setup(port: number, desc: IrqDesc, kind: IrqInfo['kind'], cpu: number, from = 0): void {
+    this.abi.setup(port, from);
     if (desc.ports.length === 0) desc.port = port;
     desc.ports.push(port);
     const info = newIrqInfo(port, desc, kind);
@@ -256,15 +268,15 @@ export class EventIrqs implements Part {
   }
 
   /** xen_rebind_evtchn_to_cpu. */
-  private rebind(info: IrqInfo, cpu: number): void {
+  private rebind(info: IrqInfo, cpu: number, from = 0): void {
     this.mask(info, TEMPORARY);
-    if (this.host.hypercalls(0).bindVcpu(info.port, cpu) >= 0) {
+    if (this.host.hypercalls(from).bindVcpu(info.port, cpu) >= 0) {
       this.abi.bindToCpu(info.port, cpu);
       this.channelsOn[info.cpu]!--;
       this.channelsOn[cpu]!++;
       info.cpu = cpu;
     }
-    this.unmask(info, TEMPORARY, 0);
+    this.unmask(info, TEMPORARY, from);
   }
 
   /** xen_set_irq_priority: the answer of the hypercall. */
@@ -381,12 +393,22 @@ export class EventIrqs implements Part {
 
   /** __shutdown of a pirq: its port is closed. */
   stopPirq(desc: IrqDesc): void {
+    this.closePort(desc, 0);
+  }
+
+  /** EVTCHNOP_close of the interrupt's only channel. */
+  closePort(desc: IrqDesc, cpu: number): void {
     const info = this.infoOf(desc, 0);
-    this.host.hypercalls(0).close(info.port);
+    this.mask(info, EXPLICIT);
+    this.host.hypercalls(cpu).close(info.port);
     this.channelsOn[info.cpu]!--;
-    this.infos[info.port] = undefined;
-    desc.ports.length = 0;
-    desc.port = 0;
+    this.forget(info);
+  }
+
+  private forget({ port, desc }: IrqInfo): void {
+    this.infos[port] = undefined;
+    desc.ports.splice(desc.ports.indexOf(port), 1);
+    desc.port = desc.ports[0] ?? 0;
   }
 
   /** Must Xen be told when this physical interrupt is over? */
@@ -397,7 +419,21 @@ export class EventIrqs implements Part {
   save(): Plain {
     return {
       infos: this.infos.flatMap((i) =>
-        i ? [[i.port, i.cpu, i.maskReason, Number(i.active), i.spurious, i.eoiTime, i.eoiCpu, i.epoch]] : [],
+        i
+          ? [
+              [
+                i.port,
+                i.cpu,
+                i.maskReason,
+                Number(i.active),
+                i.spurious,
+                i.eoiTime,
+                i.eoiCpu,
+                i.epoch,
+                i.desc.irq,
+              ],
+            ]
+          : [],
       ),
       channelsOn: this.channelsOn,
       late: this.late.save(),
@@ -406,8 +442,11 @@ export class EventIrqs implements Part {
 
   restore(state: Plain): void {
     const s = state as unknown as { infos: number[][]; channelsOn: number[]; late: Plain };
-    for (const [port, cpu, maskReason, active, spurious, eoiTime, eoiCpu, epoch] of s.infos) {
-      const info = this.infos[port!]!;
+    const irqOf = new Map(s.infos.map((fields) => [fields[0]!, fields.at(-1)!]));
+    // a driver may have another channel by now than it had at boot
+    for (const info of [...this.infos]) if (info && irqOf.get(info.port) !== info.desc.irq) this.forget(info);
+    for (const [port, cpu, maskReason, active, spurious, eoiTime, eoiCpu, epoch, irq] of s.infos) {
+      const info = this.infos[port!] ?? this.adopt(port!, this.host.irqs.descs[irq!]!);
       info.cpu = cpu!;
       info.maskReason = maskReason!;
       info.active = active === 1;
@@ -420,5 +459,13 @@ export class EventIrqs implements Part {
       this.channelsOn[cpu] = n;
     });
     this.late.restore(s.late);
+  }
+
+  private adopt(port: number, desc: IrqDesc): IrqInfo {
+    const info = newIrqInfo(port, desc, 'event');
+    this.infos[port] = info;
+    desc.ports.push(port);
+    desc.port = desc.ports[0]!;
+    return info;
   }
 }

@@ -120,7 +120,7 @@ export class EvtchnDomain {
   constructor(
     readonly init: EvtchnDomainInit,
     readonly output: EvtchnOutput,
-    private readonly rules: EvtchnRules,
+    readonly rules: EvtchnRules,
   ) {
     this.id = init.id;
     this.privileged = init.privileged;
@@ -145,7 +145,7 @@ export class EvtchnDomain {
     if ((this.rules.portLimit && port > this.init.maxPort) || port >= this.portOps.maxEvtchns) return -ENOSPC;
     const chn = this.ports[port];
     if (chn) {
-      if (chn.state !== ECS_FREE || this.portOps.isBusy(chn)) return -EBUSY;
+      if (chn.state !== ECS_FREE || (this.rules.busyPorts && this.portOps.isBusy(chn))) return -EBUSY;
     } else {
       while (port >= this.ports.length) this.addBucket();
     }
@@ -207,6 +207,18 @@ export class EvtchnDomain {
 
   isPending(chn: Evtchn): boolean {
     return this.usable(chn) && this.portOps.isPending(chn);
+  }
+
+  /** Raised, and kept until there is an event word to mark it in? */
+  isKept(chn: Evtchn): boolean {
+    return chn.state !== ECS_FREE && chn.latched && this.fifo !== undefined && !this.fifo.eventPage(chn.port);
+  }
+
+  /** Ports that are closed while their event words are still in a queue. */
+  closedBusy(): number[] {
+    const { fifo } = this;
+    if (!fifo) return [];
+    return this.ports.filter((chn) => chn.state === ECS_FREE && fifo.isBusy(chn)).map((chn) => chn.port);
   }
 
   isMasked(chn: Evtchn): boolean {

@@ -105,6 +105,10 @@ export class EvtchnFifo implements EvtchnPortOps {
     const { port } = chn;
     const page = this.eventPage(port);
     if (!page) {
+      if (!d.rules.keepsPending) {
+        d.output.pended(d.id, port, 'dropped');
+        return;
+      }
       // kept until the guest adds the page
       d.output.pended(d.id, port, chn.latched ? 'coalesced' : 'pended');
       chn.latched = true;

@@ -61,6 +61,7 @@ export function channelInfo(d: EvtchnDomain, chn: Evtchn): ChannelInfo {
     virq: chn.virq,
     pending: d.isPending(chn),
     masked: d.isMasked(chn),
+    kept: d.isKept(chn),
     priority: d.portOps.hasPriorities ? chn.priority : null,
     link: d.portOps.printState(chn),
   };

@@ -28,7 +28,7 @@ import {
 } from '../../abi/xen.ts';
 import { EvtchnDomain } from './evtchn-domain.ts';
 import { linkPirqPort, unlinkPirqPort } from './evtchn-pirq.ts';
-import { EVTCHN_RULES, type EvtchnProfile, type EvtchnRules } from './evtchn-profile.ts';
+import { EVTCHN_RULES, type EvtchnFixes, type EvtchnProfile, type EvtchnRules } from './evtchn-profile.ts';
 import type { EvtchnDomainInit, EvtchnOutput } from './evtchn-types.ts';
 
 export class EvtchnPorts {
@@ -40,9 +40,9 @@ export class EvtchnPorts {
 
   constructor(
     protected readonly output: EvtchnOutput,
-    options: { readonly profile: EvtchnProfile },
+    options: { readonly profile: EvtchnProfile; readonly fixes?: Partial<EvtchnFixes> | undefined },
   ) {
-    this.rules = EVTCHN_RULES[options.profile];
+    this.rules = { ...EVTCHN_RULES[options.profile], ...options.fixes };
   }
 
   addDomain(init: EvtchnDomainInit): void {

@@ -35,9 +35,16 @@ export interface EvtchnRules {
   readonly carefulReset: boolean;
   /** a pirq's affinity follows the vCPU it is bound to */
   readonly pirqFollowsVcpu: boolean;
+  /** "evtchn: don't reuse ports that are still busy": one whose event word is linked is not given out */
+  readonly busyPorts: boolean;
+  /** "evtchn: don't lose pending state if FIFO event array page is missing": kept until the page is there, else lost */
+  readonly keepsPending: boolean;
   /** evtchn_destroy closes from the highest port down and keeps the ports; else upwards, then frees them */
   readonly destroyFromTop: boolean;
 }
+
+/** What was mended within a version. */
+export type EvtchnFixes = Pick<EvtchnRules, 'busyPorts' | 'keepsPending'>;
 
 export const EVTCHN_RULES: { readonly [profile in EvtchnProfile]: EvtchnRules } = {
   '4.17': {
@@ -52,6 +59,8 @@ export const EVTCHN_RULES: { readonly [profile in EvtchnProfile]: EvtchnRules } 
     statusHidesXen: true,
     carefulReset: true,
     pirqFollowsVcpu: true,
+    busyPorts: true,
+    keepsPending: true,
     destroyFromTop: true,
   },
   '3.4': {
@@ -66,6 +75,9 @@ export const EVTCHN_RULES: { readonly [profile in EvtchnProfile]: EvtchnRules } 
     statusHidesXen: false,
     carefulReset: false,
     pirqFollowsVcpu: false,
+    // it has no FIFO ABI
+    busyPorts: true,
+    keepsPending: true,
     destroyFromTop: false,
   },
 };

@@ -81,6 +81,8 @@ export interface ChannelInfo {
   readonly virq: number;
   readonly pending: boolean;
   readonly masked: boolean;
+  /** FIFO: raised before it had an event word, which Xen has kept */
+  readonly kept: boolean;
   /** FIFO: that counts from its next linking on; null: the ABI has none */
   readonly priority: number | null;
   /** the s column of Xen's dump: selector bit of the port's word, or busy mark and link of its event word */

@@ -194,6 +194,18 @@ export class EventChannels extends EvtchnPorts implements Part {
 
   // What is going on.
 
+  /** Has the port been raised before there was an event word for it, and is that kept? */
+  portIsKept(dom: number, port: number): boolean {
+    const d = this.domain(dom);
+    const chn = d.ports[port];
+    return chn !== undefined && d.isKept(chn);
+  }
+
+  /** Ports that are closed while their event words are still in a queue. */
+  closedBusy(dom: number): number[] {
+    return this.domain(dom).closedBusy();
+  }
+
   /** Can the guest see the port pending? */
   portIsPending(dom: number, port: number): boolean {
     const d = this.domain(dom);

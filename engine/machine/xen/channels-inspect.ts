@@ -29,6 +29,8 @@ export interface EventChannelsSnapshot {
   /** in use, and those of them that Xen itself consumes */
   readonly active: number;
   readonly ofXen: number;
+  /** FIFO: closed, and their event words still in a queue: not to be given out */
+  readonly closedBusy: readonly number[];
   /** in use, by number */
   readonly channels: readonly EventChannelSnapshot[];
   readonly vcpus: readonly EventVcpuSnapshot[];
@@ -47,6 +49,8 @@ export interface EventChannelSnapshot {
   readonly link: number | null;
   /** FIFO: Xen is about to change its link */
   readonly busy: boolean;
+  /** FIFO: there is no event word for it yet, and it has been raised all the same */
+  readonly kept: boolean;
 }
 
 export interface EventVcpuSnapshot {
@@ -88,6 +92,7 @@ export function eventChannels(d: EvtchnDomain): EventChannelsSnapshot {
         priority: chn.priority,
         link: word & EVTCHN_FIFO_LINKED ? word & EVTCHN_FIFO_LINK_MASK : null,
         busy: (word & EVTCHN_FIFO_BUSY) !== 0,
+        kept: info.kept,
       },
     ];
   });
@@ -98,6 +103,7 @@ export function eventChannels(d: EvtchnDomain): EventChannelsSnapshot {
     ports: fifo ? fifo.numEvtchns : portOps.maxEvtchns,
     active: activeEvtchns,
     ofXen: xenEvtchns,
+    closedBusy: d.closedBusy(),
     channels,
     vcpus: d.vcpus.map(({ id, info }) => ({
       upcallPending: info.upcallPending,

@@ -11,11 +11,11 @@ import type { Booted, Running } from './split.ts';
 export type ChatterSpec = Extract<WorkloadSpec, { what: 'chatter' }>;
 
 /** The channels of a domain that chatter uses. */
-export function usedBy(workloads: readonly WorkloadSpec[], domain: number): Set<number> {
-  const used = new Set<number>();
+export function usedBy(workloads: readonly WorkloadSpec[], domain: number): Map<number, number | undefined> {
+  const used = new Map<number, number | undefined>();
   for (const w of workloads) {
     if (w.what !== 'chatter' || w.domain !== domain) continue;
-    for (let i = 0; i < w.channels; i++) used.add(w.first + i);
+    for (let i = 0; i < w.channels; i++) used.set(w.first + i, w.vcpu);
   }
   return used;
 }

@@ -5,6 +5,7 @@ import type { LinuxKernel } from '../../guest/linux/kernel.ts';
 import type { Pcpu, Vcpu } from '../../hv/pcpu.ts';
 import type { Domain } from '../../hv/xen/domain.ts';
 import type { DomainControl } from '../../hv/xen/domain-control.ts';
+import type { EventChannels } from '../../hv/xen/evtchn.ts';
 import type { ChannelInfo } from '../../hv/xen/evtchn-types.ts';
 import type {
   ChannelSnapshot,
@@ -138,9 +139,16 @@ function channelSnapshot(c: ChannelInfo): ChannelSnapshot {
     vcpu: c.vcpu,
     pending: c.pending,
     masked: c.masked,
+    ...(c.kept && { kept: true as const }),
     ...(c.priority !== null && { priority: c.priority }),
     peer: peer(c),
   };
+}
+
+/** Ports of a domain that the guest has closed and not let go of. */
+export function closedBusyOf(channels: EventChannels, domain: number): Pick<DomainSnapshot, 'closedBusy'> {
+  const closedBusy = channels.closedBusy(domain);
+  return closedBusy.length > 0 ? { closedBusy } : {};
 }
 
 /** What is at the other end. */

@@ -87,6 +87,7 @@ export class XenHost {
       irqOptions: irqOptions(scenario),
       clocksource: scenario['command-line'].clocksource,
       cpuidle: scenario['command-line'].cpuidle,
+      evtchnFixes: { busyPorts: scenario['busy-ports'], keepsPending: scenario['keeps-pending'] },
       firmware: { levels: scenario.firmware.levels, activeHigh: scenario.firmware['active-high'] },
     });
     this.levels = new LevelLines(this.xen.irqs, shop.parts);

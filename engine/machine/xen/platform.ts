@@ -93,7 +93,9 @@ export abstract class XenPlatform<P extends SplitDomain, H extends Host<P>> impl
     };
     for (const { domain } of domains) {
       for (const { port } of xen.channels.channels(domain.id)) {
-        compare(`dom${domain.id}:${port}`, xen.channels.portIsPending(domain.id, port), domain.slot(port));
+        const { channels } = xen;
+        const pending = channels.portIsPending(domain.id, port) || channels.portIsKept(domain.id, port);
+        compare(`dom${domain.id}:${port}`, pending, domain.slot(port));
       }
     }
     this.compareChips(compare);

@@ -18,7 +18,7 @@ import type { XenGuest } from '../../guest/linux/xen-side.ts';
 import type { Domain } from '../../hv/xen/domain.ts';
 import type { EventChannels } from '../../hv/xen/evtchn.ts';
 import type { Workshop } from '../machine.ts';
-import { type FurtherChannel, furtherChannels } from './further.ts';
+import { type FurtherChannel, furtherChannels, type Used } from './further.ts';
 
 /** Slots of the rings: one page of requests (public/io/blkif.h, netif.h). */
 const BLK_RING = 32;
@@ -193,7 +193,7 @@ export function attach(
   parts: SplitDomain,
   kernel: XenGuest,
   spec: SplitSpec,
-  used: ReadonlySet<number> = new Set(),
+  used: Used = new Map(),
 ): Pick<Booted, 'blkfronts' | 'netfronts' | 'further'> {
   const blkfronts = attachDisk(host, devices, parts, kernel, spec);
   const netfronts = attachNetwork(host, devices, parts, kernel, spec);

@@ -1,10 +1,12 @@
 /** What goes on in the domains of a Xen host: arrivals from outside, closed loops and housekeeping inside. */
 
-import { type Ns, us } from '../../core/clock.ts';
+import { type Ns, seconds, us } from '../../core/clock.ts';
 import type { Part, Plain } from '../../core/state.ts';
 import type { LinuxCpu } from '../../guest/linux/entry.ts';
+import { NoSpace } from '../../guest/linux/irq-info.ts';
 import type { NativeLinuxCpu } from '../../guest/linux/native-entry.ts';
 import type { KernelTimer } from '../../guest/linux/time.ts';
+import { Reopener } from '../../guest/linux/xen-drivers/reopen.ts';
 import type { XenGuest } from '../../guest/linux/xen-side.ts';
 import { BREAKPOINT, DEBUG, DEVICE_NOT_AVAILABLE, type HvmCpu } from '../../hv/xen/x86/hvm-cpu.ts';
 import { FREE_PAGE } from '../../hv/xen/x86/vmce.ts';
@@ -43,6 +45,11 @@ function start(host: XenHost, running: Running, spec: PlainSpec, name: string): 
       periodically(host.shop, kernel, name, what, spec.rate, us(3), (cpu) =>
         act((cpu as NativeLinuxCpu).hardware as HvmCpu),
       );
+      return;
+    }
+    case 'reopen': {
+      const { kernel } = running.domains[spec.domain]!;
+      if (kernel) reopen(kernel, seconds(spec.from));
       return;
     }
     case 'nmi': {
@@ -103,6 +110,16 @@ function faults(kind: (typeof FAULTS)[number]): (cpu: HvmCpu) => void {
 function nmiTargets(host: XenHost, domain: number): (() => void)[] {
   if (domain === 0) return host.xen.cpus.map((cpu) => () => cpu.nmi());
   return host.xen.hvm[domain]!.chips.vcpus.map((v) => () => v.pendNmi());
+}
+
+/** Where no channel is left its driver says so, and that is all. */
+function reopen(kernel: XenGuest, from: Ns): void {
+  try {
+    new Reopener(kernel, from);
+  } catch (error) {
+    if (!(error instanceof NoSpace)) throw error;
+    kernel.log.push(`reopen: ${error.message}`);
+  }
 }
 
 /** A paravirtual lock is contended: one CPU polls its lock channel until the holder, on the next CPU, kicks it. */

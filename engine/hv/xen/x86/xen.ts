@@ -23,6 +23,7 @@ import { Domain, type DomainInit } from '../domain.ts';
 import { DomainControl } from '../domain-control.ts';
 import { EventBooks } from '../event-books.ts';
 import { EventChannels } from '../evtchn.ts';
+import type { EvtchnFixes } from '../evtchn-profile.ts';
 import type { EvtchnDomainInit, EvtchnOutput, PendOutcome } from '../evtchn-types.ts';
 import { Kicks } from '../kicks.ts';
 import { Schedule } from '../schedule.ts';
@@ -74,6 +75,8 @@ export interface XenOptions {
   readonly clocksource?: 'pit' | undefined;
   /** false: idle CPUs wait in HLT */
   readonly cpuidle?: boolean | undefined;
+  /** of event channels: those that are not there */
+  readonly evtchnFixes?: Partial<EvtchnFixes> | undefined;
 }
 
 export interface XenShop {
@@ -213,7 +216,7 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
     this.sched = new Schedule({ clock, cpus, vcpus, profile, timers, eventCheck, weights, moved });
     shop.parts.add(this.sched.scheduler);
     this.singleshot = vcpus.map((v) => this.timers.timer((on) => this.timerEvent(v, on)));
-    this.channels = shop.parts.add(new EventChannels(this, { profile }));
+    this.channels = shop.parts.add(new EventChannels(this, { profile, fixes: options.evtchnFixes }));
     const irqOptions = { ...IRQ_DEFAULTS, ...options.irqOptions };
     this.irqs = shop.parts.add(
       new PhysicalIrqs(this, options.gsis, options.irqs, irqOptions, options.firmware),
