@@ -12,6 +12,7 @@ import type { NativeKernel } from '../../guest/linux/native.ts';
 import type { HostDeviceSpec } from '../../scenario/kvm-schema.ts';
 import { timing } from '../../timing.ts';
 import type { Workshop } from '../machine.ts';
+import { MessageRegister } from '../message-register.ts';
 import type { Board } from './board.ts';
 
 /** A device as keys and workloads know it. */
@@ -132,29 +133,16 @@ export class HostDevices {
     cpus?: readonly number[],
   ): [raise: () => number, ready: (name: string, work: Work) => IrqDesc] {
     const { board, kernel, shop } = this;
-    const to = { address: 0, data: 0, masked: true };
     const { books } = shop;
     const held = books.addSlots(1);
     const destination = books.destinationOf('host msi');
-    const desc = kernel.controllers.allocMsi(
-      device,
-      index,
-      (address, data, masked) => {
-        Object.assign(to, { address, data, masked });
-        // the pending bit of the table: it is sent now
-        if (!masked && books.handOn(held)) board.message(to.address, to.data);
-      },
-      cpus,
+    // the pending bit of the table: it is sent once it may be
+    const to: MessageRegister = shop.parts.add(
+      new MessageRegister(`msi.${device}.${index}`, () => {
+        if (books.handOn(held)) board.message(to.address, to.data);
+      }),
     );
-    // the message itself is the kernel's to change: it is saved with it
-    shop.parts.add({
-      id: `msi.${device}.${index}`,
-      save: () => [to.address, to.data, Number(to.masked)],
-      restore: (state) => {
-        const [address, data, masked] = state as number[];
-        Object.assign(to, { address, data, masked: masked === 1 });
-      },
-    });
+    const desc = kernel.controllers.allocMsi(device, index, to.write, cpus);
     let source = -1;
     const raise = () => {
       const journey = this.begin(source, desc.irq);

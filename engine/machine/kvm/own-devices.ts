@@ -1,49 +1,8 @@
 /** Devices of a virtual machine with one line or one message and nothing behind it: whoever makes them raises them. */
-import type { Books, SourceId } from '../../core/books.ts';
-import type { Part, Plain } from '../../core/state.ts';
 import type { Work } from '../../guest/linux/irq-core.ts';
+import { MessageRegister } from '../message-register.ts';
 import type { KvmHost } from './host.ts';
 import type { VmParts } from './vm.ts';
-
-/** Where a device sends its message, as the guest's kernel has told it; what came while it was masked waits. */
-class OwnMessage implements Part {
-  private address = 0;
-  private data = 0;
-  private masked = true;
-  private readonly held: number;
-
-  constructor(
-    readonly id: string,
-    private readonly parts: VmParts,
-    private readonly source: SourceId,
-    private readonly books: Books,
-  ) {
-    this.held = books.addSlots(1);
-  }
-
-  readonly compose = (address: number, data: number, masked: boolean): void => {
-    Object.assign(this, { address, data, masked });
-    if (!masked && this.books.holds(this.held)) this.parts.vm.letGo(this.held, () => this.send());
-  };
-
-  readonly raise = (): void => {
-    if (this.masked) this.parts.vm.maskedMessage(this.source, 0, this.held);
-    else this.send();
-  };
-
-  private send(): void {
-    this.parts.vm.message(this.source, this.address, 0, this.data);
-  }
-
-  save(): Plain {
-    return [this.address, this.data, Number(this.masked)];
-  }
-
-  restore(state: Plain): void {
-    const [address, data, masked] = state as [number, number, number];
-    Object.assign(this, { address, data, masked: masked === 1 });
-  }
-}
 
 /**
  * A device with one message, for this virtual CPU. What comes back sends it: from code of the host, as vhost does by an
@@ -59,11 +18,23 @@ export function ownMessage(
   const { books } = shop;
   const { controllers } = parts.kernel;
   const full = `${parts.name}.${name}`;
-  const message = shop.parts.add(new OwnMessage(`${full}.message`, parts, books.sourceOf(full), books));
-  const desc = controllers.allocMsi(parts.freeSlot(), 0, message.compose, [vcpu]);
+  const { vm } = parts;
+  const source = books.sourceOf(full);
+  const held = books.addSlots(1);
+  const send = () => vm.message(source, to.address, 0, to.data);
+  const to: MessageRegister = shop.parts.add(
+    new MessageRegister(`${full}.message`, () => {
+      if (books.holds(held)) vm.letGo(held, send);
+    }),
+  );
+  const raise = () => {
+    if (to.masked) vm.maskedMessage(source, 0, held);
+    else send();
+  };
+  const desc = controllers.allocMsi(parts.slotFor(raise), 0, to.write, [vcpu]);
   controllers.request(desc, name, work);
   shop.reaches.set(full, { domain: parts.number, irqs: () => [desc.irq] });
-  return message.raise;
+  return raise;
 }
 
 /** A device on the line of a GSI, aimed at this virtual CPU. What comes back sets the line. */
@@ -80,6 +51,9 @@ export function ownLine(
   // the timer's is aimed at the first CPU since early boot: it moves when it comes
   if (kernel.controllers.targetOf(line.gsi)?.cpu !== vcpu) desc.moveTo = [vcpu];
   shop.reaches.set(full, { domain: number, irqs: () => [line.gsi] });
-  const wire = parts.wire(line.gsi, line.name);
+  const wire = parts.wire(line.gsi, line.name, () => {
+    wire.set(true);
+    wire.set(false);
+  });
   return (high) => wire.set(high);
 }

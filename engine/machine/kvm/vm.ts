@@ -22,6 +22,7 @@ import { TSC_KHZ } from '../../hw/x86/physical-lapic.ts';
 import { vmDeviceNames } from '../../scenario/kvm-rules.ts';
 import type { VmDeviceSpec, VmSpec } from '../../scenario/kvm-schema.ts';
 import { timing } from '../../timing.ts';
+import { MessageRegister } from '../message-register.ts';
 import { PcDevices } from '../pc-devices.ts';
 import { Worker } from '../worker.ts';
 import type { KvmHost } from './host.ts';
@@ -139,7 +140,7 @@ export class VmParts {
   }
 
   /** The journey of what this raises first; 0: it raises nothing. */
-  private journeyOf(act: () => void): number {
+  journeyOf(act: () => void): number {
     const { books } = this.host.shop;
     const { begun } = books;
     act();
@@ -300,22 +301,8 @@ export class VmParts {
     const raises: (() => number)[] = [];
     this.messages.set(devfn, (n) => raises[n]!());
     for (let n = 0; n < spec.queues; n++) {
-      const to = { address: 0, data: 0, masked: true };
-      // the message itself is the kernel's to change: it is saved with it
-      host.shop.parts.add({
-        id: `${this.name}.msi.${devfn}.${n}`,
-        save: () => [to.address, to.data, Number(to.masked)],
-        restore: (state) => {
-          const [address, data, masked] = state as number[];
-          Object.assign(to, { address, data, masked: masked === 1 });
-        },
-      });
-      const desc = kernel.controllers.allocMsi(
-        devfn,
-        n,
-        (address, data, masked) => Object.assign(to, { address, data, masked }),
-        [n % kernel.cpuCount],
-      );
+      const to = host.shop.parts.add(new MessageRegister(`${this.name}.msi.${devfn}.${n}`));
+      const desc = kernel.controllers.allocMsi(devfn, n, to.write, [n % kernel.cpuCount]);
       kernel.controllers.request(desc, `${spec.name}-${n}`, SHORT);
       const raise = host.passedThrough(this, `${name}.${n}`, to);
       raises.push(raise);
@@ -332,13 +319,16 @@ export class VmParts {
     this.host.shop.reaches.set(`${this.name}.${name}`, { domain: this.number, irqs });
   }
 
-  /** A free device number on its PCI bus, as devfn. */
-  freeSlot(): number {
-    return this.pc.slot();
+  /** A free device number on its PCI bus, as devfn, for a function with one message that is raised so. */
+  slotFor(raise: () => void): number {
+    const devfn = this.pc.slot();
+    this.messages.set(devfn, () => this.journeyOf(raise));
+    return devfn;
   }
 
-  /** The wire of a GSI, in the name of this device. */
-  wire(gsi: number, device: string): LineDriver {
+  /** The wire of a GSI, in the name of this device; `event` is what its row raises, unless another device does. */
+  wire(gsi: number, device: string, event: () => void): LineDriver {
+    if (!this.pc.events.has(gsi)) this.pc.events.set(gsi, event);
     return this.pc.line(gsi, device);
   }
 

@@ -48,7 +48,7 @@ function deviceOf(
   switch (source.kind) {
     case 'line': {
       const set = ownLine(host, vm, { name, gsi: number, level }, vcpu, script.handler(source));
-      register(host, vm, name, `line of GSI ${number}`, () => {
+      register(vm, name, `line of GSI ${number}`, () => {
         set(true);
         set(false);
       });
@@ -56,7 +56,7 @@ function deviceOf(
     }
     case 'message': {
       const send = ownMessage(host, vm, name, vcpu, script.handler(source));
-      register(host, vm, name, `message with vector 0x${number.toString(16)}`, send);
+      register(vm, name, `message with vector 0x${number.toString(16)}`, send);
       return send;
     }
     default:
@@ -65,13 +65,7 @@ function deviceOf(
 }
 
 /** The user may fire it as well. */
-function register(host: KvmHost, vm: VmParts, name: string, title: string, act: () => void): void {
-  const { books } = host.shop;
+function register(vm: VmParts, name: string, title: string, act: () => void): void {
   const full = `${vm.name}.${name}`;
-  const fire = () => {
-    const { begun } = books;
-    act();
-    return books.begun === begun ? 0 : begun + 1;
-  };
-  vm.fired.set(full, { name: full, title, fire });
+  vm.fired.set(full, { name: full, title, fire: () => vm.journeyOf(act) });
 }

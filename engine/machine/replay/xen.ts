@@ -7,6 +7,7 @@ import { DEVICE_NOT_AVAILABLE, type HvmCpu } from '../../hv/xen/x86/hvm-cpu.ts';
 import type { RecordedSource, TraceCapture } from '../../import/capture.ts';
 import { housekeeping, QUIET } from '../loops.ts';
 import type { Reach } from '../machine.ts';
+import { MessageRegister } from '../message-register.ts';
 import type { X86Running } from '../xen/boot.ts';
 import type { Fired } from '../xen/devices.ts';
 import { EventRows } from '../xen/event-rows.ts';
@@ -83,17 +84,21 @@ function message(
   const title = `dom${domain.id}.${source.name}`;
   const id = host.source(title);
   const destination = books.destinationOf(`dom${domain.id} messages`);
-  const to = { address: 0, data: 0 };
-  const desc = kernel.controllers.allocMsi(
-    hvm.pc.freeSlot(),
-    0,
-    (address, data) => Object.assign(to, { address, data }),
-    [source.vcpu],
+  const held = books.addSlots(1);
+  const send = () => {
+    if (hvm.hvm.irq.injectMsi(to.address, 0, to.data) < 0) books.ignore(destination, 'not accepted');
+  };
+  const to: MessageRegister = host.shop.parts.add(
+    new MessageRegister(`${title}.message`, () => {
+      if (books.handOn(held)) send();
+    }),
   );
+  const desc = kernel.controllers.allocMsi(hvm.pc.freeSlot(), 0, to.write, [source.vcpu]);
   kernel.controllers.request(desc, source.name, script.handler(source));
   const fire = () => {
     const journey = books.begin(id);
-    if (hvm.hvm.irq.injectMsi(to.address, 0, to.data) < 0) books.ignore(destination, 'not accepted');
+    if (to.masked) books.pend(held, destination);
+    else send();
     return journey;
   };
   const what = `message with vector 0x${source.number.toString(16)}`;
