@@ -67,8 +67,9 @@ class Guest {
   }
 }
 
-/** Virtual CPUs that a domain can have here. */
+/** Virtual CPUs that a domain, and domains that a host can have here. */
 const MOST_VCPUS = 256;
+const MOST_GUESTS = 500;
 
 /** @param cpuHz the rate of its time stamp counter */
 export function xenCapture(file: string, bytes: Uint8Array, cpuHz = DEFAULT_CPU_HZ): TraceCapture {
@@ -115,6 +116,12 @@ class XenReader {
       .sort((a, b) => a.domain - b.domain)
       .map((g) => g.recorder)
       .filter((g) => g.exits.all > 0 || g.injections.all > 0);
+    if (guests.length === 0 && this.irqs.size === 0) {
+      throw ofFile(
+        file,
+        'no exit of a guest and no interrupt of the host is in it; xentrace -e all would be right',
+      );
+    }
     return {
       file,
       format: 'xentrace',
@@ -127,15 +134,16 @@ class XenReader {
       irqs: [...this.irqs.values()].sort((a, b) => a.number - b.number),
       dom0Vcpus: this.dom0Vcpus,
       apicv: guests.some((g) => g.exits.bySecond.has('virtual APIC')),
-      notes: this.notes(),
+      notes: this.notes(guests.length),
     };
   }
 
-  private notes(): string[] {
+  private notes(guests: number): string[] {
     const { lost, scheduled } = this.data;
     const notes = [`its clock is taken for ${this.cpuHz / 1e9} GHz`];
     if (lost > 0) notes.push(`${lost} records were lost while it was taken`);
-    if (!scheduled) {
+    if (guests === 0) notes.push('no guest leaves by VM exits: only the interrupts of the host are raised');
+    else if (!scheduled) {
       notes.push(
         'no records of the scheduler: virtual CPU 0 is the one that takes the interrupts of the 8259s, all others are ' +
           'one',
@@ -147,6 +155,9 @@ class XenReader {
   private guest(domain: number): Guest {
     let guest = this.guests.get(domain);
     if (!guest) {
+      if (this.guests.size >= MOST_GUESTS) {
+        throw ofFile(this.file, `more than ${MOST_GUESTS} domains; fewer would be right`);
+      }
       guest = new Guest(domain);
       this.guests.set(domain, guest);
     }

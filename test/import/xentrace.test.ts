@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { TRC } from '../../engine/abi/xen-trace.ts';
 import { type ExitClass, vmxClass } from '../../engine/import/exits.ts';
+import { xenCapture } from '../../engine/import/xen-capture.ts';
 import { readXentrace } from '../../engine/import/xentrace.ts';
 import { capture } from '../support/captures.ts';
 import { captureBytes, traceOf } from '../support/imports.ts';
@@ -95,6 +96,14 @@ describe('a busy guest, the HVM class alone', () => {
     expect(hvm.guests[0]!.exits.total('HLT')).toBe(951);
     expect(hvm.guests[0]!.exits.total('hypercall')).toBe(1528);
   });
+});
+
+test('a trace of the scheduler alone drives nothing', () => {
+  const words = [0x2001_f003, 0, 16, (0x9002_1002 | 0) >>> 0, 5, 0, 0x7fff_0000];
+  const bytes = new Uint8Array(Uint32Array.from(words).buffer);
+  expect(() => xenCapture('sched.xen', bytes)).toThrow(
+    'sched.xen: no exit of a guest and no interrupt of the host is in it; xentrace -e all would be right',
+  );
 });
 
 test('reasons of VMX and of SVM fall into the same classes', () => {

@@ -35,7 +35,7 @@ function kvmMachine(capture: TraceCapture, seed: number): Machine {
   const { guests, cpus, apicv } = capture;
   const scenario = kvmSchema.parse({
     name: 'imported',
-    title: titleOf(capture),
+    title: 'imported',
     kvm: '6.1',
     cpus,
     apicv,
@@ -46,7 +46,12 @@ function kvmMachine(capture: TraceCapture, seed: number): Machine {
     })),
   });
   const keys = guests.flatMap(({ sources }, n) => fired(sources).map((s) => `vm${n + 1}.${s.name}`));
-  return buildKvm({ ...scenario, keys: keys.slice(0, KEYS).map((device) => ({ device })) }, seed, capture);
+  const title = titleOf(capture);
+  return buildKvm(
+    { ...scenario, title, keys: keys.slice(0, KEYS).map((device) => ({ device })) },
+    seed,
+    capture,
+  );
 }
 
 function xenMachine(capture: TraceCapture, seed: number): Machine {
@@ -58,7 +63,7 @@ function xenMachine(capture: TraceCapture, seed: number): Machine {
     );
   const scenario = xenSchema.parse({
     name: 'imported',
-    title: titleOf(capture),
+    title: 'imported',
     xen: '4.17',
     cpus,
     'ioapic-pins': PINS,
@@ -69,7 +74,12 @@ function xenMachine(capture: TraceCapture, seed: number): Machine {
     ...guests.flatMap(({ sources }, n) => fired(sources).map((s) => `dom${n + 1}.${s.name}`)),
     ...devices.map((d) => d.name),
   ];
-  return buildXen({ ...scenario, keys: keys.slice(0, KEYS).map((device) => ({ device })) }, seed, capture);
+  const title = titleOf(capture);
+  return buildXen(
+    { ...scenario, title, keys: keys.slice(0, KEYS).map((device) => ({ device })) },
+    seed,
+    capture,
+  );
 }
 
 /** What a user may fire as well, the busiest first. */
