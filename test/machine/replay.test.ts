@@ -62,8 +62,10 @@ describe('the text of KVM', () => {
 
   test('a level is raised once and comes again after every EOI while it is held', () => {
     const level = recorded('gsi-10');
-    const { raised } = snapshot.books.find((b) => b.source === 'vm1.gsi-10' && b.delivered > 0)!;
-    expect(raised).toBeGreaterThanOrEqual(level.raises);
+    // and each time in its name
+    const delivered = (source: string) =>
+      snapshot.books.filter((b) => b.source === source).reduce((n, b) => n + b.delivered, 0);
+    expect(delivered('vm1.gsi-10')).toBe(counted(snapshot, 'vm1', 'gsi-10'));
     expect(counted(snapshot, 'vm1', 'gsi-10')).toBeGreaterThan(3 * level.raises);
   });
 

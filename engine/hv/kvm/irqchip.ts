@@ -41,6 +41,8 @@ export class IrqChip implements Part {
   private recording = false;
   /** a chip's input is acknowledged: who wants to know? (kvm_notify_acked_irq) */
   acked: (chip: 'pic' | 'ioapic', pin: number) => void = () => {};
+  /** a line that is held interrupts again */
+  again: (pin: number) => void = () => {};
   /** does anybody want to know? */
   watched: (chip: 'pic' | 'ioapic', pin: number) => boolean = () => false;
   /** INT of the 8259s was looked at */
@@ -64,6 +66,7 @@ export class IrqChip implements Part {
       {
         send: (low, high, rtc) => this.send(low, high, rtc),
         acked: (pin) => this.acked('ioapic', pin),
+        again: (pin) => this.again(pin),
         written: (pin, oldLow, oldHigh) => this.entryWritten(pin, oldLow, oldHigh),
       },
       clock,

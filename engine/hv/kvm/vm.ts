@@ -63,7 +63,13 @@ export class Vm {
       for (const v of this.vcpus) if (v.apic.acceptsPic) v.kick();
     };
     this.routing.driving = (route, level) => {
-      if (level) this.traceRoute(route);
+      if (!level) return;
+      if (route.to === 'ioapic') this.lines.hold(route.pin, kvm.books.source);
+      this.traceRoute(route);
+    };
+    this.chip.again = (pin) => {
+      const source = this.lines.holderOf(pin);
+      if (source >= 0) kvm.books.source = source;
     };
     const { bus } = this;
     const told = bus.onEoi;
@@ -73,7 +79,10 @@ export class Vm {
       v.eventRequested = true;
       kvm.trace.emit(kvm.points.eoi, kvm.now, v.journey, kvm.hereCpu, v.index, vector, pv);
       if (level) kvm.trace.emit(kvm.points.ioapicEoi, kvm.now, v.journey, kvm.hereCpu, index, vector);
+      const { books } = kvm;
+      const { source } = books;
       told(apic, vector, level);
+      books.source = source;
     };
   }
 

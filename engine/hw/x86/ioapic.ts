@@ -53,6 +53,8 @@ export interface IoApicOutput {
   send(low: number, high: number, rtc: boolean, pin: number): number;
   /** the EOI of a pin has come; its wire may be driven from here */
   acked?(pin: number): void;
+  /** its wire is still high after that: it sends again */
+  again?(pin: number): void;
   /** An entry was written; what it was before is told as `oldHigh` and `oldLow`. */
   written?(pin: number, oldLow: number, oldHigh: number): void;
 }
@@ -178,6 +180,7 @@ export class IoApic implements Part {
       if (!this.storm.queued) this.storm.after(STORM_DELAY);
       return;
     }
+    this.output.again?.(pin);
     this.service(pin);
   }
 
@@ -185,7 +188,9 @@ export class IoApic implements Part {
   private injectAgain(): void {
     for (let pin = 0; pin < this.low.length; pin++) {
       const entry = this.low[pin]!;
-      if (entry & RTE_LEVEL && !(entry & RTE_REMOTE_IRR) && this.requests.has(pin)) this.service(pin);
+      if (!(entry & RTE_LEVEL) || entry & RTE_REMOTE_IRR || !this.requests.has(pin)) continue;
+      this.output.again?.(pin);
+      this.service(pin);
     }
   }
 
