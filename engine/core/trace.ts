@@ -36,6 +36,8 @@ const CPUS = 4096;
 export const ROW = { time: 0, point: 1, journey: 2, cpu: 3, args: 4 } as const;
 
 const FIXED = ROW.args;
+/** who follows the trace is given so many records at a time */
+const BATCH = 1024;
 /** numbers in a row */
 export const ROW_WIDTH = FIXED + 4;
 const WIDTH = ROW_WIDTH;
@@ -108,14 +110,18 @@ export class Trace implements Part {
 
   /**
    * From now on every record is handed over once, in the order written, and none is lost: when the answer is called, and
-   * by itself before one would be overwritten. Who follows is not saved. There is at most one at a time.
+   * by itself as soon as some have come, while they are in the processor's cache. Who follows is not saved. There is at most
+   * one at a time.
+   * @param paused what is done after some
    */
-  follow(take: TakeRow): () => void {
+  follow(take: TakeRow, paused: () => void = () => {}): () => void {
+    const most = Math.min(BATCH, this.capacity);
     let next = this.written + 1;
-    this.limit = this.written + this.capacity;
+    this.limit = this.written + most;
     this.read = () => {
       for (; next <= this.written; next++) take(this.ring, this.place(next));
-      this.limit = this.written + this.capacity;
+      this.limit = this.written + most;
+      paused();
     };
     return this.read;
   }

@@ -75,7 +75,7 @@ export function traced(scenario: string, at: number, time: number, formats: read
       for (const writer of writers) writer.sample?.(now);
     },
     record: (rows, place) => {
-      for (const writer of writers) writer.record(rows, place);
+      for (const writer of writers) writer.record?.(rows, place);
     },
     flush: (now) => {
       for (const writer of writers) writer.flush(now);

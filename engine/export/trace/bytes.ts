@@ -24,6 +24,12 @@ export class Label {
   }
 }
 
+/** @returns where it ends; up to seven zeros are written behind that */
+export function putLabel(view: DataView, at: number, { eights, length }: Label): number {
+  for (let i = 0; i < eights.length; i++) view.setFloat64(at + 8 * i, eights[i]!, true);
+  return at + length;
+}
+
 /** Little-endian. */
 export class Bytes {
   length = 0;
@@ -45,6 +51,12 @@ export class Bytes {
     this.bytes = new Uint8Array(Math.max(needed, bytes.length * 2));
     this.bytes.set(bytes.subarray(0, this.length));
     this.view = new DataView(this.bytes.buffer);
+  }
+
+  /** The same, to be written by somebody else from `length` on. */
+  viewFor(more: number): DataView {
+    this.reserve(more);
+    return this.view;
   }
 
   u8(value: number): void {
@@ -109,13 +121,14 @@ export class Bytes {
   padTo(length: number): void {
     if (length <= this.length) return;
     this.reserve(length - this.length);
-    this.bytes.fill(0, this.length, length);
+    this.clear(this.length, length);
     this.length = length;
   }
 
   /** Zeros up to a multiple, counted from `start`. */
   align(multiple: number, start = 0): void {
-    this.padTo(start + Math.ceil((this.length - start) / multiple) * multiple);
+    const over = (this.length - start) % multiple;
+    if (over > 0) this.padTo(this.length + multiple - over);
   }
 
   /** Over what is there already. */
@@ -141,9 +154,8 @@ export class Bytes {
   }
 
   /** Up to seven zeros behind it are written as well. */
-  setLabel(at: number, { eights }: Label): void {
-    const { view } = this;
-    for (let i = 0; i < eights.length; i++) view.setFloat64(at + 8 * i, eights[i]!, true);
+  setLabel(at: number, label: Label): void {
+    putLabel(this.view, at, label);
   }
 
   /** Room for so many at the end, zeros if not all of them will be set; the answer is where it begins. */
@@ -151,8 +163,16 @@ export class Bytes {
     this.reserve(size);
     const at = this.length;
     this.length += size;
-    if (zeros) this.bytes.fill(0, at, this.length);
+    if (zeros) this.clear(at, this.length);
     return at;
+  }
+
+  /** Mostly a few, for which a call of fill() takes longer. */
+  private clear(from: number, to: number): void {
+    const { view } = this;
+    let at = from;
+    for (; at + 8 <= to; at += 8) view.setFloat64(at, 0, true);
+    for (; at < to; at++) view.setUint8(at, 0);
   }
 
   /** What has been written, up to `end`: until something is written again. */

@@ -5,13 +5,20 @@
 import type { Ns } from '../../core/clock.ts';
 import { ROW, type TakeRow } from '../../core/trace.ts';
 import type { TraceHost } from '../../snapshot.ts';
-import { encode } from './bytes.ts';
+import { Label } from './bytes.ts';
+import { Text } from './text.ts';
 import type { TraceFiles, TraceWriter } from './writer.ts';
 
 /** between two values of a counter */
 const COUNTED: Ns = 100_000_000;
 /** arrows that may be under way at a time, a power of two */
 const ARROWS = 4096;
+
+const FIRST = new Label('{');
+const NEXT = new Label(',\n{');
+const CLOSE = new Label('}');
+const ARROW_BEGINS = new Label('"ph":"s","cat":"journey","name":"interrupt","id":');
+const ARROW_ENDS = new Label('"ph":"f","bp":"e","cat":"journey","name":"interrupt","id":');
 
 const CPUS = 0;
 const processOf = (domain: number) => domain + 1;
@@ -33,9 +40,16 @@ const ENTRIES: ReadonlySet<string> = new Set(['kvm_entry', 'vmentry', 'eret']);
 type Put = (rows: Float64Array, at: number) => void;
 
 export class ChromeWriter implements TraceWriter {
-  private text: string;
+  private readonly out = new Text();
+  /** how slices begin: of tasks, of reasons, of domains' handlers by interrupt, as far as those are known */
+  private readonly taskSlices: readonly Label[];
+  private readonly exitSlices: Label[] = [];
+  private readonly handlerSlices: readonly Map<number, Label>[];
   private readonly puts: (Put | undefined)[];
-  private readonly tracks = new Map<number, Track>();
+  private readonly tracks: Track[] = [];
+  /** of handlers by domain and virtual CPU, of exits by index of virtual CPU */
+  private readonly handlerTracks: readonly Track[][];
+  private readonly exitTracks: (Track | undefined)[] = [];
   private readonly cpus: Track[];
   /** by journey: who has caused it on a CPU, until its handler runs */
   private readonly arrows = new Float64Array(ARROWS);
@@ -54,8 +68,13 @@ export class ChromeWriter implements TraceWriter {
     private readonly files: TraceFiles,
   ) {
     const { scenario, seed, system, domains, cpus, points, running } = host;
-    this.text = `{"displayTimeUnit":"ns","otherData":${JSON.stringify({ scenario, seed: String(seed), system })},"traceEvents":[\n`;
+    this.out.text(
+      `{"displayTimeUnit":"ns","otherData":${JSON.stringify({ scenario, seed: String(seed), system })},"traceEvents":[\n`,
+    );
     this.exitNames = new Map(host.exits);
+    this.taskSlices = host.tasks.map(({ comm }) => slice('sched', comm));
+    this.handlerSlices = domains.map(() => new Map());
+    this.handlerTracks = domains.map(() => []);
     this.exits = domains.map(() => new Map());
     this.handlers = domains.map(() => 0);
     this.name('process_name', CPUS, 0, 'physical CPUs');
@@ -64,12 +83,13 @@ export class ChromeWriter implements TraceWriter {
     });
     this.cpus = Array.from({ length: cpus }, (_, cpu) => this.track(CPUS, cpu + 1, `CPU${cpu}`));
     for (const { domain, vcpu, hvm } of host.vcpus) {
-      this.track(processOf(domain), handlersOf(vcpu), `vCPU ${vcpu}`);
-      if (hvm) this.track(processOf(domain), exitsOf(vcpu), `vCPU ${vcpu} exits`);
+      this.handlerTracks[domain]![vcpu] = this.track(processOf(domain), handlersOf(vcpu), `vCPU ${vcpu}`);
+      const exits = hvm ? this.track(processOf(domain), exitsOf(vcpu), `vCPU ${vcpu} exits`) : undefined;
+      this.exitTracks.push(exits);
     }
     if (host.kind !== 'xen-x86' && host.kind !== 'xen-arm') {
       this.cpus.forEach((_, cpu) => {
-        this.track(processOf(0), handlersOf(cpu), `CPU ${cpu}`);
+        this.handlerTracks[0]![cpu] = this.track(processOf(0), handlersOf(cpu), `CPU ${cpu}`);
       });
     }
     running.forEach((task, cpu) => {
@@ -107,7 +127,7 @@ export class ChromeWriter implements TraceWriter {
     if (reason !== undefined) return (rows, at) => this.exit(rows, at, rows[at + A + reason]!);
     if (ENTRIES.has(name)) {
       return (rows, at) => {
-        const track = this.exitTrack(rows[at + A]!);
+        const track = this.exitTracks[rows[at + A]!];
         if (track?.open) this.close(track, rows[at]!);
       };
     }
@@ -123,52 +143,52 @@ export class ChromeWriter implements TraceWriter {
     if (name === 'irq_handler_entry') return (rows, at) => this.handler(rows, at);
     if (name === 'irq_handler_exit') {
       return (rows, at) => {
-        const track = this.handlerTrack(rows[at + A]!, rows[at + A + 2]!);
+        const track = this.handlerTracks[rows[at + A]!]?.[rows[at + A + 2]!];
         if (track?.open) this.close(track, rows[at]!);
       };
     }
     return undefined;
   }
 
-  private handlerTrack(domain: number, vcpu: number): Track | undefined {
-    return this.tracks.get(keyOf(processOf(domain), handlersOf(vcpu)));
-  }
-
-  private exitTrack(index: number): Track | undefined {
-    const v = this.host.vcpus[index];
-    return v && this.tracks.get(keyOf(processOf(v.domain), exitsOf(v.vcpu)));
-  }
-
   private handler(rows: Float64Array, at: number): void {
     const [domain, irq, vcpu] = [rows[at + ROW.args]!, rows[at + ROW.args + 1]!, rows[at + ROW.args + 2]!];
-    const track = this.handlerTrack(domain, vcpu);
+    const track = this.handlerTracks[domain]?.[vcpu];
     if (!track) return;
     this.handlers[domain]!++;
-    const number = irq < 0 ? `vector 0x${(-irq).toString(16)}` : `IRQ ${irq}`;
-    this.open(track, `${number} ${this.host.action(domain, irq)}`.trimEnd(), 'irq', rows[at]!);
+    this.open(track, this.handlerSlice(domain, irq), rows[at]!);
     const journey = rows[at + ROW.journey]!;
     if (journey === 0 || this.arrows[journey % ARROWS] !== journey) return;
     this.arrows[journey % ARROWS] = 0;
-    this.event(
-      `"ph":"f","bp":"e","cat":"journey","name":"interrupt","id":${journey},${track.place},"ts":${stamp(rows[at]!)}`,
-    );
+    this.arrow(ARROW_ENDS, track, journey, rows[at]!);
+  }
+
+  /** With the names of its drivers, which come while a kernel boots. */
+  private handlerSlice(domain: number, irq: number): Label {
+    const known = this.handlerSlices[domain]!.get(irq);
+    if (known) return known;
+    const number = irq < 0 ? `vector 0x${(-irq).toString(16)}` : `IRQ ${irq}`;
+    const action = this.host.action(domain, irq);
+    const begin = slice('irq', `${number} ${action}`.trimEnd());
+    if (action !== '') this.handlerSlices[domain]!.set(irq, begin);
+    return begin;
   }
 
   private exit(rows: Float64Array, at: number, reason: number): void {
-    const track = this.exitTrack(rows[at + ROW.args]!);
+    const track = this.exitTracks[rows[at + ROW.args]!];
     if (!track) return;
     const { domain } = this.host.vcpus[rows[at + ROW.args]!]!;
     const exits = this.exits[domain]!;
     exits.set(reason, (exits.get(reason) ?? 0) + 1);
     if (track.open > 0) this.close(track, rows[at]!);
-    this.open(track, this.exitNames.get(reason) ?? `0x${reason.toString(16)}`, 'exit', rows[at]!);
+    this.exitSlices[reason] ??= slice('exit', this.exitNames.get(reason) ?? `0x${reason.toString(16)}`);
+    this.open(track, this.exitSlices[reason], rows[at]!);
   }
 
   private runs(track: Track | undefined, task: number, time: Ns): void {
     if (!track) return;
     if (track.open > 0) this.close(track, time);
-    const next = this.host.tasks[task];
-    if (next) this.open(track, next.comm, 'sched', time);
+    const next = this.taskSlices[task];
+    if (next) this.open(track, next, time);
   }
 
   private arrowFrom(rows: Float64Array, at: number): void {
@@ -176,9 +196,7 @@ export class ChromeWriter implements TraceWriter {
     const track = this.cpus[rows[at + ROW.cpu]!];
     if (journey === 0 || !track?.open || this.arrows[journey % ARROWS] === journey) return;
     this.arrows[journey % ARROWS] = journey;
-    this.event(
-      `"ph":"s","cat":"journey","name":"interrupt","id":${journey},${track.place},"ts":${stamp(rows[at]!)}`,
-    );
+    this.arrow(ARROW_BEGINS, track, journey, rows[at]!);
   }
 
   // counters
@@ -199,14 +217,17 @@ export class ChromeWriter implements TraceWriter {
   }
 
   private counter(domain: number, name: string, args: string, time: Ns): void {
-    this.event(`"ph":"C","name":"${name}","pid":${processOf(domain)},"ts":${stamp(time)},"args":{${args}}`);
+    this.event(
+      `"ph":"C","name":"${name}","pid":${processOf(domain)},"ts":${(time / 1000).toFixed(3)},"args":{${args}}`,
+    );
   }
 
   // slices
 
   private track(process: number, thread: number, name: string): Track {
-    const track = { place: `"pid":${process},"tid":${thread}`, open: 0 };
-    this.tracks.set(keyOf(process, thread), track);
+    const place = `"pid":${process},"tid":${thread},"ts":`;
+    const track = { open: 0, opens: new Label(`,${place}`), closes: new Label(`"ph":"E",${place}`) };
+    this.tracks.push(track);
     this.name('thread_name', process, thread, name);
     this.event(
       `"ph":"M","name":"thread_sort_index","pid":${process},"tid":${thread},"args":{"sort_index":${thread}}`,
@@ -220,51 +241,69 @@ export class ChromeWriter implements TraceWriter {
     );
   }
 
-  private open(track: Track, name: string, category: string, time: Ns): void {
+  private open(track: Track, begin: Label, time: Ns): void {
     track.open++;
-    this.event(
-      `"ph":"B","cat":"${category}","name":${JSON.stringify(name)},${track.place},"ts":${stamp(time)}`,
-    );
+    const { out } = this;
+    this.next();
+    out.put(begin);
+    out.put(track.opens);
+    out.thousandths(time);
+    out.put(CLOSE);
   }
 
   private close(track: Track, time: Ns): void {
     track.open--;
-    this.event(`"ph":"E",${track.place},"ts":${stamp(time)}`);
+    const { out } = this;
+    this.next();
+    out.put(track.closes);
+    out.thousandths(time);
+    out.put(CLOSE);
   }
 
+  private arrow(which: Label, track: Track, journey: number, time: Ns): void {
+    const { out } = this;
+    this.next();
+    out.put(which);
+    out.decimal(journey);
+    out.put(track.opens);
+    out.thousandths(time);
+    out.put(CLOSE);
+  }
+
+  /** One whose members are seldom written. */
   private event(members: string): void {
-    this.text += this.first ? `{${members}}` : `,\n{${members}}`;
+    this.next();
+    this.out.text(members);
+    this.out.put(CLOSE);
+  }
+
+  /** Another event begins. */
+  private next(): void {
+    this.out.spill(this.files);
+    this.out.put(this.first ? FIRST : NEXT);
     this.first = false;
   }
 
-  flush(): void {
-    if (this.text === '') return;
-    this.files.append(encode(this.text));
-    this.text = '';
-  }
+  flush(): void {}
 
   end(now: Ns): void {
     const end = Math.max(now, this.last);
     if (this.counted >= 0 && end > this.counted) this.count(end);
-    for (const track of this.tracks.values()) while (track.open > 0) this.close(track, end);
-    this.text += '\n]}\n';
-    this.flush();
+    for (const track of this.tracks) while (track.open > 0) this.close(track, end);
+    this.out.text('\n]}\n');
+    this.out.handOver(this.files);
   }
 }
 
 interface Track {
-  /** its members `pid` and `tid` */
-  readonly place: string;
+  /** how a slice's place goes on behind its name, and how the end of one begins, both up to the time */
+  readonly opens: Label;
+  readonly closes: Label;
   /** slices that are open on it */
   open: number;
 }
 
-function keyOf(process: number, thread: number): number {
-  return process * 65_536 + thread;
-}
-
-/** Microseconds, to the nanosecond. */
-function stamp(time: Ns): string {
-  const us = Math.floor(time / 1000);
-  return `${us}.${String(time - us * 1000).padStart(3, '0')}`;
+/** How a slice begins. */
+function slice(category: string, name: string): Label {
+  return new Label(`"ph":"B","cat":"${category}","name":${JSON.stringify(name)}`);
 }

@@ -1,5 +1,5 @@
 /** Follows a machine's trace and gives a writer every record, in the order of their times. */
-import type { Clock } from '../../core/clock.ts';
+import type { Clock, Ns } from '../../core/clock.ts';
 import type { Trace } from '../../core/trace.ts';
 import { InOrder, LATEST } from './in-order.ts';
 import type { TraceWriter } from './writer.ts';
@@ -14,31 +14,34 @@ export class TraceExporter {
     private readonly clock: Clock,
     private readonly writer: TraceWriter,
   ) {
-    const { sample } = writer;
+    const { sample, record } = writer;
     if (sample) {
       clock.watch = () => sample(clock.now);
       trace.watch = sample;
     }
     trace.detailed = true;
-    this.read = trace.follow(this.order.push);
+    this.read = record ? trace.follow(this.order.push, () => this.release(clock.now - LATEST)) : () => {};
   }
 
   /** The machine has run up to `now`: what is certain to be whole is written. */
-  advance(now: number): void {
+  advance(now: Ns): void {
     this.read();
-    const until = now - LATEST;
-    this.order.release(until, this.writer.record);
-    this.writer.flush(until);
+    this.release(now - LATEST);
+    this.writer.flush(now - LATEST);
   }
 
   /** What was recorded up to now is all. */
-  end(now: number): void {
+  end(now: Ns): void {
     this.read();
     this.trace.unfollow();
     this.trace.watch = undefined;
     this.clock.watch = undefined;
     this.trace.detailed = false;
-    this.order.release(Infinity, this.writer.record);
+    this.release(Infinity);
     this.writer.end(now);
+  }
+
+  private release(before: Ns): void {
+    if (this.writer.record) this.order.release(before, this.writer.record);
   }
 }

@@ -6,18 +6,7 @@ import { DELIVERY_MODES, ISA_VMX } from '../../abi/trace-dat.ts';
 import { ROW } from '../../core/trace.ts';
 import type { TraceHost } from '../../snapshot.ts';
 import type { Label } from './bytes.ts';
-import {
-  decimal,
-  decimalOf,
-  hex,
-  hexOf,
-  named,
-  type Operand,
-  oneOf,
-  padded,
-  phrase,
-  string,
-} from './phrase.ts';
+import { decimal, hex, hexOf, named, type Operand, oneOf, padded, phrase, string } from './phrase.ts';
 import type { EventSpec } from './schema.ts';
 
 /** What the event of a record is filled with. */
@@ -193,10 +182,11 @@ function haltEvents(): LinuxPoint[] {
 
 // of an entry of an IOAPIC or of a message, in the value at a place
 
+const BYTES = Array.from({ length: 256 }, (_, n) => String(n));
 const TRIGGERS = ['edge', 'level'];
 
 function vector(i: number): Operand {
-  return decimalOf((v) => v[i]! & 0xff);
+  return oneOf(BYTES, (v) => v[i]! & 0xff);
 }
 
 function delivery(i: number): Operand {

@@ -2,7 +2,8 @@
  * What is printed of numbers and names: text that stands there, and operands between it. One loop prints them all, as a
  * record has a handful and a call for each costs more than its digits.
  */
-import { Label } from './bytes.ts';
+import { Label, putLabel } from './bytes.ts';
+import { decimal as decimalDigits, hex as hexDigits, MOST_DIGITS, padded as paddedDigits } from './digits.ts';
 import type { Text } from './text.ts';
 
 type Values = Float64Array;
@@ -58,11 +59,7 @@ export function named(place: number, names: readonly (readonly [number, string])
   return operand(Kind.named, { place, labels });
 }
 
-/** A number made of an event's values. */
-export function decimalOf(of: (values: Values) => number): Operand {
-  return operand(Kind.decimalOf, { of });
-}
-
+/** A number made of an event's values, in hexadecimal. */
 export function hexOf(of: (values: Values) => number): Operand {
   return operand(Kind.hexOf, { of });
 }
@@ -94,52 +91,64 @@ export function phrase(literals: readonly string[], ...operands: readonly Operan
 }
 
 const UNNAMED = new Label('0x');
+/** what an operand takes that is no string: a number, or a label and a number */
+const MOST = MOST_DIGITS + 8;
 
 export class Printer {
   private readonly labels: readonly Label[];
   private readonly operands: readonly Operand[];
+  /** bytes that it takes at most, beside strings */
+  private readonly most: number;
 
   constructor({ literals, operands }: Phrase) {
     this.labels = literals.map((text) => new Label(text));
     this.operands = operands;
+    const own = operands.map(({ labels, digits }) => Math.max(MOST + digits, ...Array.from(labels, roomFor)));
+    this.most = [...this.labels.map(roomFor), ...own].reduce((sum, n) => sum + n, 0);
   }
 
   /** @param base where the values begin */
   print(to: Text, values: Values, base: number, strings: readonly Label[]): void {
     const { labels, operands } = this;
-    to.put(labels[0]!);
+    let most = this.most;
+    for (let i = 0; i < strings.length; i++) most += roomFor(strings[i]);
+    const view = to.viewFor(most);
+    let at = putLabel(view, to.length, labels[0]!);
     for (let i = 0; i < operands.length; i++) {
       const operand = operands[i]!;
-      const at = base + operand.place;
+      const value = base + operand.place;
       switch (operand.kind) {
         case Kind.decimal:
-          to.decimalAt(values, at);
+          at = decimalDigits(view, at, values, value);
           break;
         case Kind.hex:
-          to.hex(values[at]!, operand.digits);
+          at = hexDigits(view, at, values[value]!, operand.digits);
           break;
         case Kind.padded:
-          to.padded(values[at]!, operand.digits);
+          at = paddedDigits(view, at, values[value]!, operand.digits);
           break;
         case Kind.string:
-          to.put(strings[operand.place]!);
+          at = putLabel(view, at, strings[operand.place]!);
           break;
         case Kind.named: {
-          const label = operand.labels[values[at]!];
-          to.put(label ?? UNNAMED);
-          if (!label) to.hex(values[at]!);
+          const label = operand.labels[values[value]!];
+          at = putLabel(view, at, label ?? UNNAMED);
+          if (!label) at = hexDigits(view, at, values[value]!, 1);
           break;
         }
-        case Kind.decimalOf:
-          to.decimal(Number(operand.of(values)));
-          break;
         case Kind.hexOf:
-          to.hex(Number(operand.of(values)));
+          at = hexDigits(view, at, Number(operand.of(values)), 1);
           break;
         case Kind.oneOf:
-          to.put(operand.labels[Number(operand.of(values))]!);
+          at = putLabel(view, at, operand.labels[Number(operand.of(values))]!);
       }
-      to.put(labels[i + 1]!);
+      at = putLabel(view, at, labels[i + 1]!);
     }
+    to.length = at;
   }
+}
+
+/** As it is copied eight bytes at a time. */
+function roomFor(label: Label | undefined): number {
+  return label ? label.eights.length * 8 : 0;
 }

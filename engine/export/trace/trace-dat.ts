@@ -11,6 +11,9 @@ import { type EventType, encodeEvent, mostOf } from './schema.ts';
 import { PAGE, tracingData } from './tracing-data.ts';
 import type { TraceFiles, TraceWriter } from './writer.ts';
 
+/** the longest time between two events that the second one's head has room for is less */
+const LONGEST = 2 ** DELTA_BITS;
+
 export class TraceDatWriter implements TraceWriter {
   readonly record: TakeRow;
   private readonly stream: EventStream;
@@ -72,9 +75,9 @@ class CpuPages {
     if (this.page < 0) this.openPage(time);
     let delta = time - this.last;
     this.last = time;
-    if (delta >= 2 ** DELTA_BITS) {
-      pages.u32((((delta % 2 ** DELTA_BITS) << TYPE_LEN_BITS) | TIME_EXTEND) >>> 0);
-      pages.u32(Math.floor(delta / 2 ** DELTA_BITS));
+    if (delta >= LONGEST) {
+      pages.u32((((delta % LONGEST) << TYPE_LEN_BITS) | TIME_EXTEND) >>> 0);
+      pages.u32(Math.floor(delta / LONGEST));
       delta = 0;
     }
     const head = pages.room(type.size > MOST_WORDS * 4 || type.strings > 0 ? 8 : 4, false);

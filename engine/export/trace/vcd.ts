@@ -71,8 +71,6 @@ export class VcdWriter implements TraceWriter {
     files.append(encode(layout(signals)), 'gtkw');
   }
 
-  readonly record = (): void => {};
-
   /** The values of the beginning. */
   private begin(now: Ns): void {
     this.stamped = now;

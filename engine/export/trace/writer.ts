@@ -14,9 +14,10 @@ export interface TraceFiles {
   appendKept(heap: number): void;
 }
 
-/** Makes a trace of records, which it is given in the order of their times. */
+/** Makes a trace of records, which it is given in the order of their times, or of signals. */
 export interface TraceWriter {
-  readonly record: TakeRow;
+  /** Left out: records are of no interest. */
+  readonly record?: TakeRow;
   /**
    * For who looks at the machine's signals: an event is over, or within one a record is about to be written, of a moment that
    * may be still to come.

@@ -2,15 +2,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Label } from '../../../engine/export/trace/bytes.ts';
-import {
-  decimal,
-  decimalOf,
-  hex,
-  named,
-  oneOf,
-  Phrase,
-  Printer,
-} from '../../../engine/export/trace/phrase.ts';
+import { decimal, hex, hexOf, named, oneOf, Phrase, Printer } from '../../../engine/export/trace/phrase.ts';
 import { Text } from '../../../engine/export/trace/text.ts';
 
 const DECODER = new TextDecoder();
@@ -46,7 +38,6 @@ test('decimal numbers, of any size and sign', () => {
   fc.assert(
     fc.property(integers, (n) => {
       expect(said((to) => to.decimal(n))).toBe(String(n));
-      expect(said((to) => to.decimalAt(Float64Array.of(7, n), 1))).toBe(String(n));
     }),
   );
   for (const n of [0.5, -1.25, 2 ** 53, 1e300, Infinity]) expect(said((to) => to.decimal(n))).toBe(String(n));
@@ -55,12 +46,10 @@ test('decimal numbers, of any size and sign', () => {
 test('hexadecimal and binary ones, with zeros before them', () => {
   const words = fc.array(fc.nat(0xffffffff), { minLength: 1, maxLength: 8 });
   fc.assert(
-    fc.property(fc.nat(2 ** 53 - 1), words, fc.nat(16), (n, list, digits) => {
+    fc.property(fc.nat(0xffffffff), words, fc.nat(16), (n, list, digits) => {
       expect(said((to) => to.hex(n, digits))).toBe(n.toString(16).padStart(digits, '0'));
-      expect(said((to) => to.hex(n >>> 0, digits))).toBe((n >>> 0).toString(16).padStart(digits, '0'));
-      expect(said((to) => to.binary(n >>> 0))).toBe((n >>> 0).toString(2));
       const whole = list.reduceRight((sum, word) => (sum << 32n) | BigInt(word), 0n);
-      expect(said((to) => to.binaryOf(Uint32Array.from(list)))).toBe(whole.toString(2));
+      expect(said((to) => to.binary(Uint32Array.from(list)))).toBe(whole.toString(2));
     }),
   );
 });
@@ -76,11 +65,11 @@ test('the lowest digits, and thousandths', () => {
 
 test('names of any characters and length, none of which a copy of eight bytes changes', () => {
   const names = fc.oneof(
-    fc.string({ unit: 'binary' }),
+    fc.string({ unit: 'binary', maxLength: 12 }),
     fc.constantFrom('', '\u007f\u{10ffff}', '\u{10ffff}\u007f'),
   );
   fc.assert(
-    fc.property(fc.array(names), (list) => {
+    fc.property(fc.array(names, { maxLength: 6 }), (list) => {
       const written = said((to) => {
         for (const name of list) to.put(new Label(name));
       });
@@ -97,10 +86,10 @@ test('a phrase prints its text and its operands', () => {
     hex(1, 4),
     named(0, [[3, 'three']]),
     named(1, []),
-    decimalOf((v) => v[0]! + 1),
+    hexOf((v) => v[0]! + 1),
     states,
   ];
   const printer = new Printer(new Phrase(['<', ' ', ' ', ' ', ' ', ' ', '>'], parts).within('[', ']'));
   const values = Float64Array.of(99, 3, 10);
-  expect(said((to) => printer.print(to, values, 1, []))).toBe('[<3 000a three 0xa 100 set>]');
+  expect(said((to) => printer.print(to, values, 1, []))).toBe('[<3 000a three 0xa 64 set>]');
 });

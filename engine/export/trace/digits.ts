@@ -1,0 +1,122 @@
+/**
+ * Numbers as digits, written at a place in memory that has room for them and four bytes more; the answer is where they end.
+ * Four decimal digits come out of a table at once: what they cost is less their number than that it is hard to foresee.
+ */
+
+const ZERO = 0x30;
+const MINUS = 0x2d;
+const FOUR = 10_000;
+const EIGHT = FOUR * FOUR;
+
+/** @returns characters as they stand in memory, the first in the lowest byte */
+function inMemory(text: string): number {
+  return [...text].reduceRight((word, char) => (word << 8) | char.charCodeAt(0), 0);
+}
+
+/** numbers of up to four digits, how many those are, and the same with zeros before them */
+const SHORT = Int32Array.from({ length: FOUR }, (_, n) => inMemory(String(n)));
+const LENGTH = Uint8Array.from({ length: FOUR }, (_, n) => String(n).length);
+const FULL = Int32Array.from({ length: FOUR }, (_, n) => inMemory(String(n).padStart(4, '0')));
+
+const HEX = Int16Array.from({ length: 256 }, (_, n) => inMemory(n.toString(16).padStart(2, '0')));
+const BINARY = Int32Array.from({ length: 16 }, (_, n) => inMemory(n.toString(2).padStart(4, '0')));
+
+/** the longest that `decimal` writes */
+export const MOST_DIGITS = 24;
+
+/** One of the values, as JavaScript prints it; which one, so that it need not become an object. */
+export function decimal(view: DataView, at: number, values: Float64Array, i: number): number {
+  const n = values[i]!;
+  const small = n | 0;
+  if (small === n && small >= 0) {
+    if (small < FOUR) {
+      view.setInt32(at, SHORT[small]!, true);
+      return at + LENGTH[small]!;
+    }
+    const high = (small / FOUR) | 0;
+    if (high < FOUR) {
+      view.setInt32(at, SHORT[high]!, true);
+      return four(view, at + LENGTH[high]!, small - high * FOUR);
+    }
+    const top = (high / FOUR) | 0;
+    view.setInt32(at, SHORT[top]!, true);
+    const next = four(view, at + LENGTH[top]!, high - top * FOUR);
+    return four(view, next, small - high * FOUR);
+  }
+  return unusual(view, at, n);
+}
+
+/** Four digits. */
+function four(view: DataView, at: number, n: number): number {
+  view.setInt32(at, FULL[n]!, true);
+  return at + 4;
+}
+
+const rest = new Float64Array(1);
+
+/** Negative, of more than 31 bits, or no integer. */
+function unusual(view: DataView, at: number, n: number): number {
+  if (n < 0 && n > -EIGHT * EIGHT) {
+    view.setInt8(at, MINUS);
+    rest[0] = -n;
+    return decimal(view, at + 1, rest, 0);
+  }
+  const high = Math.floor(n / EIGHT);
+  const low = (n - high * EIGHT) | 0;
+  if (high >= 1 && high < EIGHT && high * EIGHT + low === n) {
+    rest[0] = high;
+    const end = decimal(view, at, rest, 0);
+    const top = (low / FOUR) | 0;
+    return four(view, four(view, end, top), low - top * FOUR);
+  }
+  const text = String(n);
+  for (let i = 0; i < text.length; i++) view.setInt8(at + i, text.charCodeAt(i));
+  return at + text.length;
+}
+
+/** The lowest digits of an integer of 31 bits, zeros before them. */
+export function padded(view: DataView, start: number, n: number, digits: number): number {
+  let left = n | 0;
+  let at = start + digits - 4;
+  for (; at >= start; at -= 4) {
+    const above = (left / FOUR) | 0;
+    view.setInt32(at, FULL[left - above * FOUR]!, true);
+    left = above;
+  }
+  for (at += 3; at >= start; at--) {
+    const above = (left / 10) | 0;
+    view.setInt8(at, ZERO + left - above * 10);
+    left = above;
+  }
+  return start + digits;
+}
+
+/** An unsigned integer of 32 bits, zeros before it up to so many digits. */
+export function hex(view: DataView, start: number, n: number, digits: number): number {
+  let left = n >>> 0;
+  const own = (35 - Math.clz32(left)) >> 2;
+  const end = start + (own > digits ? own : digits);
+  let at = end - 2;
+  for (; at >= start; at -= 2) {
+    view.setInt16(at, HEX[left & 0xff]!, true);
+    left >>>= 8;
+  }
+  if (at + 1 >= start) view.setInt8(start, HEX[left & 0xf]! >> 8);
+  return end;
+}
+
+/** An unsigned integer of 32 bits in binary, of as many digits as there are, one at least. */
+export function binary(view: DataView, start: number, n: number): number {
+  const count = n === 0 ? 1 : 32 - Math.clz32(n);
+  let at = start;
+  for (let bit = count - 1; bit >= 0 && (bit & 3) !== 3; bit--, at++)
+    view.setInt8(at, ZERO + ((n >>> bit) & 1));
+  return nibbles(view, at, n, count >> 2);
+}
+
+/** Its lowest 4 * `count` digits. */
+export function nibbles(view: DataView, start: number, n: number, count: number): number {
+  let at = start;
+  for (let i = count - 1; i >= 0; i--, at += 4) view.setInt32(at, BINARY[(n >>> (4 * i)) & 15]!, true);
+  return at;
+}
