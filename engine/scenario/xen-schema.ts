@@ -21,7 +21,7 @@ import {
   title,
   workloadsOf,
 } from './shapes.ts';
-import { checkXenScenario } from './xen-rules.ts';
+import { checkXenScenario } from './xen-workload-rules.ts';
 import { commonWorkloads, domain } from './xen-workloads.ts';
 
 const kernel = z.enum([

@@ -264,6 +264,23 @@ describe('what the parts must have in common', () => {
       '5: workloads[0].channels: channels 2 to 4 of domain 1, which has 0 to 3, expected more of its `channels`',
     ],
     [
+      good(
+        'guests: [{rings: 0, channels: 4}]\nworkloads: [{what: chatter, domain: 1, vcpu: 1, pattern: {kind: poisson, rate: 5}}]',
+      ),
+      '5: workloads[0].vcpu: domain 1 has no virtual CPU 1, expected 0',
+    ],
+    [
+      good(
+        `guests: [{rings: 0, channels: 4}]
+workloads: [{what: chatter, domain: 1, channels: 3, pattern: {kind: poisson, rate: 5}}, {what: chatter, domain: 1, first: 2, pattern: {kind: poisson, rate: 5}}]`,
+      ),
+      '5: workloads[1].first: channel 2 of domain 1 has chatter already, expected others',
+    ],
+    [
+      good('guests: [{rings: 0}]\nworkloads: [{what: reopen, domain: 1}, {what: reopen, domain: 1}]'),
+      '5: workloads[1].domain: a second reopen for domain 1, expected one at most',
+    ],
+    [
       good('guests: [{rings: 0, kernel: linux-2.6.36}]'),
       '4: guests[0].kernel: linux-2.6.36 as a guest of type pv, expected type hvm',
     ],

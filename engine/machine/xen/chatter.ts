@@ -2,6 +2,7 @@
 import { type Ns, us } from '../../core/clock.ts';
 import type { Plain } from '../../core/state.ts';
 import type { LinuxCpu } from '../../guest/linux/entry.ts';
+import { NoSpace } from '../../guest/linux/irq-info.ts';
 import type { KernelTimer } from '../../guest/linux/time.ts';
 import type { WorkloadSpec } from '../../scenario/xen-schema.ts';
 import { LOOK, QUIET } from '../loops.ts';
@@ -83,15 +84,23 @@ export function chatter(
   });
 }
 
-/** dom0's ends; the answer is their ports. */
+/** dom0's ends, as far as it has interrupts for them; the answer is their ports. */
 function connect(host: XenHost, { further }: Booted, spec: ChatterSpec): number[] {
   const { kernel } = host.dom0;
   const all = kernel.cpus.map((c) => c.cpu);
-  return further.slice(spec.first, spec.first + spec.channels).map((channel, i) => {
-    channel.takes = us(spec.handler);
-    const desc = kernel.events.bindInterdomain(spec.domain, channel.port, false);
+  const ports: number[] = [];
+  for (const [i, channel] of further.slice(spec.first, spec.first + spec.channels).entries()) {
     const name = `channel${spec.domain}.${spec.first + i}`;
-    kernel.irqs.request(desc, { name, work: QUIET }, all);
-    return desc.port;
-  });
+    try {
+      const desc = kernel.events.bindInterdomain(spec.domain, channel.port, false);
+      kernel.irqs.request(desc, { name, work: QUIET }, all);
+      ports.push(desc.port);
+    } catch (error) {
+      if (!(error instanceof NoSpace)) throw error;
+      kernel.log.push(`${name}: ${error.message}`);
+      break;
+    }
+    channel.takes = us(spec.handler);
+  }
+  return ports;
 }
