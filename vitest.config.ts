@@ -3,7 +3,7 @@ import { forVite as scenarios } from './scenarios.mjs';
 
 /** Tests that look at the clock on the wall: one after the other, when nothing else runs. */
 const TIMED = [
-  'test/tui/{terminal,every-key,viewers,memory,time-travel}.test.{ts,tsx}',
+  'test/tui/{terminal,viewers,memory}.test.{ts,tsx}',
   'test/cli/{startup,serve,serve-ends,ctl}.test.ts',
   'test/interop/{prometheus,procfs}.test.ts',
   'test/machine/scale.test.ts',

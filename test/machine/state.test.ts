@@ -25,24 +25,21 @@ describe.each(builtinScenarios())('$name', (scenario) => {
     expect(bytes(b)).not.toBe(bytes(a));
   });
 
-  test.each([1, 137, 4_321, 20_000, 33_333])(
-    'saved after event %i and restored, it runs on the same',
-    (events) => {
-      const original = buildMachine(scenario, 5);
-      for (let i = 0; i < events; i++) original.step();
-      original.fire('3');
-      const saved = JSON.parse(JSON.stringify(original.save()));
-      const copy = buildMachine(scenario, 5);
-      copy.restore(saved);
-      expect(bytes(copy)).toBe(bytes(original));
-      const until = original.clock.now + 700_000_000;
-      original.runUntil(until);
-      copy.runUntil(until);
-      expect(copy.clock.events).toBe(original.clock.events);
-      expect(bytes(copy)).toBe(bytes(original));
-      expect(JSON.stringify(copy.save())).toBe(JSON.stringify(original.save()));
-    },
-  );
+  test.each([137, 4_321, 33_333])('saved after event %i and restored, it runs on the same', (events) => {
+    const original = buildMachine(scenario, 5);
+    for (let i = 0; i < events; i++) original.step();
+    original.fire('3');
+    const saved = JSON.parse(JSON.stringify(original.save()));
+    const copy = buildMachine(scenario, 5);
+    copy.restore(saved);
+    expect(bytes(copy)).toBe(bytes(original));
+    const until = original.clock.now + 500_000_000;
+    original.runUntil(until);
+    copy.runUntil(until);
+    expect(copy.clock.events).toBe(original.clock.events);
+    expect(bytes(copy)).toBe(bytes(original));
+    expect(JSON.stringify(copy.save())).toBe(JSON.stringify(original.save()));
+  });
 
   test('state of another scenario or seed is refused', () => {
     const saved = buildMachine(scenario, 5).save();
