@@ -41,7 +41,7 @@ export const STEP = { run: 0, halt: 1, ipi: 2, fpu: 3, cpuid: 4, page: 5, port: 
 export interface Script {
   readonly at: readonly Ns[];
   readonly what: readonly number[];
-  /** of an IPI the virtual CPU it is for */
+  /** of an IPI the virtual CPU it is for; -1: the step is not done */
   readonly arg: readonly number[];
 }
 
@@ -237,8 +237,19 @@ export class GuestRecorder implements RecordedGuest {
     this.drove(of);
   }
 
-  private drove(of: ExitClass): void {
-    this.driven.set(of, (this.driven.get(of) ?? 0) + 1);
+  /** Steps of a kind that are not certain are not driven. */
+  drop(what: number, of: ExitClass): void {
+    for (const script of this.scripts) {
+      script.what.forEach((step, n) => {
+        if (step !== what || script.arg[n]! < 0) return;
+        script.arg[n] = -1;
+        this.drove(of, -1);
+      });
+    }
+  }
+
+  private drove(of: ExitClass, times = 1): void {
+    this.driven.set(of, (this.driven.get(of) ?? 0) + times);
   }
 
   injected(vector: number, at: Ns): void {

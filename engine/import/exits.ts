@@ -56,23 +56,28 @@ const VMX_NAMES: ReadonlyMap<string, number> = new Map([
 /** vector of the NMI among exceptions, on SVM an exit of its own */
 const SVM_EXCP_BASE = 0x40;
 const SVM_INTR = 0x60;
-/** Intercept codes and Linux's names of them (arch/x86/include/uapi/asm/svm.h). */
-const SVM: readonly (readonly [code: number, name: string, of: ExitClass])[] = [
-  [SVM_INTR, 'interrupt', 'external interrupt'],
-  [0x61, 'nmi', 'NMI'],
-  [0x64, 'vintr', 'interrupt window'],
-  [0x72, 'cpuid', 'CPUID'],
-  [0x77, 'pause', 'PAUSE'],
-  [0x78, 'hlt', 'HLT'],
-  [0x7b, 'io', 'port I/O'],
-  [0x7c, 'msr', 'MSR'],
-  [0x81, 'hypercall', 'hypercall'],
-  [0x400, 'npf', 'memory'],
+/** Intercept codes, Linux's names of them (arch/x86/include/uapi/asm/svm.h), and those of the manual, which trace-cmd prints. */
+const SVM: readonly (readonly [code: number, name: string, of: ExitClass, manual?: string])[] = [
+  [SVM_INTR, 'interrupt', 'external interrupt', 'INTR'],
+  [0x61, 'nmi', 'NMI', 'NMI'],
+  [0x64, 'vintr', 'interrupt window', 'VINTR'],
+  [0x72, 'cpuid', 'CPUID', 'CPUID'],
+  [0x77, 'pause', 'PAUSE', 'PAUSE'],
+  [0x78, 'hlt', 'HLT', 'HLT'],
+  [0x7b, 'io', 'port I/O', 'IOIO'],
+  [0x7c, 'msr', 'MSR', 'MSR'],
+  [0x81, 'hypercall', 'hypercall', 'VMMCALL'],
+  [0x400, 'npf', 'memory', 'NPF'],
   [0x401, 'avic_incomplete_ipi', 'virtual APIC'],
   [0x402, 'avic_unaccelerated_access', 'virtual APIC'],
 ];
 const SVM_BY_CODE: ReadonlyMap<number, ExitClass> = new Map(SVM.map(([code, , of]) => [code, of]));
-const SVM_BY_NAME: ReadonlyMap<string, ExitClass> = new Map(SVM.map(([, name, of]) => [name, of]));
+const SVM_BY_NAME: ReadonlyMap<string, ExitClass> = new Map(
+  SVM.flatMap(([, name, of, manual = name.toUpperCase()]) => [
+    [name, of],
+    [`EXIT_${manual}`, of],
+  ]),
+);
 
 /** #NM: the FPU is used for the first time */
 export const NM_VECTOR = 7;
@@ -97,13 +102,26 @@ export function isSvmNm(code: number): boolean {
   return code === SVM_EXCP_BASE + NM_VECTOR;
 }
 
-/** As kvm_exit prints it: VMX's in capitals, SVM's not. */
-export function classOfName(name: string): { readonly of: ExitClass; readonly svm: boolean } {
+/** A code that trace-cmd has no name for. */
+const UNNAMED = /^UNKNOWN \((\d{1,4})\)$/;
+
+export interface NamedExit {
+  readonly of: ExitClass;
+  readonly svm: boolean;
+  /** of SVM, where it is known to be of #NM */
+  readonly nm: boolean;
+}
+
+/** As kvm_exit prints it: VMX's in capitals, SVM's not, or with EXIT_ before them. */
+export function classOfName(name: string): NamedExit {
+  const is = (of: ExitClass, svm: boolean, nm = false) => ({ of, svm, nm });
   const svm = SVM_BY_NAME.get(name);
-  if (svm) return { of: svm, svm: true };
+  if (svm) return is(svm, true);
   const vmx = VMX_NAMES.get(name);
-  if (vmx !== undefined) return { of: vmxClass(vmx), svm: false };
-  if (/^(read|write)_[cd]r/.test(name)) return { of: 'registers', svm: true };
-  if (/ excp$/.test(name)) return { of: 'exception', svm: true };
-  return { of: 'other', svm: name === name.toLowerCase() };
+  if (vmx !== undefined) return is(vmxClass(vmx), false);
+  if (/^(read|write|EXIT_READ|EXIT_WRITE)_[cd]r/i.test(name)) return is('registers', true);
+  if (/ excp$/.test(name)) return is('exception', true, name === 'NM excp');
+  const code = Number(UNNAMED.exec(name)?.[1] ?? -1);
+  if (code >= SVM_EXCP_BASE) return is(svmClass(code), true, isSvmNm(code));
+  return is('other', name === name.toLowerCase() || name.startsWith('EXIT_'));
 }

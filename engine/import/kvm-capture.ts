@@ -12,6 +12,8 @@ const MOST_VCPUS = 256;
 const MOST_GUESTS = 500;
 /** GSIs from there on are messages (KVM_IOAPIC_NUM_PINS) */
 const PINS = 24;
+/** those below are exceptions */
+const FIRST_VECTOR = 16;
 /** where firmware and kernels write to wait a moment; nothing is there */
 const DELAY_PORT = 0x80;
 
@@ -21,6 +23,7 @@ type Cause = 'line' | 'message' | 'ipi' | undefined;
 /** What follows a raise on its CPU. */
 const OF_A_RAISE: ReadonlySet<string> = new Set([
   'kvm_apic_accept_irq',
+  'kvm_apicv_accept_irq',
   'kvm_ioapic_set_irq',
   'kvm_pic_set_irq',
 ]);
@@ -44,6 +47,8 @@ class KvmGuest {
   readonly threads = new Map<number, Thread>();
   /** by vcpu and vector: when it was injected */
   readonly injected = new Map<number, Ns>();
+  /** by vcpu and vector: its local APIC has it, and it has not been injected yet */
+  readonly accepted = new Set<number>();
   /** by vector: the line or message that it came by last */
   readonly names = new Map<number, string>();
   byMsr = 0;
@@ -71,6 +76,8 @@ export class KvmReader {
   private svm = false;
   private apicv = false;
   private stray = 0;
+  /** instructions that were emulated are recorded */
+  private emulations = false;
 
   constructor(private readonly file: string) {}
 
@@ -127,6 +134,7 @@ export class KvmReader {
         this.inject(at, pid, a, b);
         return;
       case 'kvm_apic_accept_irq':
+      case 'kvm_apicv_accept_irq':
         if (d === 1) this.accept(at, cpu, this.guestOf(pid, comm), a, b, c === 1);
         return;
       case 'kvm_eoi':
@@ -187,8 +195,17 @@ export class KvmReader {
     const thread = this.threads.get(pid);
     if (!thread) return;
     const { guest, vcpu } = thread;
-    guest.recorder.injected(vector, at);
-    if (again === 0) guest.injected.set(vcpu * 256 + vector, at);
+    const { recorder, accepted } = guest;
+    recorder.injected(vector, at);
+    if (again !== 0) return;
+    const key = vcpu * 256 + vector;
+    guest.injected.set(key, at);
+    if (accepted.delete(key) || vector < FIRST_VECTOR) return;
+    // events that would tell by whom were not recorded
+    const source = recorder.source('message', `vec-0x${vector.toString(16)}.${vcpu}`, vector, vcpu);
+    recorder.wakes(vcpu, at);
+    source.raise(at);
+    source.came(vector);
   }
 
   /** Into the IRR of a local APIC. */
@@ -202,6 +219,7 @@ export class KvmReader {
   ): void {
     if (!guest || apicid >= guest.recorder.vcpus) return;
     guest.recorder.wakes(apicid, at);
+    guest.accepted.add(apicid * 256 + vector);
     const cause = this.causes[cpu];
     // an IPI may be for many
     if (cause !== 'ipi') this.causes[cpu] = undefined;
@@ -308,6 +326,7 @@ export class KvmReader {
   }
 
   private emulates(thread: Thread | undefined, apic: boolean): void {
+    this.emulations = true;
     if (!thread) return;
     thread.emulated = true;
     if (apic && thread.left === 'memory') thread.guest.byMemory++;
@@ -317,6 +336,8 @@ export class KvmReader {
   capture(all: KvmTrace): TraceCapture {
     const guests = this.guests.map((g): RecordedGuest => {
       g.recorder.x2apic = g.byMsr >= g.byMemory;
+      // npf may be for anything then
+      if (this.svm && !this.emulations) g.recorder.drop(STEP.page, 'memory');
       return g.recorder;
     });
     if (guests.length === 0) {

@@ -36,7 +36,6 @@ export const UNKNOWN = -1;
 
 const EXCEPTION_INFO = /intr_info (0x[0-9a-f]+)/;
 const INFO_VALID = 0x8000_0000;
-const NM_EXIT = `${NM_VECTOR}`;
 
 /** A row for events whose text a pattern takes apart, in the order of their fields. */
 function plain(
@@ -74,6 +73,31 @@ function registersOf(reason: string): number {
 
 const MSI_LOGICAL = 1 << 2;
 
+const ACCEPT: KvmEvent = {
+  name: 'kvm_apic_accept_irq',
+  values: ['apicid', 'vector', 'level', 'fixed'],
+  example: 'apicid 0 vec 49 (Fixed|edge)',
+  text: (args) => {
+    const found = /^apicid ([0-9a-f]+) vec (\d+) \((\w+)\|(edge|level)\)/.exec(args);
+    if (!found) return undefined;
+    return [
+      parseInt(found[1]!, 16),
+      Number(found[2]),
+      Number(found[4] === 'level'),
+      Number(isFixed(found[3]!)),
+    ];
+  },
+  fields: (of) => {
+    const mode = of('dm');
+    return [
+      of('apicid'),
+      of('vec'),
+      Number((of('tm') ?? 0) !== 0),
+      Number(mode === undefined || mode >> 8 <= 1),
+    ];
+  },
+};
+
 export const KVM_EVENTS: readonly KvmEvent[] = [
   {
     ...plain('kvm_entry', ['vcpu'], /^vcpu (\d+)/, 'vcpu 0, rip 0xfff0', ['vcpu_id']),
@@ -86,11 +110,9 @@ export const KVM_EVENTS: readonly KvmEvent[] = [
       const found = /^(?:vcpu (\d+) )?reason (.+?) rip /.exec(args);
       if (!found) return undefined;
       const [, vcpu, reason] = found;
-      const { of, svm } = classOfName(reason!);
+      const { of, svm, nm: named } = classOfName(reason!);
       const info = Number(EXCEPTION_INFO.exec(args)?.[1] ?? 0);
-      const nm = svm
-        ? reason === 'NM excp'
-        : of === 'exception' && info >= INFO_VALID && `${info & 0xff}` === NM_EXIT;
+      const nm = svm ? named : of === 'exception' && info >= INFO_VALID && (info & 0xff) === NM_VECTOR;
       return [
         vcpu === undefined ? UNKNOWN : Number(vcpu),
         EXIT_CLASSES.indexOf(of),
@@ -127,30 +149,9 @@ export const KVM_EVENTS: readonly KvmEvent[] = [
     },
     fields: (of) => [of('vector') ?? of('irq'), of('reinjected') ?? 0],
   },
-  {
-    name: 'kvm_apic_accept_irq',
-    values: ['apicid', 'vector', 'level', 'fixed'],
-    example: 'apicid 0 vec 49 (Fixed|edge)',
-    text: (args) => {
-      const found = /^apicid ([0-9a-f]+) vec (\d+) \((\w+)\|(edge|level)\)/.exec(args);
-      if (!found) return undefined;
-      return [
-        parseInt(found[1]!, 16),
-        Number(found[2]),
-        Number(found[4] === 'level'),
-        Number(isFixed(found[3]!)),
-      ];
-    },
-    fields: (of) => {
-      const mode = of('dm');
-      return [
-        of('apicid'),
-        of('vec'),
-        Number((of('tm') ?? 0) !== 0),
-        Number(mode === undefined || mode >> 8 <= 1),
-      ];
-    },
-  },
+  ACCEPT,
+  /** with APICv, posted or not */
+  { ...ACCEPT, name: 'kvm_apicv_accept_irq' },
   {
     name: 'kvm_eoi',
     values: ['apicid', 'vector'],

@@ -1,6 +1,7 @@
 /** Real traces of KVM, as text and as trace.dat of both versions: what is read of them is what their readers print. */
 import { describe, expect, test } from 'vitest';
 import type { TraceCapture } from '../../engine/import/capture.ts';
+import { classOfName } from '../../engine/import/exits.ts';
 import { ftraceCapture } from '../../engine/import/ftrace-text.ts';
 import { capture } from '../support/captures.ts';
 import { captureBytes, traceOf } from '../support/imports.ts';
@@ -105,5 +106,45 @@ describe('trace.dat', () => {
       guests.map((g) => [[...g.exits.bySecond], [...g.injections.bySecond], g.sources.map((s) => s.raises)]);
     const text = ftraceCapture('report', new TextEncoder().encode(report));
     expect(counts(text)).toEqual(counts(traceOf('traces/v6.trace.dat.gz')));
+  });
+});
+
+describe('parts of a trace', () => {
+  const read = (lines: string) => ftraceCapture('part', new TextEncoder().encode(lines)).guests[0]!;
+  const text = capture('xen-x86/kvm-text-trace.txt');
+  const only = (pattern: RegExp) =>
+    text
+      .split('\n')
+      .filter((line) => pattern.test(line))
+      .join('\n');
+
+  test('of injections alone each vector is a message', () => {
+    const guest = read(only(/: kvm_(entry|exit|inj_virq): /));
+    const messages = guest.sources.filter((s) => s.kind === 'message');
+    expect(guest.sources.length).toBe(messages.length);
+    expect(messages.find((s) => s.name === 'vec-0x30.1')!.raises).toBe(190);
+    expect(guest.exits.total('memory')).toBe(665);
+    // and which of the npf exits are pages is not known
+    expect(guest.driven.get('memory') ?? 0).toBe(0);
+  });
+
+  test('with APICv what a local APIC takes has its own event', () => {
+    const guest = read(text.replaceAll(/kvm_apic_accept_irq/g, 'kvm_apicv_accept_irq'));
+    expect(guest.sources.map((s) => s.raises)).toEqual(
+      traceOf('xen-x86/kvm-text-trace.txt.gz').guests[0]!.sources.map((s) => s.raises),
+    );
+  });
+
+  test.each([
+    ['EXIT_NPF', 'memory', true, false],
+    ['EXIT_VINTR', 'interrupt window', true, false],
+    ['EXIT_READ_CR0', 'registers', true, false],
+    ['UNKNOWN (71)', 'exception', true, true],
+    ['NM excp', 'exception', true, true],
+    ['PENDING_INTERRUPT', 'interrupt window', false, false],
+    ['EPT_MISCONFIG', 'memory', false, false],
+    ['SIPI_SIGNAL', 'other', false, false],
+  ] as const)('%s is an exit of class %s', (name, of, svm, nm) => {
+    expect(classOfName(name)).toEqual({ of, svm, nm });
   });
 });

@@ -108,9 +108,10 @@ export class GuestScript implements Part {
 
   private act(on: LinuxCpu, what: number, arg: number): void {
     const { kernel, acts } = this;
+    if (arg < 0) return;
     switch (what) {
       case STEP.ipi:
-        if (arg >= 0 && arg !== on.cpu) kernel.calls.single(arg, 0, this.call, on);
+        if (arg !== on.cpu) kernel.calls.single(arg, 0, this.call, on);
         return;
       case STEP.fpu:
         acts.fpu(on);
