@@ -24,7 +24,8 @@ const WRAP = 2 ** 32;
 export const SPARK_WIDTHS = [10, 12, 15, 20, 30, 60] as const;
 
 /** What sparklines cover. */
-export type Span = 'short' | 'long';
+export const SPANS = ['short', 'long'] as const;
+export type Span = (typeof SPANS)[number];
 
 export const spanMs = (span: Span): number => (span === 'short' ? SPAN_MS : SPAN_MS * LONG);
 

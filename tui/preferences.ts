@@ -3,6 +3,7 @@
  * written by hand or by another version; what makes no sense is left out and told of.
  */
 import { sanitize } from './format.ts';
+import { SPANS, type Span } from './history.ts';
 import type { Session } from './session.ts';
 import type { Sort, SortColumn, TableState } from './table-model.ts';
 import { THEMES } from './theme.ts';
@@ -17,6 +18,9 @@ export interface Preferences {
   readonly speed?: number;
   readonly totals?: boolean;
   readonly hideIdle?: boolean;
+  readonly transposed?: boolean;
+  /** what sparklines cover */
+  readonly span?: Span;
   readonly view?: ViewName;
   readonly tables?: Readonly<Partial<Record<TableName, Partial<TablePreferences>>>>;
 }
@@ -62,6 +66,8 @@ const KEYS: Readonly<Record<string, readonly [key: keyof Preferences, read: Read
   speed: ['speed', speed],
   totals: ['totals', flag],
   'hide-idle': ['hideIdle', flag],
+  transposed: ['transposed', flag],
+  history: ['span', oneOf(SPANS)],
   view: ['view', oneOf(VIEWS.map((v) => v.name))],
   tables: ['tables', tables],
 };
@@ -131,14 +137,15 @@ function sortOf(name: TableName): Reader {
 
 /** How the session stands now. @param ascii asked for, and not just the terminal's lack */
 export function preferencesOf({ ui, frame }: Session, ascii: boolean): Preferences {
-  const { theme, totals, hideIdle, view } = ui;
+  const { theme, totals, hideIdle, transposed, span, view } = ui;
   const sorts = (Object.keys(TABLES) as TableName[]).flatMap((name) => {
     const { sort, hidden = [] } = ui.tables[name];
     if (sameSort(sort, FIRST_TABLES[name].sort) && hidden.length === 0) return [];
     return [[name, hidden.length > 0 ? { sort, hidden } : { sort }] as const];
   });
   const { delay, speed } = frame;
-  return { theme, ascii, delay, speed, totals, hideIdle, view, tables: Object.fromEntries(sorts) };
+  const own = { theme, ascii, delay, speed, totals, hideIdle, transposed, span, view };
+  return { ...own, tables: Object.fromEntries(sorts) };
 }
 
 function sameSort(a: Sort, b: Sort): boolean {

@@ -31,7 +31,7 @@ function session(preferences: Preferences, save?: () => Promise<void>): Session 
 test('what W writes, read again, makes the same session', () => {
   const first = session({});
   first.press('o');
-  for (const key of ['t', 'z', 's', 's', 'R', '-', ']', 'f5']) first.press(key);
+  for (const key of ['t', 'z', 's', 's', 'R', 'T', 'h', '-', ']', 'f5']) first.press(key);
   const written = printedPreferences(preferencesOf(first, true));
   expect(written).toEqual({
     theme: 'light',
@@ -40,6 +40,8 @@ test('what W writes, read again, makes the same session', () => {
     speed: 2,
     totals: true,
     'hide-idle': true,
+    transposed: true,
+    history: 'long',
     view: 'path',
     tables: { interrupts: { sort: 'rate', reverse: true } },
   });
@@ -69,6 +71,7 @@ test.each([
   ['delay', Number.NaN, 'delay: must be seconds from 0.05 to 3600'],
   ['speed', -1, 'speed: must be max, or simulated seconds per second from 0.000001 to 1000000'],
   ['totals', 'yes', 'totals: must be true or false'],
+  ['history', 5, 'history: must be short, long'],
   ['view', 'Exits', /^view: must be interrupts, pending, exits/],
   ['tables', [], 'tables: must be keys with values'],
   ['tables', { rows: {} }, /^tables\.rows: must be one of interrupts, /],
