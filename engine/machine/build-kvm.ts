@@ -218,6 +218,7 @@ class KvmPlatform implements Platform {
               nv: v.apicv.posted.notificationVector,
             }
           : null,
+        ...pvEoiSnapshot(v),
         vmcs: { ...vmcsSnapshot(v, placeOf(v)), ...apicvSnapshot(v) },
       }),
     );
@@ -269,6 +270,11 @@ function pidsOf({ kernel, vms, threads }: KvmHost) {
     qemu: pids.get(`qemu-${name}`)!,
     vcpus: vm.vcpus.map((v) => pids.get(threads[v.index]!.name)!),
   }));
+}
+
+function pvEoiSnapshot({ pvEoi }: KvmVcpu): Pick<LapicSnapshot, 'pvEoi'> {
+  const { shared } = pvEoi;
+  return shared === undefined ? {} : { pvEoi: shared };
 }
 
 function placeOf(v: KvmVcpu): string {

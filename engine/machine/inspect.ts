@@ -414,6 +414,11 @@ export interface LapicSnapshot {
     readonly sn: boolean;
     readonly nv: number;
   } | null;
+  /**
+   * the bit of PV EOI, from VM entry to the next exit: 1, the guest may clear it; 0, it has, and ISR does not show that yet;
+   * absent where KVM has not set it
+   */
+  readonly pvEoi?: 0 | 1;
   /** null on a physical processor */
   readonly vmcs: VmcsSnapshot | null;
 }

@@ -24,6 +24,14 @@ const one = (apic: Partial<LapicSnapshot>, options: ScreenOptions = {}) =>
     options,
   );
 
+describe('PV EOI', () => {
+  test('from entry to exit the bit is shown, and that ISR is out of date where the guest has cleared it', async () => {
+    expect(await one({ pvEoi: 1 })).toMatch(/^.*entry-info.* PV EOI 1( |$)/m);
+    expect(await one({ pvEoi: 0 })).toMatch(/ PV EOI 0: ISR is over/);
+    expect(await one({})).not.toContain('PV EOI');
+  });
+});
+
 describe('one processor in full', () => {
   test('up and down choose it, first and last too; the ends are ends', async () => {
     await show(x86(3));

@@ -49,18 +49,20 @@ describe('kvm', () => {
   const lapics = (driver: Driver) => driver.get().snapshot.domains.find((d) => d.name === 'vm1')!.x86!.lapics;
   const set = (words: readonly number[]) => words.some((word) => word !== 0);
 
-  test('a guest is seen with an interrupt in service, after it was requested and before its EOI', () => {
+  test('a guest is seen with an interrupt in service, after it was requested and before its EOI, which KVM sees later', () => {
     const { driver } = driverOf('kvm');
     const states: string[] = [];
     stepTo(driver, () => lapics(driver).some((apic) => set(apic.irr)));
     const of = lapics(driver).findIndex((apic) => set(apic.irr));
     for (let i = 0; i < 400; i++) {
-      const { irr, isr } = lapics(driver)[of]!;
-      const state = `${set(irr) ? 'IRR' : ''}${set(isr) ? 'ISR' : ''}`;
+      const { irr, isr, pvEoi } = lapics(driver)[of]!;
+      const service = pvEoi === 0 ? 'ISR over' : 'ISR';
+      const state = `${set(irr) ? 'IRR' : ''}${set(isr) ? service : ''}`;
       if (states.at(-1) !== state) states.push(state);
       driver.stepRecord();
     }
-    expect(states.slice(0, 3)).toEqual(['IRR', 'ISR', '']);
+    const from = states.indexOf('IRR');
+    expect(states.slice(from, from + 4)).toEqual(['IRR', 'ISR', 'ISR over', '']);
   });
 
   test('the log and the ways end at the record that was written last, and go back with it', () => {

@@ -115,6 +115,7 @@ export function injectionLines(processor: Processor, width: number, most: number
     { text: idt ? `idt-info ${infoText(idt, owner)}` : '', role: 'warn', keep: 7 },
     { text: exitText(processor, fields), keep: 5 },
     ...statusOf(processor),
+    ...pvEoiOf(processor),
     { text: posted ? postedText(posted) : '', keep: 6 },
   ];
   const together = spread(left, right, width);
@@ -152,6 +153,14 @@ function statusOf({ apic }: Processor): Segment[] {
       ? { text: `${text} !${map} ${highestText(words)}`, role: 'bad', keep: 10 }
       : { text, keep: 4 };
   return [field('RVI', request, 'IRR', apic.irr), field('SVI', service, 'ISR', apic.isr)];
+}
+
+/** PV EOI: the guest may end its interrupt by the bit, or it has, and ISR shows it till the next exit. */
+function pvEoiOf({ apic: { pvEoi } }: Processor): Segment[] {
+  if (pvEoi === undefined) return [];
+  return [
+    pvEoi === 1 ? { text: 'PV EOI 1', keep: 4 } : { text: 'PV EOI 0: ISR is over', role: 'warn', keep: 4 },
+  ];
 }
 
 /** Where the processor could deliver by itself: does it? */

@@ -37,6 +37,12 @@ export class PvEoi {
     return this.v.vm.memory.at((this.msr & ~3) >>> 0, PvEoiWord);
   }
 
+  /** Between an entry and the next exit: the bit; undefined: it was not set. */
+  get shared(): 0 | 1 | undefined {
+    if (!this.pending) return undefined;
+    return this.word?.bit ? 1 : 0;
+  }
+
   /** apic_set_isr, as far as it is cached: the processor's own virtual APIC has none. */
   injected(vector: number): void {
     if (this.v.apicv) return;
