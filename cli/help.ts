@@ -140,12 +140,12 @@ status is the program's.`,
   import: {
     usage: ['virqtop import [options] <file>'],
     offers: ['file'],
-    about: `Reads a trace of a real host: a file of xentrace, a trace.dat of trace-cmd (version
-6 or 7), or the text of ftrace or trace-cmd report with KVM's events, packed by gzip
-or not. What raised interrupts there raises them in a machine of the same kind, at
-the same times, and what the guests did in between is done. Printed is what came of
-it: exits by reason and injections by vector, recorded and simulated, what the
-difference comes from, and what is not driven.`,
+    about: `Reads a trace of a real host: a file of xentrace, a trace.dat of trace-cmd
+(version 6 or 7), or the text of ftrace or trace-cmd report with KVM's events,
+packed by gzip or not. What raised interrupts there raises them in a machine of
+the same kind, at the same times, and what the guests did in between is done.
+Printed is what came of it: exits by reason and injections by vector, recorded
+and simulated, what the difference comes from, and what is not driven.`,
     end: `The same machine runs in the monitor and in all other commands by --import FILE.
 
 Examples:

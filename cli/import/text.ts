@@ -48,7 +48,8 @@ export function importText({ capture, system, seed, guests, irqs }: ImportReport
     `virqtop import - ${printable(file)}`,
     `recorded: ${format}, ${grouped(records)} records in ${secondsText(length)} s, ${cpus} CPUs, ${isa}`,
     ...notes.flatMap((note) => wrap(note, '  ')),
-    `simulated: ${system}, VMX, seed ${seed}; driven by what raised interrupts there`,
+    `simulated: ${system}, VMX, seed ${seed}`,
+    '  driven by what raised interrupts there, and by what the guests did',
   ];
   const blocks = [
     `${head.join('\n')}\n`,

@@ -11,6 +11,7 @@ const COMMANDS: readonly CommandName[] = [
   'virqtop',
   'compare',
   'ctl',
+  'import',
   'proc',
   'scenario',
   'serve',
