@@ -12,6 +12,13 @@ const exits = exitsOf(run);
 /** the host's first disk queue, by the row of its /proc/interrupts */
 const DISK = run.after.domains[0]!.interrupts.rows.find((r) => r.actions[0] === 'nvme0q1')!.irq;
 
+/** What a counter of KVM's has counted in the run, over all machines. */
+function statOf(name: string): number {
+  const total = (s: typeof run.after) =>
+    s.domains.reduce((n, d) => n + (d.exits?.stats.find(([stat]) => stat === name)?.[1] ?? 0), 0);
+  return total(run.after) - total(run.before);
+}
+
 test('the run is worth looking at', () => {
   expect(Object.keys(exits).length).toBeGreaterThan(5);
   expect(counted(run, 'host', DISK)).toBeGreaterThan(10);
@@ -66,6 +73,26 @@ describe.skipIf(!isThere('trace-cmd'))('trace-cmd', () => {
     const { INTERRUPT_WINDOW: PENDING_INTERRUPT, ...others } = exits;
     const reasons = lines.flatMap((l) => /kvm_exit: +reason (\w+)/.exec(l)?.[1] ?? []);
     expect(tally(reasons)).toEqual({ ...others, ...(PENDING_INTERRUPT && { PENDING_INTERRUPT }) });
+  });
+
+  test('tells how halts ended and by what: what was polled, and the time of it, as counted', () => {
+    const polled = lines.flatMap(
+      (l) => /kvm_vcpu_wakeup: +poll time (\d+) ns, polling valid$/.exec(l)?.[1] ?? [],
+    );
+    expect(polled.length).toBeGreaterThan(0);
+    expect(polled.length).toBe(statOf('halt_successful_poll'));
+    expect(polled.reduce((n, ns) => n + Number(ns), 0)).toBe(statOf('halt_poll_success_ns'));
+    const slept = lines.filter((l) => /kvm_vcpu_wakeup: +wait time \d+ ns, polling valid$/.test(l));
+    expect(Math.abs(slept.length - statOf('halt_wakeup'))).toBeLessThan(8);
+    expect(lines.some((l) => /kvm_halt_poll_ns: +vcpu \d: halt_poll_ns 10000 \(grow 0\)$/.test(l))).toBe(
+      true,
+    );
+  });
+
+  test('has a PV EOI for each bit that a guest has cleared', () => {
+    const of = (name: string) => lines.filter((l) => l.includes(`${name}: `)).length;
+    expect(of('kvm_pv_eoi')).toBeGreaterThan(1_000);
+    expect(Math.abs(of('kvm_pv_eoi') - of('kvm_guest_apic_eoi_write'))).toBeLessThan(8);
   });
 
   test("finds the host's interrupts, with their drivers", () => {
