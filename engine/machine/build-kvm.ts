@@ -281,7 +281,7 @@ function placeOf(v: KvmVcpu): string {
   const cpu = `CPU${v.on.processor}`;
   if (v.blocking) return `halted, last on ${cpu}`;
   if (v.halt.polling) return `halted, polls on ${cpu}`;
-  if (v.pages.waiting) return `waits for a page, last on ${cpu}`;
+  if (v.pages.waiting) return 'waits for a page';
   if (v.on.guest === v) return `running on ${cpu}, ${v.exited ? 'root' : 'guest'} mode`;
   return v.loaded ? `running on ${cpu}, root mode` : `waits for ${cpu}`;
 }
