@@ -92,7 +92,8 @@ function checkSums(domain: DomainSnapshot): void {
 /**
  * Each interrupt that a row counts is one delivery in the books: to the row's event channel, or to its
  * physical interrupt. A level interrupt is delivered when its handlers are through; a lock's event is polled
- * for and never counted. Rows that serve all CPUs have several channels, and are looked at together.
+ * for and never counted. Rows that serve all CPUs have several channels, and are looked at together; those of a driver
+ * that reopens had others before.
  */
 function checkDeliveries({ books, domains }: Snapshot): void {
   const delivered = new Map<string, number>();
@@ -109,7 +110,7 @@ function checkDeliveries({ books, domains }: Snapshot): void {
       return (delivered.get(`${name}:${port}`) ?? 0) + (delivered.get(`${name} pirq ${pirq}`) ?? 0);
     };
     for (const { row, port, active } of irqStates) {
-      if (port === null || /^spinlock\d/.test(row.actions[0] ?? '')) continue;
+      if (port === null || /^(spinlock\d|reopen-)/.test(row.actions[0] ?? '')) continue;
       const counted = sum(row.counts);
       if (shared && row.name === 'percpu') {
         total.counted += counted;

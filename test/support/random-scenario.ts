@@ -212,28 +212,42 @@ function scenarioOf(d: Draw): object {
       channels: g.channels,
     })),
     keys: names.slice(-10).map((name) => ({ device: name })),
-    workloads: d.workloads.flatMap((w): object[] => {
-      const domain = w.who % (d.guests.length + 1);
-      switch (w.what) {
-        case 'device':
-          return [{ what: w.what, device: at(names, w.who), pattern: w.pattern }];
-        case 'packets':
-          return nics ? [{ what: w.what, domain, pattern: w.pattern, reply: w.reply }] : [];
-        case 'disk':
-          return hasDisk(domain) ? [{ what: w.what, domain, jobs: w.jobs, think: w.think }] : [];
-        case 'console':
-          return domain > 0 ? [{ what: w.what, domain, rate: w.rate }] : [];
-        case 'compute':
-          return [{ what: w.what, domain, share: w.share }];
-        case 'machine-check': {
-          const error = at(['uncorrected', 'corrected', 'polled'], w.jobs);
-          return [{ what: w.what, error, rate: w.rate, ...(w.reply && { domain }) }];
+    workloads: [
+      ...channelWork(d),
+      ...d.workloads.flatMap((w): object[] => {
+        const domain = w.who % (d.guests.length + 1);
+        switch (w.what) {
+          case 'device':
+            return [{ what: w.what, device: at(names, w.who), pattern: w.pattern }];
+          case 'packets':
+            return nics ? [{ what: w.what, domain, pattern: w.pattern, reply: w.reply }] : [];
+          case 'disk':
+            return hasDisk(domain) ? [{ what: w.what, domain, jobs: w.jobs, think: w.think }] : [];
+          case 'console':
+            return domain > 0 ? [{ what: w.what, domain, rate: w.rate }] : [];
+          case 'compute':
+            return [{ what: w.what, domain, share: w.share }];
+          case 'machine-check': {
+            const error = at(['uncorrected', 'corrected', 'polled'], w.jobs);
+            return [{ what: w.what, error, rate: w.rate, ...(w.reply && { domain }) }];
+          }
+          default:
+            return [{ what: w.what, domain, rate: w.rate }];
         }
-        default:
-          return [{ what: w.what, domain, rate: w.rate }];
-      }
-    }),
+      }),
+    ],
   };
+}
+
+/** Events on further channels of the first guest that has any, and a driver that opens channels while it runs. */
+function channelWork({ guests }: Draw): object[] {
+  const at = guests.findIndex((g) => g.channels > 0);
+  if (at < 0) return [];
+  const domain = at + 1;
+  return [
+    { what: 'chatter', domain, channels: guests[at]!.channels, pattern: { kind: 'poisson', rate: 700 } },
+    { what: 'reopen', domain, from: 0.05 },
+  ];
 }
 
 /** YAML text of a scenario that a machine can be built from. */
