@@ -5,7 +5,7 @@
  * After xen/include/public/{xen,event_channel}.h. Modelled of shared_info: the event bitmaps and the
  * vcpu_info; not the clock nor the arch part.
  */
-import { Bitmap } from '../core/bits.ts';
+import { Bitmap, type Changing } from '../core/bits.ts';
 import type { Part, Plain } from '../core/state.ts';
 
 export const DOMID_SELF = 0x7ff0;
@@ -108,13 +108,33 @@ export const PAGE_SIZE = 4096;
 export const PAGE_WORDS = PAGE_SIZE / 4;
 
 /** struct vcpu_info. */
-export class VcpuInfo {
-  /** evtchn_upcall_pending: 0 or 1 */
-  upcallPending = 0;
-  /** evtchn_upcall_mask: 0 or 1; Xen only reads it */
-  upcallMask = 0;
+export class VcpuInfo implements Changing {
   /** evtchn_pending_sel: which words of the event bitmap to look at */
   readonly pendingSel = new Bitmap(64);
+  /** how often the flags may have changed */
+  changes = 0;
+  private pending = 0;
+  private mask = 0;
+
+  /** evtchn_upcall_pending: 0 or 1 */
+  get upcallPending(): number {
+    return this.pending;
+  }
+
+  set upcallPending(value: number) {
+    this.pending = value;
+    this.changes++;
+  }
+
+  /** evtchn_upcall_mask: 0 or 1; Xen only reads it */
+  get upcallMask(): number {
+    return this.mask;
+  }
+
+  set upcallMask(value: number) {
+    this.mask = value;
+    this.changes++;
+  }
 }
 
 /** struct shared_info: the page Xen and one domain share from the domain's first moment. */

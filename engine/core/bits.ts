@@ -28,9 +28,16 @@ export function bit(shift: number): Field {
   return new Field(shift, 1);
 }
 
+/** Something that counts how often it may have changed, for who would otherwise compare all of it. */
+export interface Changing {
+  readonly changes: number;
+}
+
 /** A set of small integers in rows of 32 bits. */
-export class Bitmap {
+export class Bitmap implements Changing {
   readonly words: Uint32Array;
+  /** who writes the words says so here */
+  changes = 0;
 
   constructor(readonly size: number) {
     this.words = new Uint32Array((size + 31) >> 5);
@@ -45,6 +52,7 @@ export class Bitmap {
     const mask = 1 << (n & 31);
     const old = this.words[n >> 5]!;
     this.words[n >> 5] = old | mask;
+    this.changes++;
     return (old & mask) === 0;
   }
 
@@ -53,6 +61,7 @@ export class Bitmap {
     const mask = 1 << (n & 31);
     const old = this.words[n >> 5]!;
     this.words[n >> 5] = old & ~mask;
+    this.changes++;
     return (old & mask) !== 0;
   }
 

@@ -1,4 +1,5 @@
 /** What the records of a machine's trace are about, as plain data: beside the numbers, all that exports need. */
+import type { Changing } from '../core/bits.ts';
 
 export interface TraceHost {
   readonly kind: 'kvm' | 'xen-x86' | 'xen-arm' | 'imported';
@@ -59,6 +60,8 @@ export type TraceSignal = {
       readonly kind: 'wire';
       readonly width: number;
       readonly read: () => number | Uint32Array;
+      /** who counts when it may have changed; left out: nobody */
+      readonly of?: Changing;
     }
   /** a counter; what is shown is how much it grows in a second */
   | { readonly kind: 'rate'; readonly read: () => number }

@@ -1,4 +1,5 @@
 /** Wires and registers of a machine that change from event to event, for waveforms. */
+import type { Changing } from '../core/bits.ts';
 import type { LinuxKernel } from '../guest/linux/kernel.ts';
 import type { Pcpu } from '../hv/pcpu.ts';
 import type { IoApic } from '../hw/x86/ioapic.ts';
@@ -12,9 +13,9 @@ type Scope = readonly string[];
 
 function lapicSignals(scope: Scope, apic: LocalApic): TraceSignal[] {
   return [
-    { scope, name: 'isrv', kind: 'wire', width: 8, read: () => Math.max(0, apic.isr.highest()) },
-    { scope, name: 'irr', kind: 'wire', width: 256, read: () => apic.irr.words },
-    { scope, name: 'isr', kind: 'wire', width: 256, read: () => apic.isr.words },
+    { scope, name: 'isrv', kind: 'wire', width: 8, read: () => Math.max(0, apic.isr.highest()), of: apic },
+    { scope, name: 'irr', kind: 'wire', width: 256, read: () => apic.irr.words, of: apic },
+    { scope, name: 'isr', kind: 'wire', width: 256, read: () => apic.isr.words, of: apic },
   ];
 }
 
@@ -28,6 +29,7 @@ function lineSignals(scope: Scope, { low, levels }: IoApic): TraceSignal[] {
       kind: 'wire',
       width: 1,
       read: () => Number(levels.high(pin)),
+      of: levels,
     }),
   );
 }
@@ -86,11 +88,25 @@ function running(cpus: readonly Pcpu[]): TraceSignal[] {
 /** The flags that a virtual CPU shares with Xen. */
 function upcalls(
   scope: Scope,
-  info: { readonly upcallPending: number; readonly upcallMask: number },
+  info: { readonly upcallPending: number; readonly upcallMask: number } & Changing,
 ): TraceSignal[] {
   return [
-    { scope, name: 'upcall_pending', kind: 'wire', width: 1, read: () => Number(info.upcallPending !== 0) },
-    { scope, name: 'upcall_mask', kind: 'wire', width: 1, read: () => Number(info.upcallMask !== 0) },
+    {
+      scope,
+      name: 'upcall_pending',
+      kind: 'wire',
+      width: 1,
+      read: () => Number(info.upcallPending !== 0),
+      of: info,
+    },
+    {
+      scope,
+      name: 'upcall_mask',
+      kind: 'wire',
+      width: 1,
+      read: () => Number(info.upcallMask !== 0),
+      of: info,
+    },
   ];
 }
 
@@ -121,11 +137,11 @@ export function armSignals({ xen, domains }: XenArmHost): TraceSignal[] {
     const scope = ['xen', `cpu${cpu}`];
     const { core, nrLrs } = hw;
     const registers = Array.from({ length: nrLrs }, (_, n): TraceSignal[] => [
-      { scope, name: `lr${n}_state`, kind: 'wire', width: 2, read: () => core.lrHigh[n]! >>> 30 },
-      { scope, name: `lr${n}_intid`, kind: 'wire', width: 32, read: () => core.lrLow[n]! >>> 0 },
+      { scope, name: `lr${n}_state`, kind: 'wire', width: 2, read: () => core.lrHigh[n]! >>> 30, of: core },
+      { scope, name: `lr${n}_intid`, kind: 'wire', width: 32, read: () => core.lrLow[n]! >>> 0, of: core },
     ]);
     return [
-      { scope, name: 'virq', kind: 'wire', width: 1, read: () => Number(core.virq) },
+      { scope, name: 'virq', kind: 'wire', width: 1, read: () => Number(core.virq), of: core },
       ...registers.flat(),
     ];
   });

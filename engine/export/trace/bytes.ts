@@ -175,9 +175,9 @@ export class Bytes {
     for (; at < to; at++) view.setUint8(at, 0);
   }
 
-  /** What has been written, up to `end`: until something is written again. */
-  written(end = this.length): Uint8Array {
-    return this.bytes.subarray(0, end);
+  /** What has been written from `start` up to `end`: until something is written again. */
+  written(end = this.length, start = 0): Uint8Array {
+    return this.bytes.subarray(start, end);
   }
 
   /** It begins anew, with what stood behind `end`. */

@@ -94,7 +94,7 @@ export function padded(view: DataView, start: number, n: number, digits: number)
 /** An unsigned integer of 32 bits, zeros before it up to so many digits. */
 export function hex(view: DataView, start: number, n: number, digits: number): number {
   let left = n >>> 0;
-  const own = (35 - Math.clz32(left)) >> 2;
+  const own = (35 - Math.clz32(left | 1)) >> 2;
   const end = start + (own > digits ? own : digits);
   let at = end - 2;
   for (; at >= start; at -= 2) {

@@ -2,17 +2,21 @@
  * Value change dumps (IEEE 1364-2005, clause 18) of a machine's wires and registers, as they change from record to record
  * and event to event, with a layout for GTKWave. Rates are reals, who runs on a CPU is a string of GTKWave's own kind.
  */
+import type { Changing } from '../../core/bits.ts';
 import type { Ns } from '../../core/clock.ts';
 import type { TraceHost, TraceSignal } from '../../snapshot.ts';
-import { encode } from './bytes.ts';
+import { encode, Label } from './bytes.ts';
+import { Text } from './text.ts';
 import type { TraceFiles, TraceWriter } from './writer.ts';
 
 /** how often rates are taken */
 const RATE_EVERY: Ns = 100_000_000;
 const TOP = 'machine';
 
+const [HASH, NEWLINE, BLANK, BINARY, REAL, STRING] = [0x23, 0x0a, 0x20, 0x62, 0x72, 0x73];
+
 interface Shown {
-  readonly id: string;
+  readonly id: Label;
   /** when it changed last */
   at: Ns;
 }
@@ -20,9 +24,15 @@ interface Shown {
 interface Wire extends Shown {
   readonly width: number;
   readonly read: () => number | Uint32Array;
-  /** as last written; of words a copy */
-  last: number;
-  readonly words: Uint32Array | undefined;
+  /** as last written, in words */
+  readonly last: Uint32Array;
+}
+
+/** Wires that change together: they are looked at when who has them says so, or always. */
+interface Group {
+  readonly of: Changing | undefined;
+  seen: number;
+  readonly wires: Wire[];
 }
 
 interface Rate extends Shown {
@@ -35,18 +45,14 @@ interface Name extends Shown {
   last: string;
 }
 
-interface Change {
-  readonly time: Ns;
-  readonly line: string;
-}
-
 export class VcdWriter implements TraceWriter {
-  private text: string;
-  private readonly wires: Wire[] = [];
+  private readonly out = new Text();
+  private readonly groups: Group[] = [];
   private readonly rates: Rate[] = [];
   private readonly names: Name[] = [];
   /** still to be written: code that runs ahead of the clock changes what others change before */
-  private changes: Change[] = [];
+  private changes = new Changes();
+  private spare = new Changes();
   /** the time that stands above what is written; -1: none yet */
   private stamped: Ns = -1;
   private rated: Ns = -1;
@@ -57,17 +63,22 @@ export class VcdWriter implements TraceWriter {
   ) {
     const signals = byScope(host.signals());
     signals.forEach((signal, n) => {
-      const shown = { id: idOf(n), at: 0 };
+      const shown = { id: new Label(idOf(n)), at: 0 };
       if (signal.kind === 'rate') this.rates.push({ ...shown, read: signal.read, last: signal.read() });
       else if (signal.kind === 'name') this.names.push({ ...shown, read: signal.read, last: signal.read() });
       else {
-        const { width, read } = signal;
+        const { width, read, of } = signal;
         const value = read();
-        const words = typeof value === 'number' ? undefined : Uint32Array.from(value);
-        this.wires.push({ ...shown, width, read, last: typeof value === 'number' ? value : 0, words });
+        const last = Uint32Array.from(typeof value === 'number' ? [value] : value);
+        let group = this.groups.at(-1);
+        if (!group || group.of !== of) {
+          group = { of, seen: of?.changes ?? 0, wires: [] };
+          this.groups.push(group);
+        }
+        group.wires.push({ ...shown, width, read, last });
       }
     });
-    this.text = header(host, signals);
+    this.out.text(header(host, signals));
     files.append(encode(layout(signals)), 'gtkw');
   }
 
@@ -75,39 +86,60 @@ export class VcdWriter implements TraceWriter {
   private begin(now: Ns): void {
     this.stamped = now;
     this.rated = now;
-    const values = [
-      ...this.wires.map(wireLine),
-      ...this.rates.map(({ id }) => `r0 ${id}\n`),
-      ...this.names.map(nameLine),
-    ];
-    this.text += `#${now}\n$dumpvars\n${values.join('')}$end\n`;
+    const { out } = this;
+    this.stamp(now);
+    out.text('$dumpvars\n');
+    for (const { wires } of this.groups) for (const wire of wires) wireLine(out, wire);
+    for (const rate of this.rates) rateLine(out, rate, 0);
+    for (const name of this.names) nameLine(out, name);
+    out.text('$end\n');
+  }
+
+  private stamp(time: Ns): void {
+    this.out.u8(HASH);
+    this.out.decimal(time);
+    this.out.u8(NEWLINE);
   }
 
   readonly sample = (time: Ns): void => {
     if (this.stamped < 0) this.begin(time);
-    const { wires, names } = this;
-    for (let i = 0; i < wires.length; i++) {
-      const wire = wires[i]!;
-      const value = wire.read();
-      if (typeof value === 'number') {
-        if (value === wire.last) continue;
-        wire.last = value;
-      } else if (!copied(value, wire.words!)) continue;
-      this.change(wire, time, wireLine(wire));
+    const { groups, names } = this;
+    for (let i = 0; i < groups.length; i++) {
+      const group = groups[i]!;
+      const { of } = group;
+      if (of) {
+        const { changes } = of;
+        if (changes === group.seen) continue;
+        group.seen = changes;
+      }
+      this.look(group, time);
     }
-    for (const name of names) {
+    for (let i = 0; i < names.length; i++) {
+      const name = names[i]!;
       const value = name.read();
       if (value === name.last) continue;
       name.last = value;
-      this.change(name, time, nameLine(name));
+      nameLine(this.changed(name, time), name);
     }
     if (time >= this.rated + RATE_EVERY) this.rate(time);
   };
 
-  /** Not before the change of it that was seen before. */
-  private change(shown: Shown, time: Ns, line: string): void {
+  private look({ wires }: Group, time: Ns): void {
+    for (let i = 0; i < wires.length; i++) {
+      const wire = wires[i]!;
+      const value = wire.read();
+      if (typeof value === 'number') {
+        if (value === wire.last[0]) continue;
+        wire.last[0] = value;
+      } else if (!copied(value, wire.last)) continue;
+      wireLine(this.changed(wire, time), wire);
+    }
+  }
+
+  /** Where the line is to be written; its time is not before the change of it that was seen before. */
+  private changed(shown: Shown, time: Ns): Text {
     if (time > shown.at) shown.at = time;
-    this.changes.push({ time: shown.at, line });
+    return this.changes.at(shown.at);
   }
 
   private rate(now: Ns): void {
@@ -115,43 +147,92 @@ export class VcdWriter implements TraceWriter {
     this.rated = now;
     for (const rate of this.rates) {
       const value = rate.read();
-      this.change(rate, now, `r${Math.round((value - rate.last) / seconds)} ${rate.id}\n`);
+      rateLine(this.changed(rate, now), rate, Math.round((value - rate.last) / seconds));
       rate.last = value;
     }
   }
 
   flush(now: Ns): void {
-    this.changes.sort((a, b) => a.time - b.time);
-    const late = this.changes.findIndex(({ time }) => time >= now);
-    const count = late < 0 ? this.changes.length : late;
-    for (let i = 0; i < count; i++) {
-      const { time, line } = this.changes[i]!;
+    const { changes, spare, out } = this;
+    for (const i of changes.inOrder()) {
+      const time = changes.times[i]!;
+      if (time >= now) {
+        spare.at(time).append(changes.line(i));
+        continue;
+      }
       if (time > this.stamped) {
         this.stamped = time;
-        this.text += `#${time}\n`;
+        this.stamp(time);
       }
-      this.text += line;
+      out.append(changes.line(i));
+      out.spill(this.files);
     }
-    this.changes = this.changes.slice(count);
-    if (this.text === '') return;
-    this.files.append(encode(this.text));
-    this.text = '';
+    changes.clear();
+    this.changes = spare;
+    this.spare = changes;
   }
 
   end(now: Ns): void {
     if (this.stamped < 0) this.begin(now);
     if (now > this.rated) this.rate(now);
     this.flush(Infinity);
-    if (now > this.stamped) this.files.append(encode(`#${now}\n`));
+    if (now > this.stamped) this.stamp(now);
+    this.out.handOver(this.files);
   }
 }
 
-function wireLine({ id, width, last, words }: Wire): string {
-  return width === 1 ? `${last}${id}\n` : `b${words ? bits(words) : last.toString(2)} ${id}\n`;
+/** Lines with their times, as they came. */
+class Changes {
+  readonly times: Ns[] = [];
+  private readonly starts: number[] = [];
+  private readonly text = new Text();
+
+  /** The line of a change is to be written there next. */
+  at(time: Ns): Text {
+    this.times.push(time);
+    this.starts.push(this.text.length);
+    return this.text;
+  }
+
+  /** By their times, then as they came. */
+  inOrder(): Uint32Array {
+    const { times } = this;
+    return Uint32Array.from(times.keys()).sort((a, b) => times[a]! - times[b]! || a - b);
+  }
+
+  line(i: number): Uint8Array {
+    return this.text.written(this.starts[i + 1] ?? this.text.length, this.starts[i]);
+  }
+
+  clear(): void {
+    this.times.length = 0;
+    this.starts.length = 0;
+    this.text.drop();
+  }
 }
 
-function nameLine({ id, last }: Name): string {
-  return `s${word(last)} ${id}\n`;
+function wireLine(to: Text, { id, width, last }: Wire): void {
+  if (width > 1) to.u8(BINARY);
+  to.binary(last);
+  if (width > 1) to.u8(BLANK);
+  to.put(id);
+  to.u8(NEWLINE);
+}
+
+function rateLine(to: Text, { id }: Rate, rate: number): void {
+  to.u8(REAL);
+  to.decimal(rate);
+  to.u8(BLANK);
+  to.put(id);
+  to.u8(NEWLINE);
+}
+
+function nameLine(to: Text, { id, last }: Name): void {
+  to.u8(STRING);
+  to.text(word(last));
+  to.u8(BLANK);
+  to.put(id);
+  to.u8(NEWLINE);
 }
 
 /** True if there was a difference. */
@@ -163,16 +244,6 @@ function copied(from: Uint32Array, to: Uint32Array): boolean {
     differs = true;
   }
   return differs;
-}
-
-/** From the highest one that is set on. */
-function bits(words: Uint32Array): string {
-  let text = '';
-  for (let i = words.length - 1; i >= 0; i--) {
-    if (text !== '') text += words[i]!.toString(2).padStart(32, '0');
-    else if (words[i] !== 0) text = words[i]!.toString(2);
-  }
-  return text === '' ? '0' : text;
 }
 
 /** Printable characters, the lowest digit first. */

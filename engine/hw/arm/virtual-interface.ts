@@ -5,7 +5,7 @@
  *
  * Not modelled: LPIs, non-maskable interrupts, the trap bits of ICH_HCR_EL2 (the processor's business).
  */
-import { lowestBit } from '../../core/bits.ts';
+import { type Changing, lowestBit } from '../../core/bits.ts';
 import { type Part, type Plain, restoreArray, saveArray } from '../../core/state.ts';
 import type { VirtualInterfaceOptions } from './virtual-options.ts';
 import {
@@ -68,7 +68,7 @@ export interface VirtualInterfaceOutput {
 /** Sees each access to a register by its name; `high` is 0 but for list registers of 64 bits. */
 export type AccessTrace = (register: string, write: boolean, low: number, high: number) => void;
 
-export class VirtualInterface implements Part {
+export class VirtualInterface implements Part, Changing {
   readonly id: string;
   readonly options: VirtualInterfaceOptions;
   readonly lrs: number;
@@ -82,6 +82,8 @@ export class VirtualInterface implements Part {
   ap1 = 0;
   /** signed: quick */
   private vmcrNow = 0;
+  /** how often list registers and virtual interrupts may have changed */
+  changes = 0;
   /** of a level: bits that preempt, by group */
   private preempts0 = ALL_LEVEL_BITS;
   private preempts1 = ALL_LEVEL_BITS;
@@ -273,6 +275,7 @@ export class VirtualInterface implements Part {
   private deactivate(n: number): void {
     const high = this.lrHigh[n]!;
     this.lrHigh[n] = high & ~LR_ACTIVE;
+    this.changes++;
     if (!(high & LR_PENDING)) this.inUse &= ~(1 << n);
     if (high & LR_HW) this.output.deactivate(high & LR_PINTID.mask);
   }
@@ -285,6 +288,7 @@ export class VirtualInterface implements Part {
   // maintenance
 
   private changed(): void {
+    this.changes++;
     if (this.hcr & HCR_MAINTENANCE || this.eoiLrs !== 0 || this.maintained) this.maintain();
     this.output.changed();
   }
@@ -366,6 +370,7 @@ export class VirtualInterface implements Part {
     this.ap0 = s.ap0;
     this.ap1 = s.ap1;
     this.maintained = s.maintained;
+    this.changes++;
     for (let n = 0; n < this.lrs; n++) this.note(n, this.lrHigh[n]!);
   }
 }

@@ -1,11 +1,14 @@
 /** Wires that several sources drive: each pin is high while any of up to 64 sources holds it high. */
+import type { Changing } from '../../core/bits.ts';
 import { type Plain, restoreArray, saveArray } from '../../core/state.ts';
 
 export const SOURCES = 64;
 
-export class LineStates {
+export class LineStates implements Changing {
   /** per pin: sources 0 to 31, then 32 to 63 */
   private readonly words: Uint32Array;
+  /** how often they may have changed */
+  changes = 0;
 
   constructor(pins: number) {
     this.words = new Uint32Array(pins * 2);
@@ -18,6 +21,7 @@ export class LineStates {
     const at = pin * 2 + (source >> 5);
     if (high) words[at]! |= 1 << (source & 31);
     else words[at]! &= ~(1 << (source & 31));
+    this.changes++;
     return (words[pin * 2]! | words[pin * 2 + 1]!) !== 0;
   }
 
@@ -28,6 +32,7 @@ export class LineStates {
   /** The source lets go of every pin; nobody looks at the wires again for that. */
   forget(source: number): void {
     for (let at = source >> 5; at < this.words.length; at += 2) this.words[at]! &= ~(1 << (source & 31));
+    this.changes++;
   }
 
   save(): Plain {
@@ -36,5 +41,6 @@ export class LineStates {
 
   restore(state: Plain): void {
     restoreArray(this.words, state as number[]);
+    this.changes++;
   }
 }
