@@ -115,10 +115,14 @@ describe('the end of a poll', () => {
   });
 
   test('a poll that finds nothing ends in sleep when the window is over', () => {
-    // the second of two halts is longer than what the first has left
-    const { halts, counted } = run(every(9_000), 'halt-poll-ns-grow: 0\nhalt-poll-ns: 50000\n');
-    expect(halts.every((h) => h.waited)).toBe(true);
-    expect(counted.halt_attempted_poll).toBe(0);
+    // halts of some 100 us, and a window that stays 50 us
+    const { halts, counted } = run(every(9_000), 'halt-poll-ns-grow: 1\nhalt-poll-ns-grow-start: 50000\n');
+    const failed = counted.halt_attempted_poll! - counted.halt_successful_poll!;
+    expect(failed).toBeGreaterThan(300);
+    expect(halts.filter((h) => h.waited).length - failed).toBeLessThan(5);
+    // the look at its end comes when interrupts over it are through
+    expect(counted.halt_poll_fail_ns! / failed).toBeGreaterThanOrEqual(50_000);
+    expect(counted.halt_poll_fail_ns! / failed).toBeLessThan(51_000);
   });
 
   test('another thread that becomes ready there ends it', () => {
@@ -180,7 +184,14 @@ describe('parameters', () => {
     expect(host.kvm.vcpus[0]!.halt.window).toBe(200_000);
   });
 
-  test('halt_poll_ns 0, and the KVM of 2.6.36: nothing polls', () => {
+  test('halt_poll_ns_grow 0: the window stays 0', () => {
+    const { counted, windows } = run(every(20_000), 'halt-poll-ns-grow: 0\n');
+    expect(windows.length).toBeGreaterThan(100);
+    expect(windows.every((w) => w.grow && w.to === 0 && w.from === 0)).toBe(true);
+    expect(counted.halt_attempted_poll).toBe(0);
+  });
+
+  test('halt_poll_ns 0: nothing polls', () => {
     const { counted, windows } = run(every(20_000), 'halt-poll-ns: 0\n');
     expect(windows).toEqual([]);
     expect([counted.halt_attempted_poll, counted.halt_poll_fail_ns]).toEqual([0, 0]);
