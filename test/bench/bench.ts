@@ -3,6 +3,8 @@
 export interface Bench {
   /** to choose it on the command line */
   readonly name: string;
+  /** it is part of another one, which runs without being named */
+  readonly onlyByName?: boolean;
   run(): Result[] | Promise<Result[]>;
 }
 

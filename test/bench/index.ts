@@ -12,10 +12,21 @@ import { gic } from './gic.ts';
 import { hold } from './hold.ts';
 import { interrupt } from './interrupt.ts';
 import { kvm } from './kvm.ts';
-import { traces } from './trace.ts';
+import { shortTraces, traces } from './trace.ts';
 import { vgic } from './vgic.ts';
 
-const BENCHES: readonly Bench[] = [hold, evtchn, chips, gic, vgic, kvm, interrupt, traces, frame];
+const BENCHES: readonly Bench[] = [
+  hold,
+  evtchn,
+  chips,
+  gic,
+  vgic,
+  kvm,
+  interrupt,
+  traces,
+  shortTraces,
+  frame,
+];
 
 async function main(argv: readonly string[]): Promise<number> {
   const names = argv.filter((arg) => arg !== '--no-gate');
@@ -33,7 +44,8 @@ async function main(argv: readonly string[]): Promise<number> {
   }
   const results: Result[] = [];
   for (const bench of BENCHES) {
-    if (names.length === 0 || names.includes(bench.name)) results.push(...(await bench.run()));
+    if (names.length === 0 ? !bench.onlyByName : names.includes(bench.name))
+      results.push(...(await bench.run()));
   }
   process.stdout.write(`node ${process.version}, best of several rounds\n${table(results)}`);
   const broken = results.filter(({ gate }) => gate && !kept(gate)).length;
