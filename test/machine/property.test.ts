@@ -175,7 +175,7 @@ test(
           before = after;
         }
       }),
-      runs(40),
+      runs(24),
     );
   },
   limit(),
@@ -267,7 +267,7 @@ test(
           expectSame(state(copy), state(machine));
         }
       }),
-      runs(40),
+      runs(24),
     );
   },
   limit(),

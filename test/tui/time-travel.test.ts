@@ -114,7 +114,7 @@ describe.each(builtinScenarios())('$name', (scenario) => {
     const latest = driver.get();
 
     let moved = 0;
-    for (let n = 0; n < 8; n++) {
+    for (let n = 0; n < 5; n++) {
       const direction = pick(2) === 0 ? -1 : 1;
       const { time } = driver.get().snapshot;
       for (let i = pick(6); i >= 0; i--) driver.scrub(direction);

@@ -24,7 +24,7 @@ describe.each(builtinScenarios().map(({ name }) => [name]))('%s', (name) => {
     const other = driverOf(name);
     const start = machine.clock.events;
     let inside = 0;
-    while (machine.clock.events < start + 60) {
+    while (machine.clock.events < start + 30) {
       driver.stepRecord();
       const { inside: place, snapshot } = driver.get();
       if (place && place.record < place.of) inside++;
