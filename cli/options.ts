@@ -1,6 +1,7 @@
 /** The options in one table: which there are, what they take, which command knows them, what the help says. */
 import type { Setting } from '../engine/index.ts';
 import { THEMES } from '../tui/theme.ts';
+import { cpuList, pattern } from './batch/rows.ts';
 import { type Address, address } from './ssh/address.ts';
 import * as values from './values.ts';
 
@@ -17,6 +18,11 @@ export interface Options {
   readonly domain?: string;
   readonly delay?: number;
   readonly skipZero?: boolean;
+  /** rows of batch: with so many counts at least, whose words match */
+  readonly threshold?: number;
+  readonly filter?: RegExp;
+  /** of -b: CPUs of the rows */
+  readonly cpuList?: readonly number[];
   readonly speed?: number;
   readonly hook?: boolean;
   readonly ascii?: boolean;
@@ -426,6 +432,29 @@ const GROUPS: readonly OptionGroup[] = [
         of: [...LIVE, ...COMPARE],
       },
       { flags: '-z, --skip-zero', help: 'hide rows that did not count lately', of: LIVE },
+      {
+        flags: '-f, --filter <regex>',
+        help: 'rows of batch whose number, chip or name match',
+        parse: (t) => pattern('--filter', t),
+        of: MAIN,
+      },
+      {
+        flags: '-t, --threshold <n>',
+        help: 'rows of batch that have counted so often',
+        parse: (t) => values.whole('--threshold', t, 0),
+        of: MAIN,
+      },
+      {
+        flags: '-C, --cpu-list <list>',
+        help: 'CPUs whose counts -b shows, as 0-1,3',
+        parse: (t) => cpuList('--cpu-list', t),
+        of: MAIN,
+      },
+      {
+        flags: '-o, --output <list>',
+        help: 'columns of -b: IRQ,TOTAL,NAME; +TOTAL adds',
+        of: MAIN,
+      },
       { flags: '--hook', help: 'x86: record each vector of Xen; -b: as lines', of: LIVE },
       {
         flags: '--file <file>',

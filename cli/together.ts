@@ -6,6 +6,8 @@ import { UsageError } from './usage.ts';
 export type Mode = 'monitor' | 'cast' | 'batch' | 'as' | 'look' | 'path';
 
 const MACHINE = ['scenario', 'seed', 'import', 'interval', 'uptime', 'cpuHz', 'fire'] as const;
+/** Which rows and columns there are. */
+const ROWS = ['skipZero', 'threshold', 'filter', 'cpuList', 'output'] as const;
 const SCREEN = ['ascii', 'slow', 'color', 'theme', 'config'] as const;
 
 /** The screen's options are habits kept in an alias: they go with everything, and change nothing in plain text. */
@@ -29,7 +31,7 @@ const KNOWN: Readonly<Record<Mode, readonly (keyof Options)[]>> = {
     ...SCREEN,
     'domain',
     'delay',
-    'skipZero',
+    ...ROWS,
     'speed',
     'hook',
     'batch',
@@ -48,6 +50,10 @@ const KNOWN: Readonly<Record<Mode, readonly (keyof Options)[]>> = {
 };
 
 const GOES_WITH: Readonly<Partial<Record<keyof Options, string>>> = {
+  threshold: 'goes with -b, -J or --csv',
+  filter: 'goes with -b, -J or --csv; the key / filters in the monitor',
+  cpuList: 'goes with -b',
+  output: 'goes with -b; the key c chooses columns in the monitor',
   iterations: 'goes with -b, -J, --csv or --as',
   realtime: 'goes with -b, -J, --csv or --as',
   size: 'goes with --cast',
@@ -68,12 +74,18 @@ export function checkTogether(options: Options): Mode {
   const mode = modeOf(options);
   checkMachine(options);
   if (options.json && options.csv) throw new UsageError('-J and --csv: must be one of them');
+  if (options.json || options.csv) {
+    for (const option of ['cpuList', 'output'] as const) {
+      if (options[option]) throw new UsageError(`${flag(option)}: goes with -b, not with -J or --csv`);
+    }
+  }
   if (options.books && (options.json || options.csv)) {
     throw new UsageError('--books: goes with -b or alone; JSON lines carry the books already');
   }
   if (options.hook && options.csv) throw new UsageError('--hook: goes with the monitor, -b or -J');
-  if (options.hook && mode === 'batch' && options.skipZero) {
-    throw new UsageError('--skip-zero: does not go with --hook in batch, which prints no rows');
+  const ofRows = ROWS.find((option) => options[option] !== undefined);
+  if (options.hook && mode === 'batch' && ofRows) {
+    throw new UsageError(`${flag(ofRows)}: does not go with --hook in batch, which prints no rows`);
   }
   if (options.speed !== undefined && (mode === 'batch' || mode === 'as') && !options.realtime) {
     throw new UsageError('--speed: goes with the monitor or --realtime; batch does not wait');

@@ -5,6 +5,7 @@ import { chosenOf } from '../machine.ts';
 import type { Options } from '../options.ts';
 import { printable } from '../usage.ts';
 import { asShown, Deltas, type Report, secondsText } from './report.ts';
+import { type RowChoice, rowChoice } from './rows.ts';
 import { xenRows } from './xen-rows.ts';
 
 const FIELDS = [
@@ -25,7 +26,11 @@ export class CsvReport implements Report {
   private readonly deltas = new Deltas();
   private cpus = 0;
 
-  constructor(private readonly options: Options) {}
+  private readonly choice: RowChoice;
+
+  constructor(private readonly options: Options) {
+    this.choice = rowChoice(options);
+  }
 
   begin(before: Snapshot): string {
     this.deltas.begin(before);
@@ -40,7 +45,7 @@ export class CsvReport implements Report {
     for (const domain of this.shown(now)) {
       const row = (id: number | string, counts: readonly number[], what: readonly string[]) => {
         const delta = changes.of(domain, id);
-        if (this.options.skipZero && delta === 0) return;
+        if (!this.choice({ delta, counts, words: [id, ...what] })) return;
         const rate = changes.seconds > 0 ? delta / changes.seconds : 0;
         text += line([
           now.scenario,

@@ -1,10 +1,11 @@
-/** -J: JSON lines, a snapshot each; `-g` keeps one domain, or Xen, `-z` the rows that counted. */
+/** -J: JSON lines, a snapshot each; `-g` keeps one domain, or Xen, `-z`, `-t` and `-f` choose rows. */
 import type { DomainSnapshot, Snapshot, XenSnapshot } from '../../engine/index.ts';
 import { isXen, isXenOnX86, takenBy } from '../../tui/subject.ts';
 import { chosenOf } from '../machine.ts';
 import type { Options } from '../options.ts';
 import { type Changes, Deltas, type Report } from './report.ts';
-import { softirqKey, xenRows } from './xen-rows.ts';
+import { choosesRows, type RowChoice, rowChoice } from './rows.ts';
+import { candidateOf, softirqKey, xenRows } from './xen-rows.ts';
 
 export class JsonReport implements Report {
   private readonly deltas = new Deltas();
@@ -17,7 +18,7 @@ export class JsonReport implements Report {
   }
 
   update(now: Snapshot): string {
-    const { domain, skipZero } = this.options;
+    const { domain } = this.options;
     const changes = this.deltas.update(now);
     let { domains, xen } = now;
     if (domain !== undefined) {
@@ -25,31 +26,38 @@ export class JsonReport implements Report {
       domains = isXen(chosen) ? [] : [chosen];
       xen = isXen(chosen) ? chosen : undefined;
     }
-    if (skipZero) {
-      domains = domains.map((d) => busy(d, changes));
-      xen = xen && busyXen(xen, changes);
+    if (choosesRows(this.options)) {
+      const choice = rowChoice(this.options);
+      domains = domains.map((d) => chosenRows(d, changes, choice));
+      xen = xen && chosenXenRows(xen, changes, choice);
     }
     return `${JSON.stringify({ ...now, domains, xen })}\n`;
   }
 }
 
-/** The domain with the rows alone that counted; states stay beside their rows. */
-function busy(domain: DomainSnapshot, changes: Changes): DomainSnapshot {
+/** The domain with chosen rows alone; states stay beside their rows. */
+function chosenRows(domain: DomainSnapshot, changes: Changes, choice: RowChoice): DomainSnapshot {
   const { interrupts, irqStates } = domain;
-  const counted = interrupts.rows.map((row) => changes.of(domain, row.irq) > 0);
+  const chosen = interrupts.rows.map(({ irq, counts, chip, trigger, name, actions }) => {
+    const words = [irq, chip, trigger, name, ...actions];
+    return choice({ delta: changes.of(domain, irq), counts, words });
+  });
   return {
     ...domain,
     interrupts: {
       ...interrupts,
-      rows: interrupts.rows.filter((_, i) => counted[i]),
-      arch: interrupts.arch.filter((row) => changes.of(domain, row.label) > 0),
+      rows: interrupts.rows.filter((_, i) => chosen[i]),
+      arch: interrupts.arch.filter(({ label, counts, text }) =>
+        choice({ delta: changes.of(domain, label), counts, words: [label, text] }),
+      ),
     },
-    irqStates: irqStates.filter((_, i) => counted[i]),
+    irqStates: irqStates.filter((_, i) => chosen[i]),
   };
 }
 
-function busyXen(xen: XenSnapshot, changes: Changes): XenSnapshot {
-  const counted = new Set(xenRows(xen).flatMap(({ key }) => (changes.of(xen, key) > 0 ? [key] : [])));
+function chosenXenRows(xen: XenSnapshot, changes: Changes, choice: RowChoice): XenSnapshot {
+  const rows = xenRows(xen).filter((row) => choice(candidateOf(xen, row, changes)));
+  const counted = new Set(rows.map(({ key }) => key));
   const softirqs = xen.softirqs.filter((s) => counted.has(softirqKey(s.name)));
   const taken = takenBy(xen).map(({ label }) => counted.has(label));
   return isXenOnX86(xen)

@@ -1,10 +1,19 @@
 /** -b: a block of text for every update, as top prints them. */
 import type { DomainSnapshot, IrqRow, IrqState, Snapshot } from '../../engine/index.ts';
+import { cpuListText } from '../../tui/cpu-list.ts';
 import { isXen, type Subject } from '../../tui/subject.ts';
 import { chosenOf } from '../machine.ts';
 import type { Options } from '../options.ts';
-import { printable } from '../usage.ts';
+import { printable, UsageError } from '../usage.ts';
 import { asShown, type Changes, count, Deltas, perSecond, type Report, secondsText } from './report.ts';
+import {
+  type ColumnChoice,
+  type ColumnName,
+  chosenColumns,
+  columnChoice,
+  type RowChoice,
+  rowChoice,
+} from './rows.ts';
 import { type Column, table } from './table.ts';
 import { xenBlock } from './xen.ts';
 
@@ -13,12 +22,35 @@ export class TextReport implements Report {
   private upcalls = 0;
   private first = true;
 
-  constructor(private readonly options: Options) {}
+  private readonly choice: RowChoice;
+  private readonly columns: ColumnChoice | undefined;
+
+  constructor(private readonly options: Options) {
+    const { output } = options;
+    this.choice = rowChoice(options);
+    this.columns = output === undefined ? undefined : columnChoice('--output', output);
+  }
 
   begin(before: Snapshot): string {
     this.deltas.begin(before);
-    this.upcalls = upcallsOf(chosenOf(before, this.options.domain));
+    const chosen = chosenOf(before, this.options.domain);
+    this.check(chosen);
+    this.upcalls = upcallsOf(chosen);
     return '';
+  }
+
+  /** @throws UsageError */
+  private check(chosen: Subject): void {
+    const { output, cpuList } = this.options;
+    if (isXen(chosen)) {
+      const given = output === undefined ? cpuList && '--cpu-list' : '--output';
+      if (given) throw new UsageError(`${given}: goes with the rows of a domain, not of Xen`);
+      return;
+    }
+    const { cpus } = chosen.interrupts;
+    const missing = cpuList?.find((cpu) => !cpus.includes(cpu));
+    if (missing === undefined) return;
+    throw new UsageError(`--cpu-list: ${chosen.name} has CPUs ${cpuListText(cpus)}, not ${missing}`);
   }
 
   update(now: Snapshot): string {
@@ -26,7 +58,7 @@ export class TextReport implements Report {
     const changes = this.deltas.update(now);
     const text = this.first ? '' : '\n';
     this.first = false;
-    if (isXen(chosen)) return text + xenBlock(now, chosen, changes, this.options.skipZero ?? false);
+    if (isXen(chosen)) return text + xenBlock(now, chosen, changes, this.choice);
     return text + this.header(now, chosen, changes) + this.rows(chosen, changes);
   }
 
@@ -48,51 +80,64 @@ export class TextReport implements Report {
   private rows(domain: DomainSnapshot, changes: Changes): string {
     const { cpus, rows, arch } = domain.interrupts;
     const hwirqs = rows.some((row) => row.hwirq !== null);
-    const columns: Column[] = [
-      { title: 'IRQ', right: true, least: 4 },
-      ...cpus.map((cpu) => ({ title: `CPU${cpu}`, right: true, least: 10 })),
-      { title: '/s', right: true, least: 8 },
-      { title: 'PMA' },
-      { title: 'CHIP', least: 10 },
-      ...(hwirqs ? [{ title: 'HWIRQ', right: true }] : []),
-      { title: 'TYPE' },
-      { title: 'NAME' },
-    ];
+    const { cpuList = cpus } = this.options;
+    const names = chosenColumns(hwirqs ? USUAL : USUAL.filter((name) => name !== 'HWIRQ'), this.columns);
+    /** their places in a row's counts */
+    const shown = cpuList.map((cpu) => cpus.indexOf(cpu)).filter((i) => i >= 0);
+    const columns = names.flatMap((name) =>
+      name === 'CPU' ? shown.map((i) => ({ ...WIDTHS.CPU, title: `CPU${cpus[i]}` })) : [WIDTHS[name]],
+    );
     const out: string[][] = [];
+    const add = (key: number | string, counts: readonly number[], words: Words) => {
+      const delta = changes.of(domain, key);
+      const { CHIP = '', TYPE = '', NAME = '' } = words;
+      if (!this.choice({ delta, counts, words: [key, CHIP, TYPE, NAME] })) return;
+      const cells: Words = {
+        IRQ: String(key),
+        TOTAL: String(counts.reduce((sum, n) => sum + n, 0)),
+        DELTA: String(delta),
+        RATE: perSecond(delta, changes),
+        ...words,
+      };
+      out.push(
+        names.flatMap((name) =>
+          name === 'CPU'
+            ? shown.map((i) => (i < counts.length ? String(asShown(counts[i]!)) : ''))
+            : [cells[name] ?? ''],
+        ),
+      );
+    };
     rows.forEach((row, i) => {
-      const delta = changes.of(domain, row.irq);
-      if (this.options.skipZero && delta === 0) return;
-      out.push([
-        String(row.irq),
-        ...row.counts.map((n) => String(asShown(n))),
-        perSecond(delta, changes),
-        flags(domain.irqStates[i]),
-        row.chip,
-        ...(hwirqs ? [row.hwirq === null ? '-' : String(row.hwirq)] : []),
-        typeOf(row),
-        row.actions.join(', '),
-      ]);
+      add(row.irq, row.counts, {
+        PMA: flags(domain.irqStates[i]),
+        CHIP: row.chip,
+        HWIRQ: row.hwirq === null ? '-' : String(row.hwirq),
+        TYPE: typeOf(row),
+        NAME: row.actions.join(', '),
+      });
     });
-    for (const row of arch) {
-      const delta = changes.of(domain, row.label);
-      if (this.options.skipZero && delta === 0) continue;
-      const blanks = row.single ? cpus.slice(1).map(() => '') : [];
-      const numbers = row.counts.map((n) => String(asShown(n)));
-      out.push([
-        row.label,
-        ...numbers,
-        ...blanks,
-        perSecond(delta, changes),
-        '',
-        '',
-        ...(hwirqs ? [''] : []),
-        '',
-        row.text,
-      ]);
-    }
+    for (const row of arch) add(row.label, row.counts, { NAME: row.text });
     return table(columns, out);
   }
 }
+
+/** Cells by their columns. */
+type Words = Partial<Record<ColumnName, string>>;
+
+const USUAL: readonly ColumnName[] = ['IRQ', 'CPU', 'RATE', 'PMA', 'CHIP', 'HWIRQ', 'TYPE', 'NAME'];
+
+const WIDTHS: Readonly<Record<ColumnName, Column>> = {
+  IRQ: { title: 'IRQ', right: true, least: 4 },
+  CPU: { title: 'CPU', right: true, least: 10 },
+  TOTAL: { title: 'TOTAL', right: true, least: 10 },
+  DELTA: { title: 'DELTA', right: true, least: 8 },
+  RATE: { title: '/s', right: true, least: 8 },
+  PMA: { title: 'PMA' },
+  CHIP: { title: 'CHIP', least: 10 },
+  HWIRQ: { title: 'HWIRQ', right: true },
+  TYPE: { title: 'TYPE' },
+  NAME: { title: 'NAME' },
+};
 
 function typeOf(row: IrqRow): string {
   return [row.trigger, row.name].filter((part) => part !== null).join(' ') || '-';

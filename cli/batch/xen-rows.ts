@@ -1,6 +1,8 @@
 /** What Xen counts, as rows: vectors and NMIs, on ARM INTIDs, and softirqs. */
 import type { XenSnapshot } from '../../engine/index.ts';
 import { isXenOnX86, takenBy } from '../../tui/subject.ts';
+import type { Changes } from './report.ts';
+import type { Candidate } from './rows.ts';
 
 export interface XenRow {
   readonly kind: 'interrupt' | 'softirq';
@@ -44,4 +46,12 @@ export function xenRows(xen: XenSnapshot): XenRow[] {
     }),
   );
   return [...interrupts, ...softirqs];
+}
+
+export function candidateOf(
+  xen: XenSnapshot,
+  { key, label, counts, what, owner }: XenRow,
+  changes: Changes,
+): Candidate {
+  return { delta: changes.of(xen, key), counts, words: [label, what, owner] };
 }

@@ -4,14 +4,14 @@ import { cpusOf, isXenOnX86 } from '../../tui/subject.ts';
 import { printable } from '../usage.ts';
 import { gicTables } from './gic.ts';
 import { asShown, type Changes, count, perSecond, secondsText } from './report.ts';
+import type { RowChoice } from './rows.ts';
 import { type Column, table } from './table.ts';
-import { type XenRow, xenRows } from './xen-rows.ts';
+import { candidateOf, type XenRow, xenRows } from './xen-rows.ts';
 
-/** @param busy only rows that counted */
-export function xenBlock(now: Snapshot, xen: XenSnapshot, changes: Changes, busy: boolean): string {
+export function xenBlock(now: Snapshot, xen: XenSnapshot, changes: Changes, choice: RowChoice): string {
   const rows = xenRows(xen);
   const of = (kind: XenRow['kind']) =>
-    rows.filter((row) => row.kind === kind && (!busy || changes.of(xen, row.key) > 0));
+    rows.filter((row) => row.kind === kind && choice(candidateOf(xen, row, changes)));
   const onX86 = isXenOnX86(xen);
   const label = onX86 ? 'VECTOR' : 'INTID';
   const parts = [

@@ -21,7 +21,7 @@ const COMMANDS: readonly CommandName[] = [
 /** The command line as promised; an option that is not in this list is one nobody asked for. */
 const OPTIONS = [
   '--scenario', '--seed', '--import', '--interval', '--uptime', '--fire',
-  '--domain', '--delay', '--skip-zero', '--hook', '--speed', '--ascii', '--slow', '--color', '--theme',
+  '--domain', '--delay', '--skip-zero', '--filter', '--threshold', '--cpu-list', '--output', '--hook', '--speed', '--ascii', '--slow', '--color', '--theme',
   '--batch', '--json', '--csv', '--iterations', '--realtime', '--as', '--dump', '--books', '--at', '--path', '--metrics',
   '--record', '--replay',
   '--config',
@@ -35,7 +35,7 @@ test('the help names every option once, in its place', async () => {
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   const listed = [...stdout.matchAll(/^ {2}(?:-\w, )?(--[a-z-]+)/gm)].map((m) => m[1]);
   expect([...listed].sort()).toEqual([...OPTIONS].sort());
-  for (const short of ['-g', '-d', '-z', '-b', '-J', '-n', '-h', '-V']) {
+  for (const short of ['-g', '-d', '-z', '-f', '-t', '-C', '-o', '-b', '-J', '-n', '-h', '-V']) {
     expect(stdout).toMatch(new RegExp(`^ {2}${short}, --`, 'm'));
   }
 });

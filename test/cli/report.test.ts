@@ -5,6 +5,7 @@ import { CsvReport } from '../../cli/batch/csv.ts';
 import { JsonReport } from '../../cli/batch/json.ts';
 import { secondsText } from '../../cli/batch/report.ts';
 import { TextReport } from '../../cli/batch/text.ts';
+import type { Options } from '../../cli/options.ts';
 import type { DomainSnapshot, IrqRow, Snapshot } from '../../engine/index.ts';
 
 function row(irq: number, counts: number[], chip: string, name: string, ...actions: string[]): IrqRow {
@@ -120,6 +121,60 @@ test('text: -g shows another domain, -z the rows that counted', () => {
     .slice(5)
     .map((l) => l.trim().split(' ')[0]);
   expect(shown).toEqual(['24', 'RES', '']);
+});
+
+/** The table of an update, a list of cells for each line. */
+function tableOf(options: Options): string[][] {
+  const report = new TextReport(options);
+  report.begin(BEFORE);
+  const [, text] = report.update(NOW).split('\n\n');
+  return text!
+    .trimEnd()
+    .split('\n')
+    .map((line) => line.trim().split(/ {2,}/));
+}
+
+test('text: -f chooses rows by their words in any case, -t by their counts', () => {
+  const first = (options: Options) => tableOf(options).map(([cell]) => cell);
+  const all = first({});
+  expect(all.length).toBeGreaterThan(3);
+  expect(first({ filter: /^24 |resched/i })).toEqual(['IRQ', '24', 'RES']);
+  expect(first({ filter: /nothing has it/ })).toEqual(['IRQ']);
+  const { rows, arch } = NOW.domains[0]!.interrupts;
+  const counted = [...rows, ...arch].filter(({ counts }) => counts.reduce((a, b) => a + b, 0) >= 100);
+  expect(first({ threshold: 100 })).toHaveLength(1 + counted.length);
+  expect(counted.length).toBeGreaterThan(0);
+  expect(counted.length).toBeLessThan(all.length - 1);
+});
+
+test('text: -C chooses CPUs, -o columns, alone or beside the usual ones', () => {
+  const [title, row] = tableOf({ cpuList: [1], output: 'irq,CPU,Total,delta', filter: /^24 / });
+  expect(title).toEqual(['IRQ', 'CPU1', 'TOTAL', 'DELTA']);
+  const { counts } = NOW.domains[0]!.interrupts.rows.find(({ irq }) => irq === 24)!;
+  const before = BEFORE.domains[0]!.interrupts.rows.find(({ irq }) => irq === 24)!.counts;
+  const sum = (numbers: readonly number[]) => numbers.reduce((a, b) => a + b, 0);
+  expect(row).toEqual(['24', String(counts[1]), String(sum(counts)), String(sum(counts) - sum(before))]);
+  const usual = tableOf({})[0]!;
+  expect(tableOf({ output: '+total,name' })[0]).toEqual([...usual, 'TOTAL']);
+});
+
+test.each<[Options, string]>([
+  [{ output: 'IRQ,colour' }, "--output 'IRQ,colour': columns are IRQ, CPU, "],
+  [{ cpuList: [0, 7] }, '--cpu-list: dom0 has CPUs 0-1, not 7'],
+])('text: %j is refused before anything is printed', (options, line) => {
+  expect(() => new TextReport(options).begin(BEFORE)).toThrow(line);
+});
+
+test('JSON and CSV: -f and -t choose rows, states stay beside theirs', () => {
+  const json = new JsonReport({ domain: '0', filter: /^24 / });
+  json.begin(BEFORE);
+  const [dom0] = JSON.parse(json.update(NOW)).domains;
+  expect(dom0.interrupts.rows.map((r: IrqRow) => r.irq)).toEqual([24]);
+  expect(dom0.irqStates.map(({ row }: { row: IrqRow }) => row.irq)).toEqual([24]);
+  expect(dom0.interrupts.arch).toEqual([]);
+  const csv = new CsvReport({ domain: '0', filter: /^24 /, threshold: 1 });
+  csv.begin(BEFORE);
+  expect(csv.update(NOW).trimEnd().split('\n')).toHaveLength(1);
 });
 
 test('text: names from a capture cannot reach the terminal as controls', () => {
