@@ -14,9 +14,21 @@ function inMemory(text: string): number {
 }
 
 /** numbers of up to four digits, how many those are, and the same with zeros before them */
-const SHORT = Int32Array.from({ length: FOUR }, (_, n) => inMemory(String(n)));
-const LENGTH = Uint8Array.from({ length: FOUR }, (_, n) => String(n).length);
-const FULL = Int32Array.from({ length: FOUR }, (_, n) => inMemory(String(n).padStart(4, '0')));
+const SHORT = new Int32Array(FOUR);
+const LENGTH = new Uint8Array(FOUR);
+const FULL = new Int32Array(FOUR);
+// by arithmetic: this is done at each start, whether anything is exported or not
+for (let n = 0; n < FOUR; n++) {
+  let full = 0;
+  for (let rest = n, k = 0; k < 4; k++) {
+    full = (full << 8) | (ZERO + (rest % 10));
+    rest = (rest / 10) | 0;
+  }
+  const length = n < 10 ? 1 : n < 100 ? 2 : n < 1000 ? 3 : 4;
+  FULL[n] = full;
+  LENGTH[n] = length;
+  SHORT[n] = full >>> (8 * (4 - length));
+}
 
 const HEX = Int16Array.from({ length: 256 }, (_, n) => inMemory(n.toString(16).padStart(2, '0')));
 const BINARY = Int32Array.from({ length: 16 }, (_, n) => inMemory(n.toString(2).padStart(4, '0')));
