@@ -64,7 +64,7 @@ async function imported(options: Options, captures: readonly string[]): Promise<
     const trace = traceIn(options, name, bytes);
     if (!trace) continue;
     checkTrace(options, captures, trace);
-    return replayMachine(trace, seed);
+    return await replayMachine(trace, seed);
   }
   if (options.cpuHz !== undefined) throw new UsageError('--cpu-hz: goes with a file of xentrace');
   return importHost({

@@ -62,7 +62,7 @@ export { RTC_START } from './machine/pc-devices.ts';
 export type { QtestMachine, WiredDevice } from './machine/qtest-machine.ts';
 export { QtestPc } from './machine/qtest-pc.ts';
 export { QtestVirt } from './machine/qtest-virt.ts';
-export { replayMachine } from './machine/replay/build.ts';
+export { replayMachine } from './machine/replay/lazy.ts';
 export { BEGIN as REPLAY_BEGIN } from './machine/replay/outside.ts';
 export { traceHost } from './machine/trace-host.ts';
 export type {

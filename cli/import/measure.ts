@@ -70,7 +70,7 @@ export interface ImportReport {
 }
 
 export async function measureImport(capture: TraceCapture, seed: number): Promise<ImportReport> {
-  const machine = replayMachine(capture, seed);
+  const machine = await replayMachine(capture, seed);
   const end = REPLAY_BEGIN + capture.length + REST;
   const tally = new ReplayTally(traceHost(machine), REPLAY_BEGIN, end);
   const exporter = new TraceExporter(machine.shop.trace, machine.clock, tally);
