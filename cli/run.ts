@@ -1,5 +1,6 @@
 /** A machine that is run from its start, by the options or as it was recorded, and perhaps written down. */
 import {
+  buildMachine,
   builtinScenario,
   builtinScenarios,
   DEFAULT_SCENARIO,
@@ -13,7 +14,7 @@ import {
 } from '../engine/index.ts';
 import type { Recorded } from '../tui/journal.ts';
 import { readText } from './files.ts';
-import { looksLikeFile, machineFor, machineOf, scenarioOf } from './machine.ts';
+import { looksLikeFile, machineOf, scenarioOf } from './machine.ts';
 import type { Options } from './options.ts';
 import { Recorder } from './recorder.ts';
 import { quoted } from './usage.ts';
@@ -45,7 +46,7 @@ async function replayed(file: string): Promise<Run> {
     const problem = `virqtop: recorded by ${quoted(head.virqtop)}, must be '${VERSION}': runs differ between versions`;
     throw new FormatError(file, 1, problem);
   }
-  const machine = await machineFor(await scenarioIn(head.scenario, file), { seed: head.seed });
+  const machine = buildMachine(await scenarioIn(head.scenario, file), head.seed);
   return { machine, recorded: { commands: commands as readonly Done[], end } };
 }
 

@@ -1,4 +1,4 @@
-/** The only door to the engine. */
+/** The door to the engine; files exchanged with other tools go through exchange.ts. */
 
 export * as xen from './abi/xen.ts';
 export { Bitmap } from './core/bits.ts';
@@ -9,10 +9,6 @@ export * from './export/arm-words.ts';
 export { kvmCounters, kvmDebugfs, qemuCommand } from './export/kvm-debugfs.ts';
 export { printPrometheus } from './export/prometheus.ts';
 export { QEMU_TOPICS, type QemuTopic, qemuInfo, qemuTopics } from './export/qemu-info.ts';
-export { TraceExporter } from './export/trace/exporter.ts';
-export { TRACE_FORMATS, type TraceFormat } from './export/trace/formats.ts';
-export { ReplayTally, vectorKey } from './export/trace/replay-tally.ts';
-export type { TraceFiles, TraceWriter } from './export/trace/writer.ts';
 export * from './export/x86-words.ts';
 export { defaultRoutes, IrqRouting, qemuRoutes, type Route } from './hv/kvm/irq-routing.ts';
 export { IrqChip } from './hv/kvm/irqchip.ts';
@@ -39,11 +35,7 @@ export { I8259Pair } from './hw/x86/i8259.ts';
 export { KVM_PIC } from './hw/x86/i8259-options.ts';
 export { LocalApic } from './hw/x86/lapic.ts';
 export { KVM_LAPIC } from './hw/x86/lapic-options.ts';
-export type { RecordedGuest, RecordedSource, Tally, TraceCapture } from './import/capture.ts';
-export { EXIT_CLASSES, type ExitClass } from './import/exits.ts';
-export { KINDS as IMPORT_KINDS, readTrace, type TraceImportOptions } from './import/import-trace.ts';
 export { buildMachine } from './machine/build.ts';
-export { type ImportOptions, importHost } from './machine/build-import.ts';
 export type { Command, Done, Outcome, Place } from './machine/commands.ts';
 export type { Fact, IrqDetails } from './machine/details.ts';
 export { type EventLog, type EventQuery, type EventSnapshot, recentEvents } from './machine/events.ts';
@@ -62,9 +54,6 @@ export { RTC_START } from './machine/pc-devices.ts';
 export type { QtestMachine, WiredDevice } from './machine/qtest-machine.ts';
 export { QtestPc } from './machine/qtest-pc.ts';
 export { QtestVirt } from './machine/qtest-virt.ts';
-export { replayMachine } from './machine/replay/lazy.ts';
-export { BEGIN as REPLAY_BEGIN } from './machine/replay/outside.ts';
-export { traceHost } from './machine/trace-host.ts';
 export type {
   EventChannelSnapshot,
   EventChannelsSnapshot,

@@ -48,7 +48,6 @@ const MAY: Record<string, readonly string[]> = {
     'timing',
     'abi',
     'proc',
-    'import',
     'scenario',
     'machine',
     'snapshot',
@@ -60,8 +59,9 @@ const MAY: Record<string, readonly string[]> = {
     'hv/xen/x86',
     'hv/xen/arm',
   ],
+  exchange: ['machine', 'import', 'export'],
   tui: ['index', 'npm'],
-  cli: ['index', 'tui', 'npm'],
+  cli: ['index', 'exchange', 'tui', 'npm'],
 };
 
 /** The layer of a file, by its longest matching folder. */

@@ -1,5 +1,5 @@
 /** `virqtop compare`: two scenarios, or one with settings, run alike: side by side in the monitor, or what differs as a report. */
-import { type Machine, type Setting, takeSnapshot } from '../../engine/index.ts';
+import { buildMachine, type Machine, type Setting, takeSnapshot } from '../../engine/index.ts';
 import { comparisonOf, type Side } from '../compare/comparison.ts';
 import { contestOf } from '../compare/contest.ts';
 import { compareJson } from '../compare/json.ts';
@@ -7,7 +7,7 @@ import { settingsOf } from '../compare/settings.ts';
 import { compareText } from '../compare/text.ts';
 import { Follower } from '../follower.ts';
 import { keepOnInterrupt } from '../interrupt.ts';
-import { checkFires, machineFor, scenarioOf } from '../machine.ts';
+import { checkFires, DEFAULT_SEED, scenarioOf } from '../machine.ts';
 import type { Options } from '../options.ts';
 import type { Output } from '../output.ts';
 import { Player } from '../player.ts';
@@ -24,10 +24,8 @@ export async function compare(a: string, b: string, options: Options, out: Outpu
     );
   }
   const scenarios = [await scenarioOf(a, ofA), await scenarioOf(b, ofB)] as const;
-  const machines = [
-    await machineFor(scenarios[0], options),
-    await machineFor(scenarios[1], options),
-  ] as const;
+  const { seed = DEFAULT_SEED } = options;
+  const machines = [buildMachine(scenarios[0], seed), buildMachine(scenarios[1], seed)] as const;
   for (const machine of machines) checkFires(machine, options);
   if (isWatched(options)) {
     const contest = contestOf(machines, scenarios, [a, b], [ofA, ofB]);

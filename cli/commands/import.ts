@@ -1,9 +1,10 @@
 /** `virqtop import`: a recorded trace beside the simulated run that it drives. */
 
+import { checkTrace, traceIn } from '../import/captures.ts';
 import { importJson } from '../import/json.ts';
 import { measureImport } from '../import/measure.ts';
 import { importText } from '../import/text.ts';
-import { checkTrace, DEFAULT_SEED, traceIn } from '../machine.ts';
+import { DEFAULT_SEED } from '../machine.ts';
 import type { Options } from '../options.ts';
 import type { Output } from '../output.ts';
 import { printable, UsageError } from '../usage.ts';

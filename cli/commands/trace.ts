@@ -1,6 +1,6 @@
 /** `virqtop trace`: every record of a run, in the format of a tool that reads such. */
 import { setImmediate } from 'node:timers/promises';
-import { TRACE_FORMATS, TraceExporter, type TraceFormat, traceHost } from '../../engine/index.ts';
+import { TRACE_FORMATS, TraceExporter, type TraceFormat, traceHost } from '../../engine/exchange.ts';
 import { machineOf } from '../machine.ts';
 import type { Options } from '../options.ts';
 import type { Output } from '../output.ts';

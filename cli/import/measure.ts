@@ -1,10 +1,8 @@
 /** import: a recorded trace beside the run that it drives, row by row. */
 import { setImmediate } from 'node:timers/promises';
 import {
-  type DomainSnapshot,
   EXIT_CLASSES,
   type ExitClass,
-  type Machine,
   REPLAY_BEGIN,
   type RecordedGuest,
   type RecordedSource,
@@ -13,10 +11,10 @@ import {
   type Tally,
   type TraceCapture,
   TraceExporter,
-  takeSnapshot,
   traceHost,
   vectorKey,
-} from '../../engine/index.ts';
+} from '../../engine/exchange.ts';
+import { type DomainSnapshot, type Machine, takeSnapshot } from '../../engine/index.ts';
 
 /** simulated time after which signals get their turn */
 const SLICE = 20e6;
@@ -70,7 +68,7 @@ export interface ImportReport {
 }
 
 export async function measureImport(capture: TraceCapture, seed: number): Promise<ImportReport> {
-  const machine = await replayMachine(capture, seed);
+  const machine = replayMachine(capture, seed);
   const end = REPLAY_BEGIN + capture.length + REST;
   const tally = new ReplayTally(traceHost(machine), REPLAY_BEGIN, end);
   const exporter = new TraceExporter(machine.shop.trace, machine.clock, tally);

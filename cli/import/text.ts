@@ -1,5 +1,5 @@
 /** import: the recorded trace and the simulated run as text. */
-import type { ExitClass } from '../../engine/index.ts';
+import type { ExitClass } from '../../engine/exchange.ts';
 import { grouped } from '../../tui/format.ts';
 import { secondsText } from '../batch/report.ts';
 import { type Column, table } from '../batch/table.ts';

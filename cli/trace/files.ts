@@ -12,7 +12,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, parse } from 'node:path';
-import type { TraceFiles } from '../../engine/index.ts';
+import type { TraceFiles } from '../../engine/exchange.ts';
 import type { Output } from '../output.ts';
 import { printable, UsageError } from '../usage.ts';
 import { Chunks, chunksTo, piecesOf } from './chunks.ts';

@@ -8,14 +8,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Output } from '../../cli/output.ts';
 import { TraceSink } from '../../cli/trace/files.ts';
-import {
-  buildMachine,
-  builtinScenario,
-  TRACE_FORMATS,
-  TraceExporter,
-  type TraceFormat,
-  traceHost,
-} from '../../engine/index.ts';
+import { TRACE_FORMATS, TraceExporter, type TraceFormat, traceHost } from '../../engine/exchange.ts';
+import { buildMachine, builtinScenario } from '../../engine/index.ts';
 import { type Bench, best, inUnit, type Result } from './bench.ts';
 
 const OUTPUT = new Output(process.stdout);

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, expect, test } from 'vitest';
 import { TRACE_FORMAT_NAMES } from '../../cli/options.ts';
-import { TRACE_FORMATS } from '../../engine/index.ts';
+import { TRACE_FORMATS } from '../../engine/exchange.ts';
 import { finished, shell, start, virqtop } from './run.ts';
 
 const DIR = mkdtempSync(join(tmpdir(), 'virqtop-trace-test-'));

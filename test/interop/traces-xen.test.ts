@@ -1,6 +1,7 @@
 /** Traces of Xen hosts, read by the tools that read such; what they count is what the machine has counted. */
 import { afterAll, describe, expect, test } from 'vitest';
-import { buildMachine, builtinScenario, TRACE_FORMATS, traceHost } from '../../engine/index.ts';
+import { TRACE_FORMATS, traceHost } from '../../engine/exchange.ts';
+import { buildMachine, builtinScenario } from '../../engine/index.ts';
 import { exitsOf, isThere, linesOf, printed, type Traced, tally, traced } from '../support/traced.ts';
 import { lastOf, parseVcd } from '../support/vcd.ts';
 

@@ -1,6 +1,7 @@
 /** Machines made from captures: where they start, where they come to, and that they can be put away. */
 import { describe, expect, test } from 'vitest';
-import { importHost, type Machine, printInterrupts, takeSnapshot } from '../../engine/index.ts';
+import { importHost } from '../../engine/exchange.ts';
+import { type Machine, printInterrupts, takeSnapshot } from '../../engine/index.ts';
 import { parseInterrupts } from '../../engine/proc/parse-interrupts.ts';
 import type { ArchRow, Interrupts, IrqRow } from '../../engine/proc/types.ts';
 import { timing } from '../../engine/timing.ts';

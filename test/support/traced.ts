@@ -4,16 +4,13 @@ import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFile
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
-  buildMachine,
-  builtinScenario,
-  type Snapshot,
   TRACE_FORMATS,
   TraceExporter,
   type TraceFiles,
   type TraceWriter,
-  takeSnapshot,
   traceHost,
-} from '../../engine/index.ts';
+} from '../../engine/exchange.ts';
+import { buildMachine, builtinScenario, type Snapshot, takeSnapshot } from '../../engine/index.ts';
 
 export interface Traced {
   readonly dir: string;

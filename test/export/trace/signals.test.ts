@@ -1,6 +1,7 @@
 /** Waveforms look at a signal only when who has it says that it may have changed: nothing changes untold. */
 import { expect, test } from 'vitest';
-import { buildMachine, builtinScenario, traceHost } from '../../../engine/index.ts';
+import { traceHost } from '../../../engine/exchange.ts';
+import { buildMachine, builtinScenario } from '../../../engine/index.ts';
 
 const TIME = 12e6;
 

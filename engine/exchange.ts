@@ -1,0 +1,13 @@
+/** The second door to the engine: files that other tools wrote or will read. A program that exchanges none loads none of it. */
+
+export { TraceExporter } from './export/trace/exporter.ts';
+export { TRACE_FORMATS, type TraceFormat } from './export/trace/formats.ts';
+export { ReplayTally, vectorKey } from './export/trace/replay-tally.ts';
+export type { TraceFiles, TraceWriter } from './export/trace/writer.ts';
+export type { RecordedGuest, RecordedSource, Tally, TraceCapture } from './import/capture.ts';
+export { EXIT_CLASSES, type ExitClass } from './import/exits.ts';
+export { readTrace, type TraceImportOptions } from './import/import-trace.ts';
+export { type ImportOptions, importHost } from './machine/build-import.ts';
+export { replayMachine } from './machine/replay/build.ts';
+export { BEGIN as REPLAY_BEGIN } from './machine/replay/outside.ts';
+export { traceHost } from './machine/trace-host.ts';
