@@ -118,10 +118,10 @@ export class Driver {
   run(): void {
     if (this.state === 'running') return;
     this.arrive();
-    this.walk.leave();
+    this.leaveEvent();
     this.state = 'running';
     this.beat.start();
-    this.publish();
+    this.publisher.restate();
   }
 
   pause(): void {

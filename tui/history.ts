@@ -35,7 +35,8 @@ class Growth {
   total = 0;
   /** newest bucket that is complete */
   complete: number;
-  private readonly ends = new Float64Array(KEPT);
+  /** total when each bucket ended; of what never grew there is none */
+  private ends: Float64Array | undefined;
 
   /** @param first the bucket in which it begins */
   constructor(private readonly first: number) {
@@ -45,6 +46,11 @@ class Growth {
   /** It grows evenly from one moment to another. */
   grow(by: number, from: number, to: number): void {
     const last = Math.floor(to / BUCKET_MS) - 1;
+    if (!this.ends && by === 0) {
+      this.complete = Math.max(this.complete, last);
+      return;
+    }
+    this.ends ??= new Float64Array(KEPT);
     for (let b = Math.max(this.complete + 1, last - KEPT + 1); b <= last; b++) {
       const share = to > from ? ((b + 1) * BUCKET_MS - from) / (to - from) : 0;
       this.ends[b % KEPT] = this.total + by * Math.max(0, Math.min(1, share));
@@ -56,7 +62,7 @@ class Growth {
   /** What it had come to when a bucket ended. */
   at(bucket: number): number {
     if (bucket < this.first) return 0;
-    return bucket > this.complete ? this.total : this.ends[bucket % KEPT]!;
+    return bucket > this.complete ? this.total : (this.ends?.[bucket % KEPT] ?? 0);
   }
 
   /** What comes after is not to be. @param head the bucket under way */

@@ -69,9 +69,11 @@ function findProblem(machine: Machine, { domain, theme, scriptedFires }: Monitor
   if (theme !== undefined && !themeNamed(theme)) {
     return `no theme ${sanitize(theme)}; there are ${THEMES.map((t) => t.name).join(', ')}`;
   }
-  const domains = subjectsOf(takeSnapshot(machine)).map((d) => d.name);
-  if (domain !== undefined && !domains.includes(domain)) {
-    return `no domain ${sanitize(domain)} in ${machine.scenario.name}; there are ${domains.join(', ')}`;
+  if (domain !== undefined) {
+    const domains = subjectsOf(takeSnapshot(machine)).map((d) => d.name);
+    if (!domains.includes(domain)) {
+      return `no domain ${sanitize(domain)} in ${machine.scenario.name}; there are ${domains.join(', ')}`;
+    }
   }
   const stranger = scriptedFires?.find((f) => !machine.fireable(f.device));
   if (stranger) {

@@ -52,9 +52,14 @@ export class Publisher {
 
   /** Publishes without moving the history on. Of a machine on its way to another moment nothing is shown. */
   publish(): void {
-    const { frame, travel } = this;
-    if (!travel.goal) this.emit(this.makeFrame(this.look(), frame.base));
-    else this.emit({ ...frame, ...this.about(), number: frame.number + 1 });
+    if (this.travel.goal) this.restate();
+    else this.emit(this.makeFrame(this.look(), this.frame.base));
+  }
+
+  /** The machine is as it was: what is new is what the driver does. */
+  restate(): void {
+    const { frame } = this;
+    this.emit({ ...frame, ...this.about(), number: frame.number + 1 });
   }
 
   /** Another moment of the same event: what differs from the one before it has changed. */
