@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 import { forVite as scenarios } from './scenarios.mjs';
 
 /** Tests that look at the clock on the wall: one after the other, when nothing else runs. */
@@ -9,6 +10,28 @@ const TIMED = [
   'test/machine/scale.test.ts',
 ];
 
+/** The longest: begun last, one of them would keep one CPU busy while the other has nothing to do. */
+const LONGEST = [
+  'test/guest/liveness.test.ts',
+  'test/tui/every-key.test.ts',
+  'test/cli/batch.test.ts',
+  'test/machine/state.test.ts',
+  'test/machine/property.test.ts',
+  'test/guest/drivers.test.ts',
+  'test/tui/time-travel.test.ts',
+  'test/machine/demos.test.ts',
+];
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const place = ({ moduleId }: TestSpecification) => {
+      const at = LONGEST.findIndex((name) => moduleId.endsWith(name));
+      return at < 0 ? LONGEST.length : at;
+    };
+    return (await super.sort(files)).sort((a, b) => place(a) - place(b));
+  }
+}
+
 const COMMON = {
   testTimeout: 60_000,
   pool: 'forks',
@@ -18,6 +41,7 @@ const COMMON = {
 
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         plugins: [scenarios],
