@@ -58,7 +58,7 @@ describe('one processor in full', () => {
 
   test('of a physical one there is no control structure', async () => {
     const text = await one({ vmcs: null });
-    expect(text).toMatch(/^ CPU 0 {2}running on CPU0 {2}xAPIC +IF 1 {2}TPR 00 {2}PPR 00$/m);
+    expect(text).toMatch(/^ CPU 0 {2}guest, vm1\.0 {2}xAPIC +IF 1 {2}TPR 00 {2}PPR 00$/m);
     expect(text).not.toContain('entry-info');
   });
 

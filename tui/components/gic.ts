@@ -12,6 +12,7 @@ import { LineBuilder, type Segment, spread } from '../line.ts';
 import type { Session } from '../session.ts';
 import type { Role } from '../theme.ts';
 import { hex2 } from './bitmap.ts';
+import { cpuPlace } from './cpu-place.ts';
 
 /** running priority of a CPU that handles nothing, and what IAR reads when there is nothing */
 const IDLE = 256;
@@ -48,11 +49,6 @@ export function registersLine({ size, paint, glyphs }: Session, { gic }: XenArmS
   return line.paint(paint, size.columns, glyphs.ellipsis);
 }
 
-function placeOf({ cpu, ascii }: GicProcessor): string {
-  const { mode, running } = cpu;
-  return sanitize(`${mode === 'xen' ? 'in Xen' : mode}${running === null ? '' : `, ${running}`}`, ascii);
-}
-
 function nameOf({ gic, xen }: GicProcessor): string {
   return `CPU ${String(gic.cpu).padEnd(String(xen.gic.cpus.length - 1).length)}`;
 }
@@ -66,7 +62,7 @@ export function gicHead(processor: GicProcessor, width: number): LineBuilder[] {
   const { sent, skipped } = xen.eventChecks;
   const left: Segment[] = [
     { text: ` ${nameOf(processor)}`, role: 'title', keep: 9 },
-    { text: placeOf(processor), keep: 5 },
+    { text: cpuPlace(processor.cpu, processor.ascii), keep: 5 },
   ];
   const right: Segment[] = [
     { text: `PMR ${hex2(gic.pmr)}`, keep: 4 },
@@ -108,7 +104,7 @@ export function gicLine(processor: GicProcessor, width: number): LineBuilder {
   const { gic } = processor;
   const left: Segment[] = [
     { text: ` ${nameOf(processor)}`, keep: 9 },
-    { text: placeOf(processor), role: 'dim', keep: 2 },
+    { text: cpuPlace(processor.cpu, processor.ascii), role: 'dim', keep: 2 },
   ];
   const right: Segment[] = [
     { text: gic.vcpu === null ? '' : `${gic.vcpu} ${usedLrs(gic)} of ${gic.lrs} LRs`, keep: 6 },

@@ -11,6 +11,7 @@ import { sanitize } from '../format.ts';
 import { fitSegments, LineBuilder, type Segment, spread } from '../line.ts';
 import { isXen, isXenOnX86, type Subject } from '../subject.ts';
 import { addRow, DIGITS, hex2, highestText, membersOfRow, rowsInUse, type VectorMap } from './bitmap.ts';
+import { cpuPlace } from './cpu-place.ts';
 
 /** A processor of a domain, or of Xen, as the lines need it. */
 export interface Processor {
@@ -43,14 +44,8 @@ export function mapsOf({ irr, isr, tmr, posted }: LapicSnapshot): VectorMap[] {
 }
 
 /** A virtual processor has its place in its VMCS, a physical one is where it is. */
-function placeOf({ apic, subject, cpus, ascii }: Processor): string {
-  if (apic.vmcs) return sanitize(apic.vmcs.place, ascii);
-  if (isXen(subject)) {
-    const { mode, running } = cpus[apic.cpu]!;
-    return sanitize(`${mode === 'xen' ? 'in Xen' : mode}${running === null ? '' : `, ${running}`}`, ascii);
-  }
-  const vcpu = subject.vcpus.find((v) => v.vcpu === apic.cpu);
-  return vcpu ? `${vcpu.state} on CPU${vcpu.cpu}` : '';
+function placeOf({ apic, cpus, ascii }: Processor): string {
+  return apic.vmcs ? sanitize(apic.vmcs.place, ascii) : cpuPlace(cpus[apic.cpu]!, ascii);
 }
 
 function nameOf({ apic, x86 }: Processor): string {
