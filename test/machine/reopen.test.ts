@@ -91,6 +91,11 @@ describe('an event for which there is no event word', () => {
     expect(seen.flatMap((s) => s.kept)).toEqual([1024]);
     expect(seen.at(-1)!.last).toBe(1024);
     expect(rowOf(machine, 'reopen-last').counts).toEqual([0, 1]);
+    // that it is marked then is no further raise
+    const accounts = takeSnapshot(machine).books.filter((b) => b.destination === 'dom1:1024');
+    expect(accounts.map(({ raised, delivered, coalesced }) => [raised, delivered, coalesced])).toEqual([
+      [1, 1, 0],
+    ]);
   });
 
   test('once was lost, and the books say so', () => {

@@ -64,12 +64,13 @@ export class EventBooks {
     }
     const slot = domain.slot(port);
     if (handing >= 0) books.move(handing, slot);
+    else if (outcome === 'again' && books.holds(slot)) books.resume(slot);
     else books.pend(slot, domain.destination(port));
-    const point = outcome === 'pended' ? this.tpPending : this.tpCoalesced;
+    const point = outcome === 'coalesced' ? this.tpCoalesced : this.tpPending;
     host.trace.emit(point, at, books.journey, wiring.here ? wiring.here.cpu : -1, dom, port);
   }
 
-  discarded(dom: number, port: number): void {
-    this.host.books.discard(this.host.domain(dom).slot(port), 'closed');
+  discarded(dom: number, port: number, why: string): void {
+    this.host.books.discard(this.host.domain(dom).slot(port), why);
   }
 }

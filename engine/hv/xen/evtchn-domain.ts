@@ -177,7 +177,8 @@ export class EvtchnDomain {
 
   /** evtchn_free */
   free(chn: Evtchn): void {
-    if (this.usable(chn) && this.portOps.clearPending(chn)) this.output.discarded(this.id, chn.port);
+    if (this.usable(chn) && this.portOps.clearPending(chn))
+      this.output.discarded(this.id, chn.port, 'closed');
     if (chn.xenConsumer !== 0) this.xenEvtchns--;
     this.activeEvtchns--;
     chn.state = ECS_FREE;

@@ -114,15 +114,23 @@ export class EvtchnFifo implements EvtchnPortOps {
       chn.latched = true;
       return;
     }
+    this.mark(v, chn, page, 'pended');
+  }
+
+  /** Sets PENDING, and whoever is to look is told. @param outcome if that was clear */
+  private mark(v: EvtchnVcpu, chn: Evtchn, page: Uint32Array, outcome: 'pended' | 'again'): void {
+    const { d } = this;
+    const { port } = chn;
     if (!this.vcpus[v.id]!.controlBlock) {
-      d.output.pended(d.id, port, 'dropped');
+      if (outcome === 'again') d.output.discarded(d.id, port, 'no event channel');
+      else d.output.pended(d.id, port, 'dropped');
       return;
     }
     const index = port & WORD_IN_PAGE;
     const word = page[index]!;
     const wasPending = (word & EVTCHN_FIFO_PENDING) !== 0;
     page[index] = word | EVTCHN_FIFO_PENDING;
-    d.output.pended(d.id, port, wasPending ? 'coalesced' : 'pended');
+    d.output.pended(d.id, port, wasPending ? 'coalesced' : outcome);
     this.link(v, chn, page, index);
     if (!wasPending) d.checkPollers(port);
   }
@@ -227,7 +235,7 @@ export class EvtchnFifo implements EvtchnPortOps {
     this.eventArray.push(page);
     this.arrayGfns.push(gfn);
     for (const chn of this.d.ports.slice(first, this.numEvtchns)) {
-      if (chn.latched) this.setPending(this.d.vcpus[chn.notifyVcpu]!, chn);
+      if (chn.latched) this.mark(this.d.vcpus[chn.notifyVcpu]!, chn, page, 'again');
     }
     return 0;
   }

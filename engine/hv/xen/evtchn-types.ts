@@ -17,16 +17,17 @@ export interface EvtchnOutput {
   pirqAffinity(dom: number, pirq: number, vcpu: number): void;
   /**
    * Each attempt to make a port pending, told before anybody is kicked for it: the port was made pending
-   * (or the event is kept until the FIFO event word exists), was pending already, or the event is lost.
+   * (or the event is kept until the FIFO event word exists; then that is told as `again`), was pending already, or the
+   * event is lost.
    * Port 0, always `dropped`, stands for no port: an unbound peer, or a VIRQ or pirq that nobody bound.
    * The domain is the one that would have got it; the sender, if that one does not exist.
    */
   pended(dom: number, port: number, outcome: PendOutcome): void;
-  /** Xen cleared a set pending bit: the port was closed */
-  discarded(dom: number, port: number): void;
+  /** Xen cleared a set pending bit, the port was closed; or what it had kept is lost */
+  discarded(dom: number, port: number, why: 'closed' | 'no event channel'): void;
 }
 
-export type PendOutcome = 'pended' | 'coalesced' | 'dropped';
+export type PendOutcome = 'pended' | 'again' | 'coalesced' | 'dropped';
 
 /** What the event channels must know of a domain. */
 export interface EvtchnDomainInit {

@@ -509,8 +509,8 @@ export class XenArm implements Hypervisor, EvtchnOutput, FirmwareHost, Part {
     this.events.pended(dom, port, outcome);
   }
 
-  discarded(dom: number, port: number): void {
-    this.events.discarded(dom, port);
+  discarded(dom: number, port: number, why: string): void {
+    this.events.discarded(dom, port, why);
   }
 
   /** vcpu_mark_events_pending: the PPI is raised in the name of the event. */

@@ -436,8 +436,8 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
     this.events.pended(dom, port, outcome);
   }
 
-  discarded(dom: number, port: number): void {
-    this.events.discarded(dom, port);
+  discarded(dom: number, port: number, why: string): void {
+    this.events.discarded(dom, port, why);
   }
 
   /** vcpu_mark_events_pending: an HVM guest has events by an interrupt of its own. */
