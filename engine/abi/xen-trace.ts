@@ -21,6 +21,8 @@ export const TRC = {
   HVM_NMI: 0x82010,
   HVM_VMMCALL: 0x82012,
   HVM_HLT: 0x82013,
+  /** an exception: its vector */
+  HVM_TRAP: 0x82023,
   HVM_EMUL_LAPIC_PIC_INTR: 0x84011,
   PV_HYPERCALL_V2: 0x20100d,
   HW_IRQ_UNMAPPED_VECTOR: 0x802007,

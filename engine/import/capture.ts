@@ -3,7 +3,7 @@
  * and what followed, exits and injections. The first two drive a simulated machine, the last is what that is compared with.
  */
 import type { Ns } from '../core/clock.ts';
-import { EXIT_CLASSES, type ExitClass } from './exits.ts';
+import type { ExitClass } from './exits.ts';
 
 /**
  * `line`, a GSI; `message`, an MSI, or a vector nobody knows the source of; `event`, an event channel of a guest that is
@@ -255,9 +255,4 @@ export class GuestRecorder implements RecordedGuest {
   injected(vector: number, at: Ns): void {
     this.injections.add(vector, at);
   }
-}
-
-/** Classes that a guest was seen to leave by, in the order of reports. */
-export function classesOf(exits: Tally<ExitClass>): ExitClass[] {
-  return EXIT_CLASSES.filter((c) => exits.bySecond.has(c));
 }

@@ -2,7 +2,7 @@
  * Reasons for which a guest leaves, of VMX (SDM volume 3, appendix C) and of SVM (APM volume 2, appendix C), sorted into
  * classes that mean the same on both: what a trace of either kind of processor is compared by.
  */
-import { Exit, exitName } from '../hw/x86/vmcs-fields.ts';
+import { Exit, exitName, INFO_VALID } from '../hw/x86/vmcs-fields.ts';
 
 /** In the order of reports. */
 export const EXIT_CLASSES = [
@@ -56,6 +56,8 @@ const VMX_NAMES: ReadonlyMap<string, number> = new Map([
 /** vector of the NMI among exceptions, on SVM an exit of its own */
 const SVM_EXCP_BASE = 0x40;
 const SVM_INTR = 0x60;
+/** above all of SVM's but those of encrypted guests, and below the flags in a reason of VMX: bus lock, failed entry */
+const SVM_END = 0x1000;
 /** Intercept codes, Linux's names of them (arch/x86/include/uapi/asm/svm.h), and those of the manual, which trace-cmd prints. */
 const SVM: readonly (readonly [code: number, name: string, of: ExitClass, manual?: string])[] = [
   [SVM_INTR, 'interrupt', 'external interrupt', 'INTR'],
@@ -93,13 +95,18 @@ export function svmClass(code: number): ExitClass {
   return code < SVM_INTR ? 'exception' : 'other';
 }
 
-/** Only SVM has codes as large as this one and those behind it. */
+/** Only SVM has codes as large as that of an interrupt and those behind it. */
 export function isSvmCode(code: number): boolean {
-  return code >= SVM_INTR;
+  return code >= SVM_INTR && code < SVM_END;
 }
 
 export function isSvmNm(code: number): boolean {
   return code === SVM_EXCP_BASE + NM_VECTOR;
+}
+
+/** @param info interruption information of the exit */
+export function isVmxNm(of: ExitClass, info: number): boolean {
+  return of === 'exception' && info >= INFO_VALID && (info & 0xff) === NM_VECTOR;
 }
 
 /** A code that trace-cmd has no name for. */

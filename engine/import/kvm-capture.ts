@@ -30,7 +30,7 @@ const OF_A_RAISE: ReadonlySet<string> = new Set([
 
 interface Thread {
   readonly guest: KvmGuest;
-  vcpu: number;
+  readonly vcpu: number;
   /** it has left for this; undefined: it is in the guest */
   left: ExitClass | undefined;
   leftAt: Ns;
@@ -58,15 +58,6 @@ class KvmGuest {
     this.recorder = new GuestRecorder(name);
     this.first = first;
   }
-}
-
-export interface KvmTrace {
-  readonly file: string;
-  readonly format: TraceCapture['format'];
-  readonly cpus: number;
-  readonly records: number;
-  readonly length: Ns;
-  readonly notes: readonly string[];
 }
 
 export class KvmReader {
@@ -332,8 +323,10 @@ export class KvmReader {
     if (apic && thread.left === 'memory') thread.guest.byMemory++;
   }
 
-  /** @param all of the trace */
-  capture(all: KvmTrace): TraceCapture {
+  /** @param all what is said of the trace as a whole */
+  capture(
+    all: Pick<TraceCapture, 'file' | 'format' | 'cpus' | 'records' | 'length' | 'notes'>,
+  ): TraceCapture {
     const guests = this.guests.map((g): RecordedGuest => {
       g.recorder.x2apic = g.byMsr >= g.byMemory;
       // npf may be for anything then

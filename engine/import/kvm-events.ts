@@ -4,15 +4,7 @@
  */
 import { DELIVERY_MODES, ISA_SVM } from '../abi/trace-dat.ts';
 import { Exit, exitName } from '../hw/x86/vmcs-fields.ts';
-import {
-  classOfName,
-  EXIT_CLASSES,
-  type ExitClass,
-  isSvmNm,
-  NM_VECTOR,
-  svmClass,
-  vmxClass,
-} from './exits.ts';
+import { classOfName, EXIT_CLASSES, isSvmNm, isVmxNm, svmClass, vmxClass } from './exits.ts';
 
 /**
  * Fields of a record, by the names of its format; undefined: it has no such. Of 64 bits a double does not hold all: they come
@@ -34,8 +26,8 @@ export interface KvmEvent {
 /** A value that is not told. */
 export const UNKNOWN = -1;
 
-const EXCEPTION_INFO = /intr_info (0x[0-9a-f]+)/;
-const INFO_VALID = 0x8000_0000;
+/** Interruption information of VMX: kernels before 5.10 have it in the second of two numbers. */
+const EXCEPTION_INFO = /intr_info 0x([0-9a-f]+)| info [0-9a-f]+ ([0-9a-f]+)/;
 
 /** A row for events whose text a pattern takes apart, in the order of their fields. */
 function plain(
@@ -99,9 +91,7 @@ const ACCEPT: KvmEvent = {
 };
 
 export const KVM_EVENTS: readonly KvmEvent[] = [
-  {
-    ...plain('kvm_entry', ['vcpu'], /^vcpu (\d+)/, 'vcpu 0, rip 0xfff0', ['vcpu_id']),
-  },
+  plain('kvm_entry', ['vcpu'], /^vcpu (\d+)/, 'vcpu 0, rip 0xfff0', ['vcpu_id']),
   {
     name: 'kvm_exit',
     values: ['vcpu', 'class', 'svm', 'nm', 'registers'],
@@ -111,13 +101,12 @@ export const KVM_EVENTS: readonly KvmEvent[] = [
       if (!found) return undefined;
       const [, vcpu, reason] = found;
       const { of, svm, nm: named } = classOfName(reason!);
-      const info = Number(EXCEPTION_INFO.exec(args)?.[1] ?? 0);
-      const nm = svm ? named : of === 'exception' && info >= INFO_VALID && (info & 0xff) === NM_VECTOR;
+      const [, info, info2 = '0'] = EXCEPTION_INFO.exec(args) ?? [];
       return [
         vcpu === undefined ? UNKNOWN : Number(vcpu),
         EXIT_CLASSES.indexOf(of),
         Number(svm),
-        Number(nm),
+        Number(svm ? named : isVmxNm(of, parseInt(info ?? info2, 16))),
         registersOf(reason!),
       ];
     },
@@ -125,16 +114,13 @@ export const KVM_EVENTS: readonly KvmEvent[] = [
       const reason = of('exit_reason');
       if (reason === undefined) return [undefined];
       const svm = of('isa') === ISA_SVM;
-      const info = of('intr_info') ?? 0;
-      const kind: ExitClass = svm ? svmClass(reason) : vmxClass(reason & 0xffff);
-      const nm = svm
-        ? isSvmNm(reason)
-        : kind === 'exception' && info >= INFO_VALID && (info & 0xff) === NM_VECTOR;
+      const info = of('intr_info') ?? of('info2', 'low') ?? 0;
+      const kind = svm ? svmClass(reason) : vmxClass(reason & 0xffff);
       return [
         of('vcpu_id') ?? UNKNOWN,
         EXIT_CLASSES.indexOf(kind),
         Number(svm),
-        Number(nm),
+        Number(svm ? isSvmNm(reason) : isVmxNm(kind, info)),
         svm ? 0 : registersOf(exitName(reason & 0xffff)),
       ];
     },

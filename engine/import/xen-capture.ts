@@ -215,11 +215,15 @@ class XenReader {
     switch (event) {
       case TRC.HVM_VMEXIT:
       case TRC.HVM_VMEXIT64:
-        this.exit(at, who, a, b);
+        this.exit(at, who, a);
         return;
       case TRC.HVM_VMENTRY:
         who.hypercall = -1;
         who.guest.recorder.wakes(who.vcpu, at);
+        return;
+      case TRC.HVM_TRAP:
+        // which exception it is, on VMX
+        if (a === NM_VECTOR) who.guest.recorder.does(who.vcpu, at, STEP.fpu, 'exception');
         return;
       case TRC.HVM_VMMCALL:
         this.vmmcall(at, who, a);
@@ -240,15 +244,14 @@ class XenReader {
     source.raise(at);
   }
 
-  private exit(at: Ns, who: Who, reason: number, _rip: number): void {
+  private exit(at: Ns, who: Who, reason: number): void {
     const of = this.svm ? svmClass(reason) : vmxClass(reason & 0xffff);
     const { recorder } = who.guest;
     recorder.exit(who.vcpu, at, of);
     who.hypercall = -1;
     who.exitAt = at;
-    if (this.svm ? isSvmNm(reason) : reason === NM_VECTOR && of === 'exception') {
-      recorder.does(who.vcpu, at, STEP.fpu, of);
-    } else if (of === 'CPUID') recorder.does(who.vcpu, at, STEP.cpuid, of);
+    if (this.svm && isSvmNm(reason)) recorder.does(who.vcpu, at, STEP.fpu, of);
+    else if (of === 'CPUID') recorder.does(who.vcpu, at, STEP.cpuid, of);
   }
 
   private vmmcall(at: Ns, who: Who, number: number): void {

@@ -5,6 +5,7 @@ import {
   EXTRA_MASK,
   EXTRA_SHIFT,
   RUNSTATE_CHANGE_MASK,
+  RUNSTATE_NEW_SHIFT,
   TRC,
 } from '../abi/xen-trace.ts';
 import { Columns } from './columns.ts';
@@ -26,6 +27,7 @@ const WANTED: ReadonlySet<number> = new Set([
   TRC.HVM_VMEXIT64,
   TRC.HVM_INJ_VIRQ,
   TRC.HVM_VMMCALL,
+  TRC.HVM_TRAP,
   TRC.HVM_EMUL_LAPIC_PIC_INTR,
   TRC.HW_IRQ_HANDLED,
 ]);
@@ -111,7 +113,7 @@ function readWindow(
     if (event === TRC.LOST_RECORDS) counts.lost += words[0]!;
     const kind =
       (event & RUNSTATE_CHANGE_MASK) === TRC.SCHED_RUNSTATE_CHANGE ? TRC.SCHED_RUNSTATE_CHANGE : event;
-    const runs = kind === TRC.SCHED_RUNSTATE_CHANGE && ((event >>> 4) & 15) === RUNNING;
+    const runs = kind === TRC.SCHED_RUNSTATE_CHANGE && ((event >>> RUNSTATE_NEW_SHIFT) & 15) === RUNNING;
     if (!WANTED.has(event) && !runs) continue;
     if (runs || event === TRC.SCHED_SWITCH || event === TRC.SCHED_CONTINUE_RUNNING) counts.scheduled = true;
     // before the first time of its CPU nobody knows when

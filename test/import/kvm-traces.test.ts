@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { TraceCapture } from '../../engine/import/capture.ts';
 import { classOfName } from '../../engine/import/exits.ts';
 import { ftraceCapture } from '../../engine/import/ftrace-text.ts';
+import { KVM_EVENT } from '../../engine/import/kvm-events.ts';
 import { capture } from '../support/captures.ts';
 import { captureBytes, traceOf } from '../support/imports.ts';
 
@@ -146,5 +147,26 @@ describe('parts of a trace', () => {
     ['SIPI_SIGNAL', 'other', false, false],
   ] as const)('%s is an exit of class %s', (name, of, svm, nm) => {
     expect(classOfName(name)).toEqual({ of, svm, nm });
+  });
+
+  test.each([
+    ['vcpu 0 reason EXCEPTION_NMI rip 0x1 info1 0x0 info2 0x0 intr_info 0x80000307 error_code 0x0', 1],
+    ['vcpu 0 reason EXCEPTION_NMI rip 0x1 info1 0x0 info2 0x0 intr_info 0x80000306 error_code 0x0', 0],
+    // before 5.10
+    ['reason EXCEPTION_NMI rip 0x1 info 0 80000307', 1],
+    ['reason EXCEPTION_NMI rip 0x1 info 0 80000b0e', 0],
+    ['reason EXTERNAL_INTERRUPT rip 0x1 info 0 80000007', 0],
+  ])('the exception of %s', (text, nm) => {
+    const { text: values, values: names } = KVM_EVENT.get('kvm_exit')!;
+    expect(values(text)![names.indexOf('nm')]).toBe(nm);
+  });
+
+  test('which exception it was is in the fields of each age', () => {
+    const { fields, values } = KVM_EVENT.get('kvm_exit')!;
+    const nm = (record: Record<string, number>) => fields((name) => record[name])[values.indexOf('nm')];
+    const exit = { exit_reason: 0, isa: 1 };
+    expect(nm({ ...exit, info2: 0x8000_0307 })).toBe(1);
+    expect(nm({ ...exit, info2: 0x8000_0307, intr_info: 0x8000_0306 })).toBe(0);
+    expect(nm({ ...exit, info2: 0, intr_info: 0x8000_0307 })).toBe(1);
   });
 });

@@ -106,6 +106,39 @@ test('a trace of the scheduler alone drives nothing', () => {
   );
 });
 
+describe('a guest on VMX', () => {
+  const CYCLES = 0x8000_0000;
+  const record = (event: number, ...words: number[]) => {
+    const time = (CYCLES | (words.length << 28) | event) >>> 0;
+    return [time, 0, 0, ...words];
+  };
+  const of = (...records: number[][]) => {
+    const scheduled = record(TRC.SCHED_CONTINUE_RUNNING, 1 << 16);
+    const body = [scheduled, ...records].flat();
+    const words = Uint32Array.from([0x2001_f003, 0, body.length * 4, ...body]);
+    return xenCapture('vmx.xen', new Uint8Array(words.buffer));
+  };
+
+  test('uses its FPU where the record of the exception says #NM', () => {
+    const trace = of(
+      record(TRC.HVM_VMEXIT64, 0, 0, 0),
+      record(TRC.HVM_TRAP, 7),
+      record(TRC.HVM_VMENTRY),
+      record(TRC.HVM_VMEXIT64, 0, 0, 0),
+      record(TRC.HVM_TRAP, 6),
+    );
+    expect(trace.isa).toBe('VMX');
+    expect(trace.guests[0]!.exits.total('exception')).toBe(2);
+    expect(trace.guests[0]!.driven.get('exception')).toBe(1);
+  });
+
+  test('is one with flags in a reason too: the guest has held a bus lock', () => {
+    const trace = of(record(TRC.HVM_VMEXIT64, 0x0400_000c, 0, 0));
+    expect(trace.isa).toBe('VMX');
+    expect(trace.guests[0]!.exits.total('HLT')).toBe(1);
+  });
+});
+
 test('reasons of VMX and of SVM fall into the same classes', () => {
   expect([1, 7, 12, 18, 32, 30].map(vmxClass)).toEqual([
     'external interrupt',
