@@ -46,9 +46,12 @@ export function* piecesOf(fd: number): Generator<Uint8Array> {
   }
 }
 
-function writeAll(fd: number, bytes: Uint8Array): void {
+/** @param from where in the file; left out: where it ended last */
+export function writeAll(fd: number, bytes: Uint8Array, from?: number): void {
   try {
-    for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
+    for (let at = 0; at < bytes.length; ) {
+      at += writeSync(fd, bytes, at, undefined, from === undefined ? undefined : from + at);
+    }
   } catch (error) {
     throw new OutputError(`cannot write the trace: ${(error as NodeJS.ErrnoException).code ?? error}`);
   }

@@ -15,10 +15,12 @@ import { dirname, join, parse } from 'node:path';
 import type { TraceFiles } from '../../engine/exchange.ts';
 import type { Output } from '../output.ts';
 import { printable, UsageError } from '../usage.ts';
-import { Chunks, chunksTo, piecesOf } from './chunks.ts';
+import { Chunks, chunksTo, piecesOf, writeAll } from './chunks.ts';
 
 /** Of several files the one that is the trace itself. */
 const MAIN = '';
+/** A heap of what follows the head, beside those that are numbered from 0 on. */
+const BODY = -1;
 
 /** What is kept for later, in a file that nobody else sees. */
 interface Heap {
@@ -29,7 +31,9 @@ interface Heap {
 
 /** Takes what a writer gives. */
 export class TraceSink implements TraceFiles {
-  private heaps: Heap[] = [];
+  private readonly heaps = new Map<number, Heap>();
+  /** its head is to come, and nothing can be written before that */
+  private headless = false;
   private dir: string | undefined;
   private readonly target: Target;
   private readonly forget = () => this.drop();
@@ -42,7 +46,22 @@ export class TraceSink implements TraceFiles {
   }
 
   append(bytes: Uint8Array, file = MAIN): void {
-    this.target.append(bytes, file);
+    if (this.headless && file === MAIN) this.keep(BODY, bytes);
+    else this.target.append(bytes, file);
+  }
+
+  headLater(size: number): void {
+    this.headless = !this.target.skip(size);
+  }
+
+  head(bytes: Uint8Array): void {
+    if (!this.headless) {
+      this.target.fill(bytes);
+      return;
+    }
+    this.headless = false;
+    this.append(bytes);
+    this.appendKept(BODY);
   }
 
   keep(heap: number, bytes: Uint8Array): void {
@@ -52,11 +71,11 @@ export class TraceSink implements TraceFiles {
   }
 
   kept(heap: number): number {
-    return this.heaps[heap]?.size ?? 0;
+    return this.heaps.get(heap)?.size ?? 0;
   }
 
   appendKept(heap: number): void {
-    const kept = this.heaps[heap];
+    const kept = this.heaps.get(heap);
     if (!kept) return;
     kept.chunks.flush();
     this.target.appendFile(kept.fd);
@@ -82,17 +101,18 @@ export class TraceSink implements TraceFiles {
   }
 
   private heap(heap: number): Heap {
+    let kept = this.heaps.get(heap);
+    if (kept) return kept;
     this.dir ??= mkdtempSync(join(tmpdir(), 'virqtop-trace-'));
-    if (!this.heaps[heap]) {
-      const fd = openSync(join(this.dir, String(heap)), 'wx+', 0o600);
-      this.heaps[heap] = { fd, chunks: chunksTo(fd), size: 0 };
-    }
-    return this.heaps[heap];
+    const fd = openSync(join(this.dir, String(heap)), 'wx+', 0o600);
+    kept = { fd, chunks: chunksTo(fd), size: 0 };
+    this.heaps.set(heap, kept);
+    return kept;
   }
 
   private dropHeaps(): void {
-    for (const kept of this.heaps) if (kept) closeSync(kept.fd);
-    this.heaps = [];
+    for (const { fd } of this.heaps.values()) closeSync(fd);
+    this.heaps.clear();
     if (this.dir !== undefined) rmSync(this.dir, { recursive: true, force: true });
     this.dir = undefined;
   }
@@ -100,6 +120,9 @@ export class TraceSink implements TraceFiles {
 
 interface Target {
   append(bytes: Uint8Array, file: string): void;
+  /** Leaves so many bytes free at the beginning of the trace; false if it cannot come back to them. */
+  skip(size: number): boolean;
+  fill(bytes: Uint8Array): void;
   /** The next bytes of the trace itself are those of that file. */
   appendFile(fd: number): void;
   flush(): Promise<void> | void;
@@ -117,6 +140,12 @@ class Standard implements Target {
   append(bytes: Uint8Array, file: string): void {
     if (file === MAIN) this.chunks.append(bytes);
   }
+
+  skip(): boolean {
+    return false;
+  }
+
+  fill(): void {}
 
   appendFile(fd: number): void {
     this.chunks.flush();
@@ -155,6 +184,19 @@ class File implements Target {
 
   append(bytes: Uint8Array, file: string): void {
     this.fileOf(this.path(file)).chunks.append(bytes);
+  }
+
+  skip(size: number): boolean {
+    const { part, chunks } = this.fileOf(this.name);
+    if (part === undefined) return false;
+    chunks.append(new Uint8Array(size));
+    return true;
+  }
+
+  fill(bytes: Uint8Array): void {
+    const { fd, chunks } = this.fileOf(this.name);
+    chunks.flush();
+    writeAll(fd, bytes, 0);
   }
 
   appendFile(fd: number): void {
@@ -225,6 +267,12 @@ class Directory implements Target {
     }
     open.chunks.append(bytes);
   }
+
+  skip(): boolean {
+    return false;
+  }
+
+  fill(): void {}
 
   appendFile(fd: number): void {
     for (const bytes of piecesOf(fd)) this.append(bytes, MAIN);

@@ -16,13 +16,17 @@ test('the formats of the command line are those that there are', () => {
 });
 
 test('same options, same bytes, on standard output and in a file, which alone is left', async () => {
-  const file = join(DIR, 'trace.dat');
+  const dir = join(DIR, 'same');
+  mkdirSync(dir);
   const options = 'trace kvm --at 0.5 --for 30ms --fire vm1.kbd@0.51 --format trace-dat';
-  const { code, stderr } = await shell(
-    `virqtop ${options} -o '${file}' && virqtop ${options} | cmp - '${file}'`,
-  );
-  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-  expect(readdirSync(DIR)).toEqual(['trace.dat']);
+  // one whose parts wait for the end, and one whose head does
+  for (const format of ['trace-dat', 'perf']) {
+    const file = join(dir, format);
+    const same = options.replace('trace-dat', format);
+    const { code, stderr } = await shell(`virqtop ${same} -o '${file}' && virqtop ${same} | cmp - '${file}'`);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  }
+  expect(readdirSync(dir).sort()).toEqual(['perf', 'trace-dat']);
   const { stdout } = await virqtop(...options.replace('trace-dat', 'jsonl').split(' '));
   const names = stdout
     .trimEnd()

@@ -1,6 +1,16 @@
 /** A run of a built-in scenario whose trace is written in several formats at once, into a directory that goes at the end. */
 import { spawnSync } from 'node:child_process';
-import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -40,6 +50,16 @@ class Disk implements TraceFiles {
       file === '' ? this.path : this.directory ? join(this.path, file) : `${this.path}.${file}`,
       bytes,
     );
+  }
+
+  headLater(size: number): void {
+    this.append(new Uint8Array(size));
+  }
+
+  head(bytes: Uint8Array): void {
+    const fd = openSync(this.path, 'r+');
+    writeSync(fd, bytes, 0, bytes.length, 0);
+    closeSync(fd);
   }
 
   keep(heap: number, bytes: Uint8Array): void {

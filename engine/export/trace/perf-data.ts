@@ -1,6 +1,6 @@
 /**
  * perf.data as perf record writes it (tools/perf/Documentation/perf.data-file-format.txt, include/uapi/linux/perf_event.h): a
- * sample with the raw record for each event. The header tells how much data there is, so that waits on a heap.
+ * sample with the raw record for each event. The header tells how much data there is, so it is written last.
  */
 import type { Ns } from '../../core/clock.ts';
 import { ROW, type TakeRow } from '../../core/trace.ts';
@@ -31,12 +31,12 @@ const FEATURE = { TRACING_DATA: 1, HOSTNAME: 3, OSRELEASE: 4, ARCH: 6, CPUID: 9 
 /** by its vendor perf takes the exits of VMX */
 const CPUID = 'GenuineIntel-6-85-7';
 
-const DATA = 0;
-
 export class PerfDataWriter implements TraceWriter {
   readonly record: TakeRow;
   private readonly stream: EventStream;
   private readonly data = new Bytes();
+  /** bytes of it that have gone */
+  private size = 0;
 
   constructor(
     private readonly host: TraceHost,
@@ -60,6 +60,7 @@ export class PerfDataWriter implements TraceWriter {
       data.setU32(start + 4, MISC_KERNEL | ((data.length - start) << 16));
     });
     this.record = this.stream.record;
+    files.headLater(HEADER_SIZE + this.stream.types.length * (8 + ATTR_SIZE + 16));
     for (const { pid, tgid, comm } of host.tasks) this.comm(pid, tgid, comm);
     this.comm(OUTSIDE.pid, OUTSIDE.pid, OUTSIDE.comm);
   }
@@ -92,20 +93,29 @@ export class PerfDataWriter implements TraceWriter {
     data.u32(PERF_RECORD_FINISHED_ROUND);
     data.u16(0);
     data.u16(8);
-    this.files.keep(DATA, data.written());
+    this.size += data.length;
+    this.files.append(data.written());
     data.drop();
   }
 
   end(_now: Ns): void {
     this.flush();
-    const { files } = this;
+    const { files, size } = this;
     const { types } = this.stream;
-    const size = files.kept(DATA);
     const ids = HEADER_SIZE;
     const attrs = ids + 8 * types.length;
     const attrsSize = types.length * (ATTR_SIZE + 16);
     const data = attrs + attrsSize;
     const features = this.features();
+    const behind = new Bytes();
+    let at = data + size + 16 * features.length;
+    for (const [, bytes] of features) {
+      behind.u64(at);
+      behind.u64(bytes.length);
+      at += bytes.length;
+    }
+    for (const [, bytes] of features) behind.append(bytes);
+    files.append(behind.written());
     const head = new Bytes();
     head.text('PERFILE2');
     for (const n of [HEADER_SIZE, ATTR_SIZE + 16, attrs, attrsSize, data, size, 0, 0]) head.u64(n);
@@ -117,17 +127,7 @@ export class PerfDataWriter implements TraceWriter {
       head.u64(ids + 8 * i);
       head.u64(8);
     });
-    files.append(head.written());
-    head.drop();
-    files.appendKept(DATA);
-    let at = data + size + 16 * features.length;
-    for (const [, bytes] of features) {
-      head.u64(at);
-      head.u64(bytes.length);
-      at += bytes.length;
-    }
-    for (const [, bytes] of features) head.append(bytes);
-    files.append(head.written());
+    files.head(head.written());
   }
 
   /** In the order of their bits. */

@@ -6,6 +6,10 @@ import type { TakeRow } from '../../core/trace.ts';
 export interface TraceFiles {
   /** The next bytes of the trace; of one that is several files, of that file. */
   append(bytes: Uint8Array, file?: string): void;
+  /** The trace begins with so many bytes that are known only when all others have been given. */
+  headLater(size: number): void;
+  /** Those bytes. */
+  head(bytes: Uint8Array): void;
   /** Bytes of a heap that is part of the trace later, as what comes before it is not known yet. */
   keep(heap: number, bytes: Uint8Array): void;
   /** Bytes on the heap so far. */
