@@ -5,6 +5,7 @@
  */
 import type { Ns } from '../../core/clock.ts';
 import type { Part, Plain } from '../../core/state.ts';
+import { TimerQueue } from '../../core/timer-queue.ts';
 import { timing } from '../../timing.ts';
 import type { LinuxCpu } from './entry.ts';
 import type { Work } from './irq-core.ts';
@@ -53,8 +54,8 @@ export class KernelTime implements Part {
   readonly id: string;
   private readonly timers: KernelTimer[] = [];
   private readonly hard: HrTimer[] = [];
-  /** per CPU: those that are set, the earliest first */
-  private readonly hardOn: HrTimer[][];
+  /** per CPU: those that are set */
+  private readonly hardOn: TimerQueue<HrTimer>[];
   private readonly byCpu: KernelTimer[][];
   private readonly cpus: CpuTime[];
   private readonly tick: Ns;
@@ -65,7 +66,7 @@ export class KernelTime implements Part {
     this.id = `${kernel.id}.time`;
     this.tick = Math.round(1e9 / kernel.profile.hz);
     this.byCpu = Array.from({ length: kernel.cpuCount }, () => []);
-    this.hardOn = Array.from({ length: kernel.cpuCount }, () => []);
+    this.hardOn = Array.from({ length: kernel.cpuCount }, () => new TimerQueue());
     this.cpus = Array.from({ length: kernel.cpuCount }, () => ({
       nextTick: Infinity,
       programmed: Infinity,
@@ -94,23 +95,18 @@ export class KernelTime implements Part {
     this.cancelHard(timer);
     timer.expires = expires;
     timer.cpu = on.cpu;
-    const queue = this.hardOn[on.cpu]!;
-    let at = queue.length;
-    while (at > 0 && queue[at - 1]!.expires > expires) at--;
-    queue.splice(at, 0, timer);
-    if (at === 0) this.program(on);
+    if (this.hardOn[on.cpu]!.add(timer, expires)) this.program(on);
   }
 
   cancelHard(timer: HrTimer): void {
     if (timer.cpu < 0) return;
-    const queue = this.hardOn[timer.cpu]!;
-    queue.splice(queue.indexOf(timer), 1);
+    this.hardOn[timer.cpu]!.remove(timer, timer.expires);
     timer.cpu = -1;
   }
 
   private runHard(cpu: LinuxCpu): void {
     const queue = this.hardOn[cpu.cpu]!;
-    while (queue.length > 0 && queue[0]!.expires <= cpu.now) {
+    while (queue.next <= cpu.now) {
       const timer = queue.shift()!;
       timer.cpu = -1;
       timer.run(cpu);
@@ -201,8 +197,8 @@ export class KernelTime implements Part {
     const t = this.cpus[cpu.cpu]!;
     const past = cpu.softirqRaised(TIMER_SOFTIRQ) ? cpu.now : -Infinity;
     let first = t.nextTick;
-    const hard = this.hardOn[cpu.cpu]![0];
-    if (hard && hard.expires < first) first = Math.max(hard.expires, cpu.now);
+    const hard = this.hardOn[cpu.cpu]!.next;
+    if (hard < first) first = Math.max(hard, cpu.now);
     for (const { expires } of this.byCpu[cpu.cpu]!) if (expires < first && expires > past) first = expires;
     if (first === t.programmed) return;
     t.programmed = first;
@@ -213,7 +209,7 @@ export class KernelTime implements Part {
     const finite = (n: Ns) => (n === Infinity ? -1 : n);
     return {
       timers: this.timers.map((t) => finite(t.expires)),
-      hard: this.hardOn.map((queue) => queue.map((t) => [t.index, t.expires])),
+      hard: this.hardOn.map((queue) => queue.entries().map(([t, when]) => [t.index, when])),
       cpus: this.cpus.map((c) => [finite(c.nextTick), finite(c.programmed), c.balanced, c.quiescent]),
     };
   }
@@ -225,13 +221,15 @@ export class KernelTime implements Part {
       cpus: [number, number, number, number][];
     };
     for (const timer of this.hard) timer.cpu = -1;
-    s.hard.forEach((queue, cpu) => {
-      this.hardOn[cpu] = queue.map(([index, expires]) => {
+    s.hard.forEach((saved, cpu) => {
+      const queue = this.hardOn[cpu]!;
+      queue.clear();
+      for (const [index, expires] of saved) {
         const timer = this.hard[index]!;
         timer.cpu = cpu;
         timer.expires = expires;
-        return timer;
-      });
+        queue.add(timer, expires);
+      }
     });
     const infinite = (n: number) => (n < 0 ? Infinity : n);
     s.timers.forEach((expires, i) => {

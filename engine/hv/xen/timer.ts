@@ -9,6 +9,7 @@
 import { type Clock, type Ns, type Task, us } from '../../core/clock.ts';
 import { Priority } from '../../core/event-queue.ts';
 import type { Part, Plain } from '../../core/state.ts';
+import { TimerQueue } from '../../core/timer-queue.ts';
 import { timing } from '../../timing.ts';
 import type { Pcpu } from '../pcpu.ts';
 import type { XenProfile } from './softirq.ts';
@@ -45,8 +46,8 @@ export class XenTimer {
 export class XenTimers implements Part {
   readonly id = 'xen.timers';
   private readonly all: XenTimer[] = [];
-  /** per CPU: timers that are set, the earliest first */
-  private readonly queues: XenTimer[][];
+  /** per CPU: timers that are set */
+  private readonly queues: TimerQueue<XenTimer>[];
   /** per CPU: the hardware's timer */
   private readonly deadlines: Task[];
 
@@ -61,7 +62,7 @@ export class XenTimers implements Part {
     interrupt: (cpu: Pcpu) => void,
     private readonly raise: (cpu: Pcpu) => void,
   ) {
-    this.queues = cpus.map(() => []);
+    this.queues = cpus.map(() => new TimerQueue());
     this.deadlines = cpus.map((cpu) =>
       clock.task(`cpu${cpu.cpu}.xen_timer`, Priority.hypervisor, () => interrupt(cpu)),
     );
@@ -82,52 +83,37 @@ export class XenTimers implements Part {
   softirq(cpu: Pcpu): void {
     const queue = this.queues[cpu.cpu]!;
     const { now } = this.clock;
-    while (queue.length > 0 && queue[0]!.expires! < now) {
+    while (queue.next < now) {
       const timer = queue.shift()!;
       timer.expires = undefined;
       cpu.charge(timing.xenTimer);
       timer.run(cpu);
     }
     const deadline = this.deadlines[cpu.cpu]!;
-    if (queue.length === 0) deadline.cancel();
+    if (queue.size === 0) deadline.cancel();
     else deadline.at(this.nextDeadline(queue, now));
   }
 
-  private nextDeadline(queue: readonly XenTimer[], now: Ns): Ns {
-    const first = queue[0]!.expires!;
-    if (this.profile !== '3.4') return Math.max(first, now + TIMER_SLOP);
-    let last = first;
-    for (const { expires } of queue) {
-      if (expires! > first + TIMER_SLOP) break;
-      last = expires!;
-    }
+  private nextDeadline(queue: TimerQueue<XenTimer>, now: Ns): Ns {
+    if (this.profile !== '3.4') return Math.max(queue.next, now + TIMER_SLOP);
     // due this very instant: the softirq is raised again until it is past
-    return Math.max(last, now + 1);
+    return Math.max(queue.lastBy(queue.next + TIMER_SLOP), now + 1);
   }
 
   /** activate_timer, add_entry. */
   activate(timer: XenTimer, cpu: Pcpu): void {
-    const queue = this.queues[cpu.cpu]!;
-    const at = place(queue, timer.expires!);
-    for (let i = queue.length; i > at; i--) queue[i] = queue[i - 1]!;
-    queue[at] = timer;
-    if (at === 0) this.raise(cpu);
+    if (this.queues[cpu.cpu]!.add(timer, timer.expires!)) this.raise(cpu);
   }
 
   /** deactivate_timer, remove_entry. */
   deactivate(timer: XenTimer): void {
-    const queue = this.queues[timer.cpu]!;
-    let at = place(queue, timer.expires!) - 1;
-    while (queue[at] !== timer) at--;
-    for (let i = at + 1; i < queue.length; i++) queue[i - 1] = queue[i]!;
-    queue.pop();
-    if (at === 0) this.raise(this.cpus[timer.cpu]!);
+    if (this.queues[timer.cpu]!.remove(timer, timer.expires!)) this.raise(this.cpus[timer.cpu]!);
   }
 
   save(): Plain {
     return {
       cpus: this.all.map((t) => t.cpu),
-      queues: this.queues.map((q) => q.map((t) => [t.index, t.expires!])),
+      queues: this.queues.map((q) => q.entries().map(([t, when]) => [t.index, when])),
     };
   }
 
@@ -138,23 +124,13 @@ export class XenTimers implements Part {
       timer.expires = undefined;
     });
     s.queues.forEach((saved, cpu) => {
-      this.queues[cpu] = saved.map(([index, expires]) => {
+      const queue = this.queues[cpu]!;
+      queue.clear();
+      for (const [index, expires] of saved) {
         const timer = this.all[index]!;
         timer.expires = expires;
-        return timer;
-      });
+        queue.add(timer, expires);
+      }
     });
   }
-}
-
-/** The place of a new timer: behind those that are due at the same time. */
-function place(queue: readonly XenTimer[], expires: Ns): number {
-  let low = 0;
-  let high = queue.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (queue[middle]!.expires! <= expires) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }
