@@ -7,11 +7,19 @@ import { printable, RunError, UsageError } from './usage.ts';
 export async function start(argv: readonly string[]): Promise<void> {
   process.stderr.on('error', () => {}); // nobody reads complaints: nothing to be done
   leaveOnInterrupt();
-  process.exitCode = await run(argv, new Output(process.stdout));
+  process.exitCode = await run(argv, new Output(process.stdout), (line) => process.stderr.write(line));
 }
 
 /** @returns 0 fine, 1 the run failed, 2 the user's mistake */
-async function run(argv: readonly string[], out: Output): Promise<number> {
+export async function run(
+  argv: readonly string[],
+  out: Output,
+  say: (line: string) => void,
+): Promise<number> {
+  const complain = (message: string, code: number): number => {
+    say(`virqtop: ${message}\n`);
+    return code;
+  };
   try {
     const text = quickText(argv);
     if (text !== undefined) {
@@ -29,11 +37,6 @@ async function run(argv: readonly string[], out: Output): Promise<number> {
     }
     return complain(`internal error: ${error instanceof Error ? error.stack : String(error)}`, 1);
   }
-}
-
-function complain(message: string, code: number): number {
-  process.stderr.write(`virqtop: ${message}\n`);
-  return code;
 }
 
 /** The engine's word for a mistake of the user's; whatever threw one has loaded the engine already. */

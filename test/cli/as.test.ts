@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { fixed1, isoTime } from '../../cli/as/format.ts';
 import { Irqtop, lsirq } from '../../cli/as/irqs.ts';
-import { virqtop } from './run.ts';
+import { called } from './call.ts';
 
 const FILE = `           CPU0       CPU1       CPU2       CPU3       
   0:         42          1          0          0   IO-APIC   2-edge      timer
@@ -56,8 +56,8 @@ test('dates are those of the host', () => {
 
 test('proc is what virqtop proc prints; -n prints again after --delay', async () => {
   const [once, twice] = await Promise.all([
-    virqtop('proc', 'xen-pv-2.6.18', '--at', '0.2'),
-    virqtop('xen-pv-2.6.18', '--as', 'proc', '--at', '0.1', '-d', '0.1', '-n', '2'),
+    called('proc', 'xen-pv-2.6.18', '--at', '0.2'),
+    called('xen-pv-2.6.18', '--as', 'proc', '--at', '0.1', '-d', '0.1', '-n', '2'),
   ]);
   expect(twice.stdout.slice(-once.stdout.length)).toBe(once.stdout);
   expect(twice.stdout.match(/^ +CPU0 /gm)).toHaveLength(2);

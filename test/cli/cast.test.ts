@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import headless from '@xterm/headless';
 import { afterAll, expect, test } from 'vitest';
-import { virqtop } from './run.ts';
+import { called } from './call.ts';
 
 const DIR = mkdtempSync(join(tmpdir(), 'virqtop-cast-'));
 afterAll(() => rmSync(DIR, { recursive: true }));
@@ -50,7 +50,7 @@ const MONITOR = [
 
 test('the monitor with what is fired, played back', async () => {
   const file = join(DIR, 'a.cast');
-  const { code, stdout, stderr } = await virqtop(...MONITOR, '--cast', file);
+  const { code, stdout, stderr } = await called(...MONITOR, '--cast', file);
   expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: '', stderr: '' });
   const { header, events } = read(file);
   expect(header).toEqual({
@@ -77,13 +77,13 @@ test('the monitor with what is fired, played back', async () => {
 
 test('the same seed gives the same bytes', async () => {
   const [one, two] = [join(DIR, 'a.cast'), join(DIR, 'b.cast')];
-  await virqtop(...MONITOR, '--cast', two);
+  await called(...MONITOR, '--cast', two);
   expect(readFileSync(one, 'utf8')).toBe(readFileSync(two, 'utf8'));
 });
 
 test('as fast as possible too', async () => {
   const file = join(DIR, 'max.cast');
-  await virqtop('kvm', '--speed', 'max', '--for', '1s', '--cast', file, '--color', 'never', '--ascii');
+  await called('kvm', '--speed', 'max', '--for', '1s', '--cast', file, '--color', 'never', '--ascii');
   const { events } = read(file);
   expect(events[0]![2]).not.toMatch(/\x1b\[3\dm|[^\x00-\x7f]/);
   expect(events.at(-1)![0]).toBeLessThan(1);
@@ -91,7 +91,7 @@ test('as fast as possible too', async () => {
 
 test('a demo: both runs, their captions, a mark at each step; asciinema takes it', async () => {
   const file = join(DIR, 'demo.cast');
-  const { code, stderr } = await virqtop('demo', 'nobody-cared', '--cast', file, '--size', '80x24');
+  const { code, stderr } = await called('demo', 'nobody-cared', '--cast', file, '--size', '80x24');
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   const { events } = read(file);
   const marks = events.filter(([, c]) => c === 'm');
@@ -124,7 +124,7 @@ test.each([
   [['--cast', 'x', '--for', '1s', '--fire', 'kbd@2'], '--fire kbd@2: the recording ends at 1 s, see --for'],
 ])('%j is refused, and leaves nothing behind', async (args, message) => {
   const before = readdirSync(DIR);
-  const { code, stdout, stderr } = await virqtop('xen-pv', ...args);
+  const { code, stdout, stderr } = await called('xen-pv', ...args);
   expect({ code, stdout, stderr }).toEqual({ code: 2, stdout: '', stderr: `virqtop: ${message}\n` });
   expect(readdirSync(DIR)).toEqual(before);
 });

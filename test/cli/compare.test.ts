@@ -9,7 +9,8 @@ import { paired } from '../../cli/compare/pairs.ts';
 import { compareText } from '../../cli/compare/text.ts';
 import { waysOf } from '../../cli/compare/ways.ts';
 import type { JourneySnapshot, Snapshot } from '../../engine/index.ts';
-import { finished, shell, start, virqtop } from './run.ts';
+import { called } from './call.ts';
+import { finished, shell, start } from './run.ts';
 
 const DIR = mkdtempSync(join(tmpdir(), 'virqtop-compare-'));
 afterAll(() => rmSync(DIR, { recursive: true }));
@@ -63,7 +64,7 @@ interface Document {
 }
 
 async function compared(...args: string[]): Promise<Document> {
-  const { code, stdout, stderr } = await virqtop('compare', ...args, '-J');
+  const { code, stdout, stderr } = await called('compare', ...args, '-J');
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   expect(stdout.endsWith('\n') && stdout.indexOf('\n') === stdout.length - 1).toBe(true);
   return JSON.parse(stdout) as Document;
@@ -75,15 +76,15 @@ function rows(document: Document, subject: string, table: string): Row[] {
 }
 
 test('a comparison as text: settings, what changed most, each domain, within 80 columns', async () => {
-  const line = `cd '${DIR}'; virqtop compare ./lab.yaml --b apicv=true --for 1s --fire vm1.kbd@0.5`;
-  const { code, stdout, stderr } = await shell(line);
+  const line = ['compare', LAB, '--b', 'apicv=true', '--for', '200ms', '--fire', 'vm1.kbd@0.1'];
+  const { code, stdout, stderr } = await called(...line);
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   const lines = stdout.split('\n');
   expect(lines.filter((l) => l.length > 80 || l !== l.trimEnd())).toEqual([]);
   expect(lines.slice(0, 3)).toEqual([
-    'virqtop compare - seed 42, 1.000 s each',
-    'A: ./lab.yaml - one machine',
-    'B: ./lab.yaml apicv=true - one machine',
+    'virqtop compare - seed 42, 0.200 s each',
+    `A: ${LAB} - one machine`,
+    `B: ${LAB} apicv=true - one machine`,
   ]);
   expect(stdout).toMatch(/^apicv +false +true$/m);
   expect(lines[lines.findIndex((l) => l.startsWith('MOST CHANGED')) + 1]).toMatch(
@@ -91,7 +92,7 @@ test('a comparison as text: settings, what changed most, each domain, within 80 
   );
   expect(stdout).toMatch(/^vm2: KVM guest, Linux 6\.1, 1 vCPU\n/m);
   expect(lines.at(-2)).toBe('balanced on both sides: raised = delivered + coalesced + ignored + pending');
-  expect((await shell(line)).stdout).toBe(stdout);
+  expect((await called(...line)).stdout).toBe(stdout);
 });
 
 function side(wanted: string, settings: string[], fired: Side['fired']): Side {
@@ -157,7 +158,7 @@ test('the text of a comparison: order, folding, signs, what is not there, ways',
 });
 
 test('APICv takes the EOIs and windows away, and the same numbers stand in the JSON', async () => {
-  const document = await compared(LAB, '--b', 'apicv=true', '--for', '1s');
+  const document = await compared(LAB, '--b', 'apicv=true', '--for', '300ms');
   expect(document.differences).toEqual([{ place: 'apicv', a: false, b: true }]);
   expect([document.a.balanced, document.b.balanced]).toEqual([true, true]);
   expect([document.a.settings, document.b.settings]).toEqual([[], ['apicv=true']]);
@@ -197,8 +198,8 @@ test('JSON: the keys of the document, its subjects and its tables', async () => 
 });
 
 test('acknowledge-on-exit changes the way of an interrupt that finds a guest, and not one number', async () => {
-  const fires = [...Array(20).keys()].flatMap((n) => ['--fire', `disk@${(1 + n * 0.00037).toFixed(5)}`]);
-  const { stdout } = await virqtop('compare', 'kvm', 'kvm-noack', '--for', '1.1s', ...fires);
+  const fires = [...Array(20).keys()].flatMap((n) => ['--fire', `disk@${(0.2 + n * 0.00037).toFixed(5)}`]);
+  const { stdout } = await called('compare', 'kvm', 'kvm-noack', '--for', '0.3s', ...fires);
   expect(stdout).toMatch(/^ +\d\.\d+ +- {2}handle_external_interrupt_irqoff\n {24}gate 0x/m);
   expect(stdout).toMatch(/^ +- +\d\.\d+ {2}local_irq_enable\n {24}vector 0x\w+ still in IRR/m);
   expect(stdout).toMatch(/^vm2: .*\n\d+ rows, all equal$/m);
@@ -209,7 +210,7 @@ test('domains and rows of one side alone stand beside nothing', async () => {
   const document = await compared('xen-pv', 'xen-hvm', '--for', '100ms');
   const alone = document.subjects.filter((s) => s.a === null || s.b === null).map((s) => s.name);
   expect(alone.length).toBeGreaterThan(0);
-  const { stdout } = await virqtop('compare', 'xen-pv', 'xen-hvm', '--for', '100ms');
+  const { stdout } = await called('compare', 'xen-pv', 'xen-hvm', '--for', '100ms');
   for (const name of alone) expect(stdout).toMatch(new RegExp(`^${name} of [AB]: not there$`, 'm'));
   const exits = rows(document, 'dom1', 'exits');
   expect(exits.every((row) => row.a === null && row.difference === row.b)).toBe(true);
@@ -265,12 +266,12 @@ test.each<[args: string[], line: string]>([
   [['kvm', LAB, '--fire', 'vm1.nic@1'], "--fire 'vm1.nic': no such device in lab; there is vm1.kbd"],
   [['kvm', 'kvm-apicv', '--for', '0'], "--for '0': must be above zero, a time as 5, 0.5s, 250ms or 10us"],
 ])('compare %j says what is wrong', async (args, line) => {
-  const { code, stdout, stderr } = await virqtop('compare', ...args);
+  const { code, stdout, stderr } = await called('compare', ...args);
   expect({ code, stdout, stderr }).toEqual({ code: 2, stdout: '', stderr: `virqtop: ${line}\n` });
 });
 
 test('keys like those of objects are unknown keys, not properties', async () => {
-  const { code, stderr } = await virqtop('compare', LAB, '--b', '__proto__.vcpus=1');
+  const { code, stderr } = await called('compare', LAB, '--b', '__proto__.vcpus=1');
   expect(code).toBe(2);
   expect(stderr).toMatch(/^virqtop: --b '__proto__.vcpus=1': \S+: __proto__: unknown key, expected one of /);
 });

@@ -10,7 +10,7 @@ import { completedCommands } from '../../cli/completion/words.ts';
 import { zsh } from '../../cli/completion/zsh.ts';
 import { builtinScenarios } from '../../engine/index.ts';
 import { TestTerminal } from '../support/terminal.ts';
-import { virqtop } from './run.ts';
+import { called } from './call.ts';
 
 const NAMES = builtinScenarios().map((s) => s.name);
 const KVM = NAMES.filter((n) => n.startsWith('kvm'));
@@ -141,7 +141,7 @@ test.each([
   [[], 'completion: must be a shell; there is bash, zsh, fish'],
   [['bsh'], "completion 'bsh': must be a shell; did you mean 'bash'?"],
 ] as const)('completion %j is a mistake', async (args, message) => {
-  expect(await virqtop('completion', ...args)).toMatchObject({
+  expect(await called('completion', ...args)).toMatchObject({
     code: 2,
     stdout: '',
     stderr: `virqtop: ${message}\n`,
@@ -149,6 +149,6 @@ test.each([
 });
 
 test('the program prints them', async () => {
-  expect((await virqtop('completion', 'fish')).stdout).toBe(fish(completedCommands(), NAMES));
+  expect((await called('completion', 'fish')).stdout).toBe(fish(completedCommands(), NAMES));
   expect(COMMANDS).toContain('completion');
 });

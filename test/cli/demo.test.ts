@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
+import { called } from './call.ts';
 import { virqtop } from './run.ts';
 
 const DIR = mkdtempSync(join(tmpdir(), 'virqtop-demo-'));
@@ -24,14 +25,14 @@ expect:
 `;
 
 test('lists what there is', async () => {
-  const { code, stdout } = await virqtop('demo');
+  const { code, stdout } = await called('demo');
   expect(code).toBe(0);
   expect(stdout).toMatch(/^ 1 {2}nobody-cared +a level line that nobody serves/m);
 });
 
 test('a demo as text: what is said and done, and what came of it', async () => {
   writeFileSync(FILE, MINE);
-  const { code, stdout } = await virqtop('demo', FILE, '-b');
+  const { code, stdout } = await called('demo', FILE, '-b');
   expect(code).toBe(0);
   expect(stdout).toBe(`demo mine: a key
 
@@ -48,9 +49,9 @@ A key of vm1 is pressed.
 
 test('--check tells what failed by its exit status', async () => {
   writeFileSync(FILE, MINE);
-  expect((await virqtop('demo', FILE, '--check')).code).toBe(1);
+  expect((await called('demo', FILE, '--check')).code).toBe(1);
   writeFileSync(FILE, MINE.replace('> 100', '== 3'));
-  const { code, stdout } = await virqtop('demo', FILE, '--check');
+  const { code, stdout } = await called('demo', FILE, '--check');
   expect(code).toBe(0);
   expect(stdout).not.toContain('A key.');
 });
@@ -63,7 +64,7 @@ test('once and never look at every event between two steps', async () => {
     FILE,
     between(`['once ${irr} == 1', 'never ${irr} == 9', 'once ${irr} == 9', 'never ${irr} == 1']`),
   );
-  const { code, stdout } = await virqtop('demo', FILE, '--check');
+  const { code, stdout } = await called('demo', FILE, '--check');
   expect(code).toBe(1);
   expect(stdout.match(/(ok|FAILED) +(once|never) .*== \d/gm)).toEqual([
     expect.stringMatching(/ok +once .*== 1/),
@@ -75,7 +76,7 @@ test('once and never look at every event between two steps', async () => {
 
 test('a command that is refused fails the check', async () => {
   writeFileSync(FILE, MINE.replace('> 100', '== 3').replace('vm1.kbd, times', 'vm1.bell, times'));
-  const { code, stdout } = await virqtop('demo', FILE, '--check');
+  const { code, stdout } = await called('demo', FILE, '--check');
   expect(code).toBe(1);
   expect(stdout).toContain('refused: fire vm1.bell, times 2: no device vm1.bell in kvm');
 });
@@ -84,9 +85,14 @@ test.each([
   [['nobody-care'], "unknown demo 'nobody-care'; did you mean 'nobody-cared'?"],
   [['nobody-cared', '--run', 'x'], "--run 'x': no such run in demo nobody-cared; there is unserved, served"],
   [['--check'], 'demo: --check must have the name of a demo'],
-  [['nobody-cared'], 'not a terminal: use -b for text or --check (see virqtop demo --help)'],
   [['./none.yaml'], './none.yaml: no such file'],
 ])('demo %j is refused', async (args, message) => {
-  const { code, stdout, stderr } = await virqtop('demo', ...args);
+  const { code, stdout, stderr } = await called('demo', ...args);
   expect({ code, stdout, stderr }).toEqual({ code: 2, stdout: '', stderr: `virqtop: ${message}\n` });
+});
+
+test('a demo in the monitor needs a terminal', async () => {
+  const { code, stdout, stderr } = await virqtop('demo', 'nobody-cared');
+  expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+  expect(stderr).toBe('virqtop: not a terminal: use -b for text or --check (see virqtop demo --help)\n');
 });

@@ -6,7 +6,7 @@ import { qemuInfo } from '../../engine/index.ts';
 import { fakeKvmMachine } from '../support/fake-kvm.ts';
 import { fakeMachine } from '../support/fake-machine.ts';
 import { kvmGuest, lapic } from '../support/kvm-snapshots.ts';
-import { virqtop } from './run.ts';
+import { called } from './call.ts';
 
 const processors = (text: string) => text.match(/^dumping local APIC state for CPU \d+/gm)?.length;
 
@@ -68,7 +68,7 @@ test.each([
   [['xen-pv', '--dump', 'lapic'], "--dump 'lapic': no such dump of xen-pv; there is e, i, I, M, q, r, z"],
   [['xen-pv-2.6.18', '--dump', 'M'], "--dump 'M': no such dump of xen-pv-2.6.18; there is e, i, q, r, z"],
 ])('virqtop %j', async (args, line) => {
-  expect(await virqtop(...args)).toEqual({ code: 2, signal: null, stdout: '', stderr: `virqtop: ${line}\n` });
+  expect(await called(...args)).toEqual({ code: 2, stdout: '', stderr: `virqtop: ${line}\n` });
 });
 
 test.each([
@@ -80,20 +80,20 @@ test.each([
   ['xen-pv', 'z', 'number of MP IRQ sources: 15.'],
   ['xen-pv-2.6.18', 'i', 'Guest interrupt information:'],
   ['xen-pv-2.6.18', 'r', 'Scheduler: SMP Credit Scheduler (credit)'],
-])('the built program dumps %s by key %s', async (scenario, key, first) => {
-  const { code, stdout } = await virqtop(scenario, '--dump', key, '--at', '0.05');
+])('%s is dumped by key %s', async (scenario, key, first) => {
+  const { code, stdout } = await called(scenario, '--dump', key, '--at', '0.05');
   expect({ code, first: stdout.split('\n')[0] }).toEqual({ code: 0, first: `(XEN) ${first}` });
 });
 
-test('the built program dumps a machine under KVM', async () => {
-  const lapic = await virqtop('kvm', '--dump', 'lapic', '--at', '0.2');
+test('a machine under KVM is dumped as QEMU does', async () => {
+  const lapic = await called('kvm', '--dump', 'lapic', '--at', '0.2');
   expect(lapic.code).toBe(0);
   expect(lapic.stdout).toMatch(
     /^dumping local APIC state for CPU 0 \n\nLVT0\t 0x[0-9a-f]{8} active-hi edge /,
   );
   expect(processors(lapic.stdout)).toBe(2);
-  const { stdout } = await virqtop('kvm', '--dump', 'pic', '--at', '0.2');
+  const { stdout } = await called('kvm', '--dump', 'pic', '--at', '0.2');
   expect(stdout.match(/^ {2}pin /gm)).toHaveLength(24);
-  const irq = await virqtop('kvm', '--dump', 'irq', '-g', 'vm1', '--fire', 'vm1.kbd@0.1', '--at', '0.2');
+  const irq = await called('kvm', '--dump', 'irq', '-g', 'vm1', '--fire', 'vm1.kbd@0.1', '--at', '0.2');
   expect(irq.stdout).toMatch(/^IRQ statistics for kvm-ioapic:\n(?: ?\d+: \d+\n)* 1: [1-9]/);
 });

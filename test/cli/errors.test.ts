@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
+import { called } from './call.ts';
 import { shell, virqtop } from './run.ts';
 
 const DIR = mkdtempSync(join(tmpdir(), 'virqtop-errors-'));
@@ -142,7 +143,7 @@ test.each<[args: string[], line: string]>([
   [['-b', '--import', FOLDER], `${FOLDER}: is a directory, not a file`],
   [['-b', '--import', CAPTURE, MISSING], `${MISSING}: no such file`],
   [['-b', '--import', '/bin/sh/x'], '/bin/sh/x: no such file'],
-  [['-b', '--import', '/dev/zero'], '/dev/zero: too large, at most 256 MiB'],
+  [['-b', '--scenario', '/dev/zero'], '/dev/zero: too large, at most 32 MiB'],
   [['-b', './a\x1b]0;evil\x07'], './a\\x1b]0;evil\\x07: no such file'],
   // what the machine lacks
   [['-b', '-g', 'dom9'], "--domain 'dom9': no such domain in xen-mixed; did you mean 'dom0'?"],
@@ -154,21 +155,30 @@ test.each<[args: string[], line: string]>([
   ],
   [['-d', '10ms'], '--delay: the monitor draws every 0.05 s to 3600 s, not every 0.01 s'],
   [['--theme', 'lihgt'], "--theme 'lihgt': unknown; did you mean 'light'?"],
-  // no terminal
-  [[], 'not a terminal: use -b for text or -J for JSON lines (see virqtop --help)'],
-  [['xen-pv', '--ascii'], 'not a terminal: use -b for text or -J for JSON lines (see virqtop --help)'],
 ])('virqtop %j', async (args, line) => {
-  expect(await virqtop(...args)).toEqual({ code: 2, signal: null, stdout: '', stderr: `virqtop: ${line}\n` });
+  expect(await called(...args)).toEqual({ code: 2, stdout: '', stderr: `virqtop: ${line}\n` });
 });
 
+test.each([[[]], [['xen-pv', '--ascii']]])(
+  'the program says where it needs a terminal, given %j',
+  async (args) => {
+    expect(await virqtop(...args)).toEqual({
+      code: 2,
+      signal: null,
+      stdout: '',
+      stderr: 'virqtop: not a terminal: use -b for text or -J for JSON lines (see virqtop --help)\n',
+    });
+  },
+);
+
 test('an unknown scenario without a near name lists what there is', async () => {
-  const { code, stderr } = await virqtop('-b', 'something-else-entirely');
+  const { code, stderr } = await called('-b', 'something-else-entirely');
   expect(code).toBe(2);
   expect(stderr).toMatch(/^virqtop: unknown scenario 'something-else-entirely'; there is .*xen-pv.*\n$/);
 });
 
 test('an unknown dump lists what there is', async () => {
-  const { code, stdout, stderr } = await virqtop('--dump', 'nonsense');
+  const { code, stdout, stderr } = await called('--dump', 'nonsense');
   expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
   expect(stderr).toMatch(/^virqtop: --dump 'nonsense': no such dump of xen-mixed; there is e\b.*\n$/);
 });
@@ -180,7 +190,7 @@ test.each([
   ['prose', 'Dear reader,\n\nthis is not a capture.\n'],
 ])('a malformed capture (%s) is refused with file and line', async (name, text) => {
   const path = file(`bad ${name}`, text);
-  const { code, stdout, stderr } = await virqtop('proc', '--import', path);
+  const { code, stdout, stderr } = await called('proc', '--import', path);
   expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
   expect(stderr).toMatch(/^virqtop: .*:\d+: [^\n]+\n$/);
   expect(stderr).toContain(`virqtop: ${path}:`);
@@ -194,7 +204,7 @@ test.each([
   ['5,000 event channels on the 2-level ABI', FULL],
 ])('a malformed scenario (%s) is refused with file and line', async (name, text) => {
   const path = file(`bad ${name}.yaml`, text);
-  const { code, stdout, stderr } = await virqtop('-b', '-n', '1', path);
+  const { code, stdout, stderr } = await called('-b', '-n', '1', path);
   expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
   expect(stderr).toMatch(/^virqtop: .*:\d+: [^\n]+\n$/);
   expect(stderr).toContain(`virqtop: ${path}:`);
@@ -202,18 +212,18 @@ test.each([
 
 test('captures that do not fit together are refused, the later file and the place named', async () => {
   const later = file('later', '           CPU0       \n  0:          7   IO-APIC   2-edge      timer\n');
-  const back = await virqtop('-b', '-n', '1', '--import', CAPTURE, later, '--interval', '5s');
+  const back = await called('-b', '-n', '1', '--import', CAPTURE, later, '--interval', '5s');
   expect(back).toMatchObject({ code: 2, stdout: '' });
   expect(back.stderr).toBe(
     `virqtop: ${later}: row 0 of CPU0 goes back from 42 to 7; the later capture comes second\n`,
   );
   const other = file('other', '           CPU0       CPU1       \n  0:  1  2  IO-APIC   2-edge      timer\n');
-  const unlike = await virqtop('-b', '-n', '1', '--import', CAPTURE, other, '--interval', '5s');
+  const unlike = await called('-b', '-n', '1', '--import', CAPTURE, other, '--interval', '5s');
   expect(unlike).toMatchObject({ code: 2, stdout: '' });
   expect(unlike.stderr).toMatch(/^virqtop: [^\n]*other[^\n]+\n$/);
 });
 
 test('a full disk is a failed run: one line, exit code 1', async () => {
-  const { code, stderr } = await shell('virqtop -b -n 1 >/dev/full');
+  const { code, stderr } = await shell('virqtop -b -n 1 -d 1ms >/dev/full');
   expect({ code, stderr }).toEqual({ code: 1, stderr: 'virqtop: cannot write the output: ENOSPC\n' });
 });

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { timing } from '../../engine/timing.ts';
-import { virqtop } from './run.ts';
+import { called } from './call.ts';
 
 /** One device of dom0, and an HVM guest under a debugger. */
 const DEBUGGED = `name: debugged
@@ -30,7 +30,7 @@ const SCENARIO = join(DIR, 'debugged.yaml');
 writeFileSync(SCENARIO, DEBUGGED);
 
 async function out(...args: string[]): Promise<string> {
-  const { code, stdout, stderr } = await virqtop(...args);
+  const { code, stdout, stderr } = await called(...args);
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   return stdout;
 }

@@ -1,4 +1,4 @@
-/** Real traces through the built program: the report of what they drive, and what is said of files that are wrong. */
+/** Real traces: the report of what they drive, and what is said of files that are wrong. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,7 +6,7 @@ import { gzipSync } from 'node:zlib';
 import { afterAll, describe, expect, test } from 'vitest';
 import { capture } from '../support/captures.ts';
 import { captureBytes } from '../support/imports.ts';
-import { virqtop } from './run.ts';
+import { called } from './call.ts';
 
 const DIR = mkdtempSync(join(tmpdir(), 'virqtop-traces-'));
 afterAll(() => rmSync(DIR, { recursive: true }));
@@ -40,7 +40,7 @@ interface Report {
 }
 
 async function report(...args: string[]): Promise<Report> {
-  const { code, stdout, stderr } = await virqtop('import', '-J', ...args);
+  const { code, stdout, stderr } = await called('import', '-J', ...args);
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   return JSON.parse(stdout);
 }
@@ -69,7 +69,7 @@ describe('the report', () => {
 
   test('its numbers are those of the run: batch counts the same interrupts', async () => {
     const { guests } = await report(KVM);
-    const { stdout } = await virqtop('--import', KVM, '-J', '-n', '1', '-d', '1.997168s');
+    const { stdout } = await called('--import', KVM, '-J', '-n', '1', '-d', '1.997168s');
     const [, ...lines] = stdout.trimEnd().split('\n');
     const { domains } = JSON.parse(lines.at(-1) ?? stdout) as {
       domains: { name: string; interrupts: { rows: { actions: string[]; counts: number[] }[] } }[];
@@ -86,20 +86,20 @@ describe('the report', () => {
   });
 
   test('as text says what differs and why, in 80 columns; the same file makes the same text', async () => {
-    const { code, stdout } = await virqtop('import', KVM);
+    const { code, stdout } = await called('import', KVM);
     expect(code).toBe(0);
     expect(stdout).toMatch(/^memory +665 +[\d,]+ +[-+][\d,]+ +37$/m);
     expect(stdout).toMatch(/^gsi-10 +201 +[\d,]+ .* 0x3a +0x22$/m);
     expect(stdout).toContain('port I/O: writes to port 0x80 are driven, other ports are not');
     const [, ...below] = stdout.split('\n'); // the first has the name of the file
     expect(Math.max(...below.map((l) => l.length))).toBeLessThanOrEqual(80);
-    expect((await virqtop('import', KVM)).stdout).toBe(stdout);
+    expect((await called('import', KVM)).stdout).toBe(stdout);
   });
 
   test('is as the documentation has it', async () => {
     const page = readFileSync(join(import.meta.dirname, '../../docs/traces.md'), 'utf8');
     const [, block] = /\$ virqtop import hvm-pc\.all\.xentrace\.gz\n(.*?)```/s.exec(page)!;
-    const { stdout } = await virqtop('import', XEN);
+    const { stdout } = await called('import', XEN);
     const lines = block!.split('\n').filter((line) => line !== '');
     expect(lines.length).toBeGreaterThan(8);
     expect(stdout.split('\n')).toEqual(expect.arrayContaining(lines));
@@ -109,10 +109,8 @@ describe('the report', () => {
     const { guests } = await report(DAT);
     expect(total(guests[0]!.injections, 'recorded')).toBe(120);
     const own = join(DIR, 'own.dat');
-    expect((await virqtop('trace', 'kvm', '--for', '100ms', '--format', 'trace-dat', '-o', own)).code).toBe(
-      0,
-    );
-    const { stdout } = await virqtop('trace', 'kvm', '--for', '100ms', '--format', 'ftrace');
+    expect((await called('trace', 'kvm', '--for', '100ms', '--format', 'trace-dat', '-o', own)).code).toBe(0);
+    const { stdout } = await called('trace', 'kvm', '--for', '100ms', '--format', 'ftrace');
     const { guests: machines } = await report(own);
     expect(machines.length).toBe(2);
     const exits = machines.reduce((n, m) => n + total(m.exits, 'recorded'), 0);
@@ -121,7 +119,7 @@ describe('the report', () => {
 
   test('at another clock all takes so much longer', async () => {
     const seconds = async (...args: string[]) =>
-      (await virqtop('import', XEN, ...args)).stdout.match(/in ([\d.]+) s/)![1];
+      (await called('import', XEN, ...args)).stdout.match(/in ([\d.]+) s/)![1];
     expect(Number(await seconds('--cpu-hz', '1.2G'))).toBeCloseTo(2 * Number(await seconds()), 5);
   });
 });
@@ -137,16 +135,16 @@ describe('what goes with a trace', () => {
       "--cpu-hz 'fast': must be from 1 MHz to 100 GHz, as 2.6G or 2600MHz",
     ],
   ])('virqtop %j', async (args, line) => {
-    const { code, stdout, stderr } = await virqtop(...args, '-b', '-n', '1');
+    const { code, stdout, stderr } = await called(...args, '-b', '-n', '1');
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
     expect(stderr).toMatch(/^virqtop: [^\n]+\n$/);
     expect(stderr).toContain(line);
   });
 
   test('a trace drives a recording of the monitor, a trace and a dump like any scenario', async () => {
-    const dump = await virqtop('--import', XEN, '--dump', 'e', '--at', '2s');
+    const dump = await called('--import', XEN, '--dump', 'e', '--at', '2s');
     expect(dump.stdout).toContain('Event channel information for domain 1:');
-    const trace = await virqtop('trace', '--import', KVM, '--for', '100ms');
+    const trace = await called('trace', '--import', KVM, '--for', '100ms');
     expect(trace.stdout).toMatch(/kvm_set_irq: gsi 0 level 1 source 0/);
   });
 });
@@ -177,7 +175,7 @@ describe('files that are wrong', () => {
     ],
     ['notes.txt', 'nothing of the kind\n', 'no trace; of xentrace, trace-cmd or ftrace it would be right'],
   ])('%j', async (name, bytes, line) => {
-    const { code, stdout, stderr } = await virqtop('import', file(name, bytes));
+    const { code, stdout, stderr } = await called('import', file(name, bytes));
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
     expect(stderr).toMatch(/^virqtop: [^\n\u0000-\u001f]+\n$/);
     expect(stderr).toContain(line);

@@ -1,10 +1,11 @@
-/** Real captures through the built program. */
+/** Real captures, and what a host that was made of them prints. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { capture } from '../support/captures.ts';
-import { shell, virqtop } from './run.ts';
+import { called } from './call.ts';
+import { shell } from './run.ts';
 
 const DIR = mkdtempSync(join(tmpdir(), 'virqtop-import-'));
 afterAll(() => rmSync(DIR, { recursive: true }));
@@ -35,14 +36,14 @@ describe.each([
   const [a, b] = [file(nameA), file(nameB)];
 
   test('at 0s proc prints the first', async () => {
-    const one = await virqtop('proc', '--import', a, '--at', '0s');
+    const one = await called('proc', '--import', a, '--at', '0s');
     expect(one).toMatchObject({ code: 0, stderr: '', stdout: capture(nameA) });
-    const two = await virqtop('proc', '--import', a, b, '--interval', interval, '--at', '0');
+    const two = await called('proc', '--import', a, b, '--interval', interval, '--at', '0');
     expect(two.stdout).toBe(capture(nameA));
   });
 
   test('after the interval it prints something close to the second', async () => {
-    const { code, stdout } = await virqtop(
+    const { code, stdout } = await called(
       'proc', '--import', a, b, '--interval', interval, '--at', interval, '--seed', '11',
     ); // biome-ignore format: a command line
     expect(code).toBe(0);
@@ -58,7 +59,7 @@ describe.each([
   });
 
   test('batch shows its rows', async () => {
-    const { code, stdout } = await virqtop('-b', '-n', '2', '--import', a, b, '--interval', interval);
+    const { code, stdout } = await called('-b', '-n', '2', '--import', a, b, '--interval', interval);
     expect(code).toBe(0);
     expect(stdout).toMatch(/^virqtop - scenario imported, seed 42, time 1\.000 s\n/);
     for (const [label] of counts(capture(nameA))) {

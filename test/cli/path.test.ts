@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { capture } from '../support/captures.ts';
-import { virqtop } from './run.ts';
+import { called } from './call.ts';
 
 describe('--path fired', () => {
   test('prints the functions that the fired interrupt passed', async () => {
-    const { code, stdout, stderr } = await virqtop('xen-pv', '--fire', 'kbd@0.1', '--path', 'fired');
+    const { code, stdout, stderr } = await called('xen-pv', '--fire', 'kbd@0.1', '--path', 'fired');
     expect([code, stderr]).toEqual([0, '']);
     expect(stdout).toMatch(/^kbd fired at 0\.100 s, \d+\.\d{3} us to the handler\n\n/);
     const lines = stdout.split('\n').slice(3, -1);
@@ -21,7 +21,7 @@ describe('--path fired', () => {
 
   test('one after the other where several were fired, in the order of their times', async () => {
     const fires = ['--fire', 'mouse@0.2', '--fire', 'kbd@0.1'];
-    const { stdout } = await virqtop('xen-pv', ...fires, '--path', 'fired');
+    const { stdout } = await called('xen-pv', ...fires, '--path', 'fired');
     expect(stdout.match(/^\w+ fired at .* s,/gm)).toEqual([
       'kbd fired at 0.100 s,',
       'mouse fired at 0.200 s,',
@@ -29,7 +29,7 @@ describe('--path fired', () => {
   });
 
   test('as JSON is a line for each, with modes, costs and what waits', async () => {
-    const { code, stdout } = await virqtop('kvm', '--fire', 'vm1.kbd@0.1', '--path', 'fired', '-J');
+    const { code, stdout } = await called('kvm', '--fire', 'vm1.kbd@0.1', '--path', 'fired', '-J');
     expect(code).toBe(0);
     const [line, ...rest] = stdout.trimEnd().split('\n');
     expect(rest).toEqual([]);
@@ -43,7 +43,7 @@ describe('--path fired', () => {
   });
 
   test('stops where --at says, though the interrupt is under way', async () => {
-    const { stdout } = await virqtop('xen-pv', '--fire', 'kbd@0.1', '--path', 'fired', '--at', '100001us');
+    const { stdout } = await called('xen-pv', '--fire', 'kbd@0.1', '--path', 'fired', '--at', '100001us');
     expect(stdout).toMatch(/no handler has run\n/);
     expect(stdout).not.toContain('handle_irq_event');
   });
@@ -51,7 +51,7 @@ describe('--path fired', () => {
 
 describe('--path of a row', () => {
   test("prints the last interrupt that ran the row's handler", async () => {
-    const { code, stdout } = await virqtop('xen-pv', '--path', 'dom0:24', '--at', '0.5');
+    const { code, stdout } = await called('xen-pv', '--path', 'dom0:24', '--at', '0.5');
     expect(code).toBe(0);
     expect(stdout).toMatch(/^dom0:24 raised at 0\.\d+ s, /);
     expect(stdout).toContain('send_timer_event');
@@ -59,7 +59,7 @@ describe('--path of a row', () => {
   });
 
   test('or the last that Xen took by a vector', async () => {
-    const { code, stdout } = await virqtop('xen-pv', '--path', 'xen:0xa0', '--at', '0.5');
+    const { code, stdout } = await called('xen-pv', '--path', 'xen:0xa0', '--at', '0.5');
     expect(code).toBe(0);
     expect(stdout).toMatch(/^xen:0xa0 raised at 0\.\d+ s, /);
     expect(stdout).toMatch(/ do_IRQ +vector 0xa0 irq 24/);
@@ -68,7 +68,7 @@ describe('--path of a row', () => {
   test('of an imported host, whose hardware is unknown, is its raise and its handler', async () => {
     const file = join(mkdtempSync(join(tmpdir(), 'virqtop-path-')), 'interrupts');
     writeFileSync(file, capture('xen-x86/dom0-q35-with-pv-domU.interrupts.3.txt'));
-    const { stdout } = await virqtop('--import', file, '--uptime', '10', '--path', 'dom0:24');
+    const { stdout } = await called('--import', file, '--uptime', '10', '--path', 'dom0:24');
     rmSync(dirname(file), { recursive: true });
     expect(stdout).toMatch(/\n.*raise.*\n.*handle_irq_event/);
   });
@@ -84,6 +84,6 @@ test.each([
   [['--path', 'fired', '-z'], '--skip-zero: does not go with --path'],
   [['--path', 'fired', '--books'], '--books: does not go with --path'],
 ])('%j is refused', async (args, message) => {
-  const { code, stdout, stderr } = await virqtop('xen-pv', ...args);
+  const { code, stdout, stderr } = await called('xen-pv', ...args);
   expect([code, stdout, stderr]).toEqual([2, '', `virqtop: ${message}\n`]);
 });

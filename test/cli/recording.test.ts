@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { buildMachine, builtinScenario, builtinText, takeSnapshot } from '../../engine/index.ts';
 import { TestTerminal } from '../support/terminal.ts';
-import { ENTRY, virqtop } from './run.ts';
+import { called } from './call.ts';
+import { ENTRY } from './run.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'virqtop-recording-'));
 afterAll(() => rmSync(dir, { recursive: true }));
@@ -24,7 +25,7 @@ describe('a run in batch', () => {
     const recording = file('batch.jsonl');
     const fires = ['--fire', 'vm1.kbd@0.3', '--fire', 'disk@0.11x3'];
     const args = ['kvm', '--seed', '7', '-J', '-d', '0.2', '-n', '3', ...fires];
-    const ran = await virqtop(...args, '--record', recording);
+    const ran = await called(...args, '--record', recording);
     expect(readFileSync(recording, 'utf8').split('\n')).toEqual([
       HEAD,
       expect.stringMatching(
@@ -34,13 +35,13 @@ describe('a run in batch', () => {
       expect.stringMatching(/^\{"end":\{"events":\d+,"at":600000000\}\}$/),
       '',
     ]);
-    const same = await virqtop('-J', '-d', '0.2', '--replay', recording);
+    const same = await called('-J', '-d', '0.2', '--replay', recording);
     expect(same).toEqual(ran);
     // other updates, one of them at the end
-    const other = await virqtop('-J', '-d', '0.25', '--replay', recording);
+    const other = await called('-J', '-d', '0.25', '--replay', recording);
     expect(other.stdout.trimEnd().split('\n')).toHaveLength(3);
     expect(last(other.stdout)).toBe(last(ran.stdout));
-    const longer = await virqtop('-J', '-d', '0.2', '-n', '4', '--replay', recording);
+    const longer = await called('-J', '-d', '0.2', '-n', '4', '--replay', recording);
     expect(longer.stdout.startsWith(ran.stdout)).toBe(true);
     expect(JSON.parse(last(longer.stdout)!)).toMatchObject({ time: 800_000_000 });
   });
@@ -48,10 +49,10 @@ describe('a run in batch', () => {
   test('carries the file of its scenario with it', async () => {
     const yaml = file('lab.yaml');
     writeFileSync(yaml, builtinText('xen-pv')!.replace(/^name: .*$/m, 'name: lab'));
-    const ran = await virqtop(yaml, '-b', '-d', '0.1', '-n', '1', '--record', file('lab.jsonl'));
+    const ran = await called(yaml, '-b', '-d', '0.1', '-n', '1', '--record', file('lab.jsonl'));
     expect(ran.code).toBe(0);
     rmSync(yaml);
-    expect(await virqtop('-b', '-d', '0.1', '--replay', file('lab.jsonl'))).toEqual(ran);
+    expect(await called('-b', '-d', '0.1', '--replay', file('lab.jsonl'))).toEqual(ran);
   });
 });
 
@@ -64,7 +65,7 @@ describe('what was written before a crash', () => {
   test('is replayed up to its last whole line', async () => {
     const recording = write('cut.jsonl', HEAD, line);
     writeFileSync(recording, readFileSync(recording, 'utf8') + line.slice(0, 30));
-    const { stdout, code } = await virqtop('-J', '--replay', recording);
+    const { stdout, code } = await called('-J', '--replay', recording);
     machine.do({ do: 'fire', device: 'disk' });
     expect(code).toBe(0);
     expect(last(stdout)).toBe(JSON.stringify(takeSnapshot(machine)));
@@ -73,7 +74,7 @@ describe('what was written before a crash', () => {
   test('who went back did something else from there on', async () => {
     const back = '{"back":{"events":0,"at":0,"done":0}}';
     const recording = write('back.jsonl', HEAD, line, back, line, '{"end":{"events":3000,"at":9999999999}}');
-    const { stderr, code } = await virqtop('-J', '--replay', recording);
+    const { stderr, code } = await called('-J', '--replay', recording);
     expect([code, stderr]).toEqual([
       1,
       'virqtop: --replay: the run takes another course than the one that was recorded\n',
@@ -117,7 +118,7 @@ test.each([
   ],
 ])('a recording that %s is refused in one line', async (_, lines, problem) => {
   const recording = write('bad.jsonl', ...lines);
-  const { code, stdout, stderr } = await virqtop('-b', '--replay', recording);
+  const { code, stdout, stderr } = await called('-b', '--replay', recording);
   expect([code, stdout]).toEqual([2, '']);
   expect(stderr.startsWith(`virqtop: ${recording}${problem}`)).toBe(true);
   expect(stderr.trimEnd()).not.toContain('\n');
@@ -164,7 +165,7 @@ test('the monitor writes what its keys do, back in time too, and replays it', as
   }
   while (machine.clock.events < events) machine.step();
   if (machine.clock.now < at) machine.runUntil(at);
-  const { stdout } = await virqtop('-J', '-d', '0.1', '--replay', recording);
+  const { stdout } = await called('-J', '-d', '0.1', '--replay', recording);
   expect(last(stdout)).toBe(JSON.stringify(takeSnapshot(machine)));
 
   const again = await TestTerminal.start([

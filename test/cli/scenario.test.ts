@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { builtinScenarios, builtinText } from '../../engine/index.ts';
-import { ROOT, shell, virqtop } from './run.ts';
+import { called } from './call.ts';
+import { ROOT, shell } from './run.ts';
 
 const DIR = mkdtempSync(join(tmpdir(), 'virqtop-scenario-'));
 afterAll(() => rmSync(DIR, { recursive: true }));
@@ -36,7 +37,7 @@ const EVIL = file(
 );
 
 test('list: a line for each, with name, system and title', async () => {
-  const { code, stdout, stderr } = await virqtop('scenario', 'list');
+  const { code, stdout, stderr } = await called('scenario', 'list');
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   const lines = stdout.trimEnd().split('\n');
   expect(lines.map((l) => l.split(' ')[0])).toEqual(builtinScenarios().map((s) => s.name));
@@ -51,8 +52,8 @@ test('list: a line for each, with name, system and title', async () => {
 
 test('list -J: a line of JSON for each', async () => {
   const [after, before] = await Promise.all([
-    virqtop('scenario', 'list', '-J'),
-    virqtop('-J', 'scenario', 'list'),
+    called('scenario', 'list', '-J'),
+    called('-J', 'scenario', 'list'),
   ]);
   expect(before).toEqual(after);
   const rows = after.stdout
@@ -71,40 +72,39 @@ test('list -J: a line of JSON for each', async () => {
 });
 
 test('show: the file as it is written, comments and all', async () => {
-  const { code, stdout, stderr } = await virqtop('scenario', 'show', 'xen-arm-v3');
+  const { code, stdout, stderr } = await called('scenario', 'show', 'xen-arm-v3');
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   expect(stdout).toBe(readFileSync(join(ROOT, 'engine/scenario/builtin/xen-arm-v3.yaml'), 'utf8'));
   expect(stdout).toBe(builtinText('xen-arm-v3'));
-  expect((await virqtop('scenario', 'show', LAB)).stdout).toBe(GOOD);
+  expect((await called('scenario', 'show', LAB)).stdout).toBe(GOOD);
 });
 
 test('show --full: every default, and the same run from it', async () => {
-  const { stdout } = await virqtop('scenario', 'show', '--full', 'kvm');
+  const { stdout } = await called('scenario', 'show', '--full', 'kvm');
   expect(stdout).toContain('\nept: true\n');
   const full = file('kvm.yaml', stdout);
   const [builtin, ours] = await Promise.all([
-    virqtop('-J', '-n', '2', '-d', '100ms', 'kvm'),
-    virqtop('-J', '-n', '2', '-d', '100ms', full),
+    called('-J', '-n', '2', '-d', '100ms', 'kvm'),
+    called('-J', '-n', '2', '-d', '100ms', full),
   ]);
   expect(builtin.stdout.length).toBeGreaterThan(1000);
   expect(ours).toEqual(builtin);
 });
 
 test('show: control characters of a comment do not reach the terminal', async () => {
-  const { code, stdout } = await virqtop('scenario', 'show', EVIL);
+  const { code, stdout } = await called('scenario', 'show', EVIL);
   expect(code).toBe(0);
   expect(stdout).toBe('# \\x1b]0;evil\\x07 a\ttab \\u202e\nname: lab\ntitle: t\ndom0: {vcpus: 1}\n');
 });
 
 test('validate: files without a mistake', async () => {
-  expect(await virqtop('scenario', 'validate', LAB)).toEqual({
+  expect(await called('scenario', 'validate', LAB)).toEqual({
     code: 0,
-    signal: null,
     stdout: `${LAB}: lab, Xen 4.17 x86_64: no mistake\n1 file, no mistake\n`,
     stderr: '',
   });
   const texts = builtinScenarios().map((s) => file(`builtin-${s.name}.yaml`, builtinText(s.name)!));
-  const all = await virqtop('scenario', 'validate', ...texts);
+  const all = await called('scenario', 'validate', ...texts);
   expect({ code: all.code, last: all.stdout.split('\n').at(-2) }).toEqual({
     code: 0,
     last: `${texts.length} files, no mistake`,
@@ -115,9 +115,8 @@ test('validate: all mistakes of all files, a line each, and exit code 2', async 
   const missing = join(DIR, 'missing.yaml');
   const folder = join(DIR, 'folder.yaml');
   mkdirSync(folder);
-  expect(await virqtop('scenario', 'validate', BAD, LAB, missing, folder)).toEqual({
+  expect(await called('scenario', 'validate', BAD, LAB, missing, folder)).toEqual({
     code: 2,
-    signal: null,
     stdout: `${BAD}:1: name: expected a name of 1 to 40 letters, digits and . _ : [ ] -, got "a b"
 ${BAD}:3: cpus: expected a whole number from 1 to 256, got 0
 ${BAD}:4: dom0.vcpu: unknown key, expected vcpus
@@ -131,8 +130,8 @@ ${folder}: is a directory, not a file
 });
 
 test('validate: what the machine has no room for is a mistake too', async () => {
-  const { code, stdout } = await virqtop('scenario', 'validate', FULL);
-  const run = await virqtop('-b', '-n', '1', FULL);
+  const { code, stdout } = await called('scenario', 'validate', FULL);
+  const run = await called('-b', '-n', '1', FULL);
   expect({ code, run: run.code }).toEqual({ code: 2, run: 2 });
   expect(run.stderr).toMatch(/^virqtop: full: irq \d+: no vector is left \(-28\)\n$/);
   expect(stdout).toBe(`${FULL}: ${run.stderr.replace('virqtop: ', '')}1 file, 1 mistake\n`);
@@ -156,7 +155,7 @@ test('validate: - is standard input', async () => {
 });
 
 test('validate -J: a line of JSON for each file', async () => {
-  const { code, stdout } = await virqtop('scenario', 'validate', '-J', LAB, BAD);
+  const { code, stdout } = await called('scenario', 'validate', '-J', LAB, BAD);
   expect(code).toBe(2);
   const [lab, bad] = stdout
     .trimEnd()
@@ -170,23 +169,23 @@ test('validate -J: a line of JSON for each file', async () => {
 
 test('validate: control characters of a name or a file do not reach the terminal', async () => {
   const path = file('e\u001b[31mvil.yaml', 'name: "\\e[31m"\n\u001b: 1\n');
-  const { stdout } = await virqtop('scenario', 'validate', path);
+  const { stdout } = await called('scenario', 'validate', path);
   expect(stdout).not.toMatch(/[\u0000-\u0009\u000b-\u001f]/);
   expect(stdout).toContain('e\\x1b[31mvil.yaml:1: ');
 });
 
 test('validate: of very many mistakes the first hundred, and how many more', async () => {
   const path = file('many.yaml', `${GOOD}guests: [${'x,'.repeat(400)}]\n`);
-  const lines = (await virqtop('scenario', 'validate', path)).stdout.trimEnd().split('\n');
+  const lines = (await called('scenario', 'validate', path)).stdout.trimEnd().split('\n');
   expect(lines).toHaveLength(102);
   expect(lines.slice(-2)).toEqual([`${path}: 300 more mistakes`, '1 file, 400 mistakes']);
 });
 
 test('schema: all platforms, or one', async () => {
-  const all = await virqtop('scenario', 'schema');
+  const all = await called('scenario', 'schema');
   expect(all).toMatchObject({ code: 0, stderr: '' });
   expect(all.stdout).toBe(readFileSync(join(ROOT, 'docs/scenario.schema.json'), 'utf8'));
-  const one = JSON.parse((await virqtop('scenario', 'schema', '--platform', 'arm')).stdout);
+  const one = JSON.parse((await called('scenario', 'schema', '--platform', 'arm')).stdout);
   expect(one).toMatchObject({ $schema: 'https://json-schema.org/draft/2020-12/schema', type: 'object' });
   expect(Object.keys(one.properties)).toContain('gic');
 });

@@ -6,7 +6,8 @@ import { gunzipSync } from 'node:zlib';
 import { afterAll, expect, test } from 'vitest';
 import { TRACE_FORMAT_NAMES } from '../../cli/options.ts';
 import { TRACE_FORMATS } from '../../engine/exchange.ts';
-import { finished, shell, start, virqtop } from './run.ts';
+import { called } from './call.ts';
+import { finished, shell, start } from './run.ts';
 
 const DIR = mkdtempSync(join(tmpdir(), 'virqtop-trace-test-'));
 afterAll(() => rmSync(DIR, { recursive: true }));
@@ -27,7 +28,7 @@ test('same options, same bytes, on standard output and in a file, which alone is
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   }
   expect(readdirSync(dir).sort()).toEqual(['perf', 'trace-dat']);
-  const { stdout } = await virqtop(...options.replace('trace-dat', 'jsonl').split(' '));
+  const { stdout } = await called(...options.replace('trace-dat', 'jsonl').split(' '));
   const names = stdout
     .trimEnd()
     .split('\n')
@@ -40,7 +41,7 @@ test('same options, same bytes, on standard output and in a file, which alone is
 });
 
 test('it covers the time that was asked for, and all of its records', async () => {
-  const { stdout } = await virqtop('trace', 'xen-pv', '--at', '100ms', '--for', '50ms', '--format', 'jsonl');
+  const { stdout } = await called('trace', 'xen-pv', '--at', '100ms', '--for', '50ms', '--format', 'jsonl');
   const times = stdout
     .trimEnd()
     .split('\n')
@@ -58,14 +59,14 @@ test('a host of captures has a trace as well', async () => {
   const capture = join(DIR, 'interrupts');
   const packed = join(import.meta.dirname, '../captures/xen-x86/bare-pc-idle.interrupts.3.txt.gz');
   writeFileSync(capture, gunzipSync(readFileSync(packed)));
-  const { code, stdout } = await virqtop('trace', '--import', capture, '--for', '1s');
+  const { code, stdout } = await called('trace', '--import', capture, '--for', '1s');
   expect(code).toBe(0);
   expect(stdout).toMatch(/irq_handler_entry: row=\d+ column=\d+ journey=\d+/);
 });
 
 test('mistakes are one line, and leave nothing behind', async () => {
   const refused = async (...args: string[]) => {
-    const { code, stdout, stderr } = await virqtop('trace', ...args);
+    const { code, stdout, stderr } = await called('trace', ...args);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
     return stderr;
   };
@@ -112,7 +113,7 @@ test('what is several files goes into a directory, a waveform gets its layout be
   const dir = join(DIR, 'wave');
   mkdirSync(dir);
   const run = (format: string, ...more: string[]) =>
-    virqtop('trace', 'kvm', '--for', '5ms', '--format', format, ...more);
+    called('trace', 'kvm', '--for', '5ms', '--format', format, ...more);
   expect(await run('vcd', '-o', join(dir, 'a.vcd'))).toMatchObject({ code: 0, stdout: '', stderr: '' });
   expect(readdirSync(dir).sort()).toEqual(['a.gtkw', 'a.vcd']);
   expect((await run('vcd')).stdout).toBe(readFileSync(join(dir, 'a.vcd'), 'utf8'));
