@@ -123,13 +123,13 @@ the names of the built-in scenarios.`,
   exec: {
     usage: ['virqtop exec [options] -- <command> [argument...]'],
     offers: [],
-    about: `Runs a program that finds the simulated host where it looks for its own: in a mount
-namespace of its own, with /proc/interrupts, softirqs, stat, uptime and cpuinfo,
-/proc/irq and the list of CPUs under /sys of a domain; on a KVM host with KVM's
-folder of debugfs. They go on while it runs. An affinity that it writes moves the
-interrupt in the simulation, and none of this machine. No rights are needed where
-users may have namespaces; where not it says so, exit status 1. Else the exit
-status is the program's.`,
+    about: `Runs a program that finds the simulated host where it looks for its own: in a
+mount namespace of its own, with /proc/interrupts, softirqs, stat, uptime and
+cpuinfo, /proc/irq and the list of CPUs under /sys of a domain; on a KVM host
+with KVM's folder of debugfs. They go on while it runs. An affinity that it
+writes moves the interrupt in the simulation, and none of this machine. No
+rights are needed where users may have namespaces; where not it says so, exit
+status 1. Else the exit status is the program's.`,
     end: `Examples:
   virqtop exec -- mpstat -I ALL 1 3
   virqtop exec --scenario kvm -g vm1 -- lsirq
@@ -159,15 +159,16 @@ Examples:
   procfs: {
     usage: ['virqtop procfs [options] <dir> [scenario]'],
     offers: ['file', 'scenario'],
-    about: `Keeps DIR/DOMAIN/proc/{interrupts,softirqs,stat,uptime,cpuinfo} of every domain up to
-date, and the list of its CPUs under DIR/DOMAIN/sys, of a KVM host its debugfs's
-folder kvm as well, until it is interrupted. No reader sees half of a file.
-Started again with the same directory, scenario and seed it goes on where it
-ended: counters never go back.`,
+    about: `Keeps DIR/DOMAIN/proc/{interrupts,softirqs,stat,uptime,cpuinfo} of every domain
+up to date, and the list of its CPUs under DIR/DOMAIN/sys, of a KVM host its
+debugfs's folder kvm as well, until it is interrupted. No reader sees half of a
+file. Started again with the same directory, scenario and seed it goes on where
+it ended: counters never go back.`,
     end: `Examples:
   virqtop procfs /tmp/host &
   watch -d cat /tmp/host/dom0/proc/interrupts
-  prometheus-node-exporter --path.procfs=/tmp/host/dom0/proc --collector.interrupts`,
+  prometheus-node-exporter --path.procfs=/tmp/host/dom0/proc \\
+    --collector.interrupts`,
   },
   ctl: {
     usage: ['virqtop ctl [--socket <name|path>] <verb> [...]'],
@@ -225,8 +226,8 @@ from memory.`,
     end: `Rows are hypercall, trap (interrupt controller trap), ipi (virtual IPI),
 completion (virtual IRQ completion), switch (VM switch), io-out and io-in (I/O
 latency). Without any, all of them. --why lists the entries of the table of
-costs on the path of each, so many times so many nanoseconds; they add up to what
-was measured. Exit status 1: a row is more than 10 % off.
+costs on the path of each, so many times so many nanoseconds; they add up to
+what was measured. Exit status 1: a row is more than 10 % off.
 
 Examples:
   virqtop paper
@@ -235,20 +236,22 @@ Examples:
   qtest: {
     usage: ['virqtop qtest --machine pc|virt'],
     offers: [],
-    about: `Speaks QEMU's qtest protocol on standard input and output: the interrupt chips of
-a PC or of an ARM board, to be driven by any qtest client, register by register and
-wire by wire.`,
+    about: `Speaks QEMU's qtest protocol on standard input and output: the interrupt chips
+of a PC or of an ARM board, to be driven by any qtest client, register by
+register and wire by wire.`,
     end: `Commands:
   inb|inw|inl PORT                      outb|outw|outl PORT VALUE
-  readb|readw|readl|readq ADDRESS       writeb|writew|writel|writeq ADDRESS VALUE
+  readb|readw|readl|readq ADDRESS
+  writeb|writew|writel|writeq ADDRESS VALUE
   set_irq_in DEVICE NAME INPUT LEVEL    irq_intercept_in DEVICE
   clock_step [NS]   clock_set NS        irq_intercept_out DEVICE
 
 Devices are ioapic, i8259, and QEMU's paths of the two 8259s,
-/machine/unattached/device[6] and [7]; on virt, which has one CPU and no ports, gic,
-and QEMU's paths of it and of the CPU, /machine/unattached/device[1] and [0]. Inputs
-of gic are the SPIs, then from 256 the CPU's private interrupts; wires of the CPU are
-0, IRQ, and 1, FIQ. virt,gic-version=3 has a GICv3: distributor and redistributor.`,
+/machine/unattached/device[6] and [7]; on virt, which has one CPU and no ports,
+gic, and QEMU's paths of it and of the CPU, /machine/unattached/device[1] and
+[0]. Inputs of gic are the SPIs, then from 256 the CPU's private interrupts;
+wires of the CPU are 0, IRQ, and 1, FIQ. virt,gic-version=3 has a GICv3:
+distributor and redistributor.`,
   },
   scenario: {
     usage: [
@@ -294,7 +297,7 @@ Examples:
   trace: {
     usage: ['virqtop trace [options] [scenario]'],
     offers: ['scenario'],
-    about: `Runs a scenario and writes every record of its trace, for the tools that read such:
+    about: `Runs a scenario and writes every record of its trace, for tools that read such:
 
   ftrace      the text of tracefs's file trace
   trace-dat   trace-cmd report, KernelShark
@@ -306,9 +309,9 @@ Examples:
   chrome      Perfetto, chrome://tracing
   jsonl       JSON lines, a record each; the first one says of what
 
-On KVM hosts what Linux 6.1 has tracepoints for are those, with the threads that
-they would be in; everything else is an event of the system virqtop. The trace is
-written while the machine runs: memory does not grow with it.`,
+On KVM hosts what Linux 6.1 has tracepoints for are those, with the threads
+that they would be in; everything else is an event of the system virqtop. The
+trace is written while the machine runs: memory does not grow with it.`,
     end: `Examples:
   virqtop trace kvm --for 100ms        text, from boot on
   virqtop trace kvm --at 2 --for 5s --format trace-dat -o trace.dat

@@ -470,19 +470,19 @@ const GROUPS: readonly OptionGroup[] = [
     rows: [
       {
         flags: '--at <time>',
-        help: 'simulated time at which the command starts (default: 10s)',
+        help: 'simulated time when it starts (default: 10s)',
         parse: (t) => values.time('--at', t),
         of: ['exec'],
       },
       {
         flags: '-d, --delay <time>',
-        help: 'simulated time between updates (default: 1s; exec: 100ms)',
+        help: 'simulated, between updates (1s; exec: 100ms)',
         parse: (t) => values.duration('--delay', t),
         of: LIVE_FILES,
       },
       {
         flags: '-n, --iterations <n>',
-        help: 'updates after which it ends (default: until interrupted)',
+        help: 'updates until it ends (default: until interrupted)',
         parse: (t) => values.whole('--iterations', t, 1),
         of: ['procfs'],
       },

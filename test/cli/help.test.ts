@@ -2,21 +2,13 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { expect, test } from 'vitest';
-import { helpOf, quickText } from '../../cli/help.ts';
+import { helpOf, PAGES, quickText } from '../../cli/help.ts';
 import { type CommandName, optionsOf } from '../../cli/options.ts';
 import { VERSION } from '../../cli/version.ts';
-import { ROOT, virqtop } from './run.ts';
+import { called } from './call.ts';
+import { ROOT } from './run.ts';
 
-const COMMANDS: readonly CommandName[] = [
-  'virqtop',
-  'compare',
-  'ctl',
-  'import',
-  'proc',
-  'scenario',
-  'serve',
-  'vectors',
-];
+const COMMANDS = Object.keys(PAGES) as CommandName[];
 
 /** The command line as promised; an option that is not in this list is one nobody asked for. */
 const OPTIONS = [
@@ -31,7 +23,7 @@ const OPTIONS = [
 ]; // biome-ignore format: a list to read
 
 test('the help names every option once, in its place', async () => {
-  const { code, stdout, stderr } = await virqtop('--help');
+  const { code, stdout, stderr } = await called('--help');
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   const listed = [...stdout.matchAll(/^ {2}(?:-\w, )?(--[a-z-]+)/gm)].map((m) => m[1]);
   expect([...listed].sort()).toEqual([...OPTIONS].sort());
@@ -66,19 +58,14 @@ test.each([
   [['-h'], 'virqtop'],
   [['help'], 'virqtop'],
   [['-b', '--help'], 'virqtop'],
-  [['proc', '--help'], 'proc'],
   [['proc', '-h', '--at', '5'], 'proc'],
-  [['compare', '--help'], 'compare'],
-  [['scenario', '--help'], 'scenario'],
-  [['ctl', '--help'], 'ctl'],
-  [['serve', '--help'], 'serve'],
-  [['vectors', '-h'], 'vectors'],
+  ...COMMANDS.slice(1).map((command) => [[command, '--help'], command] as const),
 ] as const)('%j prints the help of %s', async (args, command) => {
-  expect(await virqtop(...args)).toMatchObject({ code: 0, stdout: helpOf(command), stderr: '' });
+  expect(await called(...args)).toMatchObject({ code: 0, stdout: helpOf(command), stderr: '' });
 });
 
 test.each([[['-V']], [['--version']], [['--version', '-b']]])('%j prints the version', async (args) => {
-  expect(await virqtop(...args)).toMatchObject({ code: 0, stdout: `virqtop ${VERSION}\n`, stderr: '' });
+  expect(await called(...args)).toMatchObject({ code: 0, stdout: `virqtop ${VERSION}\n`, stderr: '' });
 });
 
 test('the version is that of the package', () => {
