@@ -14,7 +14,6 @@ const TIMED = [
 const LONGEST = [
   'test/guest/liveness.test.ts',
   'test/tui/every-key.test.ts',
-  'test/cli/batch.test.ts',
   'test/machine/state.test.ts',
   'test/machine/property.test.ts',
   'test/guest/drivers.test.ts',
