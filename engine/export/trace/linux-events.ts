@@ -58,7 +58,12 @@ export function symbols(pairs: readonly (readonly [number, string])[]): string {
   return pairs.map(([n, name]) => `{ ${n}, "${name}" }`).join(', ');
 }
 
-const DELIVERY = symbols(DELIVERY_MODES.map((name, n) => [n, name] as const));
+/** Names of 0, 1, 2 and so on, as KVM's own lists are written. */
+function listed(names: readonly string[], prefix = '0x'): string {
+  return names.map((name, n) => `{${prefix}${n}, "${name}"}`).join(', ');
+}
+
+const DELIVERY = listed(DELIVERY_MODES);
 
 /** Their fields, and how they are filled. */
 export function kvmEvents({ exits }: TraceHost): LinuxPoint[] {
@@ -66,12 +71,13 @@ export function kvmEvents({ exits }: TraceHost): LinuxPoint[] {
     always('kvm_entry', {
       system: 'kvm',
       name: 'kvm_entry',
-      fields: ['unsigned int vcpu_id', 'unsigned long rip'],
-      print: '"vcpu %u, rip 0x%lx", REC->vcpu_id, REC->rip',
+      fields: ['unsigned int vcpu_id', 'unsigned long rip', 'bool immediate_exit'],
+      print: '"vcpu %u, rip 0x%lx%s", REC->vcpu_id, REC->rip, REC->immediate_exit ? "[immediate exit]" : ""',
       text: phrase`vcpu ${decimal(0)}, rip 0x0`,
       fill: (to, rows, at) => {
         to.filled[0] = inVcpu(to, rows, at);
         to.filled[1] = 0;
+        to.filled[2] = 0;
       },
     }),
     always('kvm_exit', {
@@ -120,12 +126,24 @@ export function kvmEvents({ exits }: TraceHost): LinuxPoint[] {
       name: 'kvm_apic_accept_irq',
       fields: ['__u32 apicid', '__u16 dm', '__u16 tm', '__u8 vec'],
       print: `"apicid %x vec %u (%s|%s)", REC->apicid, REC->vec, __print_symbolic((REC->dm >> 8 & 0x7), ${DELIVERY}), REC->tm ? "level" : "edge"`,
-      text: phrase`apicid ${hex(0)} vec ${decimal(3)} (Fixed|edge)`,
+      text: phrase`apicid ${hex(0)} vec ${decimal(3)} (${delivery(1)}|${oneOf(TRIGGERS, (v) => v[2] !== 0)})`,
       fill: ({ host, filled: values }, rows, at) => {
         values[0] = host.vcpus[rows[at + A]!]!.vcpu;
-        values[1] = 0;
-        values[2] = 0;
+        values[1] = rows[at + C]! << 8;
+        values[2] = rows[at + D]!;
         values[3] = rows[at + B]!;
+      },
+    }),
+    always('kvm_apic_ipi', {
+      system: 'kvm',
+      name: 'kvm_apic_ipi',
+      fields: ['__u32 icr_low', '__u32 dest_id'],
+      print: `"dst %x vec %u (%s|%s|%s|%s|%s)", REC->dest_id, (u8)REC->icr_low, __print_symbolic((REC->icr_low >> 8 & 0x7), ${DELIVERY}), (REC->icr_low & (1<<11)) ? "logical" : "physical", (REC->icr_low & (1<<14)) ? "assert" : "de-assert", (REC->icr_low & (1<<15)) ? "level" : "edge", __print_symbolic((REC->icr_low >> 18 & 0x3), ${listed(SHORTHANDS)})`,
+      text: phrase`dst ${hex(1)} vec ${vector(0)} (${delivery(0)}|${destination(0, 1 << 11)}|${oneOf(['de-assert', 'assert'], (v) => (v[0]! & (1 << 14)) !== 0)}|${trigger(0)}|${oneOf(SHORTHANDS, (v) => (v[0]! >> 18) & 3)})`,
+      fill: (to, rows, at) => {
+        inVcpu(to, rows, at);
+        to.filled[0] = rows[at + B]! >>> 0;
+        to.filled[1] = rows[at + C]! >>> 0;
       },
     }),
     ...(['kvm_eoi', 'kvm_pv_eoi'] as const).map((name) =>
@@ -184,6 +202,8 @@ function haltEvents(): LinuxPoint[] {
 
 const BYTES = Array.from({ length: 256 }, (_, n) => String(n));
 const TRIGGERS = ['edge', 'level'];
+const SHORTHANDS = ['dst', 'self', 'all', 'all-but-self'];
+const IRQCHIPS = ['PIC master', 'PIC slave', 'IOAPIC'];
 
 function vector(i: number): Operand {
   return oneOf(BYTES, (v) => v[i]! & 0xff);
@@ -199,6 +219,10 @@ function destination(i: number, logical: number): Operand {
 
 function trigger(i: number): Operand {
   return oneOf(TRIGGERS, (v) => (v[i]! & (1 << 15)) !== 0);
+}
+
+function coalesced(i: number): Operand {
+  return oneOf(['', ' (coalesced)'], (v) => v[i] !== 0);
 }
 
 /** Lines and messages of a machine's devices. */
@@ -219,12 +243,13 @@ function lineEvents(): LinuxPoint[] {
       name: 'kvm_ioapic_set_irq',
       fields: ['wide e', 'int pin', 'bool coalesced'],
       print: `"pin %u dst %x vec %u (%s|%s|%s%s)%s", REC->pin, (u8)(REC->e >> 56), (u8)REC->e, __print_symbolic((REC->e >> 8 & 0x7), ${DELIVERY}), (REC->e & (1<<11)) ? "logical" : "physical", (REC->e & (1<<15)) ? "level" : "edge", (REC->e & (1<<16)) ? "|masked" : "", REC->coalesced ? " (coalesced)" : ""`,
-      text: phrase`pin ${decimal(2)} dst ${hexOf((v) => v[1]! >>> 24)} vec ${vector(0)} (${delivery(0)}|${destination(0, 1 << 11)}|${trigger(0)}${oneOf(['', '|masked'], (v) => (v[0]! & (1 << 16)) !== 0)})`,
+      text: phrase`pin ${decimal(2)} dst ${hexOf((v) => v[1]! >>> 24)} vec ${vector(0)} (${delivery(0)}|${destination(0, 1 << 11)}|${trigger(0)}${oneOf(['', '|masked'], (v) => (v[0]! & (1 << 16)) !== 0)})${coalesced(3)}`,
       fill: ({ filled: values }, rows, at) => {
-        values[0] = rows[at + C]!;
-        values[1] = rows[at + D]!;
+        const entry = rows[at + C]!;
+        values[0] = entry >>> 0;
+        values[1] = Math.floor(entry / 2 ** 32) << 24;
         values[2] = rows[at + B]!;
-        values[3] = 0;
+        values[3] = rows[at + D]!;
       },
     }),
     always('kvm_pic_set_irq', {
@@ -232,21 +257,33 @@ function lineEvents(): LinuxPoint[] {
       name: 'kvm_pic_set_irq',
       fields: ['__u8 chip', '__u8 pin', '__u8 elcr', '__u8 imr', 'bool coalesced'],
       print:
-        '"chip %u pin %u (%s%s)%s", REC->chip, REC->pin, (REC->elcr & (1 << REC->pin)) ? "level" : "edge", (REC->imr & (1 << REC->pin)) ? "|masked" : "", REC->coalesced ? " (coalesced)" : ""',
-      text: phrase`chip ${decimal(0)} pin ${decimal(1)} (${oneOf(TRIGGERS, (v) => (v[2]! & (1 << v[1]!)) !== 0)}${oneOf(['', '|masked'], (v) => (v[3]! & (1 << v[1]!)) !== 0)})`,
+        '"chip %u pin %u (%s%s)%s", REC->chip, REC->pin, (REC->elcr & (1 << REC->pin)) ? "level":"edge", (REC->imr & (1 << REC->pin)) ? "|masked":"", REC->coalesced ? " (coalesced)" : ""',
+      text: phrase`chip ${decimal(0)} pin ${decimal(1)} (${oneOf(TRIGGERS, (v) => (v[2]! & (1 << v[1]!)) !== 0)}${oneOf(['', '|masked'], (v) => (v[3]! & (1 << v[1]!)) !== 0)})${coalesced(4)}`,
       fill: ({ filled: values }, rows, at) => {
         const pin = rows[at + B]!;
+        const masks = rows[at + C]!;
         values[0] = pin >> 3;
         values[1] = pin & 7;
-        values[2] = rows[at + D]! << (pin & 7);
-        values[3] = rows[at + C]! << (pin & 7);
-        values[4] = 0;
+        values[2] = masks & 0xff;
+        values[3] = masks >> 8;
+        values[4] = rows[at + D]!;
+      },
+    }),
+    always('kvm_ack_irq', {
+      system: 'kvm',
+      name: 'kvm_ack_irq',
+      fields: ['unsigned int irqchip', 'unsigned int pin'],
+      print: `"irqchip %s pin %u", __print_symbolic(REC->irqchip, ${listed(IRQCHIPS, '')}), REC->pin`,
+      text: phrase`irqchip ${oneOf(IRQCHIPS, (v) => v[0]!)} pin ${decimal(1)}`,
+      fill: ({ filled: values }, rows, at) => {
+        values[0] = rows[at + B]!;
+        values[1] = rows[at + C]!;
       },
     }),
     always('kvm_msi_set_irq', {
       system: 'kvm',
       name: 'kvm_msi_set_irq',
-      fields: ['u64 address', 'u64 data'],
+      fields: ['__u64 address', '__u64 data'],
       print: `"dst %llx vec %u (%s|%s|%s%s)", (u8)(REC->address >> 12) | ((REC->address >> 32) & 0xffffff00), (u8)REC->data, __print_symbolic((REC->data >> 8 & 0x7), ${DELIVERY}), (REC->address & (1<<2)) ? "logical" : "physical", (REC->data & (1<<15)) ? "level" : "edge", (REC->address & (1<<3)) ? "|rh" : ""`,
       text: phrase`dst ${hexOf((v) => (v[0]! >>> 12) & 0xff)} vec ${vector(1)} (${delivery(1)}|${destination(0, 1 << 2)}|${trigger(1)}${oneOf(['', '|rh'], (v) => (v[0]! & (1 << 3)) !== 0)})`,
       fill: ({ filled: values }, rows, at) => {

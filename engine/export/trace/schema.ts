@@ -93,7 +93,7 @@ export function declare(id: number, spec: EventSpec): EventType {
     if (type === 'char') add(`char[${COMM}]`, COMM, 1, 'comm', strings++);
     else if (type === 'string') add(DATA_LOC, 4, 4, 'string', strings++);
     else if (type === 'wide') {
-      add('u64', 8, 8, 'wide', values);
+      add('__u64', 8, 8, 'wide', values);
       values += 2;
     } else {
       add(type, SIZES[type]!, SIZES[type]!, 'integer', places?.[values] ?? values);

@@ -228,8 +228,11 @@ export class KvmCpu implements NativeCpu {
         return true;
       }
       if (msr === MSR_SELF_IPI) {
-        v.pended(low & 0xff);
-        v.apicv.selfIpi(low & 0xff);
+        const vector = low & 0xff;
+        const { trace, points, books } = this.kvm;
+        v.pended(vector);
+        trace.emit(points.selfIpi, v.on.now, books.journey, v.on.processor, v.index, vector);
+        v.apicv.selfIpi(vector);
         return true;
       }
     }

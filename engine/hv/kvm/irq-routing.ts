@@ -18,8 +18,15 @@ const MOST = 4096;
 /** no GSI leads to a pin */
 const NONE = -1;
 
+/** To a chip's input. */
+export interface ChipRoute {
+  readonly gsi: number;
+  readonly to: 'pic' | 'ioapic';
+  readonly pin: number;
+}
+
 export type Route =
-  | { readonly gsi: number; readonly to: 'pic' | 'ioapic'; readonly pin: number }
+  | ChipRoute
   | {
       readonly gsi: number;
       readonly to: 'msi';
@@ -86,8 +93,11 @@ export class IrqRouting implements Part {
   private resamplers: Resampler[] = [];
   /** a level line was acknowledged: the irqfd may raise it again */
   resample: (fd: number, gsi: number) => void = () => {};
-  /** a chip's input is about to change */
-  driving: (route: Route, level: boolean) => void = () => {};
+  /** a chip's input is about to change; it has, and so many processors were reached */
+  driving: (route: ChipRoute, level: boolean) => void = () => {};
+  driven: (route: ChipRoute, reached: number) => void = () => {};
+  /** kvm_notify_acked_irq begins */
+  acknowledged: (kind: 'pic' | 'ioapic', pin: number) => void = () => {};
   /** messages to nowhere, and other mistakes of the guest or of user space */
   refused = 0;
 
@@ -139,15 +149,17 @@ export class IrqRouting implements Part {
   }
 
   private drive(route: Route, source: number, level: boolean, lineStatus: boolean): number {
-    this.driving(route, level);
-    switch (route.to) {
-      case 'ioapic':
-        return this.chip.ioapic.setIrq(route.pin, level, source, lineStatus);
-      case 'pic':
-        return this.chip.pic.setIrq(route.pin, level, source);
-      default:
-        return level ? this.message(route.addressLow, route.addressHigh, route.data) : IGNORED;
+    if (route.to === 'msi') {
+      return level ? this.message(route.addressLow, route.addressHigh, route.data) : IGNORED;
     }
+    const { chip } = this;
+    this.driving(route, level);
+    const reached =
+      route.to === 'ioapic'
+        ? chip.ioapic.setIrq(route.pin, level, source, lineStatus)
+        : chip.pic.setIrq(route.pin, level, source);
+    this.driven(route, reached);
+    return reached;
   }
 
   /** KVM_SIGNAL_MSI: processors reached, 0 for none, -1 for nowhere; EINVAL. */
@@ -244,6 +256,7 @@ export class IrqRouting implements Part {
 
   /** kvm_notify_acked_irq */
   private acked(kind: 'pic' | 'ioapic', pin: number): void {
+    this.acknowledged(kind, pin);
     const gsi = this.table.gsiOf[kind][pin]!;
     if (gsi === NONE) return;
     const notifiers = this.notifiers[gsi];

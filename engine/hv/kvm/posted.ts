@@ -23,14 +23,7 @@ export class PostedInterrupts {
     v.pended(vector);
     if (!posted.requests.set(vector) || posted.outstanding) return true;
     posted.outstanding = true;
-    this.kvm.trace.emit(
-      this.kvm.points.posted,
-      this.kvm.now,
-      this.kvm.books.journey,
-      this.kvm.hereCpu,
-      v.index,
-      vector,
-    );
+    this.trace(v, vector, this.kvm.hereCpu, true);
     if (v.mode === IN_GUEST_MODE) {
       if (v.on !== this.kvm.wiring.here)
         this.kvm.host.sendIpi(v.on.processor, POSTED_INTR_VECTOR, this.kvm.here);
@@ -47,10 +40,17 @@ export class PostedInterrupts {
     v.pended(vector);
     posted.requests.set(vector);
     v.halt.noticed();
-    if (posted.outstanding || posted.suppress) return;
+    const notifies = !posted.outstanding && !posted.suppress;
+    this.trace(v, vector, -1, notifies);
+    if (!notifies) return;
     posted.outstanding = true;
-    this.kvm.trace.emit(this.kvm.points.posted, this.kvm.now, this.kvm.books.journey, -1, v.index, vector);
     this.notify(posted.destination, posted.notificationVector);
+  }
+
+  /** The descriptor has the vector. */
+  private trace(v: KvmVcpu, vector: number, cpu: number, notified: boolean): void {
+    const { trace, points, now, books } = this.kvm;
+    trace.emit(points.posted, now, books.journey, cpu, v.index, vector, Number(notified));
   }
 
   /**

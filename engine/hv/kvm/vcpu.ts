@@ -117,6 +117,11 @@ export class KvmVcpu implements NonRoot, Part {
           this.nmiPending++;
           this.kick();
         },
+        message: (mode, vector, level) => this.traceAccept(mode, vector, level),
+        command: (low, destination) => {
+          this.traceIpi(low, destination);
+          return false;
+        },
         accepted: (vector) => {
           this.pended(vector);
           vm.chip.accepted(vcpu, vector);
@@ -189,7 +194,18 @@ export class KvmVcpu implements NonRoot, Part {
   pended(vector: number): void {
     const { kvm } = this;
     kvm.books.pend(this.slot(vector), this.destination(vector));
-    kvm.trace.emit(kvm.points.accept, kvm.now, kvm.books.journey, kvm.hereCpu, this.index, vector);
+  }
+
+  /** __apic_accept_irq begins. */
+  private traceAccept(mode: number, vector: number, level: boolean): void {
+    const { trace, points, now, books, hereCpu } = this.kvm;
+    trace.emit(points.accept, now, books.journey, hereCpu, this.index, vector, mode, Number(level));
+  }
+
+  /** kvm_apic_send_ipi begins. */
+  private traceIpi(low: number, destination: number): void {
+    const { trace, points, now, books, hereCpu } = this.kvm;
+    if (trace.detailed) trace.emit(points.apicIpi, now, books.journey, hereCpu, this.index, low, destination);
   }
 
   /** Does the chip hold a request for the vector, anywhere on its way to the guest's gate? */

@@ -3,14 +3,19 @@ import { DmaMemory } from '../../abi/dma.ts';
 import type { DestinationId, SlotId, SourceId } from '../../core/books.ts';
 import { ApicBus } from '../../hw/x86/apic-bus.ts';
 import { IoBus } from '../../hw/x86/io-bus.ts';
+import { COALESCED } from '../../hw/x86/ioapic.ts';
 import { Rte } from '../../hw/x86/ioapic-regs.ts';
-import { IrqRouting, qemuRoutes, type Route } from './irq-routing.ts';
+import { type ChipRoute, IrqRouting, qemuRoutes } from './irq-routing.ts';
 import { IrqChip, USERSPACE_SOURCE } from './irqchip.ts';
 import type { Kvm, KvmShop } from './kvm.ts';
 import { LineCounts } from './line-counts.ts';
 import type { KvmVcpu } from './vcpu.ts';
 
 const IOAPIC = 0xfec0_0000;
+/** KVM_IRQCHIP_IOAPIC; before it come the 8259s */
+const IRQCHIP_IOAPIC = 2;
+/** where an entry in one number has its destination */
+const DESTINATION = 2 ** 32;
 
 export class Vm {
   readonly bus = new ApicBus({ vectorHashing: true });
@@ -27,6 +32,8 @@ export class Vm {
   /** registers that KVM emulates itself, and those of QEMU's devices */
   readonly kernelBus = new IoBus();
   readonly userBus = new IoBus();
+  /** lower half of the redirection entry whose pin is being driven, as it was before */
+  private entry = 0;
   /** stores that only signal an event (ioeventfd), by address */
   readonly ioeventfds = new Map<number, (value: number) => void>();
 
@@ -63,9 +70,18 @@ export class Vm {
       for (const v of this.vcpus) if (v.apic.acceptsPic) v.kick();
     };
     this.routing.driving = (route, level) => {
+      if (route.to === 'ioapic') this.entry = ioapic.low[route.pin]!;
       if (!level) return;
       if (route.to === 'ioapic') this.lines.hold(route.pin, kvm.books.source);
-      this.traceRoute(route);
+      this.traceInput(route);
+    };
+    this.routing.driven = (route, reached) => {
+      if (kvm.trace.detailed) this.traceSetIrq(route, reached);
+    };
+    this.routing.acknowledged = (kind, pin) => {
+      const chip = kind === 'ioapic' ? IRQCHIP_IOAPIC : pin >> 3;
+      const { trace, points, now, books, hereCpu } = kvm;
+      if (trace.detailed) trace.emit(points.ackIrq, now, books.journey, hereCpu, index, chip, pin);
     };
     this.chip.again = (pin) => {
       const source = this.lines.holderOf(pin);
@@ -91,19 +107,30 @@ export class Vm {
   }
 
   /** What the chip will go by: the pin's redirection entry, or its bit of the mask. */
-  private traceRoute(route: Route): void {
+  private traceInput({ to, pin }: ChipRoute): void {
     const { kvm, index, chip } = this;
-    if (route.to === 'msi') return;
-    const { pin, to } = route;
-    const { ioapic, pic } = chip;
     const { books, now, hereCpu, points } = kvm;
     if (to === 'ioapic') {
-      const [low, high] = [ioapic.low[pin]!, ioapic.high[pin]!];
-      kvm.trace.emit(points.ioapicSetIrq, now, books.journey, hereCpu, index, pin, low, high);
+      const high = chip.ioapic.high[pin]!;
+      kvm.trace.emit(points.ioapicInput, now, books.journey, hereCpu, index, pin, this.entry, high);
     } else {
-      const { imr, elcr } = pin < 8 ? pic.master : pic.slave;
+      const { imr, elcr } = chip.pic.of(pin);
       const bit = (bits: number) => (bits >> (pin & 7)) & 1;
-      kvm.trace.emit(points.picSetIrq, now, books.journey, hereCpu, index, pin, bit(imr), bit(elcr));
+      kvm.trace.emit(points.picInput, now, books.journey, hereCpu, index, pin, bit(imr), bit(elcr));
+    }
+  }
+
+  /** The input has changed; as in the kernel, this comes after what it led to. */
+  private traceSetIrq({ to, pin }: ChipRoute, reached: number): void {
+    const { kvm, index, chip } = this;
+    const { books, now, hereCpu, points } = kvm;
+    const coalesced = Number(reached === COALESCED);
+    if (to === 'ioapic') {
+      const entry = (this.entry >>> 0) + (chip.ioapic.high[pin]! >>> 24) * DESTINATION;
+      kvm.trace.emit(points.ioapicSetIrq, now, books.journey, hereCpu, index, pin, entry, coalesced);
+    } else {
+      const { imr, elcr } = chip.pic.of(pin);
+      kvm.trace.emit(points.picSetIrq, now, books.journey, hereCpu, index, pin, elcr | (imr << 8), coalesced);
     }
   }
 

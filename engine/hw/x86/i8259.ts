@@ -52,11 +52,16 @@ export class I8259Pair implements Part {
     return this.master.output;
   }
 
+  /** Whose input it is. */
+  of(pin: number): I8259 {
+    return pin < 8 ? this.master : this.slave;
+  }
+
   /** A source drives an input; its level is the OR of all sources. */
   setIrq(pin: number, high: boolean, source = 0): number {
     const level = this.levels.drive(pin, source, high);
     if (pin === CASCADE && !this.options.drivenCascade) return IGNORED;
-    const answer = pin < 8 ? this.master.input(pin, level) : this.slave.input(pin & 7, level);
+    const answer = this.of(pin).input(pin & 7, level);
     this.update();
     return answer;
   }
@@ -67,8 +72,7 @@ export class I8259Pair implements Part {
    */
   edge(pin: number, rising: boolean): number {
     if (pin === CASCADE) return IGNORED;
-    const chip = pin < 8 ? this.master : this.slave;
-    const answer = chip.edge(pin & 7, rising);
+    const answer = this.of(pin).edge(pin & 7, rising);
     if (answer !== IGNORED) this.update();
     return answer;
   }

@@ -46,6 +46,8 @@ export interface LapicOutput {
    * Takes a vector over in place of IRR, as posted interrupts do; false: IRR takes it. Coalesced ones are told too.
    */
   deliver?(vector: number, level: boolean): boolean;
+  /** a message has come, whatever will become of it */
+  message?(mode: number, vector: number, level: boolean): void;
   /** each acceptance of a vector: false if that was requested already */
   accepted?(vector: number, fresh: boolean): void;
   /** SVR was written, and the APIC is software-enabled now */
@@ -134,6 +136,7 @@ export class LocalApic extends ApicPriority implements Part {
    * @returns 1 if it was taken, 0 if not
    */
   accept(mode: number, vector: number, assert: boolean, level: boolean): number {
+    this.output.message?.(mode, vector, level);
     switch (mode) {
       case Mode.LOWEST:
         this.arbitration++;

@@ -2,9 +2,11 @@
  * Hops through KVM on x86: what each tracepoint of hv/kvm and of the board means, in the names of arch/x86/kvm
  * (x86.c, vmx/vmx.c, lapic.c, ioapic.c, irq_comm.c, virt/kvm/kvm_main.c).
  */
+import { DELIVERY_MODES } from '../../abi/trace-dat.ts';
 import type { TraceRecord } from '../../core/trace.ts';
 import type { LinuxKernel } from '../../guest/linux/kernel.ts';
 import type { KvmVcpu } from '../../hv/kvm/vcpu.ts';
+import { Mode } from '../../hw/x86/apic-regs.ts';
 import { Rte } from '../../hw/x86/ioapic-regs.ts';
 import type { LocalApic } from '../../hw/x86/lapic.ts';
 import { Exit, exitName } from '../../hw/x86/vmcs-fields.ts';
@@ -107,7 +109,7 @@ const RAISES: Record<string, Row> = {
     about:
       'the entry of the MSI-X table is masked: the bit in the Pending Bit Array keeps it, or nothing does',
   },
-  kvm_ioapic_set_irq: {
+  ioapic_set_irq: {
     mode: 'root',
     name: (names) => (names.modern ? 'ioapic_set_irq' : 'kvm_ioapic_set_irq'),
     detail: (_, [, pin, low, high]) => {
@@ -119,7 +121,7 @@ const RAISES: Record<string, Row> = {
     about: 'the route to the IOAPIC: ioapic_service sends what the redirection entry says',
     nested: true,
   },
-  kvm_pic_set_irq: {
+  pic_set_irq1: {
     mode: 'root',
     name: 'kvm_pic_set_irq',
     detail: (_, [, pin, masked]) => `pin ${pin}${masked === 1 ? ' masked (IMR)' : ''}`,
@@ -136,17 +138,28 @@ const RAISES: Record<string, Row> = {
   kvm_apic_accept_irq: {
     mode: (_, __, cpu) => (cpu < 0 ? 'device' : 'root'),
     name: '__apic_accept_irq',
-    detail: vcpuVector,
+    detail: (names, args) => {
+      const [, , mode, level] = args;
+      const how = mode === Mode.FIXED ? '' : ` ${DELIVERY_MODES[mode!]}`;
+      return `${vcpuVector(names, args)}${how}${level ? ' level' : ''}`;
+    },
     brief: (names, args) => `${vcpu(names, args)} vec ${bare(args[1]!)}`,
-    about: 'the virtual local APIC takes the vector: IRR, or the descriptor if posted',
+    about: 'the virtual local APIC takes the message: into IRR, or into the descriptor if posted',
+    nested: true,
+  },
+  self_ipi_virtualization: {
+    mode: 'guest',
+    name: 'self-IPI virtualization',
+    detail: vcpuVector,
+    about: 'the processor sets the bit in the virtual IRR by itself: no exit',
     nested: true,
   },
   posted_interrupt: {
     mode: (_, __, cpu) => (cpu < 0 ? 'device' : 'root'),
     name: (_, __, cpu) => (cpu < 0 ? 'VT-d posting' : 'vmx_deliver_posted_interrupt'),
-    detail: (names, args) => `${vcpuVector(names, args)}: PIR, ON, notification`,
+    detail: (names, args) => `${vcpuVector(names, args)}: PIR${args[2] ? ', ON, notification' : ''}`,
     brief: (names, args) => `post ${vcpu(names, args)} vec ${bare(args[1]!)}`,
-    about: 'PIR has the vector, ON is set, and the notification vector is sent',
+    about: 'PIR has the vector; unless ON was set before, it is now and the notification vector is sent',
     nested: true,
   },
   kvm_vcpu_wake_up: {
@@ -299,10 +312,17 @@ const GUEST: Record<string, Row> = {
 /** A KVM host on x86. */
 export const KVM_HOPS: HopTable<KvmNames> = { ...PHYSICAL, ...RAISES, ...RUN, ...GUEST, ...LINUX_HOPS };
 
+/** A vector of a virtual processor is requested. */
+function requestsVector({ point, args }: TraceRecord): boolean {
+  if (point.name === 'kvm_apic_accept_irq') return args[2]! <= Mode.LOWEST;
+  return point.name === 'posted_interrupt' || point.name === 'self_ipi_virtualization';
+}
+
 /** What waits for the destination of a journey: bits of the local APIC, descriptor, VMCS, the pins that lead there. */
 export function kvmWaiting(names: KvmNames, records: readonly TraceRecord[]): string {
   const last = (name: string) => records.findLast((r) => r.point.name === name)?.args;
-  const [physical, virtual] = [last('apic_accept'), last('kvm_apic_accept_irq')];
+  const physical = last('apic_accept');
+  const virtual = records.findLast(requestsVector)?.args;
   const out: string[] = [];
   if (physical) {
     const [, vector, cpu] = physical as [number, number, number];
