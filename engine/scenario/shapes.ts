@@ -121,7 +121,6 @@ export const affinity = z
   .meta({ expected: 'a list of CPUs, 1 to 256 of them' })
   .describe('physical CPUs it may run on; without it every one');
 
-/** The slowest is one in eleven days. */
 /** of a guest of Xen */
 export const eventChannels = {
   channels: z.int().min(0).max(100_000).default(0).describe('further event channels, for full tables'),
@@ -133,6 +132,7 @@ export const eventChannels = {
     .describe("xl's max_event_channels; the toolstack needs two, for xenstore and the console"),
 };
 
+/** The slowest is one in eleven days. */
 export const eventRate = z.number().min(1e-6).max(1e6).describe('events per second');
 export const callRate = z.number().min(1e-6).max(1e5).describe('times per second');
 export const phase = z.number().min(1e-3).max(1e6);

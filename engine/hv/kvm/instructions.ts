@@ -3,7 +3,7 @@
  * emulated and cost the time of that (handle_io, handle_apic_access, handle_ept_misconfig, the MSR exits and
  * kvm_emulate_halt of arch/x86/kvm).
  */
-import { HV_SYNIC_SINT_AUTO_EOI, MSR_SINT0 } from '../../abi/hyperv.ts';
+import { hasAutoEoi, MSR_SINT0 } from '../../abi/hyperv.ts';
 import { MSR_KVM_PV_EOI_EN } from '../../abi/kvm.ts';
 import type { Ns } from '../../core/clock.ts';
 import { Reg } from '../../hw/x86/apic-regs.ts';
@@ -236,10 +236,7 @@ export class KvmCpu implements NativeCpu {
         return true;
       }
     }
-    if (msr === MSR_SINT0) {
-      this.setSint(low);
-      return true;
-    }
+    if (msr === MSR_SINT0) return this.setSint(low);
     // setting a timer is no part of what was handled before
     if (msr === MSR_TSC_DEADLINE) v.journey = 0;
     this.exit(Exit.MSR_WRITE, -1);
@@ -248,11 +245,14 @@ export class KvmCpu implements NativeCpu {
     return v.apic.wrmsr(msr, low, high);
   }
 
-  /** A write to HV_X64_MSR_SINT0, with or without AutoEOI (synic_set_sint): with it EOIs would be missed, so no APICv. */
-  private setSint(low: number): void {
+  /** A write to HV_X64_MSR_SINT0 (synic_set_sint): with AutoEOI EOIs would be missed, so no APICv. */
+  private setSint(low: number): boolean {
     this.exit(Exit.MSR_WRITE, -1);
     this.charge(timing.emulateShort);
-    this.v.vm.setAutoEoi(this.v.vcpu, (low & HV_SYNIC_SINT_AUTO_EOI) !== 0);
+    const autoEoi = hasAutoEoi(low);
+    if (autoEoi === undefined) return false;
+    this.v.vm.setAutoEoi(this.v.vcpu, autoEoi);
+    return true;
   }
 
   rdmsr(msr: number): number | undefined {

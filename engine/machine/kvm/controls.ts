@@ -1,5 +1,5 @@
 /** What people do to the interrupts of a KVM host and of its machines. */
-import { HV_SYNIC_SINT_AUTO_EOI, HV_SYNIC_SINT_MASKED, MSR_SINT0 } from '../../abi/hyperv.ts';
+import { MSR_SINT0, sint } from '../../abi/hyperv.ts';
 import { LVT_MASKED, Lvt, Mode, Reg } from '../../hw/x86/apic-regs.ts';
 import type { LocalApic } from '../../hw/x86/lapic.ts';
 import type { Outcome } from '../commands.ts';
@@ -79,13 +79,11 @@ export class KvmControls implements Controls {
     return this.guest(domain)?.ipi(from, to) ?? noDomain(domain);
   }
 
-  /** A source that is masked, so that nothing comes of it. */
   autoEoi(domain: string, vcpu: number, on: boolean): Outcome {
     const vm = this.vm(domain);
     if (!vm) return refuse(`${domain} is no machine of KVM: it has no SynIC`);
     if (!vm.vm.vcpus[0]!.canApicv) return refuse(`${domain} has no APICv that could be inhibited`);
-    const sint = HV_SYNIC_SINT_MASKED | (on ? HV_SYNIC_SINT_AUTO_EOI : 0);
-    return this.guest(domain)!.writeMsr(vcpu, MSR_SINT0, sint);
+    return this.guest(domain)!.writeMsr(vcpu, MSR_SINT0, sint(on));
   }
 
   reclaim(domain: string, vcpu: number): Outcome {
@@ -94,7 +92,8 @@ export class KvmControls implements Controls {
     const wrong = wrongCpus(domain, [vcpu], vm.vm.vcpus.length);
     if (wrong) return refuse(wrong);
     if (!this.host.swap) return refuse('the host has no disk to swap to');
-    if (!this.host.kvm.options.ept) return refuse('without EPT KVM does not look for pages of a guest');
+    if (!this.host.kvm.options.ept)
+      return refuse('pages are reclaimed under EPT alone: this host has ept: false');
     vm.vm.vcpus[vcpu]!.pages.reclaim();
     return {};
   }

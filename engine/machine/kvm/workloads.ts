@@ -1,5 +1,5 @@
 /** What goes on on a KVM host and in its machines: arrivals from outside, loops and housekeeping inside. */
-import { HV_SYNIC_SINT_AUTO_EOI, HV_SYNIC_SINT_MASKED, MSR_SINT0 } from '../../abi/hyperv.ts';
+import { MSR_SINT0, sint } from '../../abi/hyperv.ts';
 import { us } from '../../core/clock.ts';
 import type { NativeKernel } from '../../guest/linux/native.ts';
 import type { NativeLinuxCpu } from '../../guest/linux/native-entry.ts';
@@ -102,8 +102,7 @@ function autoEoi(
     (cpu) => {
       if (cpu.cpu !== spec.vcpu) return;
       on = !on;
-      const sint = HV_SYNIC_SINT_MASKED | (on ? HV_SYNIC_SINT_AUTO_EOI : 0);
-      (cpu as NativeLinuxCpu).hardware.wrmsr(MSR_SINT0, sint);
+      (cpu as NativeLinuxCpu).hardware.wrmsr(MSR_SINT0, sint(on));
     },
   );
   host.shop.parts.add({

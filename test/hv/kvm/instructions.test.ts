@@ -1,5 +1,6 @@
 /** What of a guest's instructions KVM sees, and what the processor does without it. */
 import { describe, expect, test } from 'vitest';
+import { sint } from '../../../engine/abi/hyperv.ts';
 import { seconds } from '../../../engine/core/clock.ts';
 import { exits, kvmHost, ONE_VM } from '../../support/kvm-rig.ts';
 
@@ -29,6 +30,30 @@ describe('the task priority under a TPR shadow', () => {
     v.vmcs.tprThreshold = 4;
     cpu.store(TPR, 0x30);
     expect(exits(host).TPR_BELOW_THRESHOLD).toBe(1);
+  });
+});
+
+describe('a write to HV_X64_MSR_SINT0', () => {
+  const SINT0 = 0x4000_0090;
+  const [MASKED, AUTO_EOI] = [1 << 16, 1 << 17];
+
+  test('inhibits APICv with AutoEOI, unless the source is masked', () => {
+    const { cpu, v } = busy("kvm: '6.1'\napicv: true\n");
+    const inhibited = (value: number) => {
+      expect(cpu.wrmsr(SINT0, value)).toBe(true);
+      return v.vm.apicvInhibited;
+    };
+    expect(inhibited(MASKED | AUTO_EOI)).toBe(false);
+    expect(inhibited(AUTO_EOI | 0xf3)).toBe(true);
+    expect(inhibited(0xf3)).toBe(false);
+    expect(inhibited(sint(true))).toBe(true);
+    expect(inhibited(sint(false))).toBe(false);
+  });
+
+  test('is #GP with a vector of an exception', () => {
+    const { cpu, v } = busy("kvm: '6.1'\napicv: true\n");
+    expect(cpu.wrmsr(SINT0, AUTO_EOI | 15)).toBe(false);
+    expect(v.vm.apicvInhibited).toBe(false);
   });
 });
 
