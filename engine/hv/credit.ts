@@ -12,8 +12,9 @@
  */
 import { ms, type Ns } from '../core/clock.ts';
 import type { Plain } from '../core/state.ts';
-import type { Pcpu, Vcpu } from './pcpu.ts';
+import type { Pcpu } from './pcpu.ts';
 import { runnable, type Scheduler, type SchedulerHost } from './scheduler.ts';
+import type { Vcpu } from './vcpu.ts';
 
 export const TICK: Ns = ms(10);
 /** from one accounting to the next */

@@ -12,8 +12,9 @@
 import { ms, type Ns, us } from '../core/clock.ts';
 import type { Plain } from '../core/state.ts';
 import { Credit2Load } from './credit2-load.ts';
-import type { Pcpu, Vcpu } from './pcpu.ts';
+import type { Pcpu } from './pcpu.ts';
 import { runnable, type Scheduler, type SchedulerHost } from './scheduler.ts';
+import type { Vcpu } from './vcpu.ts';
 
 const CREDIT_INIT = ms(10);
 const CREDIT_MIN = -CREDIT_INIT;

@@ -1,7 +1,8 @@
 /** What every scheduler of virtual CPUs does; credit.ts and credit2.ts are the two that Xen had by default. */
 import type { Ns } from '../core/clock.ts';
 import type { Part } from '../core/state.ts';
-import type { Pcpu, Vcpu } from './pcpu.ts';
+import type { Pcpu } from './pcpu.ts';
+import type { Vcpu } from './vcpu.ts';
 
 /** Weight of a domain that was given none; both schedulers have the same. */
 export const DEFAULT_WEIGHT = 256;

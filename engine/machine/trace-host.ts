@@ -1,6 +1,6 @@
 /** What each platform says of its trace's records (inspect-trace.ts). */
 import type { LinuxKernel } from '../guest/linux/kernel.ts';
-import { RUNSTATES, type Vcpu } from '../hv/pcpu.ts';
+import { RUNSTATES, type Vcpu } from '../hv/vcpu.ts';
 import { EXIT_REASONS, exitName } from '../hw/x86/vmcs-fields.ts';
 import { actionsOf } from './hops-linux.ts';
 import type { TraceHost, TraceTask, TraceVcpu } from './inspect-trace.ts';

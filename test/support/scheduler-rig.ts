@@ -1,7 +1,8 @@
 /** A scheduler without a hypervisor: CPUs and virtual CPUs as bare as it needs them, and time by hand. */
 import type { Ns } from '../../engine/core/clock.ts';
-import type { Pcpu, Vcpu } from '../../engine/hv/pcpu.ts';
+import type { Pcpu } from '../../engine/hv/pcpu.ts';
 import { DEFAULT_WEIGHT, type Scheduler, type SchedulerHost } from '../../engine/hv/scheduler.ts';
+import type { Vcpu } from '../../engine/hv/vcpu.ts';
 
 export interface RigVcpu {
   readonly domain: number;

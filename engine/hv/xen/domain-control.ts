@@ -4,7 +4,7 @@
  */
 import { VIRQ_DEBUGGER, VIRQ_DOM_EXC } from '../../abi/xen.ts';
 import type { Part, Plain } from '../../core/state.ts';
-import type { Vcpu } from '../pcpu.ts';
+import type { Vcpu } from '../vcpu.ts';
 import type { Domain } from './domain.ts';
 import type { Schedule } from './schedule.ts';
 

@@ -1,7 +1,7 @@
 /** A domain as Xen keeps it: its virtual CPUs, what it shares with Xen, and where the books account for it. */
 import { EVTCHN_FIFO_NR_CHANNELS, type GuestMemory, type SharedInfo } from '../../abi/xen.ts';
 import type { Books, DestinationId, SlotId, SourceId } from '../../core/books.ts';
-import type { Vcpu } from '../pcpu.ts';
+import type { Vcpu } from '../vcpu.ts';
 
 export interface DomainInit {
   readonly id: number;

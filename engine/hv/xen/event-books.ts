@@ -3,7 +3,7 @@ import type { Books, SlotId } from '../../core/books.ts';
 import type { Ns } from '../../core/clock.ts';
 import type { Trace, Tracepoint } from '../../core/trace.ts';
 import { timing } from '../../timing.ts';
-import type { PcpuWiring } from '../pcpu.ts';
+import type { PcpuWiring } from '../hypervisor.ts';
 import type { Domain } from './domain.ts';
 import type { PendOutcome } from './evtchn-types.ts';
 

@@ -6,7 +6,7 @@ import { DOMID_SELF } from '../../abi/xen.ts';
 import type { Books } from '../../core/books.ts';
 import type { Ns } from '../../core/clock.ts';
 import type { Trace, Tracepoint } from '../../core/trace.ts';
-import type { Vcpu } from '../pcpu.ts';
+import type { Vcpu } from '../vcpu.ts';
 import type { Domain } from './domain.ts';
 import type { EventChannels } from './evtchn.ts';
 

@@ -6,7 +6,9 @@ import type { Books } from '../../core/books.ts';
 import type { Clock, Ns } from '../../core/clock.ts';
 import type { Part, Plain } from '../../core/state.ts';
 import type { Trace, Tracepoint } from '../../core/trace.ts';
-import type { Pcpu, PcpuWiring, Vcpu } from '../pcpu.ts';
+import type { PcpuWiring } from '../hypervisor.ts';
+import type { Pcpu } from '../pcpu.ts';
+import type { Vcpu } from '../vcpu.ts';
 import type { Schedule } from './schedule.ts';
 import { BY_IPI } from './softirq.ts';
 

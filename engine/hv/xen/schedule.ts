@@ -5,8 +5,9 @@
 import type { Clock, Ns } from '../../core/clock.ts';
 import { ACCOUNTING, Credit, TICK } from '../credit.ts';
 import { Credit2 } from '../credit2.ts';
-import type { Pcpu, Vcpu } from '../pcpu.ts';
+import type { Pcpu } from '../pcpu.ts';
 import { DEFAULT_WEIGHT, type Scheduler, type SchedulerHost } from '../scheduler.ts';
+import type { Vcpu } from '../vcpu.ts';
 import { type EventCheck, softirqNumber, type XenProfile } from './softirq.ts';
 import type { XenTimer, XenTimers } from './timer.ts';
 

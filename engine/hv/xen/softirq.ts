@@ -5,7 +5,8 @@
 import type { Clock, Task } from '../../core/clock.ts';
 import { Priority } from '../../core/event-queue.ts';
 import { timing } from '../../timing.ts';
-import type { Pcpu, PcpuWiring } from '../pcpu.ts';
+import type { PcpuWiring } from '../hypervisor.ts';
+import type { Pcpu } from '../pcpu.ts';
 
 export const SOFTIRQS = {
   '3.4': [

@@ -9,8 +9,8 @@
  * Interrupts are taken between decisions: in root mode through the kernel's gates while RFLAGS.IF is set, in
  * non-root mode by leaving it.
  */
-import { PieceAhead } from '../../core/ahead.ts';
 import type { Clock, Ns, Task } from '../../core/clock.ts';
+import { CpuTime } from '../../core/cpu-time.ts';
 import { Priority } from '../../core/event-queue.ts';
 import type { Part, Plain } from '../../core/state.ts';
 import { timing } from '../../timing.ts';
@@ -72,14 +72,8 @@ export class Processor implements NativeCpu, Part {
   private left: Ns = 0;
   private halted = true;
   private nmiLatched = false;
-  private guestNs: Ns = 0;
-  private rootNs: Ns = 0;
-  private idleNs: Ns = 0;
-  /** its time where that runs ahead of the clock */
-  private busyUntil: Ns = 0;
-  private stretchStart: Ns = 0;
-  private readonly piece = new PieceAhead();
   private readonly clock: Clock;
+  private readonly own: CpuTime;
   private readonly stretch: Task;
   /** a store to the line that it monitors, or reads in a loop, is on its way */
   private readonly monitor: Task;
@@ -90,6 +84,7 @@ export class Processor implements NativeCpu, Part {
   ) {
     this.id = `processor${processor}`;
     this.clock = wiring.clock;
+    this.own = new CpuTime(wiring.clock);
     this.monitor = this.clock.task(`cpu${processor}.mwait`, Priority.hardware, () => this.monitored());
     this.stretch = this.clock.task(`cpu${processor}.stretch`, Priority.guest, () => this.stretchOver());
   }
@@ -99,14 +94,12 @@ export class Processor implements NativeCpu, Part {
   }
 
   get now(): Ns {
-    const { now } = this.clock;
-    return this.busyUntil > now ? this.busyUntil : now;
+    return this.own.now;
   }
 
   /** Root-mode code within a decision takes `ns`. */
   charge(ns: Ns): void {
-    this.busyUntil = this.now + ns;
-    this.rootNs += ns;
+    this.own.charge(ns);
   }
 
   // what its kernel may do
@@ -117,9 +110,7 @@ export class Processor implements NativeCpu, Part {
 
   /** The same by a guest's. */
   spendInGuest(ns: Ns): void {
-    this.piece.add(this.now, ns);
-    this.busyUntil = this.now + ns;
-    this.guestNs += ns;
+    this.own.spendInGuest(ns);
   }
 
   run(ns: Ns): void {
@@ -191,8 +182,7 @@ export class Processor implements NativeCpu, Part {
   /** The kernel begins: its first decision is made now. */
   start(): void {
     this.run(0);
-    this.stretchStart = this.now;
-    this.stretch.at(this.now);
+    this.stretch.at(this.own.begin());
   }
 
   /** The local APIC has something to take: now, or between two decisions. */
@@ -246,31 +236,22 @@ export class Processor implements NativeCpu, Part {
       this.wakeUp();
       return;
     }
-    const { now } = this.clock;
-    const stop = now > this.stretchStart ? now : this.stretchStart;
-    const left = this.stretch.when! - stop;
-    this.account(stop - this.stretchStart);
+    const left = this.stretch.when! - this.own.end(this.guest !== null);
     if (this.guest) this.guest.left = left;
     else this.left = left;
     this.stretch.cancel();
   }
 
   private wakeUp(): void {
-    const { now } = this.clock;
-    if (now > this.busyUntil) this.idleNs += now - this.busyUntil;
+    this.own.idled();
     this.left = 0;
     this.charge(timing.idleWake);
   }
 
-  private account(ns: Ns): void {
-    if (this.guest) this.guestNs += ns;
-    else this.rootNs += ns;
-  }
-
   private stretchOver(): void {
     this.wiring.here = this;
-    this.account(this.clock.now - this.stretchStart);
     const { guest } = this;
+    this.own.end(guest !== null);
     if (guest) guest.done();
     else this.entry.done();
     this.leave();
@@ -291,8 +272,7 @@ export class Processor implements NativeCpu, Part {
       else break;
     }
     if (this.halted && !this.guest) return;
-    this.stretchStart = this.now;
-    this.stretch.at(this.stretchStart + (this.guest ? this.guest.left : this.left));
+    this.stretch.at(this.own.begin() + (this.guest ? this.guest.left : this.left));
   }
 
   /** The interrupt descriptor table in root mode; -1: the NMI's gate. */
@@ -315,23 +295,15 @@ export class Processor implements NativeCpu, Part {
   // where its time went; the three add up to the clock's now
 
   guestTime(): Ns {
-    return this.guestNs - this.piece.left(this.clock.now) + (this.guest ? this.running() : 0);
+    return this.own.inGuest(this.stretch.queued && this.guest !== null);
   }
 
   rootTime(): Ns {
-    const { now } = this.clock;
-    const ahead = Math.max(0, this.busyUntil - now) - this.piece.left(now);
-    return this.rootNs - ahead + (this.guest ? 0 : this.running());
+    return this.own.inHost(this.stretch.queued && this.guest === null, false);
   }
 
   idleTime(): Ns {
-    const { now } = this.clock;
-    return this.idleNs + (this.idle && now > this.busyUntil ? now - this.busyUntil : 0);
-  }
-
-  private running(): Ns {
-    const { now } = this.clock;
-    return this.stretch.queued && now > this.stretchStart ? now - this.stretchStart : 0;
+    return this.own.inIdle(this.idle);
   }
 
   get idle(): boolean {
@@ -339,45 +311,19 @@ export class Processor implements NativeCpu, Part {
   }
 
   save(): Plain {
-    const { left, guestNs, rootNs, idleNs, busyUntil, stretchStart, exits } = this;
+    const { left, exits } = this;
     const flags = [this.interruptFlag, this.halted, this.nmiLatched].map(Number);
-    return [
-      this.guest ? this.guest.index : -1,
-      left,
-      guestNs,
-      rootNs,
-      idleNs,
-      busyUntil,
-      stretchStart,
-      ...flags,
-      exits,
-      ...this.piece.save(),
-    ];
+    return [this.guest ? this.guest.index : -1, left, exits, ...flags, ...this.own.save()];
   }
 
   restore(state: Plain): void {
-    const [guest, left, guestNs, rootNs, idleNs, busyUntil, stretchStart, ...rest] = state as number[] as [
-      number,
-      number,
-      number,
-      number,
-      number,
-      number,
-      number,
-      ...number[],
-    ];
-    const [flag, halted, nmi, exits, from, to] = rest as [number, number, number, number, number, number];
-    this.guest = guest < 0 ? null : this.wiring.guests[guest]!;
-    this.left = left;
-    this.guestNs = guestNs;
-    this.rootNs = rootNs;
-    this.idleNs = idleNs;
-    this.busyUntil = busyUntil;
-    this.stretchStart = stretchStart;
+    const [guest, left, exits, flag, halted, nmi, ...own] = state as number[];
+    this.guest = guest! < 0 ? null : this.wiring.guests[guest!]!;
+    this.left = left!;
+    this.exits = exits!;
     this.interruptFlag = flag === 1;
     this.halted = halted === 1;
     this.nmiLatched = nmi === 1;
-    this.exits = exits;
-    this.piece.restore([from, to]);
+    this.own.restore(own);
   }
 }

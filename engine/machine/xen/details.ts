@@ -4,7 +4,7 @@ import type { SharedInfo } from '../../abi/xen.ts';
 import type { IrqDesc } from '../../guest/linux/irq-core.ts';
 import type { LinuxKernel } from '../../guest/linux/kernel.ts';
 import type { XenGuest } from '../../guest/linux/xen-side.ts';
-import type { Vcpu } from '../../hv/pcpu.ts';
+import type { Vcpu } from '../../hv/vcpu.ts';
 import type { EventChannels } from '../../hv/xen/evtchn.ts';
 import type { ChannelInfo } from '../../hv/xen/evtchn-types.ts';
 import {

@@ -2,7 +2,8 @@
 import type { Ns } from '../../core/clock.ts';
 import type { IrqDesc } from '../../guest/linux/irq-core.ts';
 import type { LinuxKernel } from '../../guest/linux/kernel.ts';
-import type { Pcpu, Vcpu } from '../../hv/pcpu.ts';
+import type { Pcpu } from '../../hv/pcpu.ts';
+import type { Vcpu } from '../../hv/vcpu.ts';
 import type { Domain } from '../../hv/xen/domain.ts';
 import type { DomainControl } from '../../hv/xen/domain-control.ts';
 import type { EventChannels } from '../../hv/xen/evtchn.ts';

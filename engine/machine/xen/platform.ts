@@ -2,7 +2,8 @@
 
 import type { TraceRecord } from '../../core/trace.ts';
 import type { ExitTable } from '../../hv/exits.ts';
-import type { Pcpu, Vcpu } from '../../hv/pcpu.ts';
+import type { Pcpu } from '../../hv/pcpu.ts';
+import type { Vcpu } from '../../hv/vcpu.ts';
 import type { XenConsole } from '../../hv/xen/console.ts';
 import type { EventChannels } from '../../hv/xen/evtchn.ts';
 import type { ArmScenario } from '../../scenario/arm-schema.ts';

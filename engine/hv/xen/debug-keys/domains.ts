@@ -6,7 +6,8 @@
  */
 import { VIRQ_DEBUG } from '../../../abi/xen.ts';
 import type { Ns } from '../../../core/clock.ts';
-import type { Pcpu, Vcpu } from '../../pcpu.ts';
+import type { Pcpu } from '../../pcpu.ts';
+import type { Vcpu } from '../../vcpu.ts';
 import type { Domain } from '../domain.ts';
 import type { EvtchnDomain } from '../evtchn-domain.ts';
 import type { XenProfile } from '../softirq.ts';

@@ -7,8 +7,9 @@
 import { ACCOUNTING, CREDITS_PER_TICK, Credit, IDLE, TICK, TSLICE } from '../../credit.ts';
 import type { Credit2 } from '../../credit2.ts';
 import { loadPercent } from '../../credit2-load.ts';
-import type { Pcpu, Vcpu } from '../../pcpu.ts';
+import type { Pcpu } from '../../pcpu.ts';
 import { DEFAULT_WEIGHT } from '../../scheduler.ts';
+import type { Vcpu } from '../../vcpu.ts';
 import type { Schedule } from '../schedule.ts';
 import { bitmap, consoleText, hex, number, ranges } from './printk.ts';
 

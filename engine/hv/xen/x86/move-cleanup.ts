@@ -9,7 +9,8 @@ import type { Clock, Task } from '../../../core/clock.ts';
 import { Priority } from '../../../core/event-queue.ts';
 import type { LocalApic } from '../../../hw/x86/lapic.ts';
 import { timing } from '../../../timing.ts';
-import type { Pcpu, PcpuWiring } from '../../pcpu.ts';
+import type { PcpuWiring } from '../../hypervisor.ts';
+import type { Pcpu } from '../../pcpu.ts';
 import { IRQ_MOVE_CLEANUP_VECTOR } from './apic-vectors.ts';
 import type { IrqDescs } from './irq-desc.ts';
 

@@ -5,7 +5,8 @@
 import type { Plain } from '../../../core/state.ts';
 import type { GuestEntry, VirtualCpu } from '../../../hw/x86/cpu.ts';
 import { pvHypercall, timing } from '../../../timing.ts';
-import { type Pcpu, Vcpu } from '../../pcpu.ts';
+import type { Pcpu } from '../../pcpu.ts';
+import { Vcpu } from '../../vcpu.ts';
 
 /** What Xen does for it. */
 export interface PvHost {

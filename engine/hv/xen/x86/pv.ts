@@ -6,7 +6,7 @@ import type { Hypercalls } from '../../../abi/hypercalls.ts';
 import { EINVAL, ENOSPC } from '../../../abi/xen.ts';
 import type { Ns } from '../../../core/clock.ts';
 import { pvHypercall } from '../../../timing.ts';
-import type { Vcpu } from '../../pcpu.ts';
+import type { Vcpu } from '../../vcpu.ts';
 import type { Domain } from '../domain.ts';
 import { EvtchnCalls } from '../evtchn-calls.ts';
 import type { Xen } from './xen.ts';

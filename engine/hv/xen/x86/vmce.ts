@@ -9,7 +9,8 @@ import { MCG_STATUS, MCG_STATUS_MCIP, MCG_STATUS_RIPV, mcaBank, SRAO_SCRUB } fro
 import type { Books, SlotId, SourceId } from '../../../core/books.ts';
 import type { Part, Plain } from '../../../core/state.ts';
 import type { Trace, Tracepoint } from '../../../core/trace.ts';
-import type { Pcpu, Vcpu } from '../../pcpu.ts';
+import type { Pcpu } from '../../pcpu.ts';
+import type { Vcpu } from '../../vcpu.ts';
 import type { Domain } from '../domain.ts';
 import type { DomainControl } from '../domain-control.ts';
 import type { Kicks } from '../kicks.ts';

@@ -13,7 +13,7 @@ import { FAILED } from '../../../hw/x86/vm-entry-exit.ts';
 import { Blocking, Exit, exitName, INFO_VALID, Info, Type } from '../../../hw/x86/vmcs-fields.ts';
 import { timing } from '../../../timing.ts';
 import type { ExitTable } from '../../exits.ts';
-import type { InterruptLine } from '../../pcpu.ts';
+import type { InterruptLine } from '../../hypervisor.ts';
 import type { XenProfile } from '../softirq.ts';
 import type { HvmVcpu } from './hvm-vcpu.ts';
 import type { MachineChecks } from './mce.ts';
