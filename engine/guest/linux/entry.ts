@@ -297,10 +297,11 @@ export abstract class LinuxCpu implements Part {
 
   /** Does a thread wait that the present one gives way to? The idle loop gives way to any. */
   needResched(): boolean {
+    if (this.runq.length === 0) return false;
+    if (this.shareOver) return true;
     const current = this.frames[1]?.kind;
-    if (this.shareOver && this.runq.length > 0) return true;
     const inThread = current === SWITCH || current === THREAD || current === POLLING;
-    return inThread ? this.runq.some((t) => !t.waits) : this.runq.length > 0;
+    return !inThread || this.runq.some((t) => !t.waits);
   }
 
   /** iret: upcalls are let in; what was interrupted goes on, unless a thread was woken meanwhile. */

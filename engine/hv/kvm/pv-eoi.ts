@@ -18,6 +18,9 @@ export class PvEoi {
   private byWord = false;
   /** the raise that it is of */
   private journey = 0;
+  /** what its memory has at an address, which stays there */
+  private found: PvEoiWord | undefined;
+  private foundAt = 0;
 
   constructor(private readonly v: KvmVcpu) {}
 
@@ -34,7 +37,12 @@ export class PvEoi {
   }
 
   private get word(): PvEoiWord | undefined {
-    return this.v.vm.memory.at((this.msr & ~3) >>> 0, PvEoiWord);
+    const address = (this.msr & ~3) >>> 0;
+    if (this.found === undefined || this.foundAt !== address) {
+      this.found = this.v.vm.memory.at(address, PvEoiWord);
+      this.foundAt = address;
+    }
+    return this.found;
   }
 
   /** Between an entry and the next exit: the bit; undefined: it was not set. */

@@ -3,13 +3,13 @@
  * exits of vmx.c). Read from top to bottom it follows an interrupt: into the guest, out of it, and what the
  * host's own interrupts do meanwhile.
  */
+import type { Ns } from '../../core/clock.ts';
 import type { Tracepoint } from '../../core/trace.ts';
 import type { Processor } from '../../hw/x86/processor.ts';
 import { FAILED } from '../../hw/x86/vm-entry-exit.ts';
 import { Exit, INFO_VALID, Info, info, Type } from '../../hw/x86/vmcs-fields.ts';
 import { timing } from '../../timing.ts';
 import type { Kvm } from './kvm.ts';
-import type { HeldGate } from './paging.ts';
 import { Stat } from './stats.ts';
 import { HALTED, IN_GUEST_MODE, type KvmVcpu, OUTSIDE_GUEST_MODE, RUNNABLE } from './vcpu.ts';
 
@@ -230,7 +230,7 @@ export class VcpuRun {
     this.trace(v, kvm.points.entry);
     const vector = vmx.enter();
     const held = v.pages.release();
-    if (held) this.handler(v, held);
+    if (held) this.handler(v, held.vector, held.left);
     if (vector === FAILED) this.began(v, Exit.INVALID_STATE);
     else if (vector >= 0) {
       if ((v.coldStack || v.pages.stackAbsent) && kvm.options.ept) this.faultInDelivery(v);
@@ -254,18 +254,18 @@ export class VcpuRun {
 
   /** -1: the NMI's gate. */
   private gate(v: KvmVcpu, vector: number): void {
-    const gate = { vector, left: v.halting ? 0 : v.left };
+    const left = v.halting ? 0 : v.left;
     v.halting = false;
     if (v.pages.dataAbsent) {
       // the event is delivered, and nothing tells of it any more; the handler has not come to its EOI
-      v.pages.hold(gate);
+      v.pages.hold({ vector, left });
       this.exit(v, Exit.EPT_VIOLATION, READ_OF_ABSENT);
       this.eptViolation(v);
       v.pages.touched();
-    } else this.handler(v, gate);
+    } else this.handler(v, vector, left);
   }
 
-  private handler(v: KvmVcpu, { vector, left }: HeldGate): void {
+  private handler(v: KvmVcpu, vector: number, left: Ns): void {
     if (vector < 0) v.entry.nmi(left);
     else v.entry.interrupt(vector, left);
   }

@@ -156,6 +156,7 @@ export class IoApic implements Part {
 
   /** An EOI was broadcast: pins of this vector may send again, and do if their wire is still high. */
   eoi(vector: number, level = true): void {
+    if (!level && !this.options.ackedFirst) return;
     for (let pin = 0; pin < this.low.length; pin++) {
       if ((this.low[pin]! & 0xff) !== vector) continue;
       this.eoiOne(pin, level);

@@ -67,12 +67,15 @@ export class PhysicalApicBus extends ApicBus implements Part {
   }
 
   private arrive(): void {
-    const { books } = this;
-    const flight = this.flights.shift()!;
+    const { books, flights } = this;
+    const flight = flights[0]!;
+    // shift() would take the room that the next one needs
+    for (let i = 1; i < flights.length; i++) flights[i - 1] = flights[i]!;
+    flights.pop();
     this.spare.push(flight);
     const [, raise, journey, source, destination, logical, mode, vector, assert, level, shorthand, hint] =
       flight as unknown as number[];
-    if (this.flights.length > 0) this.arrival.at(this.flights[0]![0]);
+    if (flights.length > 0) this.arrival.at(flights[0]![0]);
     books.source = raise!;
     books.journey = journey!;
     const from = source! < 0 ? null : this.apics[source!]!;

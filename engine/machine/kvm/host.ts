@@ -1,5 +1,6 @@
 /** A KVM host while it is put together: the bare machine, its kernel, KVM in it, and the virtual machines. */
 
+import type { SourceId } from '../../core/books.ts';
 import type { LinuxCpu } from '../../guest/linux/entry.ts';
 import { NativeKernel } from '../../guest/linux/native.ts';
 import { KERNELS } from '../../guest/linux/profiles.ts';
@@ -45,6 +46,8 @@ export class KvmHost {
   readonly swap: { submit(cpu: LinuxCpu, tag: number): void } | undefined;
   /** per machine: jobs that a packet on its way will tell QEMU of, in order */
   private readonly console: [job: number, journey: number][][] = [];
+  /** opened when there is such work first */
+  private kvmWork: SourceId | undefined;
 
   constructor(
     readonly shop: Workshop,
@@ -175,7 +178,8 @@ export class KvmHost {
   private fromNowhere(cpu: number): void {
     const { books } = this.shop;
     const { source, journey } = books;
-    books.begin(books.sourceOf('kvm work'));
+    this.kvmWork ??= books.sourceOf('kvm work');
+    books.begin(this.kvmWork);
     this.board.bus.send(null, cpu, false, 0, RESCHEDULE_VECTOR, true, false, 0, false);
     books.source = source;
     books.journey = journey;
