@@ -49,6 +49,15 @@ export function nsPer(count: number, loop: () => void): number {
   return ((performance.now() - start) * 1e6) / count;
 }
 
+/** Nanoseconds that it takes by itself: not those that others have the processor for meanwhile. */
+export function cpuNs(work: () => void): number {
+  const before = process.cpuUsage();
+  const wall = nsPer(1, work);
+  const { user, system } = process.cpuUsage(before);
+  // the collector and the compiler have threads of their own
+  return Math.min(wall, (user + system) * 1e3);
+}
+
 /** The results as a table with aligned columns. */
 export function table(results: readonly Result[]): string {
   const head = ['bench', 'measured', 'beside', 'gate', ''];
