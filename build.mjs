@@ -3,6 +3,7 @@
  *
  *   dist/virqtop.mjs    the entry: small, readable by any Node since 14, loads the rest on demand
  *   dist/chunks/        everything else, split so that `--help` never reads Ink
+ *   dist/chunks/trace-thread.mjs    the thread that writes traces
  *   dist/virqtop.1      the manual page
  *   dist/LICENSES.txt   of the packages bundled
  *
@@ -73,10 +74,20 @@ async function buildProgram() {
     metafile: true,
     plugins: [...COMMON.plugins, ssh2, shortNames, scenarios],
   });
-  removeStale(Object.keys(metafile.outputs));
+  await buildTraceThread('chunks/');
+  removeStale([...Object.keys(metafile.outputs), 'dist/chunks/trace-thread.mjs']);
   chmodSync(join(DIST, 'virqtop.mjs'), 0o755);
   writeFileSync(join(DIST, 'LICENSES.txt'), licenses(Object.keys(metafile.inputs)));
   writeFileSync(join(DIST, 'virqtop.1'), await manPage());
+}
+
+/** Beside the file that starts it, whole: of the chunks, those that it shares have much that it does not need. */
+async function buildTraceThread(/** @type {string} */ folder) {
+  await build({
+    ...OURS,
+    entryPoints: { [`${folder}trace-thread`]: 'cli/trace/thread-main.ts' },
+    minify: true,
+  });
 }
 
 /** The program's own text, as this Node can run what makes it. */
@@ -95,6 +106,7 @@ async function buildBench() {
     loader: { '.c': 'text' },
     plugins: [...COMMON.plugins, scenarios],
   });
+  await buildTraceThread('');
 }
 
 /** Chunks of earlier builds; they go last, so that the program can be started at any moment. */

@@ -1,5 +1,12 @@
 /** The second door to the engine: files that other tools wrote or will read. A program that exchanges none loads none of it. */
 
+export {
+  type Piece,
+  PieceReader,
+  type ToldHost,
+  toldHost,
+  WriterElsewhere,
+} from './export/trace/elsewhere.ts';
 export { TraceExporter } from './export/trace/exporter.ts';
 export { TRACE_FORMATS, type TraceFormat } from './export/trace/formats.ts';
 export { ReplayTally, vectorKey } from './export/trace/replay-tally.ts';
@@ -8,6 +15,7 @@ export type { RecordedGuest, RecordedSource, Tally, TraceCapture } from './impor
 export { EXIT_CLASSES, type ExitClass } from './import/exits.ts';
 export { readTrace, type TraceImportOptions } from './import/import-trace.ts';
 export { type ImportOptions, importHost } from './machine/build-import.ts';
+export type { TraceHost } from './machine/inspect-trace.ts';
 export { replayMachine } from './machine/replay/build.ts';
 export { BEGIN as REPLAY_BEGIN } from './machine/replay/outside.ts';
 export { traceHost } from './machine/trace-host.ts';

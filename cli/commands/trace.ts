@@ -6,7 +6,7 @@ import type { Options } from '../options.ts';
 import type { Output } from '../output.ts';
 import { Player } from '../player.ts';
 import { checkMachine } from '../together.ts';
-import { TraceSink } from '../trace/files.ts';
+import { destinationOf } from '../trace/destination.ts';
 import { UsageError } from '../usage.ts';
 
 const DEFAULT_FORMAT = 'ftrace';
@@ -24,14 +24,11 @@ export async function trace(options: Options, out: Output): Promise<number> {
   const end = at + time;
   const player = new Player(machine, options.fire);
   player.checkEnd(end);
-  const sink = new TraceSink(out, options.output, format.directory ?? false);
+  const sink = await destinationOf(format, options.output ?? out);
   try {
     if (at > 0) await player.advance(at);
-    const exporter = new TraceExporter(
-      machine.shop.trace,
-      machine.clock,
-      format.make(traceHost(machine), sink),
-    );
+    const { clock, shop } = machine;
+    const exporter = new TraceExporter(shop.trace, clock, sink.writer(format, traceHost(machine)));
     for (let now = at; now < end; ) {
       now = Math.min(now + SLICE, end);
       await player.advance(now);

@@ -12,10 +12,11 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, parse } from 'node:path';
-import type { TraceFiles } from '../../engine/exchange.ts';
+import type { TraceFiles, TraceFormat, TraceHost, TraceWriter } from '../../engine/exchange.ts';
 import type { Output } from '../output.ts';
 import { printable, UsageError } from '../usage.ts';
 import { Chunks, chunksTo, piecesOf, writeAll } from './chunks.ts';
+import type { Destination } from './destination.ts';
 
 /** Of several files the one that is the trace itself. */
 const MAIN = '';
@@ -30,7 +31,7 @@ interface Heap {
 }
 
 /** Takes what a writer gives. */
-export class TraceSink implements TraceFiles {
+export class TraceSink implements TraceFiles, Destination {
   private readonly heaps = new Map<number, Heap>();
   /** its head is to come, and nothing can be written before that */
   private headless = false;
@@ -39,10 +40,14 @@ export class TraceSink implements TraceFiles {
   private readonly forget = () => this.drop();
 
   /** @throws UsageError if nothing can be written there */
-  constructor(out: Output, file: string | undefined, directory: boolean) {
-    if (file === undefined) this.target = new Standard(out);
-    else this.target = directory ? new Directory(file) : new File(file);
+  constructor(to: string | Output, directory: boolean) {
+    if (typeof to !== 'string') this.target = new Standard(to);
+    else this.target = directory ? new Directory(to) : new File(to);
     process.once('exit', this.forget);
+  }
+
+  writer(format: TraceFormat, host: TraceHost): TraceWriter {
+    return format.make(host, this);
   }
 
   append(bytes: Uint8Array, file = MAIN): void {
@@ -81,19 +86,16 @@ export class TraceSink implements TraceFiles {
     this.target.appendFile(kept.fd);
   }
 
-  /** Who reads it has kept up. */
   async flush(): Promise<void> {
     await this.target.flush();
   }
 
-  /** The trace is whole. */
   async close(): Promise<void> {
     await this.target.done();
     this.dropHeaps();
     process.off('exit', this.forget);
   }
 
-  /** It comes to nothing: no part of it stays. */
   drop(): void {
     this.target.drop();
     this.dropHeaps();

@@ -85,6 +85,14 @@ test('mistakes are one line, and leave nothing behind', async () => {
   );
 });
 
+test('a file that cannot be written is said in one line', async () => {
+  expect(await virqtop('trace', 'kvm', '--for', '200ms', '-o', '/dev/full')).toMatchObject({
+    code: 1,
+    stdout: '',
+    stderr: 'virqtop: cannot write the trace: ENOSPC\n',
+  });
+});
+
 test('bytes that are no text are not written to a terminal', async () => {
   const typed = join(DIR, 'typed');
   const line = `script -qec "${process.execPath} dist/virqtop.mjs trace kvm --for 1ms --format trace-dat" ${typed}`;

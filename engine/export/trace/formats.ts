@@ -17,6 +17,8 @@ export interface TraceFormat {
   readonly binary: boolean;
   /** several files in a directory */
   readonly directory?: boolean;
+  /** it looks at the machine's signals, and is written where the machine is */
+  readonly looks?: boolean;
   /** why a host's trace cannot be written so; undefined: it can */
   readonly refuses?: (host: TraceHost) => string | undefined;
   readonly make: (host: TraceHost, files: TraceFiles) => TraceWriter;
@@ -60,6 +62,7 @@ export const TRACE_FORMATS: readonly TraceFormat[] = [
     name: 'vcd',
     about: 'waveforms for GTKWave, with a layout',
     binary: false,
+    looks: true,
     make: (host, files) => new VcdWriter(host, files),
   },
   {
