@@ -1,5 +1,4 @@
 /** Where a trace goes, and which thread writes it. */
-import { availableParallelism } from 'node:os';
 import type { TraceFormat, TraceHost, TraceWriter } from '../../engine/exchange.ts';
 import type { Output } from '../output.ts';
 import { TraceSink } from './files.ts';
@@ -16,13 +15,13 @@ export interface Destination {
 }
 
 /**
- * A file is written by a thread of its own if there is a processor for it, and the format wants nothing but records.
+ * A file is written by a thread of its own if that is possible, and the format wants nothing but records.
  * @throws UsageError if nothing can be written there
  */
 export async function destinationOf(
   { directory = false, looks = false }: TraceFormat,
   to: string | Output,
 ): Promise<Destination> {
-  const threaded = typeof to === 'string' && !looks && availableParallelism() > 1;
+  const threaded = typeof to === 'string' && !looks && WriterThread.possible;
   return threaded ? WriterThread.open(to, directory) : new TraceSink(to, directory);
 }

@@ -2,6 +2,8 @@
  * Writes a trace in a thread of its own, while the machine runs in this one: with two processors at hand a run that is
  * written takes hardly longer than one that is not. The bytes are the same.
  */
+import { existsSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import {
   type Piece,
@@ -16,7 +18,7 @@ import { OutputError } from '../output.ts';
 import { UsageError } from '../usage.ts';
 import type { Destination } from './destination.ts';
 
-/** the file that thread-main.ts becomes, beside the one that this becomes */
+/** the file that thread-main.ts becomes, beside the one that this becomes; there is none beside the sources */
 const PROGRAM = new URL('./trace-thread.mjs', import.meta.url);
 /** pieces that may be waiting there before the machine does */
 const WAITING = 32;
@@ -65,6 +67,11 @@ export class WriterThread implements Destination {
     this.worker.on('error', (error) => this.fail(error));
     this.worker.on('exit', () => this.fail(new Error('the thread that writes the trace has ended')));
     process.once('exit', this.forget);
+  }
+
+  /** It can be started, and has a processor. */
+  static get possible(): boolean {
+    return availableParallelism() > 1 && existsSync(PROGRAM);
   }
 
   /** @throws UsageError if nothing can be written there */

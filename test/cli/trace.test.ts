@@ -7,7 +7,7 @@ import { afterAll, expect, test } from 'vitest';
 import { TRACE_FORMAT_NAMES } from '../../cli/options.ts';
 import { TRACE_FORMATS } from '../../engine/exchange.ts';
 import { called } from './call.ts';
-import { finished, shell, start } from './run.ts';
+import { finished, shell, start, virqtop } from './run.ts';
 
 const DIR = mkdtempSync(join(tmpdir(), 'virqtop-trace-test-'));
 afterAll(() => rmSync(DIR, { recursive: true }));
@@ -85,7 +85,7 @@ test('mistakes are one line, and leave nothing behind', async () => {
   );
 });
 
-test('a file that cannot be written is said in one line', async () => {
+test('a file that cannot be written is said in one line, by the thread that writes it too', async () => {
   expect(await virqtop('trace', 'kvm', '--for', '200ms', '-o', '/dev/full')).toMatchObject({
     code: 1,
     stdout: '',
