@@ -1,26 +1,29 @@
 /**
  * KVM_RUN: a virtual CPU from one VM exit to the next (vcpu_run and vcpu_enter_guest of arch/x86/kvm/x86.c, the
- * exits of vmx.c). Read from top to bottom it follows an interrupt: into the guest, out of it, and what the
- * host's own interrupts do meanwhile.
+ * exits of vmx.c). Read from top to bottom it follows an interrupt: into the guest (what of it the guest is told of, and how,
+ * is vcpu-events.ts), out of it, and what the host's own interrupts do meanwhile.
  */
 import type { Ns } from '../../core/clock.ts';
-import type { Tracepoint } from '../../core/trace.ts';
 import type { Processor } from '../../hw/x86/processor.ts';
 import { FAILED } from '../../hw/x86/vm-entry-exit.ts';
-import { Exit, INFO_VALID, Info, info, Type } from '../../hw/x86/vmcs-fields.ts';
+import { Exit, INFO_VALID, Info, Type } from '../../hw/x86/vmcs-fields.ts';
 import { timing } from '../../timing.ts';
 import type { Kvm } from './kvm.ts';
 import { Stat } from './stats.ts';
 import { HALTED, IN_GUEST_MODE, type KvmVcpu, OUTSIDE_GUEST_MODE, RUNNABLE } from './vcpu.ts';
+import { VcpuEvents } from './vcpu-events.ts';
 
-const NMI_VECTOR = 2;
 /** qualification of a write to a page that is not there, while an event is delivered */
 const WRITE_TO_ABSENT = 0x182;
 /** of a read */
 const READ_OF_ABSENT = 0x181;
 
 export class VcpuRun {
-  constructor(private readonly kvm: Kvm) {}
+  private readonly events: VcpuEvents;
+
+  constructor(private readonly kvm: Kvm) {
+    this.events = new VcpuEvents(kvm);
+  }
 
   /**
    * A step of the virtual CPU's thread, at its end. `guest`: the processor is in non-root mode, or on its way to
@@ -51,7 +54,7 @@ export class VcpuRun {
   private load(v: KvmVcpu, on: Processor): void {
     v.on = on;
     v.loaded = true;
-    this.trace(v, this.kvm.points.load, on.processor);
+    v.emit(this.kvm.points.load, on.processor);
     on.charge(timing.vcpuLoad);
     this.kvm.posted.load(v);
     v.timer.loaded();
@@ -89,18 +92,9 @@ export class VcpuRun {
 
   private runnable(v: KvmVcpu): boolean {
     if (v.nmiPending > 0) return true;
-    this.pendingTimer(v);
+    this.events.pendingTimer(v);
     this.kvm.posted.sync(v);
-    return v.vmx.interruptFlag && this.hasInterrupt(v);
-  }
-
-  /** A timer of the guest that has expired is delivered to its local APIC. */
-  private pendingTimer(v: KvmVcpu): void {
-    if (!v.apic.timerPending) return;
-    const { books } = this.kvm;
-    books.begin(v.vm.timerSource, v.apic.timerExpiredAt);
-    v.apic.injectPendingTimer();
-    v.journey = books.journey;
+    return v.vmx.interruptFlag && this.events.hasInterrupt(v);
   }
 
   // into the guest
@@ -117,7 +111,7 @@ export class VcpuRun {
           this.leave(v);
         else {
           if (v.apicvUpdate) this.updateApicv(v);
-          this.checkEvents(v);
+          this.events.checkAndInject(v);
           spins = this.entry(v);
         }
         continue;
@@ -128,7 +122,7 @@ export class VcpuRun {
         continue;
       }
       this.exit(v, reason);
-      this.window(v, reason);
+      this.events.window(v, reason);
     }
   }
 
@@ -144,79 +138,12 @@ export class VcpuRun {
     v.setApicv(active);
     v.pvEoi.ended();
     if (active && this.kvm.options.sviUpdate) v.vmcs.svi = Math.max(0, v.apic.highestInService);
-    this.trace(v, this.kvm.points.refreshApicv, Number(active), v.vmcs.svi);
+    v.emit(this.kvm.points.refreshApicv, Number(active), v.vmcs.svi);
   }
 
   /** Back to the thread's own code in the host, with interrupts on: they are taken there, or it sleeps. */
   private leave(v: KvmVcpu): void {
     v.on.leaveGuest(timing.hostGate);
-  }
-
-  /** kvm_check_and_inject_events (2.6.36: inject_pending_event): one event at most, a window for what must wait. */
-  private checkEvents(v: KvmVcpu): void {
-    const { vmx, vmcs } = v;
-    if (this.kvm.options.apicv || v.vm.chip.scanIfAsked(v.vcpu)) this.setEoiExits(v);
-    this.pendingTimer(v);
-    this.kvm.posted.sync(v);
-    if (v.reinject !== 0) this.again(v);
-    else if (v.nmiPending > 0 && vmx.nmiAllowed) this.injectNmi(v);
-    else if (this.hasInjectable(v) && vmx.interruptAllowed) this.injectInterrupt(v);
-    vmx.nmiWindow = v.nmiPending > 0;
-    vmx.interruptWindow = this.hasInjectable(v);
-    if (!v.apicv) vmcs.tprThreshold = this.tprThreshold(v);
-    if (v.eventRequested) v.pvEoi.toGuest();
-    v.eventRequested = false;
-  }
-
-  private setEoiExits(v: KvmVcpu): void {
-    v.vm.chip.scanIfAsked(v.vcpu);
-    if (v.apicv) v.vmcs.eoiExit.set(v.vm.chip.handledVectors(v.vcpu).words);
-  }
-
-  /** update_cr8_intercept: the class that TPR must fall below for a request that it holds back. */
-  private tprThreshold(v: KvmVcpu): number {
-    const request = v.apic.highestRequest >> 4;
-    return request < 0 || v.apic.tpr >> 4 < request ? 0 : request;
-  }
-
-  /** An event from the IDT-vectoring information of the last exit. */
-  private again(v: KvmVcpu): void {
-    v.vmcs.entryInfo = v.reinject;
-    v.on.charge(timing.injectEvent);
-    this.trace(v, this.kvm.points.injectVirq, v.reinject & 0xff, 1);
-  }
-
-  private injectNmi(v: KvmVcpu): void {
-    v.nmiPending--;
-    v.vmcs.entryInfo = info(NMI_VECTOR, Type.NMI);
-    v.on.charge(timing.injectEvent);
-    this.kvm.stats.count(v.index, Stat.nmi_injections);
-    this.trace(v, this.kvm.points.injectNmi);
-  }
-
-  /** kvm_cpu_get_interrupt: the 8259s' before the local APIC's; vmx_inject_irq. */
-  private injectInterrupt(v: KvmVcpu): void {
-    const external = v.apic.acceptsPic && v.vm.pic.intr;
-    const vector = external ? v.vm.pic.ack() : v.apic.ack();
-    if (external) v.pended(vector);
-    v.vmcs.entryInfo = info(vector, Type.EXTERNAL);
-    v.on.charge(timing.injectEvent);
-    this.kvm.stats.count(v.index, Stat.irq_injections);
-    v.journey = this.kvm.books.journeyIn(v.slot(vector));
-    if (!external) v.pvEoi.injected(vector);
-    v.eventRequested = true; // or nothing would be injected
-    this.trace(v, this.kvm.points.injectVirq, vector);
-  }
-
-  /** kvm_cpu_has_interrupt: 8259s or local APIC. */
-  private hasInterrupt(v: KvmVcpu): boolean {
-    return (v.apic.acceptsPic && v.vm.pic.intr) || v.apic.deliverable() >= 0;
-  }
-
-  /** kvm_cpu_has_injectable_intr: under virtual-interrupt delivery the processor takes those of the local APIC. */
-  private hasInjectable(v: KvmVcpu): boolean {
-    if (v.apic.acceptsPic && v.vm.pic.intr) return true;
-    return !v.apicv && v.apic.deliverable() >= 0;
   }
 
   /** VM entry; true where it has ended a HLT for nothing. */
@@ -227,7 +154,7 @@ export class VcpuRun {
     v.exited = false;
     v.mode = IN_GUEST_MODE;
     v.timer.entered();
-    this.trace(v, kvm.points.entry);
+    v.emit(kvm.points.entry);
     const vector = vmx.enter();
     const held = v.pages.release();
     if (held) this.handler(v, held.vector, held.left);
@@ -292,7 +219,7 @@ export class VcpuRun {
     if (!apicv || !v.vmx.interruptAllowed || apicv.pending() < 0) return false;
     const vector = apicv.deliver();
     v.journey = this.kvm.books.journeyIn(v.slot(vector));
-    this.trace(v, this.kvm.points.virtualDelivery, vector);
+    v.emit(this.kvm.points.virtualDelivery, vector);
     if (v.pages.stackAbsent) {
       v.vmx.beginDelivery(vector);
       this.faultInDelivery(v);
@@ -320,7 +247,7 @@ export class VcpuRun {
   /** What every exit begins with; vmx_complete_interrupts keeps the event that it cut short. */
   private began(v: KvmVcpu, reason: number): void {
     const { kvm, on, vmcs } = v;
-    this.trace(v, kvm.points.exit, reason, vmcs.exitInfo, vmcs.exitQualification);
+    v.emit(kvm.points.exit, reason, vmcs.exitInfo, vmcs.exitQualification);
     on.charge(timing.vmExit);
     kvm.exits.begin(v.index, reason, on.now);
     on.exits++;
@@ -340,21 +267,9 @@ export class VcpuRun {
     if (v.exited) {
       on.charge(timing.vmEntry);
       kvm.exits.end(v.index, on.now);
-      this.trace(v, kvm.points.entry);
+      v.emit(kvm.points.entry);
     }
     this.exit(v, reason, qualification);
-  }
-
-  /** handle_interrupt_window, handle_nmi_window */
-  private window(v: KvmVcpu, reason: number): void {
-    v.eventRequested = true;
-    if (reason === Exit.INTERRUPT_WINDOW) {
-      v.vmx.interruptWindow = false;
-      this.kvm.stats.count(v.index, Stat.irq_window_exits);
-    } else if (reason === Exit.NMI_WINDOW) {
-      v.vmx.nmiWindow = false;
-      this.kvm.stats.count(v.index, Stat.nmi_window_exits);
-    }
   }
 
   /**
@@ -376,7 +291,7 @@ export class VcpuRun {
     const vector = v.vmx.exitForInterrupt(on.lapic);
     this.began(v, Exit.EXTERNAL_INTERRUPT);
     this.kvm.stats.count(v.index, Stat.irq_exits);
-    this.trace(v, this.kvm.points.hostGate, taken, Number(vector >= 0));
+    v.emit(this.kvm.points.hostGate, taken, Number(vector >= 0));
     if (own) v.journey = 0;
     on.leaveGuest(timing.hostGate);
     if (vector >= 0) on.throughGate(vector, timing.hostGate);
@@ -399,9 +314,5 @@ export class VcpuRun {
       v.timer.ring();
       this.goOn(v);
     });
-  }
-
-  private trace(v: KvmVcpu, point: Tracepoint, a = 0, b = 0, c = 0): void {
-    this.kvm.trace.emit(point, v.on.now, v.journey, v.on.processor, v.index, a, b, c);
   }
 }

@@ -3,10 +3,9 @@
  * the guest (kvm_vcpu_kick and kvm_vcpu_wake_up of virt/kvm/kvm_main.c).
  */
 import type { DestinationId, SlotId } from '../../core/books.ts';
-import type { Ns, Task } from '../../core/clock.ts';
-import { Priority } from '../../core/event-queue.ts';
+import type { Ns } from '../../core/clock.ts';
 import type { Part, Plain } from '../../core/state.ts';
-import type { Alarm } from '../../hw/x86/apic-timer.ts';
+import type { Tracepoint } from '../../core/trace.ts';
 import { ApicV } from '../../hw/x86/apicv.ts';
 import type { NativeEntry } from '../../hw/x86/cpu.ts';
 import { LocalApic } from '../../hw/x86/lapic.ts';
@@ -16,11 +15,11 @@ import { VmxGuest } from '../../hw/x86/vm-entry-exit.ts';
 import { Vmcs } from '../../hw/x86/vmcs.ts';
 import { ExitControl, Pin, Proc, Proc2 } from '../../hw/x86/vmcs-fields.ts';
 import { VcpuHalt } from './halt-poll.ts';
-import type { HostTimer } from './host.ts';
 import type { Kvm } from './kvm.ts';
 import { ReclaimedPages } from './paging.ts';
 import { PvEoi } from './pv-eoi.ts';
 import { Stat } from './stats.ts';
+import { VcpuTimer } from './vcpu-timer.ts';
 import type { Vm } from './vm.ts';
 
 /** vcpu->mode */
@@ -215,6 +214,11 @@ export class KvmVcpu implements NonRoot, Part {
     return (this.reinject & 0x8000_00ff) >>> 0 === (0x8000_0000 | vector) >>> 0;
   }
 
+  /** What its thread does, or its guest, at the time of the processor. */
+  emit(point: Tracepoint, a = 0, b = 0, c = 0): void {
+    this.kvm.trace.emit(point, this.on.now, this.journey, this.on.processor, this.index, a, b, c);
+  }
+
   // NonRoot
 
   done(): void {
@@ -326,79 +330,5 @@ export class KvmVcpu implements NonRoot, Part {
     this.timer.restore(s.timer);
     this.halt.restore(s.halt);
     this.pvEoi.restore(s.pvEoi);
-  }
-}
-
-/**
- * What wakes the timer of a virtual local APIC: a timer of the host, or, while the guest runs and the processor has
- * one, the VMX-preemption timer, whose exit needs no interrupt of the host (kvm_lapic_switch_to_{hv,sw}_timer).
- */
-export class VcpuTimer implements Alarm {
-  /** Infinity: not set */
-  private when: Ns = Infinity;
-  private expired!: () => void;
-  private readonly hv: boolean;
-  private readonly preemption: Task;
-  private readonly soft: HostTimer;
-
-  constructor(private readonly v: KvmVcpu) {
-    const { kvm } = v;
-    this.hv = kvm.options.preemptionTimer;
-    this.preemption = kvm.clock.task(`${v.id}.preemption`, Priority.hardware, () =>
-      kvm.run.preemptionTimer(v),
-    );
-    this.soft = kvm.host.hrtimer(() => this.ring());
-  }
-
-  /** It is to wake a timer. */
-  alarm(expired: () => void): Alarm {
-    this.expired = expired;
-    return this;
-  }
-
-  at(when: Ns): void {
-    this.when = when;
-    if (this.hv && this.v.loaded && !this.v.halt.polling) return;
-    this.soft.set(when, this.v.kvm.here);
-  }
-
-  cancel(): void {
-    this.when = Infinity;
-    this.preemption.cancel();
-    this.soft.cancel();
-  }
-
-  /** It has expired. */
-  ring(): void {
-    this.when = Infinity;
-    this.expired();
-  }
-
-  /** VM entry. */
-  entered(): void {
-    if (this.hv && this.when !== Infinity) this.preemption.at(this.when);
-  }
-
-  /** VM exit. */
-  left(): void {
-    if (this.hv) this.preemption.cancel();
-  }
-
-  /** The thread is switched to, or KVM_RUN goes on after a block. */
-  loaded(): void {
-    if (this.hv) this.soft.cancel();
-  }
-
-  /** The thread sleeps or is switched away from. */
-  unloaded(): void {
-    if (this.hv && this.when !== Infinity) this.soft.set(this.when, this.v.on);
-  }
-
-  save(): Plain {
-    return this.when === Infinity ? -1 : this.when;
-  }
-
-  restore(when: number): void {
-    this.when = when < 0 ? Infinity : when;
   }
 }

@@ -38,6 +38,11 @@ export class VmxGuest {
     return this.flag && (this.vmcs.interruptibility & (Blocking.sti | Blocking.movSs)) === 0;
   }
 
+  /** An NMI is being handled. */
+  get nmiBlocked(): boolean {
+    return (this.vmcs.interruptibility & Blocking.nmi) !== 0;
+  }
+
   get nmiAllowed(): boolean {
     return (this.vmcs.interruptibility & (Blocking.nmi | Blocking.movSs)) === 0;
   }

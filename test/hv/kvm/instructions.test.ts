@@ -33,6 +33,25 @@ describe('the task priority under a TPR shadow', () => {
   });
 });
 
+describe('non-maskable interrupts that come at once', () => {
+  const NMI = 4;
+  const handled = (more: string, text = XAPIC + BUSY) => {
+    const { host, v } = busy(more, text);
+    for (let n = 0; n < 5; n++) v.apic.accept(NMI, 2, true, false);
+    host.shop.clock.runUntil(seconds(0.2));
+    return host.vms[0]!.kernel.nmis;
+  };
+
+  test('are two: one that is handled, and one that waits for it', () => {
+    expect(handled("kvm: '6.1'\n")).toBe(2);
+  });
+
+  test('are one for KVM of 2.6.36, which has a flag for them', () => {
+    const old = `${XAPIC.replace('host:\n', 'host:\n  kernel: linux-2.6.36\n')}${BUSY}`;
+    expect(handled("kvm: '2.6.36'\n", old)).toBe(1);
+  });
+});
+
 describe('a write to HV_X64_MSR_SINT0', () => {
   const SINT0 = 0x4000_0090;
   const [MASKED, AUTO_EOI] = [1 << 16, 1 << 17];
