@@ -144,7 +144,7 @@ const RAISES: Record<string, Row> = {
       return `${vcpuVector(names, args)}${how}${level ? ' level' : ''}`;
     },
     brief: (names, args) => `${vcpu(names, args)} vec ${bare(args[1]!)}`,
-    about: 'the virtual local APIC takes the message: into IRR, or into the descriptor if posted',
+    about: 'the virtual local APIC takes it: into IRR, or the descriptor if posted',
     nested: true,
   },
   self_ipi_virtualization: {
@@ -159,7 +159,7 @@ const RAISES: Record<string, Row> = {
     name: (_, __, cpu) => (cpu < 0 ? 'VT-d posting' : 'vmx_deliver_posted_interrupt'),
     detail: (names, args) => `${vcpuVector(names, args)}: PIR${args[2] ? ', ON, notification' : ''}`,
     brief: (names, args) => `post ${vcpu(names, args)} vec ${bare(args[1]!)}`,
-    about: 'PIR has the vector; unless ON was set before, it is now and the notification vector is sent',
+    about: 'PIR has the vector; if ON was clear it is set, and the notification is sent',
     nested: true,
   },
   kvm_vcpu_wake_up: {
