@@ -95,6 +95,14 @@ describe.skipIf(!isThere('trace-cmd'))('trace-cmd', () => {
     expect(Math.abs(of('kvm_pv_eoi') - of('kvm_guest_apic_eoi_write'))).toBeLessThan(8);
   });
 
+  test('tells of each way to user space and back, as often as exits are counted that QEMU handles', () => {
+    const of = (what: RegExp) => lines.filter((l) => what.test(l)).length;
+    const left = of(/kvm_userspace_exit: +reason KVM_EXIT_(IO \(2\)|MMIO \(6\))$/);
+    expect(left).toBeGreaterThan(1_000);
+    expect([of(/kvm_fpu: +unload$/), of(/kvm_fpu: +load$/)]).toEqual([left, left]);
+    expect(left).toBe(statOf('fpu_reload'));
+  });
+
   test("finds the host's interrupts, with their drivers", () => {
     const name = `irq=${DISK} name=nvme0q1`;
     expect(lines.filter((l) => l.includes(`irq_handler_entry:    ${name}`)).length).toBe(
@@ -111,8 +119,8 @@ describe.skipIf(!isThere('trace-cmd'))('trace-cmd', () => {
 
 describe.skipIf(!isThere('perf'))('perf', () => {
   const form = /^ +(\S+) +(\d+) +([\d.]+)% +([\d.]+)% +([\d.]+)us +([\d.]+)us +([\d.]+)us/;
-  const table = () =>
-    printed('perf', 'kvm', '-i', run.file.perf!, 'stat', 'report')
+  const table = (...options: string[]) =>
+    printed('perf', 'kvm', '-i', run.file.perf!, 'stat', 'report', ...options)
       .split('\n')
       .flatMap((l) => {
         const [, name, samples, , , , , mean] = form.exec(l) ?? [];
@@ -135,6 +143,22 @@ describe.skipIf(!isThere('perf'))('perf', () => {
       const mean = (ns('after') - ns('before')) / exits[name]! + timing.vmExit;
       expect(Math.abs(us * 1000 - mean), name).toBeLessThan(Math.max(6, mean * 0.02));
     }
+  });
+
+  test('kvm stat report: accesses to ports, one for each exit of theirs', () => {
+    const rows = table('--event=ioport');
+    expect(rows.map((r) => r.name)).toContain('0x1f7:PIN');
+    const samples = rows.reduce((n, r) => n + r.samples, 0);
+    expect(Math.abs(exits.IO_INSTRUCTION! - samples)).toBeLessThan(8);
+  });
+
+  test('kvm stat report: accesses to memory, those that are no EOI and signal no event', () => {
+    const rows = table('--event=mmio');
+    const apic = rows.filter((r) => r.name.startsWith('0xfee00'));
+    expect(apic.map((r) => r.name)).toEqual(['0xfee00380:W', '0xfee00300:W', '0xfee00310:W']);
+    const eois = linesOf(run.file.ftrace!).filter((l) => l.includes('kvm_apic: apic_write APIC_EOI = 0x0'));
+    const samples = apic.reduce((n, r) => n + r.samples, 0);
+    expect(Math.abs(exits.APIC_ACCESS! - eois.length - samples)).toBeLessThan(8);
   });
 
   test('script: every event, own ones by their print fmt', () => {

@@ -5,7 +5,8 @@
 import { ROW, type TakeRow } from '../../core/trace.ts';
 import type { TraceHost } from '../../snapshot.ts';
 import { Label } from './bytes.ts';
-import { type Filling, kvmEvents, type LinuxPoint, symbols } from './linux-events.ts';
+import { kvmEvents } from './linux-events.ts';
+import { type Filling, type LinuxPoint, symbols } from './linux-point.ts';
 import { decimal, named, Phrase } from './phrase.ts';
 import { COMM, declare, type EventSpec, type EventType } from './schema.ts';
 

@@ -5,63 +5,23 @@
 import { DELIVERY_MODES, ISA_VMX } from '../../abi/trace-dat.ts';
 import { ROW } from '../../core/trace.ts';
 import type { TraceHost } from '../../snapshot.ts';
-import type { Label } from './bytes.ts';
+import { accessEvents } from './kvm-access-events.ts';
+import {
+  A,
+  always,
+  B,
+  C,
+  D,
+  type Filling,
+  inVcpu,
+  type LinuxEvent,
+  type LinuxPoint,
+  listed,
+  symbols,
+} from './linux-point.ts';
 import { decimal, hex, hexOf, named, type Operand, oneOf, padded, phrase, string } from './phrase.ts';
-import type { EventSpec } from './schema.ts';
-
-/** What the event of a record is filled with. */
-export interface Filling {
-  readonly host: TraceHost;
-  readonly filled: Float64Array;
-  readonly strings: Label[];
-  /** names of the host's tasks, and of its CPUs' idle ones */
-  readonly comms: readonly Label[];
-  readonly idleComms: readonly Label[];
-  /** drivers of an interrupt */
-  action(domain: number, irq: number): Label;
-  /** whose context it is written in */
-  pid: number;
-}
-
-export interface LinuxEvent extends EventSpec {
-  readonly fill: (to: Filling, rows: Float64Array, at: number) => void;
-}
-
-/** What records of a tracepoint are. */
-export interface LinuxPoint {
-  readonly of: string;
-  readonly events: readonly LinuxEvent[];
-  /** which of them a record is, -1: none; undefined: always the first */
-  readonly which: ((of: Filling, rows: Float64Array, at: number) => number) | undefined;
-}
-
-/** Every record is such an event. */
-function always(of: string, event: LinuxEvent): LinuxPoint {
-  return { of, events: [event], which: undefined };
-}
-
-const A = ROW.args;
-const B = A + 1;
-const C = A + 2;
-const D = A + 3;
 
 const PRIO = 120;
-
-/** Another event of KVM in the context of a virtual CPU's thread. */
-function inVcpu(to: Filling, rows: Float64Array, at: number): number {
-  const { task, vcpu } = to.host.vcpus[rows[at + A]!]!;
-  to.pid = to.host.tasks[task]!.pid;
-  return vcpu;
-}
-
-export function symbols(pairs: readonly (readonly [number, string])[]): string {
-  return pairs.map(([n, name]) => `{ ${n}, "${name}" }`).join(', ');
-}
-
-/** Names of 0, 1, 2 and so on, as KVM's own lists are written. */
-function listed(names: readonly string[], prefix = '0x'): string {
-  return names.map((name, n) => `{${prefix}${n}, "${name}"}`).join(', ');
-}
 
 const DELIVERY = listed(DELIVERY_MODES);
 
@@ -161,6 +121,7 @@ export function kvmEvents({ exits }: TraceHost): LinuxPoint[] {
     ),
     ...haltEvents(),
     ...lineEvents(),
+    ...accessEvents(),
     ...irqEvents(),
     ...schedEvents(),
   ];

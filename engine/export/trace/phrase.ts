@@ -18,6 +18,7 @@ const Kind = {
   decimalOf: 5,
   hexOf: 6,
   oneOf: 7,
+  hexWide: 8,
 } as const;
 
 export interface Operand {
@@ -41,6 +42,11 @@ export function decimal(place: number): Operand {
 /** With zeros before it up to so many digits. */
 export function hex(place: number, digits = 1): Operand {
   return operand(Kind.hex, { place, digits });
+}
+
+/** Of 64 bits: the lower half at that place, the upper behind it. */
+export function hexWide(place: number): Operand {
+  return operand(Kind.hexWide, { place });
 }
 
 /** Its lowest decimal digits, with zeros before them. */
@@ -139,6 +145,12 @@ export class Printer {
         case Kind.hexOf:
           at = hexDigits(view, at, Number(operand.of(values)), 1);
           break;
+        case Kind.hexWide: {
+          const high = values[value + 1]!;
+          if (high !== 0) at = hexDigits(view, at, high, 1);
+          at = hexDigits(view, at, values[value]!, high === 0 ? 1 : 8);
+          break;
+        }
         case Kind.oneOf:
           at = putLabel(view, at, operand.labels[Number(operand.of(values))]!);
       }

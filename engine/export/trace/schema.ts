@@ -63,6 +63,7 @@ const SIZES: Readonly<Record<string, number>> = {
   __u32: 4,
   int: 4,
   'unsigned int': 4,
+  unsigned: 4,
   pid_t: 4,
   long: 8,
   'unsigned long': 8,

@@ -6,16 +6,23 @@
 import { hasAutoEoi, MSR_SINT0 } from '../../abi/hyperv.ts';
 import { MSR_KVM_PV_EOI_EN } from '../../abi/kvm.ts';
 import type { Ns } from '../../core/clock.ts';
-import { Reg } from '../../hw/x86/apic-regs.ts';
+import { MSR_TSC_DEADLINE, MSR_X2APIC, MSR_X2APIC_LAST, Reg } from '../../hw/x86/apic-regs.ts';
 import type { NativeCpu, Width } from '../../hw/x86/cpu.ts';
 import { Exit } from '../../hw/x86/vmcs-fields.ts';
 import { timing } from '../../timing.ts';
+import {
+  AccessTrace,
+  KVM_EXIT_IO,
+  KVM_EXIT_MMIO,
+  MMIO_READ,
+  MMIO_READ_UNSATISFIED,
+  MMIO_WRITE,
+} from './access-trace.ts';
 import type { Kvm } from './kvm.ts';
 import { Stat } from './stats.ts';
 import { HALTED, type KvmVcpu } from './vcpu.ts';
 
 const APIC_PAGE = 0xfee0_0000;
-const MSR_TSC_DEADLINE = 0x6e0;
 const MSR_EOI = 0x80b;
 const MSR_TPR = 0x808;
 const MSR_SELF_IPI = 0x83f;
@@ -27,9 +34,11 @@ export const BREAKPOINT = 3;
 
 export class KvmCpu implements NativeCpu {
   private readonly kvm: Kvm;
+  private readonly told: AccessTrace;
 
   constructor(readonly v: KvmVcpu) {
     this.kvm = v.kvm;
+    this.told = new AccessTrace(v.kvm, v);
   }
 
   get vcpu(): number {
@@ -87,24 +96,31 @@ export class KvmCpu implements NativeCpu {
   out(port: number, value: number, width: Width = 1): void {
     this.exit(Exit.IO_INSTRUCTION, Stat.io_exits, (port << 16) | (width - 1));
     const { kernelBus, userBus } = this.v.vm;
+    this.told.pio(true, port, width, value);
     if (kernelBus.hasPort(port)) {
       this.charge(timing.emulateShort);
       kernelBus.out(port, value, width);
     } else {
-      this.userExit();
+      this.userExit(KVM_EXIT_IO);
       userBus.out(port, value, width);
+      this.told.fromUser();
     }
   }
 
   in(port: number, width: Width = 1): number {
     this.exit(Exit.IO_INSTRUCTION, Stat.io_exits, (port << 16) | 8 | (width - 1));
     const { kernelBus, userBus } = this.v.vm;
+    let value: number;
     if (kernelBus.hasPort(port)) {
       this.charge(timing.emulateShort);
-      return kernelBus.in(port, width);
+      value = kernelBus.in(port, width);
+    } else {
+      this.userExit(KVM_EXIT_IO);
+      value = userBus.in(port, width);
+      this.told.fromUser();
     }
-    this.userExit();
-    return userBus.in(port, width);
+    this.told.pio(false, port, width, value);
+    return value;
   }
 
   // memory-mapped registers
@@ -122,12 +138,16 @@ export class KvmCpu implements NativeCpu {
       this.kvm.trace.emit(this.kvm.points.ioeventfd, on.now, journey, on.processor, index, address);
       this.charge(timing.ioeventfd);
       signal(value);
+      this.told.fastMmio(address);
     } else if (vm.kernelBus.hasMemory(address)) {
       this.emulate();
+      this.told.mmio(MMIO_WRITE, address, width, value);
       vm.kernelBus.store(address, value, width);
     } else {
+      this.told.mmio(MMIO_WRITE, address, width, value);
       this.userMemory();
       vm.userBus.store(address, value, width);
+      this.told.fromUser();
     }
   }
 
@@ -135,12 +155,18 @@ export class KvmCpu implements NativeCpu {
     if (address >= APIC_PAGE && address < APIC_PAGE + 4096) return this.loadApic(address - APIC_PAGE, width);
     const { vm } = this.v;
     this.exit(this.mmioReason, -1);
+    let value: number;
     if (vm.kernelBus.hasMemory(address)) {
       this.emulate();
-      return vm.kernelBus.load(address, width);
+      value = vm.kernelBus.load(address, width);
+    } else {
+      this.told.mmio(MMIO_READ_UNSATISFIED, address, width, 0);
+      this.userMemory();
+      value = vm.userBus.load(address, width);
+      this.told.fromUser();
     }
-    this.userMemory();
-    return vm.userBus.load(address, width);
+    this.told.mmio(MMIO_READ, address, width, value);
+    return value;
   }
 
   /** Pages of devices are marked in the nested tables; without these they fault. */
@@ -155,12 +181,13 @@ export class KvmCpu implements NativeCpu {
 
   private userMemory(): void {
     this.emulate();
-    this.userExit();
+    this.userExit(KVM_EXIT_MMIO);
     this.count(Stat.mmio_exits);
   }
 
   /** KVM_RUN returns to QEMU, which has its own floating-point registers (kvm_put_guest_fpu; 2.6.36 waits until they are used). */
-  private userExit(): void {
+  private userExit(reason: number): void {
+    this.told.toUser(reason);
     this.charge(timing.userExit);
     if (this.kvm.options.version === '6.1') this.count(Stat.fpu_reload);
   }
@@ -190,18 +217,28 @@ export class KvmCpu implements NativeCpu {
     } else {
       this.exit(Exit.APIC_ACCESS, -1, offset | (1 << 12));
       if (offset === Reg.EOI) this.charge(timing.emulateApic);
-      else this.emulate();
+      else {
+        this.emulate();
+        this.told.mmio(MMIO_WRITE, APIC_PAGE + offset, width, value);
+      }
     }
+    this.told.apic(true, offset, value);
     v.apic.write(offset, value, width);
   }
 
   private loadApic(offset: number, width: Width): number {
     const { v } = this;
-    if (!v.apicv && offset !== Reg.TPR) {
+    const exits = !v.apicv && offset !== Reg.TPR;
+    if (exits) {
       this.exit(Exit.APIC_ACCESS, -1, offset);
       this.emulate();
     }
-    return v.apic.read(offset, width) ?? 0;
+    const value = v.apic.read(offset, width) ?? 0;
+    if (exits) {
+      this.told.apic(false, offset, value);
+      this.told.mmio(MMIO_READ, APIC_PAGE + offset, width, value);
+    }
+    return value;
   }
 
   /** EOI virtualization; only vectors that the IOAPIC waits for leave the guest. */
@@ -241,8 +278,13 @@ export class KvmCpu implements NativeCpu {
     if (msr === MSR_TSC_DEADLINE) v.journey = 0;
     this.exit(Exit.MSR_WRITE, -1);
     this.charge(timing.emulateApic);
-    if (msr === MSR_KVM_PV_EOI_EN) return v.pvEoi.wrmsr(low, high);
-    return v.apic.wrmsr(msr, low, high);
+    const offset = (msr - MSR_X2APIC) << 4;
+    if (msr >= MSR_X2APIC && msr <= MSR_X2APIC_LAST) {
+      this.told.apic(true, offset, low, offset === Reg.ICR ? high : 0);
+    }
+    const fine = msr === MSR_KVM_PV_EOI_EN ? v.pvEoi.wrmsr(low, high) : v.apic.wrmsr(msr, low, high);
+    this.told.msr(true, msr, low, high, fine);
+    return fine;
   }
 
   /** A write to HV_X64_MSR_SINT0 (synic_set_sint): with AutoEOI EOIs would be missed, so no APICv. */
@@ -250,15 +292,19 @@ export class KvmCpu implements NativeCpu {
     this.exit(Exit.MSR_WRITE, -1);
     this.charge(timing.emulateShort);
     const autoEoi = hasAutoEoi(low);
-    if (autoEoi === undefined) return false;
-    this.v.vm.setAutoEoi(this.v.vcpu, autoEoi);
-    return true;
+    const fine = autoEoi !== undefined;
+    if (fine) this.v.vm.setAutoEoi(this.v.vcpu, autoEoi);
+    this.told.msr(true, MSR_SINT0, low, 0, fine);
+    return fine;
   }
 
   rdmsr(msr: number): number | undefined {
     this.exit(Exit.MSR_READ, -1);
     this.charge(timing.emulateApic);
-    return this.v.apic.rdmsr(msr)?.[0];
+    const read = this.v.apic.rdmsr(msr);
+    const [low, high] = read ?? [0, 0];
+    this.told.msr(false, msr, low, high, read !== undefined);
+    return read?.[0];
   }
 
   // what else leaves the guest
