@@ -50,6 +50,8 @@ export class VcdWriter implements TraceWriter {
   private readonly groups: Group[] = [];
   private readonly rates: Rate[] = [];
   private readonly names: Name[] = [];
+  /** what names are called here, with the blank behind it */
+  private readonly words = new Map<string, Label>();
   /** still to be written: code that runs ahead of the clock changes what others change before */
   private changes = new Changes();
   private spare = new Changes();
@@ -91,7 +93,7 @@ export class VcdWriter implements TraceWriter {
     out.text('$dumpvars\n');
     for (const { wires } of this.groups) for (const wire of wires) wireLine(out, wire);
     for (const rate of this.rates) rateLine(out, rate, 0);
-    for (const name of this.names) nameLine(out, name);
+    for (const name of this.names) this.nameLine(out, name);
     out.text('$end\n');
   }
 
@@ -119,7 +121,7 @@ export class VcdWriter implements TraceWriter {
       const value = name.read();
       if (value === name.last) continue;
       name.last = value;
-      nameLine(this.changed(name, time), name);
+      this.nameLine(this.changed(name, time), name);
     }
     if (time >= this.rated + RATE_EVERY) this.rate(time);
   };
@@ -142,6 +144,18 @@ export class VcdWriter implements TraceWriter {
     return this.changes.at(shown.at);
   }
 
+  private nameLine(to: Text, { id, last }: Name): void {
+    let label = this.words.get(last);
+    if (!label) {
+      label = new Label(`${word(last)} `);
+      this.words.set(last, label);
+    }
+    to.u8(STRING);
+    to.put(label);
+    to.put(id);
+    to.u8(NEWLINE);
+  }
+
   private rate(now: Ns): void {
     const seconds = (now - this.rated) / 1e9;
     this.rated = now;
@@ -154,17 +168,17 @@ export class VcdWriter implements TraceWriter {
 
   flush(now: Ns): void {
     const { changes, spare, out } = this;
-    for (const i of changes.inOrder()) {
-      const time = changes.times[i]!;
+    for (let n = 0; n < changes.length; n++) {
+      const time = changes.time(n);
       if (time >= now) {
-        spare.at(time).append(changes.line(i));
+        changes.copyLine(n, spare.at(time));
         continue;
       }
       if (time > this.stamped) {
         this.stamped = time;
         this.stamp(time);
       }
-      out.append(changes.line(i));
+      changes.copyLine(n, out);
       out.spill(this.files);
     }
     changes.clear();
@@ -181,33 +195,52 @@ export class VcdWriter implements TraceWriter {
   }
 }
 
-/** Lines with their times, as they came. */
+/** Lines with their times. */
 class Changes {
-  readonly times: Ns[] = [];
-  private readonly starts: number[] = [];
   private readonly text = new Text();
+  /** of a line, as they came: its time, and where it begins, which is where the one before ends */
+  private times = new Float64Array(1024);
+  private starts = new Int32Array(1024);
+  /** lines by their times, then as they came */
+  private order = new Int32Array(1024);
+  length = 0;
 
   /** The line of a change is to be written there next. */
   at(time: Ns): Text {
-    this.times.push(time);
-    this.starts.push(this.text.length);
+    if (this.length === this.times.length) this.grow();
+    const { times, order, length } = this;
+    times[length] = time;
+    this.starts[length] = this.text.length;
+    let i = this.length++;
+    for (; i > 0 && times[order[i - 1]!]! > time; i--) order[i] = order[i - 1]!;
+    order[i] = length;
     return this.text;
   }
 
-  /** By their times, then as they came. */
-  inOrder(): Uint32Array {
-    const { times } = this;
-    return Uint32Array.from(times.keys()).sort((a, b) => times[a]! - times[b]! || a - b);
+  /** Of the line that is the nth by time. */
+  time(n: number): Ns {
+    return this.times[this.order[n]!]!;
   }
 
-  line(i: number): Uint8Array {
-    return this.text.written(this.starts[i + 1] ?? this.text.length, this.starts[i]);
+  copyLine(n: number, to: Text): void {
+    const i = this.order[n]!;
+    const { starts, text, length } = this;
+    to.copy(text, starts[i]!, i + 1 < length ? starts[i + 1]! : text.length);
   }
 
   clear(): void {
-    this.times.length = 0;
-    this.starts.length = 0;
+    this.length = 0;
     this.text.drop();
+  }
+
+  private grow(): void {
+    const { times, starts, order, length } = this;
+    this.times = new Float64Array(length * 2);
+    this.times.set(times);
+    this.starts = new Int32Array(length * 2);
+    this.starts.set(starts);
+    this.order = new Int32Array(length * 2);
+    this.order.set(order);
   }
 }
 
@@ -222,14 +255,6 @@ function wireLine(to: Text, { id, width, last }: Wire): void {
 function rateLine(to: Text, { id }: Rate, rate: number): void {
   to.u8(REAL);
   to.decimal(rate);
-  to.u8(BLANK);
-  to.put(id);
-  to.u8(NEWLINE);
-}
-
-function nameLine(to: Text, { id, last }: Name): void {
-  to.u8(STRING);
-  to.text(word(last));
   to.u8(BLANK);
   to.put(id);
   to.u8(NEWLINE);
