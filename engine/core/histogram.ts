@@ -52,19 +52,19 @@ export class Histogram {
 
   /** The filled buckets: upper edge and count. */
   filled(): { readonly upTo: number; readonly count: number }[] {
-    const out: { upTo: number; count: number }[] = [];
-    this.buckets.forEach((count, b) => {
-      if (count > 0) out.push({ upTo: upperEdge(b), count });
-    });
-    return out;
+    return this.counts().map(([b, count]) => ({ upTo: upperEdge(b), count }));
   }
 
   save(): Plain {
-    const filled: number[][] = [];
-    this.buckets.forEach((count, b) => {
-      if (count > 0) filled.push([b, count]);
-    });
-    return { count: this.count, sum: this.sum, min: this.count ? this.min : 0, max: this.max, filled };
+    const { count, sum, min, max } = this;
+    return { count, sum, min: count ? min : 0, max, filled: this.counts() };
+  }
+
+  private counts(): [bucket: number, count: number][] {
+    const { buckets } = this;
+    const out: [number, number][] = [];
+    for (let b = 0; b < buckets.length; b++) if (buckets[b]! > 0) out.push([b, buckets[b]!]);
+    return out;
   }
 
   restore(state: Plain): void {

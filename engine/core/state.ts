@@ -58,13 +58,28 @@ export class Parts {
 
 function copyOf(state: Plain): Plain {
   if (typeof state !== 'object' || state === null) return state;
-  if (Array.isArray(state)) return state.map(copyOf);
-  return Object.fromEntries(Object.entries(state).map(([key, value]) => [key, copyOf(value)]));
+  if (Array.isArray(state)) return copyOfList(state);
+  const out: Record<string, Plain> = {};
+  const from = state as { readonly [key: string]: Plain };
+  for (const key of Object.keys(from)) out[key] = copyOf(from[key]!);
+  return out;
+}
+
+/** Most of what is saved is lists of numbers, which are copied at one go. */
+function copyOfList(list: readonly Plain[]): Plain {
+  const out = list.slice();
+  for (let i = 0; i < out.length; i++) {
+    const one = out[i];
+    if (typeof one === 'object' && one !== null) out[i] = copyOf(one);
+  }
+  return out;
 }
 
 /** Typed arrays travel as lists of numbers. */
 export function saveArray(a: ArrayLike<number>): number[] {
-  return Array.from(a);
+  const out = new Array<number>(a.length);
+  for (let i = 0; i < a.length; i++) out[i] = a[i]!;
+  return out;
 }
 
 export function restoreArray(into: { set(from: ArrayLike<number>): void }, from: Plain): void {

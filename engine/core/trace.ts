@@ -187,11 +187,16 @@ export class Trace implements Part {
 
   /** A record travels as time, point, journey, cpu with vcpu, and the arguments that its point declares. */
   save(): Plain {
-    const rows: number[] = [];
-    for (let seq = this.oldest; seq <= this.written; seq++) {
+    const { ring, oldest, written } = this;
+    const widths = this.points.map(({ id }) => this.widthOf(id));
+    let length = 0;
+    for (let seq = oldest; seq <= written; seq++) length += widths[ring[this.place(seq) + 1]!]!;
+    const rows = new Array<number>(length);
+    let to = 0;
+    for (let seq = oldest; seq <= written; seq++) {
       const at = this.place(seq);
-      const end = at + this.widthOf(this.ring[at + 1]!);
-      for (let i = at; i < end; i++) rows.push(this.ring[i]!);
+      const end = at + widths[ring[at + 1]!]!;
+      for (let i = at; i < end; i++) rows[to++] = ring[i]!;
     }
     return { ...this.brief(), rows };
   }

@@ -2,7 +2,7 @@
 
 import type { Ns } from '../core/clock.ts';
 import { Histogram } from '../core/histogram.ts';
-import type { Part, Plain } from '../core/state.ts';
+import { type Part, type Plain, saveArray } from '../core/state.ts';
 
 export interface ExitTotals {
   readonly reason: number;
@@ -96,8 +96,8 @@ export class ExitTable implements Part {
   totals(vcpus: readonly number[]): ExitTotals[] {
     const out: ExitTotals[] = [];
     for (let reason = 0; reason < this.reasons; reason++) {
+      if (!vcpus.some((v) => this.counts[v * this.reasons + reason] !== 0)) continue;
       const counts = vcpus.map((v) => this.counts[v * this.reasons + reason]!);
-      if (counts.every((n) => n === 0)) continue;
       const span = this.spans[this.machine[vcpus[0]!]! * this.reasons + reason];
       out.push({
         reason,
@@ -123,8 +123,8 @@ export class ExitTable implements Part {
       counts: sparse(this.counts),
       times: sparse(this.times),
       spans: this.spans.flatMap((s, i) => (s ? [[i, s.save()] as const] : [])),
-      reason: [...this.reason],
-      since: [...this.since],
+      reason: saveArray(this.reason),
+      since: saveArray(this.since),
     };
   }
 
@@ -152,5 +152,7 @@ export class ExitTable implements Part {
 }
 
 function sparse(values: Float64Array): [number, number][] {
-  return Array.from(values).flatMap((n, i): [number, number][] => (n === 0 ? [] : [[i, n]]));
+  const out: [number, number][] = [];
+  for (let i = 0; i < values.length; i++) if (values[i] !== 0) out.push([i, values[i]!]);
+  return out;
 }
