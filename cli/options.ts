@@ -77,10 +77,10 @@ export interface Options {
   readonly why?: boolean;
 }
 
-export const COLOR_WHEN = ['auto', 'always', 'never'] as const;
+const COLOR_WHEN = ['auto', 'always', 'never'] as const;
 export type ColorWhen = (typeof COLOR_WHEN)[number];
 
-export const PROC_FILES = ['interrupts', 'softirqs', 'stat'] as const;
+const PROC_FILES = ['interrupts', 'softirqs', 'stat'] as const;
 export type ProcFile = (typeof PROC_FILES)[number];
 
 /** Of which there are schemas. */
@@ -116,7 +116,7 @@ export const CTL_VERBS = [
 ] as const;
 
 /** Of --as. */
-export const IMITATED = ['proc', 'lsirq', 'irqtop', 'xentop', 'kvm_stat', 'kvm_stat-l'] as const;
+const IMITATED = ['proc', 'lsirq', 'irqtop', 'xentop', 'kvm_stat', 'kvm_stat-l'] as const;
 export type ImitatedName = (typeof IMITATED)[number];
 
 const DUMPS = ['d', 'e', 'i', 'I', 'M', 'q', 'r', 'z', 'lapic', 'pic', 'irq'] as const;

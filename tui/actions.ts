@@ -16,7 +16,6 @@ import {
 } from './commands.ts';
 import { lookedAt } from './details/index.ts';
 import { chooseDump, showProcessor } from './dump.ts';
-import { duration, speed } from './format.ts';
 import type { Action } from './keymap.ts';
 import { overlayOverflow, overlayRoom } from './overlay.ts';
 import { leavePath, neighbourPath, openPath, showAllHops, stepBackPath, stepPath } from './path.ts';
@@ -24,7 +23,6 @@ import { leaveEvent, stepRecord, tellRecord } from './records.ts';
 import type { Session } from './session.ts';
 import { hookOf, subjectsOf } from './subject.ts';
 import { type SortColumn, sortable, type TableModel, type TableState } from './table-model.ts';
-import { THEMES } from './theme.ts';
 import { TABLES, VIEWS, viewsOf } from './views.ts';
 
 /** hops that a page up or down goes */
@@ -67,14 +65,8 @@ export const ACTIONS: Readonly<Record<Action, (session: Session, key: string) =>
     showAllHops(session);
     if (!session.driver.toEnd()) session.update({ notice: PRESENT });
   },
-  slower(session) {
-    session.driver.faster(-1);
-    session.update({ notice: `speed ${speed(session.driver.get().speed)}` });
-  },
-  faster(session) {
-    session.driver.faster(1);
-    session.update({ notice: `speed ${speed(session.driver.get().speed)}` });
-  },
+  slower: (session) => session.changeSpeed(-1),
+  faster: (session) => session.changeSpeed(1),
   nextDomain: (session) => switchDomain(session, 1),
   previousDomain: (session) => switchDomain(session, -1),
   nextView: (session) => switchView(session, 1),
@@ -137,13 +129,9 @@ export const ACTIONS: Readonly<Record<Action, (session: Session, key: string) =>
     session.update({ notice: done ? 'rates begin anew' : 'the past stays as it was: L goes to the present' });
   },
   delay: (session) => session.update({ overlay: null, prompt: { kind: 'delay', text: '' } }),
-  redrawFaster: (session) => redraw(session, -1),
-  redrawSlower: (session) => redraw(session, 1),
-  theme(session) {
-    const at = THEMES.findIndex((t) => t.name === session.ui.theme);
-    const next = THEMES[(at + 1) % THEMES.length]!;
-    session.update({ theme: next.name, notice: `theme ${next.name}: ${next.about}` });
-  },
+  redrawFaster: (session) => session.redraw(-1),
+  redrawSlower: (session) => session.redraw(1),
+  theme: (session) => session.nextTheme(),
   writeConfig,
   dump: chooseDump,
   help: (session) =>
@@ -250,9 +238,4 @@ function writeConfig(session: Session): void {
 
 function inTime(session: Session): void {
   session.update({ notice: `${session.view.title} stand in the order of their times` });
-}
-
-function redraw(session: Session, direction: 1 | -1): void {
-  session.driver.slower(direction);
-  session.update({ notice: `a frame every ${duration(session.driver.get().delay * 1e9)}` });
 }

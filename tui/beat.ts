@@ -1,6 +1,14 @@
 /** The beat of a monitor: slices of real time in which its machines run, and a frame each delay. */
-import type { Host } from './driver.ts';
+import { DELAYS, SPEEDS, stepThrough } from './frame.ts';
 import { type Pace, PERIOD, STALL } from './pace.ts';
+
+/** Real time and timers; tests bring their own. */
+export interface Host {
+  /** milliseconds, never going back */
+  now(): number;
+  /** Calls back after so many milliseconds, 0: as soon as input was looked at. The answer cancels it. */
+  after(ms: number, callback: () => void): () => void;
+}
 
 /** What came of a slice. */
 export interface Slice {
@@ -35,6 +43,20 @@ export class Beat {
   setDelay(seconds: number): void {
     this.seconds = seconds;
     this.due = Math.min(this.due, this.host.now() + seconds * 1000);
+  }
+
+  setSpeed(speed: number): void {
+    this.pace.setSpeed(speed, this.host.now());
+  }
+
+  /** One step up or down the list of speeds. */
+  faster(direction: 1 | -1): void {
+    this.setSpeed(stepThrough(SPEEDS, this.pace.speed, direction));
+  }
+
+  /** One step up or down the list of delays. */
+  slower(direction: 1 | -1): void {
+    this.setDelay(stepThrough(DELAYS, this.seconds, direction));
   }
 
   /** Time begins to run. */

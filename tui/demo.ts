@@ -2,7 +2,7 @@
  * A demo in the monitor: whom its script shows at which time, and what it says. What is done to the machine, and at
  * which pace, is the driver's; the caption is that of the time on the screen, wherever one has scrubbed to.
  */
-import { wrap } from './components/caption.ts';
+import { captionText } from './components/caption.ts';
 import type { Session, Size } from './session.ts';
 import { subjectsOf } from './subject.ts';
 import type { Row } from './table-model.ts';
@@ -54,7 +54,7 @@ export class Director {
   /** Lines that captions take, the same for all of them. */
   heightAt({ columns, rows }: Size): number {
     const most = rows < 20 ? 2 : MOST_LINES;
-    const lines = this.script.scenes.map(({ caption = '' }) => wrap(caption, columns).length);
+    const lines = this.script.scenes.map(({ caption = '' }) => captionText(caption, columns).length);
     return Math.min(most, Math.max(1, ...lines)) + 1;
   }
 

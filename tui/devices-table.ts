@@ -102,7 +102,7 @@ export function paceText({ rate, unit }: Pick<SourceSnapshot, 'rate' | 'unit'>):
   return unit === 'percent' ? `${number}%` : `${number}/s`;
 }
 
-export function deviceRows(snapshot: Snapshot, ascii: boolean): DeviceRow[] {
+function deviceRows(snapshot: Snapshot, ascii: boolean): DeviceRow[] {
   const text = (s: string) => sanitize(s, ascii);
   const devices = snapshot.devices.map((device, place): DeviceRow => {
     const fates = fatesOfDevice(snapshot, device);

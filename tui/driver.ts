@@ -22,17 +22,9 @@ import {
   pastJourneys,
   recentEvents,
 } from '../engine/index.ts';
-import { Beat } from './beat.ts';
+import { Beat, type Host } from './beat.ts';
 import { Course, type Goal } from './course.ts';
-import {
-  type Cue,
-  DELAYS,
-  type Frame,
-  type RunState,
-  type ScriptedFire,
-  SPEEDS,
-  stepThrough,
-} from './frame.ts';
+import type { Cue, Frame, RunState, ScriptedFire } from './frame.ts';
 import type { History } from './history.ts';
 import { compare, Journal, type Moment, type Recorded, type Scribe } from './journal.ts';
 import { JourneyWatch } from './journey-watch.ts';
@@ -40,14 +32,6 @@ import { BUDGET, Pace } from './pace.ts';
 import { type Circumstances, Publisher } from './publisher.ts';
 import { Travel } from './travel.ts';
 import { Walk } from './walk.ts';
-
-/** Real time and timers; tests bring their own. */
-export interface Host {
-  /** milliseconds, never going back */
-  now(): number;
-  /** Calls back after so many milliseconds, 0: as soon as input was looked at. The answer cancels it. */
-  after(ms: number, callback: () => void): () => void;
-}
 
 export interface DriverOptions {
   readonly speed?: number | undefined;
@@ -264,13 +248,14 @@ export class Driver {
   }
 
   setSpeed(speed: number): void {
-    this.pace.setSpeed(speed, this.host.now());
+    this.beat.setSpeed(speed);
     this.publish();
   }
 
   /** One step up or down the list of speeds. */
   faster(direction: 1 | -1): void {
-    this.setSpeed(stepThrough(SPEEDS, this.pace.speed, direction));
+    this.beat.faster(direction);
+    this.publish();
   }
 
   setDelay(seconds: number): void {
@@ -280,7 +265,8 @@ export class Driver {
 
   /** One step up or down the list of delays. */
   slower(direction: 1 | -1): void {
-    this.setDelay(stepThrough(DELAYS, this.beat.delay, direction));
+    this.beat.slower(direction);
+    this.publish();
   }
 
   /** Does something to the machine; what came of it so far is on the next frame, which is published at once. */

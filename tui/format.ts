@@ -65,6 +65,23 @@ export function truncate(text: string, width: number, mark = '…'): string {
   return out + mark;
 }
 
+/** Lines of so many cells; those that the text breaks itself stay. @param hang what further lines begin with */
+export function wrap(text: string, width: number, hang = ''): string[] {
+  return text
+    .trimEnd()
+    .split('\n')
+    .flatMap((paragraph) => {
+      const [first = '', ...words] = paragraph.trim().split(/\s+/);
+      const lines = [first];
+      for (const word of words) {
+        const longer = `${lines.at(-1)} ${word}`;
+        if (displayWidth(longer) > width) lines.push(hang + word);
+        else lines[lines.length - 1] = longer;
+      }
+      return lines;
+    });
+}
+
 /** Exactly so many cells: cut or filled up with blanks on the right. */
 export function pad(text: string, width: number, mark = '…'): string {
   if (width <= 0) return '';

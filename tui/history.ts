@@ -11,7 +11,7 @@
 export const BUCKET_MS = 500;
 /** of the short span */
 export const BUCKETS = 60;
-export const SPAN_MS = BUCKET_MS * BUCKETS;
+const SPAN_MS = BUCKET_MS * BUCKETS;
 /** the long span is so many times the short one: 5 minutes */
 const LONG = 10;
 /** buckets that are kept, some more than the long span */

@@ -29,7 +29,7 @@ const WHO = 'name';
 const POINT = 'chip';
 const SORTS: readonly SortColumn[] = ['time', 'irq', WHO, POINT];
 
-export function hookRows({ hook }: XenX86Snapshot, ascii: boolean): HookRow[] {
+function hookRows({ hook }: XenX86Snapshot, ascii: boolean): HookRow[] {
   return hook.last.map(({ time, cpu, vector, who, point, what, journey }) => ({
     key: `hook ${cpu} ${time}`,
     label: clockTime(time, 9),

@@ -70,7 +70,7 @@ export function hasHost({ cpus }: Snapshot): boolean {
   return cpus.some((cpu) => cpu.level !== undefined);
 }
 
-export function vcpuRows({ domains }: Snapshot, ascii: boolean): VcpuRow[] {
+function vcpuRows({ domains }: Snapshot, ascii: boolean): VcpuRow[] {
   return domains
     .flatMap((domain) => domain.vcpus.map((v) => ({ domain, v })))
     .filter(({ v }) => v.times !== undefined)
@@ -188,7 +188,7 @@ export const HOST: TableKind<VcpuRow, Subject> = {
 const ROOMY = 24;
 
 /** cells of a CPU where several stand in one line */
-export const CPU_CELL = 20;
+const CPU_CELL = 20;
 
 /** Lines that the CPUs take above the table, with their heading: one each, several in a line, or strips. */
 export function cpuLinesOf(cpus: number, width: number, room: number): number {

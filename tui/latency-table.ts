@@ -35,7 +35,7 @@ export function latencyCounts({ name, latency = [] }: Subject): Map<string, read
 }
 
 /** Those of interrupts by their numbers, below them those of the kernel's own vectors. */
-export function latencyRows(subject: Subject, ascii: boolean): LatencyRow[] {
+function latencyRows(subject: Subject, ascii: boolean): LatencyRow[] {
   const rows = (subject.latency ?? []).map((latency): LatencyRow => {
     const { irq, row, name } = latency;
     const label = isXen(subject) && isXenOnX86(subject) ? vectorText(irq) : String(row);

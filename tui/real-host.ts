@@ -1,5 +1,5 @@
 /** The driver's time: the clock and the timers of this process. */
-import type { Host } from './driver.ts';
+import type { Host } from './beat.ts';
 
 export const REAL_HOST: Host = {
   // the clock behind `performance`, which would have to be loaded first

@@ -10,20 +10,18 @@ import type { Driver } from './driver.ts';
 import { showDump } from './dump.ts';
 import { domainShown, EventLog } from './event-log.ts';
 import type { Frame } from './frame.ts';
-import type { Glyphs } from './glyphs.ts';
 import type { Span } from './history.ts';
 import { bindingOf, isShared, WATCHES } from './keymap.ts';
 import { isText } from './keys.ts';
 import type { Overlay } from './overlay.ts';
 import { FIRST_PATH, moveHop, type PathUi } from './path.ts';
 import { type Preferences, tablesOf } from './preferences.ts';
-import { Published } from './published.ts';
 import { screenLines } from './screen.ts';
 import { processorsOf, type Subject, subjectsOf } from './subject.ts';
 import { type TableModel, type TableState, tableModel } from './table-model.ts';
-import { type Depth, type Paint, painter, THEMES } from './theme.ts';
 import { TABLES, type TableName, VIEWS, type View, type ViewName } from './views.ts';
-import { type Size, SMALLEST, type Watched } from './watched.ts';
+import type { Size } from './watched.ts';
+import { Watcher, type WatcherOptions, type WatcherState, type WatcherUi } from './watcher.ts';
 
 /** Something is being typed. */
 export interface Prompt {
@@ -38,7 +36,7 @@ export interface Prompt {
 
 export type { Size } from './watched.ts';
 
-export interface Ui {
+export interface Ui extends WatcherUi {
   readonly domain: string;
   /** the view asked for; where the domain lacks it, the first is shown */
   readonly view: ViewName;
@@ -55,30 +53,18 @@ export interface Ui {
   /** what sparklines cover */
   readonly span: Span;
   readonly hideIdle: boolean;
-  readonly theme: string;
   readonly overlay: Overlay | null;
   /** first line of it on the screen */
   readonly overlayTop: number;
   readonly prompt: Prompt | null;
   /** what was fired or raised from here last */
   readonly raised: Command | null;
-  /** what the last key has to say, until the next one */
-  readonly notice: string;
 }
 
-export interface SessionState {
-  readonly frame: Frame;
-  readonly ui: Ui;
-  /** what there is to draw on, without what a demo says */
-  readonly size: Size;
-}
+export type SessionState = WatcherState<Frame, Ui>;
 
-export interface SessionOptions {
+export interface SessionOptions extends WatcherOptions {
   readonly domain: string;
-  readonly theme: string;
-  readonly depth: Depth;
-  readonly glyphs: Glyphs;
-  readonly size: Size;
   /** idle rows are hidden from the start */
   readonly hideIdle?: boolean | undefined;
   readonly demo?: DemoScript | undefined;
@@ -91,98 +77,31 @@ export interface SessionOptions {
   readonly configFile?: string | undefined;
   /** looks, and does nothing to the machine */
   readonly watches?: boolean | undefined;
-  /** the monitor ends */
-  readonly quit: () => void;
-  /** Ctrl-Z */
-  readonly suspend: () => void;
 }
 
-export class Session implements Watched<SessionState> {
-  readonly glyphs: Glyphs;
+export class Session extends Watcher<Frame, Ui> {
   readonly log: EventLog;
   /** whose script goes on; undefined: nobody's */
   readonly director: Director | undefined;
-  private readonly store: Published<SessionState>;
-  /** all of the screen */
-  terminal: Size;
-  private paintOf: { theme: string; paint: Paint } | undefined;
+  private whole: Size;
   private model: { state: SessionState; value: TableModel } | undefined;
   private readonly scrolls: Partial<Record<TableName, { top: number; selected: number }>> = {};
-  private readonly unsubscribe: () => void;
 
   constructor(
     readonly driver: Driver,
     readonly options: SessionOptions,
   ) {
-    this.glyphs = options.glyphs;
+    super(driver, options, firstUi(options));
     this.log = new EventLog(driver);
-    this.terminal = options.size;
+    this.whole = options.size;
     this.director = options.demo && new Director(this, options.demo);
-    const { preferences = {} } = options;
-    this.store = new Published({
-      frame: driver.get(),
-      size: this.beside(options.size),
-      ui: {
-        domain: options.domain,
-        view: preferences.view ?? VIEWS[0]!.name,
-        tables: tablesOf(preferences),
-        hookLog: false,
-        path: FIRST_PATH,
-        vcpu: 0,
-        totals: preferences.totals ?? false,
-        transposed: preferences.transposed ?? false,
-        span: preferences.span ?? 'short',
-        hideIdle: options.hideIdle ?? preferences.hideIdle ?? false,
-        theme: options.theme,
-        overlay: null,
-        overlayTop: 0,
-        prompt: null,
-        raised: null,
-        notice: options.notice ?? '',
-      },
-    });
-    this.unsubscribe = driver.subscribe(() => this.show(driver.get()));
+    this.resize(options.size);
     this.director?.follow();
   }
 
-  /** For `useSyncExternalStore`: the same object until something changed. */
-  readonly get = (): SessionState => this.store.get();
-
-  readonly subscribe = (listener: () => void): (() => void) => this.store.subscribe(listener);
-
-  private get state(): SessionState {
-    return this.store.get();
-  }
-
-  close(): void {
-    this.unsubscribe();
-    this.store.close();
-  }
-
-  get ui(): Ui {
-    return this.state.ui;
-  }
-
-  get frame(): Frame {
-    return this.state.frame;
-  }
-
-  get size(): Size {
-    return this.state.size;
-  }
-
-  get tooSmall(): boolean {
-    const { columns, rows } = this.terminal;
-    return columns < SMALLEST.columns || rows < SMALLEST.rows;
-  }
-
-  get paint(): Paint {
-    const { theme } = this.state.ui;
-    if (this.paintOf?.theme !== theme) {
-      const found = THEMES.find((t) => t.name === theme) ?? THEMES[0]!;
-      this.paintOf = { theme, paint: painter(found, this.options.depth) };
-    }
-    return this.paintOf.paint;
+  /** All of the screen; what a demo says takes some of it. */
+  override get terminal(): Size {
+    return this.whole;
   }
 
   /** Who is on the screen: a domain, or Xen; if it is gone, the first. */
@@ -205,13 +124,14 @@ export class Session implements Watched<SessionState> {
   get table(): TableModel | undefined {
     const name = this.tableName;
     if (name === undefined) return undefined;
-    if (this.model?.state !== this.state) {
+    const state = this.get();
+    if (this.model?.state !== state) {
       const table = this.ui.tables[name];
       const scroll = this.scrolls[name] ?? { top: 0, selected: 0 };
-      const value = tableModel(TABLES[name], table, this.state, this.subject, scroll, this.glyphs, () =>
+      const value = tableModel(TABLES[name], table, state, this.subject, scroll, this.glyphs, () =>
         this.lookAtLog(table),
       );
-      this.model = { state: this.state, value };
+      this.model = { state, value };
       this.scrolls[name] = { top: value.top, selected: value.selected };
     }
     return this.model.value;
@@ -233,10 +153,6 @@ export class Session implements Watched<SessionState> {
     return name && this.ui.tables[name];
   }
 
-  update(ui: Partial<Ui>): void {
-    this.set({ ui: { ...this.state.ui, ...ui } });
-  }
-
   /** Changes how the table shown stands; nothing where there is none. */
   updateTable(table: Partial<TableState>): void {
     const name = this.tableName;
@@ -249,19 +165,15 @@ export class Session implements Watched<SessionState> {
     return screenLines(this);
   }
 
-  resize(terminal: Size): void {
-    this.terminal = terminal;
-    this.set({ size: this.beside(terminal) });
+  /** What a demo leaves of the terminal is drawn on. */
+  override resize(terminal: Size): void {
+    this.whole = terminal;
+    super.resize({ ...terminal, rows: terminal.rows - (this.director?.heightAt(terminal) ?? 0) });
   }
 
-  /** What a demo leaves of the terminal. */
-  private beside(terminal: Size): Size {
-    return { ...terminal, rows: terminal.rows - (this.director?.heightAt(terminal) ?? 0) };
-  }
-
-  private show(frame: Frame): void {
+  protected override show(frame: Frame): void {
     this.store.atOnce(() => {
-      this.set({ frame });
+      super.show(frame);
       this.director?.follow();
     });
   }
@@ -337,10 +249,27 @@ export class Session implements Watched<SessionState> {
     if (seconds >= 0.05 && seconds <= 3600) this.driver.setDelay(seconds);
     else this.update({ notice: 'the delay is a number of seconds from 0.05 to 3600' });
   }
+}
 
-  private set(change: Partial<SessionState>): void {
-    this.store.set({ ...this.state, ...change });
-  }
+function firstUi({ preferences = {}, domain, hideIdle, theme, notice = '' }: SessionOptions): Ui {
+  return {
+    domain,
+    view: preferences.view ?? VIEWS[0]!.name,
+    tables: tablesOf(preferences),
+    hookLog: false,
+    path: FIRST_PATH,
+    vcpu: 0,
+    totals: preferences.totals ?? false,
+    transposed: preferences.transposed ?? false,
+    span: preferences.span ?? 'short',
+    hideIdle: hideIdle ?? preferences.hideIdle ?? false,
+    theme,
+    overlay: null,
+    overlayTop: 0,
+    prompt: null,
+    raised: null,
+    notice,
+  };
 }
 
 function within(index: number, length: number): number {

@@ -1,5 +1,5 @@
 /** The time of a watcher who is not there: it passes when the recording says so, the same in every run. */
-import type { Host } from '../../tui/driver.ts';
+import type { Host } from '../../tui/beat.ts';
 
 interface Timer {
   readonly due: number;

@@ -28,7 +28,7 @@ export function socketPath(wanted: string, env: NodeJS.ProcessEnv): string {
   return path;
 }
 
-export function ownFolder(env: NodeJS.ProcessEnv): string {
+function ownFolder(env: NodeJS.ProcessEnv): string {
   const { XDG_RUNTIME_DIR } = env;
   if (XDG_RUNTIME_DIR && isAbsolute(XDG_RUNTIME_DIR)) return join(XDG_RUNTIME_DIR, 'virqtop');
   return join(tmpdir(), `virqtop-${process.getuid?.() ?? 0}`);

@@ -8,6 +8,7 @@ import {
   pathsIn,
   valueText,
 } from '../../engine/index.ts';
+import { wrap } from '../../tui/format.ts';
 import { printable } from '../usage.ts';
 import type { PlayedDemo, PlayedRun } from './play.ts';
 
@@ -79,20 +80,4 @@ function tableOf({ demo, runs }: PlayedDemo): string[] {
   return [head, ...cells].map((row) =>
     row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join('  '),
   );
-}
-
-/** Lines of so many characters; those that the text breaks itself stay. */
-export function wrap(text: string, width: number): string[] {
-  return text
-    .trimEnd()
-    .split('\n')
-    .flatMap((line) => {
-      const lines = [''];
-      for (const word of line.trim().split(/\s+/)) {
-        const last = lines.at(-1)!;
-        if (last !== '' && last.length + 1 + word.length > width) lines.push(word);
-        else lines[lines.length - 1] = last === '' ? word : `${last} ${word}`;
-      }
-      return lines;
-    });
 }

@@ -15,17 +15,22 @@ import {
   vectorKey,
 } from '../../engine/exchange.ts';
 import { type DomainSnapshot, type Machine, takeSnapshot } from '../../engine/index.ts';
+import { vectorText } from '../../tui/subject.ts';
 
 /** simulated time after which signals get their turn */
 const SLICE = 20e6;
 /** what is raised last has come by then */
 const REST = 1e6;
 
-/** A number of both, and in each second. */
-export interface Row {
+/** A number there and here. */
+export interface Numbers {
   readonly name: string;
   readonly recorded: number;
   readonly simulated: number;
+}
+
+/** In each second too. */
+export interface Row extends Numbers {
   readonly recordedEach: readonly number[];
   readonly simulatedEach: readonly number[];
 }
@@ -36,17 +41,14 @@ export interface ExitRow extends Row {
   readonly driven: number;
 }
 
-export interface InjectionRow extends Row {
+interface InjectionRow extends Row {
   readonly recordedVectors: readonly number[];
   readonly simulatedVectors: readonly number[];
 }
 
 /** A source: how often it raised there, and how often the simulated guest handled it. */
-export interface SourceRow {
-  readonly name: string;
+export interface SourceRow extends Numbers {
   readonly kind: RecordedSource['kind'];
-  readonly recorded: number;
-  readonly simulated: number;
 }
 
 export interface GuestReport {
@@ -211,7 +213,7 @@ function nameThere(sources: readonly RecordedSource[], vector: number): string {
   const kinds = new Set(of.map((s) => s.kind));
   if (kinds.has('timer')) return TIMER;
   if (kinds.has('ipi')) return IPI;
-  return of[0] ? base(of[0]) : hex(vector);
+  return of[0] ? base(of[0]) : vectorText(vector);
 }
 
 /** What comes by a vector here, by the handlers behind it. */
@@ -223,14 +225,10 @@ function nameHere(sources: readonly RecordedSource[], handlers: string | undefin
   const [first = ''] = known;
   if (/^(timer|local timer)/.test(first)) return TIMER;
   if (/^(callfunc|resched)/.test(first)) return IPI;
-  return first === '' ? `${hex(vector)} of this kernel` : first;
+  return first === '' ? `${vectorText(vector)} of this kernel` : first;
 }
 
 /** One message may be for several virtual CPUs in turn. */
 function base({ kind, name }: RecordedSource): string {
   return kind === 'message' ? name.replace(/\.\d+$/, '') : name;
-}
-
-export function hex(vector: number): string {
-  return `0x${vector.toString(16).padStart(2, '0')}`;
 }

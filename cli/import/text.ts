@@ -1,17 +1,11 @@
 /** import: the recorded trace and the simulated run as text. */
 import type { ExitClass } from '../../engine/exchange.ts';
-import { grouped } from '../../tui/format.ts';
+import { grouped, wrap } from '../../tui/format.ts';
+import { vectorText } from '../../tui/subject.ts';
 import { secondsText } from '../batch/report.ts';
 import { type Column, table } from '../batch/table.ts';
 import { printable } from '../usage.ts';
-import {
-  type ExitRow,
-  type GuestReport,
-  hex,
-  type ImportReport,
-  type Row,
-  type SourceRow,
-} from './measure.ts';
+import type { ExitRow, GuestReport, ImportReport, Numbers, Row, SourceRow } from './measure.ts';
 
 const WIDTH = 78;
 /** seconds that are listed */
@@ -47,7 +41,7 @@ export function importText({ capture, system, seed, guests, irqs }: ImportReport
   const head = [
     `virqtop import - ${printable(file)}`,
     `recorded: ${format}, ${grouped(records)} records in ${secondsText(length)} s, ${cpus} CPUs, ${isa}`,
-    ...notes.flatMap((note) => wrap(note, '  ')),
+    ...notes.flatMap(indented),
     `simulated: ${system}, VMX, seed ${seed}`,
     '  driven by what raised interrupts there, and by what the guests did',
   ];
@@ -61,16 +55,13 @@ export function importText({ capture, system, seed, guests, irqs }: ImportReport
 
 function guestBlocks(guest: GuestReport): string[] {
   const { name, as, vcpus, sources, exits, injections } = guest;
-  const vectors = (of: readonly number[]) => of.map(hex).join(' ');
+  const vectors = (of: readonly number[]) => of.map(vectorText).join(' ');
   return [
     `${printable(name)}, ${vcpus} ${vcpus === 1 ? 'vCPU' : 'vCPUs'}, here ${as}\n`,
     sourceTable('RAISED', sources),
     table(
       [...numbers('EXITS'), { title: 'driven', right: true }],
-      [...exits, total(exits)].map((row) => [
-        ...cells(row),
-        'driven' in row ? grouped(row.driven as number) : '',
-      ]),
+      [...exits.map((row) => [...cells(row), grouped(row.driven)]), cells(total(exits))],
     ),
     why(exits),
     table(
@@ -97,8 +88,6 @@ function numbers(title: string): Column[] {
     { title: 'difference', right: true },
   ];
 }
-
-type Numbers = Pick<Row, 'name' | 'recorded' | 'simulated'>;
 
 function cells({ name, recorded, simulated }: Numbers): string[] {
   return [name, grouped(recorded), grouped(simulated), signed(simulated - recorded)];
@@ -130,7 +119,7 @@ function differ<T extends Row>(rows: readonly T[]): T[] {
 }
 
 function paragraph(text: string): string {
-  return `${wrap(text, '  ').join('\n')}\n`;
+  return `${indented(text).join('\n')}\n`;
 }
 
 function why(exits: readonly ExitRow[]): string {
@@ -166,16 +155,7 @@ function seconds(exits: readonly Row[], injections: readonly Row[]): string {
   return shown < last ? `${text}${last - shown} seconds more; -J has them all\n` : text;
 }
 
-/** Lines of at most 78 characters, the further ones indented more. */
-function wrap(text: string, indent: string): string[] {
-  const lines: string[] = [];
-  let line = indent.slice(0, -1);
-  for (const word of text.split(' ')) {
-    if (line.length + 1 + word.length > WIDTH) {
-      lines.push(line);
-      line = `${indent} `;
-    }
-    line += ` ${word}`;
-  }
-  return [...lines, line];
+/** The further lines are indented more. */
+function indented(text: string): string[] {
+  return wrap(text, WIDTH - 2, '  ').map((line) => `  ${line}`);
 }

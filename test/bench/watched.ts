@@ -1,7 +1,8 @@
 /** A monitor that is drawn for nobody, and what it holds in memory. */
 import { getHeapSpaceStatistics } from 'node:v8';
 import { buildMachine, builtinScenario } from '../../engine/index.ts';
-import { Driver, type Host } from '../../tui/driver.ts';
+import type { Host } from '../../tui/beat.ts';
+import { Driver } from '../../tui/driver.ts';
 import { BLOCKS } from '../../tui/glyphs.ts';
 import { screenLines } from '../../tui/screen.ts';
 import { Session } from '../../tui/session.ts';

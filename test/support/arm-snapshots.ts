@@ -10,14 +10,14 @@ import type {
 type ListRegister = ArmVcpuSnapshot['lrs'][number];
 
 /** A register of GICv3 from its value; used if it is said to be. */
-export function listRegister(lr: number, value: string, used: boolean): ListRegister {
+function listRegister(lr: number, value: string, used: boolean): ListRegister {
   const [high, low] = [Number.parseInt(value.slice(0, 8), 16), Number.parseInt(value.slice(8), 16)];
   const state = (['invalid', 'pending', 'active', 'pending and active'] as const)[high >>> 30]!;
   const pirq = high & 0x2000_0000 ? high & 0x1fff : null;
   return { lr, value, state, virq: low, pirq, priority: (high >>> 16) & 0xff, group: 1, used };
 }
 
-export const EMPTY = '0000000000000000';
+const EMPTY = '0000000000000000';
 
 export function armVcpu(
   options: Partial<ArmVcpuSnapshot> & { values?: readonly string[] } = {},

@@ -1,5 +1,5 @@
 /** Time for the driver's tests: it passes when the test says so. */
-import type { Host } from '../../tui/driver.ts';
+import type { Host } from '../../tui/beat.ts';
 
 interface Timer {
   readonly due: number;

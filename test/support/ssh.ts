@@ -79,12 +79,6 @@ export class SshRig {
     this.server!.kill(signal);
   }
 
-  /** kB of memory that the server has. */
-  resident(): number {
-    const status = execFileSync('cat', [`/proc/${this.server!.pid}/status`], { encoding: 'utf8' });
-    return Number(/VmRSS:\s+(\d+)/.exec(status)![1]);
-  }
-
   /** The command line of a client. */
   ssh({ key, user = 'guest', password, flags = [], command = [] }: SshOptions): string[] {
     const settings = [

@@ -10,9 +10,7 @@ import {
   type Snapshot,
   takeSnapshot,
 } from '../../engine/index.ts';
-import { Beat } from '../beat.ts';
-import type { Host } from '../driver.ts';
-import { DELAYS, SPEEDS, stepThrough } from '../frame.ts';
+import { Beat, type Host } from '../beat.ts';
 import { JourneyWatch } from '../journey-watch.ts';
 import { BUDGET, Pace } from '../pace.ts';
 import { Published } from '../published.ts';
@@ -115,18 +113,14 @@ export class PairDriver {
     this.publish();
   }
 
-  setSpeed(speed: number): void {
-    this.pace.setSpeed(speed, this.host.now());
-    this.publish();
-  }
-
   faster(direction: 1 | -1): void {
-    this.setSpeed(stepThrough(SPEEDS, this.pace.speed, direction));
+    this.beat.faster(direction);
+    this.publish();
   }
 
   /** One step up or down the list of delays. */
   slower(direction: 1 | -1): void {
-    this.beat.setDelay(stepThrough(DELAYS, this.beat.delay, direction));
+    this.beat.slower(direction);
     this.publish();
   }
 

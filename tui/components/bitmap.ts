@@ -16,7 +16,7 @@ export interface VectorMap {
 }
 
 /** The sixteen members of a row, the lowest in bit 0. */
-export function rowBits(words: readonly number[], row: number): number {
+function rowBits(words: readonly number[], row: number): number {
   return (words[row >> 1]! >>> ((row & 1) * BITS)) & 0xffff;
 }
 

@@ -1,5 +1,5 @@
 /** What a demo says, above the bottom line: a rule with its name, and a few lines of text. */
-import { displayWidth, sanitize, truncate } from '../format.ts';
+import { displayWidth, sanitize, truncate, wrap } from '../format.ts';
 import type { Glyphs } from '../glyphs.ts';
 import { LineBuilder } from '../line.ts';
 import type { Paint } from '../theme.ts';
@@ -27,7 +27,7 @@ export function captionLines({ title, text, hint, height, width, paint, glyphs }
   rule.add(glyphs.rule.repeat(Math.max(0, dashes)), 'dim');
   if (end !== '') rule.add(end, 'key').add(glyphs.rule.repeat(3), 'dim');
   const lines = [rule.paint(paint, width, glyphs.ellipsis)];
-  const said = wrap(text, width);
+  const said = captionText(text, width);
   for (let i = 0; i < height - 1; i++) {
     const cut = i === height - 2 && said.length > height - 1 ? ` ${glyphs.ellipsis}` : '';
     const line = new LineBuilder().add(` ${sanitize(said[i] ?? '', glyphs.ascii)}${cut}`);
@@ -36,19 +36,7 @@ export function captionLines({ title, text, hint, height, width, paint, glyphs }
   return lines;
 }
 
-/** Lines that fit beside a margin; those that the text breaks itself stay. */
-export function wrap(text: string, width: number): string[] {
-  const room = Math.min(WIDEST, width - 2);
-  return text
-    .trimEnd()
-    .split('\n')
-    .flatMap((paragraph) => {
-      const lines = [''];
-      for (const word of paragraph.trim().split(/\s+/)) {
-        const last = lines.at(-1)!;
-        if (last !== '' && displayWidth(last) + 1 + displayWidth(word) > room) lines.push(word);
-        else lines[lines.length - 1] = last === '' ? word : `${last} ${word}`;
-      }
-      return lines;
-    });
+/** What is said, in lines that fit beside a margin. */
+export function captionText(text: string, width: number): string[] {
+  return wrap(text, Math.min(WIDEST, width - 2));
 }

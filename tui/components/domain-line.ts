@@ -79,7 +79,7 @@ function rowRange({ rows, top, height }: TableModel): string {
 }
 
 /** The names around the chosen one that fit into so many cells; the chosen one between arrows. */
-export function domainTabs(names: readonly string[], chosen: number, room: number): Segment[] {
+function domainTabs(names: readonly string[], chosen: number, room: number): Segment[] {
   const labels = names.map((name, i) => (i === chosen ? `>${name}<` : ` ${name} `));
   const cost = (i: number) => displayWidth(labels[i]!) + TAB_GAP;
   const whole = labels.reduce((n, _, i) => n + cost(i), 0) - TAB_GAP;

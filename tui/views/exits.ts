@@ -26,7 +26,7 @@ const VALUE = 13;
 const GAP = 3;
 
 /** Beside and below each other, in at most so many lines; where not all fit, those that counted. */
-export function counterLines(stats: Counters, width: number, height: number, glyphs: Glyphs): LineBuilder[] {
+function counterLines(stats: Counters, width: number, height: number, glyphs: Glyphs): LineBuilder[] {
   const counted = stats.filter(([, value]) => value !== 0);
   for (const list of [stats, counted]) {
     if (list.length === 0) continue;
