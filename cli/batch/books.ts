@@ -1,7 +1,7 @@
 /** The books as a table: where every raise went. */
 import type { Account, Snapshot } from '../../engine/index.ts';
+import { type Column, table } from '../table.ts';
 import { secondsText } from './report.ts';
-import { type Column, table } from './table.ts';
 
 const COLUMNS: readonly Column[] = [
   { title: 'SOURCE' },

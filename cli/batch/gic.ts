@@ -6,7 +6,7 @@ import {
   misrBits,
   type XenArmSnapshot,
 } from '../../engine/index.ts';
-import { table } from './table.ts';
+import { table } from '../table.ts';
 
 export function gicTables({ gic }: XenArmSnapshot): string[] {
   return [interfaces(gic.cpus), waiting(gic.interrupts)];

@@ -3,9 +3,9 @@ import type { HookRecordSnapshot, Machine, Snapshot } from '../../engine/index.t
 import { hookOf, isXen, vectorText } from '../../tui/subject.ts';
 import { chosenOf } from '../machine.ts';
 import type { Options } from '../options.ts';
+import { table } from '../table.ts';
 import { printable } from '../usage.ts';
 import { type Report, secondsText } from './report.ts';
-import { table } from './table.ts';
 
 export class HookReport implements Report {
   private records: HookRecordSnapshot[] = [];

@@ -1,8 +1,8 @@
 /** The way of one interrupt as text: a line for each hop, with where it was, what it cost and what waited then. */
 import type { HopSnapshot, JourneySnapshot } from '../../engine/index.ts';
+import { type Column, table } from '../table.ts';
 import { printable } from '../usage.ts';
 import { secondsText } from './report.ts';
-import { type Column, table } from './table.ts';
 
 const COLUMNS: readonly Column[] = [
   { title: 'AT us', right: true, least: 9 },

@@ -4,6 +4,7 @@ import { cpuListText } from '../../tui/cpu-list.ts';
 import { isXen, type Subject } from '../../tui/subject.ts';
 import { chosenOf } from '../machine.ts';
 import type { Options } from '../options.ts';
+import { type Column, table } from '../table.ts';
 import { printable, UsageError } from '../usage.ts';
 import { asShown, type Changes, count, Deltas, perSecond, type Report, secondsText } from './report.ts';
 import {
@@ -14,7 +15,6 @@ import {
   type RowChoice,
   rowChoice,
 } from './rows.ts';
-import { type Column, table } from './table.ts';
 import { xenBlock } from './xen.ts';
 
 export class TextReport implements Report {

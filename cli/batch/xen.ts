@@ -1,11 +1,11 @@
 /** -b -g Xen: what Xen itself has taken and run on each CPU, and what it holds. */
 import type { PendingEoiSnapshot, Snapshot, XenSnapshot, XenX86Snapshot } from '../../engine/index.ts';
 import { cpusOf, isXenOnX86 } from '../../tui/subject.ts';
+import { type Column, table } from '../table.ts';
 import { printable } from '../usage.ts';
 import { gicTables } from './gic.ts';
 import { asShown, type Changes, count, perSecond, secondsText } from './report.ts';
 import type { RowChoice } from './rows.ts';
-import { type Column, table } from './table.ts';
 import { candidateOf, type XenRow, xenRows } from './xen-rows.ts';
 
 export function xenBlock(now: Snapshot, xen: XenSnapshot, changes: Changes, choice: RowChoice): string {

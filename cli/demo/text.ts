@@ -9,6 +9,7 @@ import {
   valueText,
 } from '../../engine/index.ts';
 import { wrap } from '../../tui/format.ts';
+import { tableLines } from '../table.ts';
 import { printable } from '../usage.ts';
 import type { PlayedDemo, PlayedRun } from './play.ts';
 
@@ -75,9 +76,5 @@ function tableOf({ demo, runs }: PlayedDemo): string[] {
     name,
     ...runs.map(({ now }) => valueText(observe(now, path))),
   ]);
-  const head = ['', ...runs.map(({ run }) => run.name)];
-  const widths = head.map((h, i) => Math.max(h.length, ...cells.map((row) => row[i]!.length)));
-  return [head, ...cells].map((row) =>
-    row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join('  '),
-  );
+  return tableLines([{ title: '' }, ...runs.map(({ run }) => ({ title: run.name, right: true }))], cells);
 }

@@ -3,7 +3,7 @@ import type { ExitClass } from '../../engine/exchange.ts';
 import { grouped, wrap } from '../../tui/format.ts';
 import { vectorText } from '../../tui/subject.ts';
 import { secondsText } from '../batch/report.ts';
-import { type Column, table } from '../batch/table.ts';
+import { type Column, table } from '../table.ts';
 import { printable } from '../usage.ts';
 import type { ExitRow, GuestReport, ImportReport, Numbers, Row, SourceRow } from './measure.ts';
 

@@ -1,4 +1,5 @@
 /** paper as text of at most 80 columns, and as JSON, a line for each row. */
+import { grouped } from '../../tui/format.ts';
 import { CAVEAT, SOURCE, TITLES } from './published.ts';
 import type { PaperRow, PaperTable } from './table.ts';
 
@@ -20,7 +21,7 @@ function tableText({ system, rows }: PaperTable): string {
   const { name, ghz, scenario } = system;
   const head = line(`${name}, ${ghz} GHz`, ['OURS', 'PUBLISHED', 'ERROR', 'NS']);
   const body = rows.map(({ run, cycles, published, error, ns }) =>
-    line(TITLES[run], [count(cycles), count(published), percent(error), count(ns)]),
+    line(TITLES[run], [grouped(cycles), grouped(published), percent(error), grouped(ns)]),
   );
   return [head, ...body, `scenario ${scenario}`].join('\n');
 }
@@ -28,13 +29,13 @@ function tableText({ system, rows }: PaperTable): string {
 /** What a row is made of. */
 function whyText(system: string, { run, ns, cycles, published, error, from, to, costs }: PaperRow): string {
   const entries = costs!.map((cost) =>
-    line(`  ${cost.name}`, [`${cost.count} x`, count(cost.ns), count(cost.count * cost.ns)]),
+    line(`  ${cost.name}`, [`${cost.count} x`, grouped(cost.ns), grouped(cost.count * cost.ns)]),
   );
   return [
     `${TITLES[run]}, ${system}: from ${from.point.name} to ${to.point.name}`,
     ...entries,
-    line('  ns', ['', '', count(ns)]),
-    line('  cycles, published', [count(cycles), count(published), percent(error)]),
+    line('  ns', ['', '', grouped(ns)]),
+    line('  cycles, published', [grouped(cycles), grouped(published), percent(error)]),
   ].join('\n');
 }
 
@@ -62,10 +63,6 @@ export function paperJson(tables: readonly PaperTable[]): string {
 
 function line(name: string, columns: readonly string[]): string {
   return name.padEnd(NAME) + columns.map((c) => c.padStart(COLUMN)).join('');
-}
-
-function count(n: number): string {
-  return `${n}`.replace(/\B(?=(\d{3})+$)/g, ',');
 }
 
 /** With its sign, unless it rounds to nothing. */

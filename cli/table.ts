@@ -1,5 +1,5 @@
 /** Columns of text, lined up. */
-import { printable } from '../usage.ts';
+import { printable } from './usage.ts';
 
 export interface Column {
   readonly title: string;
@@ -8,8 +8,8 @@ export interface Column {
   readonly least?: number;
 }
 
-/** The lines of a table; cells are made printable, lines have no blanks at the end. */
-export function table(columns: readonly Column[], rows: readonly (readonly string[])[]): string {
+/** Cells are made printable, lines have no blanks at the end. */
+export function tableLines(columns: readonly Column[], rows: readonly (readonly string[])[]): string[] {
   const cells = rows.map((row) => row.map(printable));
   const widths = columns.map((c, i) =>
     Math.max(c.title.length, c.least ?? 0, ...cells.map((row) => row[i]?.length ?? 0)),
@@ -19,5 +19,11 @@ export function table(columns: readonly Column[], rows: readonly (readonly strin
       .map((c, i) => (c.right ? (row[i] ?? '').padStart(widths[i]!) : (row[i] ?? '').padEnd(widths[i]!)))
       .join('  ')
       .trimEnd();
-  return [columns.map((c) => c.title), ...cells].map((row) => `${line(row)}\n`).join('');
+  return [columns.map((c) => c.title), ...cells].map(line);
+}
+
+export function table(columns: readonly Column[], rows: readonly (readonly string[])[]): string {
+  return tableLines(columns, rows)
+    .map((line) => `${line}\n`)
+    .join('');
 }
