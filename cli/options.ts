@@ -488,7 +488,8 @@ const GROUPS: readonly OptionGroup[] = [
       },
       {
         flags: '--speed <x>',
-        help: 'simulated seconds per second (default: 1)',
+        offers: ['max'],
+        help: 'simulated seconds per second, or max (default: 1)',
         parse: (t) => values.speed('--speed', t),
         of: LIVE_FILES,
       },

@@ -18,20 +18,24 @@ export async function cast(options: Options): Promise<number> {
       `--fire ${late.device}@${late.at / 1e9}: the recording ends at ${until / 1e9} s, see --for`,
     );
   }
+  const domain =
+    options.domain === undefined ? undefined : chosenOf(takeSnapshot(machine), options.domain).name;
   const recording = new Recording(size, `virqtop ${machine.scenario.name}, seed ${machine.seed}`, options);
-  await recording.add({
-    machine,
-    until,
-    domain: options.domain === undefined ? undefined : chosenOf(takeSnapshot(machine), options.domain).name,
-    hideIdle: options.skipZero,
-    speed: options.speed,
-    delay: (options.delay ?? 0.5e9) / 1e9,
-    fires: fire,
-    marks: fire.map(({ device, at, times }) => ({
-      at,
-      label: `fire ${device}${times > 1 ? ` x${times}` : ''}`,
-    })),
+  await writeCast(options.cast!, async () => {
+    await recording.add({
+      machine,
+      until,
+      domain,
+      hideIdle: options.skipZero,
+      speed: options.speed,
+      delay: (options.delay ?? 0.5e9) / 1e9,
+      fires: fire,
+      marks: fire.map(({ device, at, times }) => ({
+        at,
+        label: `fire ${device}${times > 1 ? ` x${times}` : ''}`,
+      })),
+    });
+    return recording.end();
   });
-  writeCast(options.cast!, recording.end());
   return 0;
 }

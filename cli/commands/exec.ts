@@ -2,6 +2,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { takeSnapshot } from '../../engine/index.ts';
 import { keepOnInterrupt } from '../interrupt.ts';
 import { domainOf, machineOf } from '../machine.ts';
@@ -20,6 +21,9 @@ import { UsageError } from '../usage.ts';
 /** simulated time at which the command starts, and between two updates */
 const DEFAULT_AT = 10e9;
 const DEFAULT_DELAY = 100e6;
+
+/** real ms after which the files are written anew, though the machine is behind */
+const MOST_MS = 50;
 
 /** exit code where there are no namespaces to be had */
 const FAILED = 1;
@@ -87,10 +91,14 @@ export async function exec(command: readonly string[], options: Options): Promis
     async function keepUp(): Promise<void> {
       const pace = new Pace(speed);
       while (!over.signal.aborted) {
-        // however late a turn comes, what is read is of now
-        const due = Math.max(pace.elapsed, (machine.clock.now - at) / 1e6 + delay / 1e6);
-        await pace.reach(due, over.signal);
-        await player.advance(at + Math.floor(due * 1e6));
+        await pace.reach((machine.clock.now + delay - at) / 1e6, over.signal);
+        // however late a turn comes, what is read is of now, or of as much as a turn has time for
+        const due = at + Math.floor(pace.elapsed * 1e6);
+        const enough = performance.now() + MOST_MS;
+        do {
+          await player.advance(Math.max(machine.clock.now, Math.min(machine.clock.now + delay, due)));
+          await setImmediate();
+        } while (!over.signal.aborted && machine.clock.now < due && performance.now() < enough);
         update();
       }
     }

@@ -1,6 +1,7 @@
 /** `virqtop procfs`: a directory with /proc and /sys of each domain, kept up to date. */
 import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs';
 import { type DomainSnapshot, takeSnapshot } from '../../engine/index.ts';
+import { whyNotWritten } from '../files.ts';
 import { keepOnInterrupt } from '../interrupt.ts';
 import { machineOf } from '../machine.ts';
 import type { Options } from '../options.ts';
@@ -72,6 +73,7 @@ export async function procfs(dir: string, options: Options): Promise<number> {
 
 /** The directory may be new, but not what it is in. */
 function makeRoot(dir: string): void {
+  if (dir === '') throw new UsageError('procfs: the name of the directory is empty');
   const wrong = (what: string) =>
     new UsageError(`${printable(dir)}: ${what}; must be a directory, or the name of a new one`);
   try {
@@ -79,7 +81,6 @@ function makeRoot(dir: string): void {
     else if (!statSync(dir).isDirectory()) throw wrong('is a file');
     accessSync(dir, constants.W_OK | constants.X_OK);
   } catch (error) {
-    if (error instanceof UsageError) throw error;
-    throw wrong(`cannot be written (${(error as NodeJS.ErrnoException).code})`);
+    throw error instanceof UsageError ? error : wrong(whyNotWritten(error));
   }
 }

@@ -9,17 +9,19 @@ import { commandText } from './text.ts';
 export async function castDemo(demo: Demo, runs: readonly DemoRun[], options: Options): Promise<number> {
   const { size = DEFAULT_SIZE } = options;
   const recording = new Recording(size, `virqtop demo ${demo.name}: ${demo.title}`, options);
-  for (const run of runs) {
-    await recording.add({
-      machine: buildMachine(run.scenario, demo.seed),
-      until: demo.end,
-      demo: scriptOf(demo, run, undefined),
-      cues: cuesOf(demo, run),
-      delay: DELAY,
-      marks: marksOf(run),
-    });
-  }
-  writeCast(options.cast!, recording.end());
+  await writeCast(options.cast!, async () => {
+    for (const run of runs) {
+      await recording.add({
+        machine: buildMachine(run.scenario, demo.seed),
+        until: demo.end,
+        demo: scriptOf(demo, run, undefined),
+        cues: cuesOf(demo, run),
+        delay: DELAY,
+        marks: marksOf(run),
+      });
+    }
+    return recording.end();
+  });
   return 0;
 }
 
