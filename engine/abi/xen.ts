@@ -5,7 +5,7 @@
  * After xen/include/public/{xen,event_channel}.h. Modelled of shared_info: the event bitmaps and the
  * vcpu_info; not the clock nor the arch part.
  */
-import { Bitmap, type Changing } from '../core/bits.ts';
+import { Bitmap, type Changing, type Watcher } from '../core/bits.ts';
 import type { Part, Plain } from '../core/state.ts';
 
 export const DOMID_SELF = 0x7ff0;
@@ -111,8 +111,7 @@ export const PAGE_WORDS = PAGE_SIZE / 4;
 export class VcpuInfo implements Changing {
   /** evtchn_pending_sel: which words of the event bitmap to look at */
   readonly pendingSel = new Bitmap(64);
-  /** how often the flags may have changed */
-  changes = 0;
+  watcher: Watcher | undefined = undefined;
   private pending = 0;
   private mask = 0;
 
@@ -123,7 +122,7 @@ export class VcpuInfo implements Changing {
 
   set upcallPending(value: number) {
     this.pending = value;
-    this.changes++;
+    this.watcher?.changed();
   }
 
   /** evtchn_upcall_mask: 0 or 1; Xen only reads it */
@@ -133,7 +132,7 @@ export class VcpuInfo implements Changing {
 
   set upcallMask(value: number) {
     this.mask = value;
-    this.changes++;
+    this.watcher?.changed();
   }
 }
 

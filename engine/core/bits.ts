@@ -28,16 +28,21 @@ export function bit(shift: number): Field {
   return new Field(shift, 1);
 }
 
-/** Something that counts how often it may have changed, for who would otherwise compare all of it. */
+/** Something that tells when it may have changed, for who would otherwise compare all of it; who watches is not saved. */
 export interface Changing {
-  readonly changes: number;
+  watcher: Watcher | undefined;
+}
+
+export interface Watcher {
+  /** Called often, and in the middle of changes: it takes note. */
+  changed(): void;
 }
 
 /** A set of small integers in rows of 32 bits. */
 export class Bitmap implements Changing {
   readonly words: Uint32Array;
-  /** who writes the words says so here */
-  changes = 0;
+  /** who writes the words tells it */
+  watcher: Watcher | undefined = undefined;
 
   constructor(readonly size: number) {
     this.words = new Uint32Array((size + 31) >> 5);
@@ -52,7 +57,7 @@ export class Bitmap implements Changing {
     const mask = 1 << (n & 31);
     const old = this.words[n >> 5]!;
     this.words[n >> 5] = old | mask;
-    this.changes++;
+    this.watcher?.changed();
     return (old & mask) === 0;
   }
 
@@ -61,7 +66,7 @@ export class Bitmap implements Changing {
     const mask = 1 << (n & 31);
     const old = this.words[n >> 5]!;
     this.words[n >> 5] = old & ~mask;
-    this.changes++;
+    this.watcher?.changed();
     return (old & mask) !== 0;
   }
 

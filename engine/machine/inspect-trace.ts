@@ -60,8 +60,8 @@ export type TraceSignal = {
       readonly kind: 'wire';
       readonly width: number;
       readonly read: () => number | Uint32Array;
-      /** who counts when it may have changed; left out: nobody */
-      readonly of?: Changing;
+      /** who tells when it may have changed: of signals that follow each other the same list */
+      readonly of: readonly Changing[];
     }
   /** a counter; what is shown is how much it grows in a second */
   | { readonly kind: 'rate'; readonly read: () => number }

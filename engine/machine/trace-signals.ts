@@ -11,16 +11,18 @@ import type { XenArmHost } from './xen-arm/host.ts';
 
 type Scope = readonly string[];
 
-function lapicSignals(scope: Scope, apic: LocalApic): TraceSignal[] {
+function lapicSignals(scope: Scope, { irr, isr }: LocalApic): TraceSignal[] {
+  const of = [irr, isr];
   return [
-    { scope, name: 'isrv', kind: 'wire', width: 8, read: () => Math.max(0, apic.isr.highest()), of: apic },
-    { scope, name: 'irr', kind: 'wire', width: 256, read: () => apic.irr.words, of: apic },
-    { scope, name: 'isr', kind: 'wire', width: 256, read: () => apic.isr.words, of: apic },
+    { scope, name: 'isrv', kind: 'wire', width: 8, read: () => Math.max(0, isr.highest()), of },
+    { scope, name: 'irr', kind: 'wire', width: 256, read: () => irr.words, of },
+    { scope, name: 'isr', kind: 'wire', width: 256, read: () => isr.words, of },
   ];
 }
 
 /** A wire for each pin. */
 function lineSignals(scope: Scope, { low, levels }: IoApic): TraceSignal[] {
+  const of = [levels];
   return Array.from(
     low,
     (_, pin): TraceSignal => ({
@@ -29,7 +31,7 @@ function lineSignals(scope: Scope, { low, levels }: IoApic): TraceSignal[] {
       kind: 'wire',
       width: 1,
       read: () => Number(levels.high(pin)),
-      of: levels,
+      of,
     }),
   );
 }
@@ -57,15 +59,11 @@ export function kvmSignals({ board, kernel, kvm, vms }: KvmHost): TraceSignal[] 
     const indices = vm.vcpus.map((v) => v.index);
     const vcpus = vm.vcpus.flatMap((v): TraceSignal[] => {
       const scope = [name, `vcpu${v.vcpu}`];
+      const of = [v];
+      const inGuest = () => Number(v.on.guest === v && !v.exited);
       return [
-        {
-          scope,
-          name: 'in_guest',
-          kind: 'wire',
-          width: 1,
-          read: () => Number(v.on.guest === v && !v.exited),
-        },
-        { scope, name: 'halted', kind: 'wire', width: 1, read: () => Number(v.blocking) },
+        { scope, name: 'in_guest', kind: 'wire', width: 1, read: inGuest, of },
+        { scope, name: 'halted', kind: 'wire', width: 1, read: () => Number(v.blocking), of },
         ...lapicSignals(scope, v.apic),
       ];
     });
@@ -90,23 +88,12 @@ function upcalls(
   scope: Scope,
   info: { readonly upcallPending: number; readonly upcallMask: number } & Changing,
 ): TraceSignal[] {
+  const of = [info];
+  const pending = () => Number(info.upcallPending !== 0);
+  const mask = () => Number(info.upcallMask !== 0);
   return [
-    {
-      scope,
-      name: 'upcall_pending',
-      kind: 'wire',
-      width: 1,
-      read: () => Number(info.upcallPending !== 0),
-      of: info,
-    },
-    {
-      scope,
-      name: 'upcall_mask',
-      kind: 'wire',
-      width: 1,
-      read: () => Number(info.upcallMask !== 0),
-      of: info,
-    },
+    { scope, name: 'upcall_pending', kind: 'wire', width: 1, read: pending, of },
+    { scope, name: 'upcall_mask', kind: 'wire', width: 1, read: mask, of },
   ];
 }
 
@@ -136,12 +123,13 @@ export function armSignals({ xen, domains }: XenArmHost): TraceSignal[] {
   const lists = xen.gicCpus.flatMap(({ cpu, hw }): TraceSignal[] => {
     const scope = ['xen', `cpu${cpu}`];
     const { core, nrLrs } = hw;
+    const of = [core];
     const registers = Array.from({ length: nrLrs }, (_, n): TraceSignal[] => [
-      { scope, name: `lr${n}_state`, kind: 'wire', width: 2, read: () => core.lrHigh[n]! >>> 30, of: core },
-      { scope, name: `lr${n}_intid`, kind: 'wire', width: 32, read: () => core.lrLow[n]! >>> 0, of: core },
+      { scope, name: `lr${n}_state`, kind: 'wire', width: 2, read: () => core.lrHigh[n]! >>> 30, of },
+      { scope, name: `lr${n}_intid`, kind: 'wire', width: 32, read: () => core.lrLow[n]! >>> 0, of },
     ]);
     return [
-      { scope, name: 'virq', kind: 'wire', width: 1, read: () => Number(core.virq), of: core },
+      { scope, name: 'virq', kind: 'wire', width: 1, read: () => Number(core.virq), of },
       ...registers.flat(),
     ];
   });

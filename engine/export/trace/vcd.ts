@@ -2,7 +2,7 @@
  * Value change dumps (IEEE 1364-2005, clause 18) of a machine's wires and registers, as they change from record to record
  * and event to event, with a layout for GTKWave. Rates are reals, who runs on a CPU is a string of GTKWave's own kind.
  */
-import type { Changing } from '../../core/bits.ts';
+import type { Changing, Watcher } from '../../core/bits.ts';
 import type { Ns } from '../../core/clock.ts';
 import type { TraceHost, TraceSignal } from '../../snapshot.ts';
 import { encode, Label } from './bytes.ts';
@@ -28,11 +28,43 @@ interface Wire extends Shown {
   readonly last: Uint32Array;
 }
 
-/** Wires that change together: they are looked at when who has them says so, or always. */
-interface Group {
-  readonly of: Changing | undefined;
-  seen: number;
-  readonly wires: Wire[];
+/** Wires that change together: they are looked at when who has them says so. */
+class Group implements Watcher {
+  readonly wires: Wire[] = [];
+  /** it is among the due ones already */
+  private noted = false;
+
+  constructor(
+    readonly of: readonly Changing[],
+    private readonly place: number,
+    private readonly due: Due,
+  ) {
+    for (const changing of of) changing.watcher = this;
+  }
+
+  changed(): void {
+    if (this.noted) return;
+    this.noted = true;
+    const { due, place } = this;
+    const { groups } = due;
+    let i = due.length++;
+    for (; i > 0 && groups[i - 1]!.place > place; i--) groups[i] = groups[i - 1]!;
+    groups[i] = this;
+  }
+
+  looked(): void {
+    this.noted = false;
+  }
+
+  release(): void {
+    for (const changing of this.of) changing.watcher = undefined;
+  }
+}
+
+/** Groups that may have changed, in the order of all groups; the list is used again. */
+class Due {
+  readonly groups: Group[] = [];
+  length = 0;
 }
 
 interface Rate extends Shown {
@@ -48,6 +80,7 @@ interface Name extends Shown {
 export class VcdWriter implements TraceWriter {
   private readonly out = new Text();
   private readonly groups: Group[] = [];
+  private readonly due = new Due();
   private readonly rates: Rate[] = [];
   private readonly names: Name[] = [];
   /** what names are called here, with the blank behind it */
@@ -74,7 +107,7 @@ export class VcdWriter implements TraceWriter {
         const last = Uint32Array.from(typeof value === 'number' ? [value] : value);
         let group = this.groups.at(-1);
         if (!group || group.of !== of) {
-          group = { of, seen: of?.changes ?? 0, wires: [] };
+          group = new Group(of, this.groups.length, this.due);
           this.groups.push(group);
         }
         group.wires.push({ ...shown, width, read, last });
@@ -105,17 +138,13 @@ export class VcdWriter implements TraceWriter {
 
   readonly sample = (time: Ns): void => {
     if (this.stamped < 0) this.begin(time);
-    const { groups, names } = this;
-    for (let i = 0; i < groups.length; i++) {
-      const group = groups[i]!;
-      const { of } = group;
-      if (of) {
-        const { changes } = of;
-        if (changes === group.seen) continue;
-        group.seen = changes;
-      }
+    const { due, names } = this;
+    for (let i = 0; i < due.length; i++) {
+      const group = due.groups[i]!;
+      group.looked();
       this.look(group, time);
     }
+    due.length = 0;
     for (let i = 0; i < names.length; i++) {
       const name = names[i]!;
       const value = name.read();
@@ -190,6 +219,7 @@ export class VcdWriter implements TraceWriter {
     if (this.stamped < 0) this.begin(now);
     if (now > this.rated) this.rate(now);
     this.flush(Infinity);
+    for (const group of this.groups) group.release();
     if (now > this.stamped) this.stamp(now);
     this.out.handOver(this.files);
   }

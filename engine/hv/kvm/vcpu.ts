@@ -2,6 +2,7 @@
  * A virtual CPU of KVM (struct kvm_vcpu): where it is, what is asked of it, and how it is woken or kicked out of
  * the guest (kvm_vcpu_kick and kvm_vcpu_wake_up of virt/kvm/kvm_main.c).
  */
+import type { Watcher } from '../../core/bits.ts';
 import type { DestinationId, SlotId } from '../../core/books.ts';
 import type { Ns } from '../../core/clock.ts';
 import type { Part, Plain } from '../../core/state.ts';
@@ -63,10 +64,10 @@ export class KvmVcpu implements NonRoot, Part {
   loaded = false;
   mode = OUTSIDE_GUEST_MODE;
   mpState = RUNNABLE;
-  /** its thread sleeps in kvm_vcpu_block */
-  blocking = false;
-  /** an exit is being handled; false in non-root mode, and while the thread is elsewhere in the kernel */
-  exited = false;
+  /** of `blocking`, `exited` and whether it is in non-root mode */
+  watcher: Watcher | undefined = undefined;
+  private sleeps = false;
+  private handlesExit = false;
   left: Ns = 0;
   /** the guest has executed HLT, and no event has been delivered since */
   halting = false;
@@ -217,6 +218,26 @@ export class KvmVcpu implements NonRoot, Part {
   /** What its thread does, or its guest, at the time of the processor. */
   emit(point: Tracepoint, a = 0, b = 0, c = 0): void {
     this.kvm.trace.emit(point, this.on.now, this.journey, this.on.processor, this.index, a, b, c);
+  }
+
+  /** Its thread sleeps in kvm_vcpu_block. */
+  get blocking(): boolean {
+    return this.sleeps;
+  }
+
+  set blocking(value: boolean) {
+    this.sleeps = value;
+    this.watcher?.changed();
+  }
+
+  /** An exit is being handled; false in non-root mode, and while the thread is elsewhere in the kernel. */
+  get exited(): boolean {
+    return this.handlesExit;
+  }
+
+  set exited(value: boolean) {
+    this.handlesExit = value;
+    this.watcher?.changed();
   }
 
   // NonRoot

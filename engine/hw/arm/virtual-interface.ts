@@ -5,7 +5,7 @@
  *
  * Not modelled: LPIs, non-maskable interrupts, the trap bits of ICH_HCR_EL2 (the processor's business).
  */
-import { type Changing, lowestBit } from '../../core/bits.ts';
+import { type Changing, lowestBit, type Watcher } from '../../core/bits.ts';
 import { type Part, type Plain, restoreArray, saveArray } from '../../core/state.ts';
 import type { VirtualInterfaceOptions } from './virtual-options.ts';
 import {
@@ -82,8 +82,7 @@ export class VirtualInterface implements Part, Changing {
   ap1 = 0;
   /** signed: quick */
   private vmcrNow = 0;
-  /** how often list registers and virtual interrupts may have changed */
-  changes = 0;
+  watcher: Watcher | undefined = undefined;
   /** of a level: bits that preempt, by group */
   private preempts0 = ALL_LEVEL_BITS;
   private preempts1 = ALL_LEVEL_BITS;
@@ -275,7 +274,7 @@ export class VirtualInterface implements Part, Changing {
   private deactivate(n: number): void {
     const high = this.lrHigh[n]!;
     this.lrHigh[n] = high & ~LR_ACTIVE;
-    this.changes++;
+    this.watcher?.changed();
     if (!(high & LR_PENDING)) this.inUse &= ~(1 << n);
     if (high & LR_HW) this.output.deactivate(high & LR_PINTID.mask);
   }
@@ -288,7 +287,7 @@ export class VirtualInterface implements Part, Changing {
   // maintenance
 
   private changed(): void {
-    this.changes++;
+    this.watcher?.changed();
     if (this.hcr & HCR_MAINTENANCE || this.eoiLrs !== 0 || this.maintained) this.maintain();
     this.output.changed();
   }
@@ -370,7 +369,7 @@ export class VirtualInterface implements Part, Changing {
     this.ap0 = s.ap0;
     this.ap1 = s.ap1;
     this.maintained = s.maintained;
-    this.changes++;
+    this.watcher?.changed();
     for (let n = 0; n < this.lrs; n++) this.note(n, this.lrHigh[n]!);
   }
 }

@@ -34,7 +34,7 @@ export class ApicPriority {
       if (fresh !== 0) newest = w * 32 + 31 - Math.clz32(fresh);
       words[w]! |= requests;
       posted.words[w] = 0;
-      this.irr.changes++;
+      this.irr.watcher?.changed();
     }
     const { merged } = this;
     if (newest > this.irrv) this.irrv = newest;
@@ -85,14 +85,9 @@ export class ApicPriority {
     return vector;
   }
 
-  /** How often IRR and ISR may have changed. */
-  get changes(): number {
-    return this.irr.changes + this.isr.changes;
-  }
-
   /** IRR or ISR were changed by the processor itself (virtual-interrupt delivery). */
   changed(): void {
-    this.irr.changes++;
+    this.irr.watcher?.changed();
     this.irrv = this.irr.highest();
     this.isrv = this.isr.highest();
   }

@@ -1,5 +1,5 @@
 /** Wires that several sources drive: each pin is high while any of up to 64 sources holds it high. */
-import type { Changing } from '../../core/bits.ts';
+import type { Changing, Watcher } from '../../core/bits.ts';
 import { type Plain, restoreArray, saveArray } from '../../core/state.ts';
 
 export const SOURCES = 64;
@@ -7,8 +7,7 @@ export const SOURCES = 64;
 export class LineStates implements Changing {
   /** per pin: sources 0 to 31, then 32 to 63 */
   private readonly words: Uint32Array;
-  /** how often they may have changed */
-  changes = 0;
+  watcher: Watcher | undefined = undefined;
 
   constructor(pins: number) {
     this.words = new Uint32Array(pins * 2);
@@ -21,7 +20,7 @@ export class LineStates implements Changing {
     const at = pin * 2 + (source >> 5);
     if (high) words[at]! |= 1 << (source & 31);
     else words[at]! &= ~(1 << (source & 31));
-    this.changes++;
+    this.watcher?.changed();
     return (words[pin * 2]! | words[pin * 2 + 1]!) !== 0;
   }
 
@@ -32,7 +31,7 @@ export class LineStates implements Changing {
   /** The source lets go of every pin; nobody looks at the wires again for that. */
   forget(source: number): void {
     for (let at = source >> 5; at < this.words.length; at += 2) this.words[at]! &= ~(1 << (source & 31));
-    this.changes++;
+    this.watcher?.changed();
   }
 
   save(): Plain {
@@ -41,6 +40,6 @@ export class LineStates implements Changing {
 
   restore(state: Plain): void {
     restoreArray(this.words, state as number[]);
-    this.changes++;
+    this.watcher?.changed();
   }
 }

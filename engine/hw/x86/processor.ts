@@ -9,6 +9,7 @@
  * Interrupts are taken between decisions: in root mode through the kernel's gates while RFLAGS.IF is set, in
  * non-root mode by leaving it.
  */
+import type { Changing } from '../../core/bits.ts';
 import type { Clock, Ns, Task } from '../../core/clock.ts';
 import { CpuTime } from '../../core/cpu-time.ts';
 import { Priority } from '../../core/event-queue.ts';
@@ -18,7 +19,7 @@ import type { NativeCpu, NativeEntry, Width } from './cpu.ts';
 import type { IoBus } from './io-bus.ts';
 
 /** What runs on a processor in non-root mode. It leaves by `Processor.leaveGuest`. */
-export interface NonRoot {
+export interface NonRoot extends Changing {
   readonly index: number;
   /** time of its stretch that is left */
   left: Ns;
@@ -168,10 +169,12 @@ export class Processor implements NativeCpu, Part {
   enterGuest(guest: NonRoot): void {
     this.guest = guest;
     this.halted = false;
+    guest.watcher?.changed();
   }
 
   /** Root mode again: its kernel goes on for `left` and is then `done`, unless an interrupt comes between. */
   leaveGuest(left: Ns): void {
+    this.guest?.watcher?.changed();
     this.guest = null;
     this.interruptFlag = true;
     this.left = left;
