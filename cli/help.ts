@@ -2,7 +2,9 @@
  * What --help and --version print, from the table of options. Loading the parser of the command line costs
  * as much as starting Node does, so that these two do without it.
  */
-import { type CommandName, CTL_VERBS, type Offer, optionsOf } from './options.ts';
+import { optionsOf } from './flags/index.ts';
+import type { Offer } from './flags/row.ts';
+import { type CommandName, CTL_VERBS } from './options.ts';
 import { VERSION } from './version.ts';
 
 export const VERSION_LINE = `virqtop ${VERSION}\n`;

@@ -1,7 +1,9 @@
 /** The manual page, in the macros of man(7), from the same tables as the help and the monitor's keys. */
 import { GROUPS, KEYMAP } from '../tui/keymap.ts';
+import { optionsOf } from './flags/index.ts';
+import type { OptionGroup } from './flags/row.ts';
 import { PAGES } from './help.ts';
-import { type CommandName, type OptionGroup, optionsOf } from './options.ts';
+import type { CommandName } from './options.ts';
 import { VERSION } from './version.ts';
 
 const ENVIRONMENT = [

@@ -1,7 +1,8 @@
 /** The command line: which commands there are and what each runs. Their own code is loaded when they run. */
 import { Command, CommanderError, Option } from 'commander';
+import { optionsOf } from './flags/index.ts';
 import { helpOf, VERSION_LINE } from './help.ts';
-import { type CommandName, type Options, optionsOf } from './options.ts';
+import type { CommandName, Options } from './options.ts';
 import type { Output } from './output.ts';
 import { quoted, UsageError } from './usage.ts';
 

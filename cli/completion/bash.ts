@@ -1,5 +1,5 @@
 /** A completion for bash 4 and newer, which needs no package of completions. */
-import type { Offer } from '../options.ts';
+import type { Offer } from '../flags/row.ts';
 import { type CompletedCommand, takingOptions } from './words.ts';
 
 export function bash(commands: readonly CompletedCommand[], scenarios: readonly string[]): string {

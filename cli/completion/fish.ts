@@ -1,5 +1,5 @@
 /** A completion for fish. */
-import type { Offer } from '../options.ts';
+import type { Offer } from '../flags/row.ts';
 import { type CompletedCommand, type CompletedOption, takingOptions } from './words.ts';
 
 export function fish(commands: readonly CompletedCommand[], scenarios: readonly string[]): string {

@@ -1,6 +1,9 @@
 /** The command line as a shell must know it to complete it: from the table of options and the pages of the help. */
+
+import { optionsOf } from '../flags/index.ts';
+import type { Offer } from '../flags/row.ts';
 import { PAGES } from '../help.ts';
-import { type CommandName, type Offer, optionsOf } from '../options.ts';
+import type { CommandName } from '../options.ts';
 
 export interface CompletedOption {
   /** `-g`, `--domain` */

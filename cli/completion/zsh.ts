@@ -1,5 +1,5 @@
 /** A completion for zsh, by _arguments. */
-import type { Offer } from '../options.ts';
+import type { Offer } from '../flags/row.ts';
 import type { CompletedCommand, CompletedOption } from './words.ts';
 
 export function zsh(commands: readonly CompletedCommand[], scenarios: readonly string[]): string {

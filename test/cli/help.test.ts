@@ -2,8 +2,9 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { expect, test } from 'vitest';
+import { optionsOf } from '../../cli/flags/index.ts';
 import { helpOf, PAGES, quickText } from '../../cli/help.ts';
-import { type CommandName, optionsOf } from '../../cli/options.ts';
+import type { CommandName } from '../../cli/options.ts';
 import { VERSION } from '../../cli/version.ts';
 import { called } from './call.ts';
 import { ROOT } from './run.ts';

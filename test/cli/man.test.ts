@@ -3,9 +3,10 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { expect, test } from 'vitest';
+import { optionsOf } from '../../cli/flags/index.ts';
 import { PAGES } from '../../cli/help.ts';
 import { manPage } from '../../cli/man.ts';
-import { type CommandName, optionsOf } from '../../cli/options.ts';
+import type { CommandName } from '../../cli/options.ts';
 import { KEYMAP } from '../../tui/keymap.ts';
 import { ROOT } from './run.ts';
 
