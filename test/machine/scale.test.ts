@@ -137,7 +137,7 @@ describe.each(SYSTEMS)('on %s', (_, text, larger) => {
       });
     }
     times.push(...best.map((ns, n) => ns / least.get(others[n]!.unit)!));
-  });
+  }, 60_000);
 
   test.each(larger.map(([what], n) => [what, n] as const))('%s do not make the others dearer', (_what, n) => {
     expect(times[n]).toBeLessThan(MOST);
