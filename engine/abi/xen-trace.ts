@@ -17,12 +17,21 @@ export const TRC = {
   HVM_VMEXIT64: 0x81102,
   HVM_INJ_EXC: 0x82003,
   HVM_INJ_VIRQ: 0x82004,
+  HVM_MSR_READ: 0x8200c,
+  HVM_MSR_WRITE: 0x8200d,
   HVM_INTR: 0x8200f,
   HVM_NMI: 0x82010,
   HVM_VMMCALL: 0x82012,
   HVM_HLT: 0x82013,
+  HVM_IOPORT_READ: 0x82016,
+  HVM_IOMEM_READ: 0x82017,
+  HVM_INTR_WINDOW: 0x82020,
+  HVM_NPF: 0x82021,
   /** an exception: its vector */
   HVM_TRAP: 0x82023,
+  HVM_VLAPIC: 0x82025,
+  HVM_IOPORT_WRITE: 0x82216,
+  HVM_IOMEM_WRITE: 0x82217,
   HVM_EMUL_LAPIC_PIC_INTR: 0x84011,
   PV_HYPERCALL_V2: 0x20100d,
   HW_IRQ_UNMAPPED_VECTOR: 0x802007,
@@ -42,6 +51,7 @@ export const CYCLES_FLAG = 0x8000_0000;
 /** whose virtual CPUs idle */
 export const DOMID_IDLE = 0x7fff;
 
-/** numbers of hypercalls (public/xen.h) */
-export const HYPERVISOR_VCPU_OP = 24;
-export const HYPERVISOR_EVTCHN_OP = 32;
+/** in the number of PV_HYPERCALL_V2: the argument at that place follows */
+export function hypercallArg(place: number): number {
+  return 1 << (20 + 2 * place);
+}

@@ -5,7 +5,8 @@
  * Xen has no record of a raise. A virtual CPU that waits is woken, and what Xen was doing there tells by whom: by another
  * virtual CPU's EVTCHNOP_send, or a timer that it had set itself by VCPUOP_set_singleshot_timer; the rest is from outside.
  */
-import { DOMID_IDLE, HYPERVISOR_EVTCHN_OP, HYPERVISOR_VCPU_OP, TRC } from '../abi/xen-trace.ts';
+import { HYPERVISOR_EVTCHN_OP, HYPERVISOR_VCPU_OP } from '../abi/hypercall-numbers.ts';
+import { DOMID_IDLE, TRC } from '../abi/xen-trace.ts';
 import type { Ns } from '../core/clock.ts';
 import { GuestRecorder, SourceRecorder, STEP, type TraceCapture } from './capture.ts';
 import { checkLength } from './columns.ts';

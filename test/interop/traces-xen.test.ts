@@ -21,9 +21,9 @@ function partOf(summary: string, domain: number, vcpu?: number): string {
 }
 
 /** `running:  482  0.31s 1333593 {...}`: how often, and cycles on average. */
-function line(part: string, name: string): { count: number; cycles: number } {
+function line(part: string, name: string, colon = ':'): { count: number; cycles: number } {
   const [, count, cycles] =
-    new RegExp(`^ *(?:\\* )?${name} *: *(\\d+) +[\\d.]+s +(\\d+)`, 'm').exec(part) ?? [];
+    new RegExp(`^ *(?:\\* )?${name} *${colon} *(\\d+) +[\\d.]+s +(\\d+)`, 'm').exec(part) ?? [];
   return { count: Number(count ?? 0), cycles: Number(cycles ?? 0) };
 }
 
@@ -107,10 +107,32 @@ describe.skipIf(!isThere('xenalyze'))('xenalyze', () => {
       .map((l) => JSON.parse(l).event as string);
     const count = tally(events);
     const found = (pattern: RegExp) => dump.match(pattern)?.length ?? 0;
-    expect(found(/ hypercall +20 \(evtchn_op\)| vmcall +20 \(evtchn_op\)/g)).toBe(count.evtchn_send);
+    expect(found(/ hypercall +[0-9a-f]+ \(\w+\)| vmcall +[0-9a-f]+ \(\w+\)/g)).toBe(count.hypercall);
+    expect(found(/ (hypercall|vmcall) +20 \(evtchn_op\)/g)).toBeGreaterThanOrEqual(count.evtchn_send!);
     expect(found(/ irq_handled irq /g)).toBe(count.irq_handled);
     expect(found(/ vmexit exit_reason /g)).toBe(count.vmexit);
     expect(found(/ inj_virq vec /g)).toBe(count.vmx_inject_extint);
+    expect(found(/ io (read|write) port /g) + found(/ mmio_assist [rw] gpa /g)).toBe(
+      count.hvmtrace_io_assist,
+    );
+    expect(found(/ (msr_write|msr_read) addr /g)).toBe(count.hvm_msr_intercept);
+    expect(found(/ npf gpa /g)).toBe(count.ept_handle_violation);
+  });
+
+  test('finds a handler for every access that is emulated: registers of the local APIC, and which of them are EOIs', () => {
+    for (const { id, name, vcpus } of guests) {
+      const exits = exitsOf(hvm, name);
+      const accesses = exits.APIC_ACCESS ?? 0;
+      const parts = vcpus.map((v) => partOf(summary, id, v.vcpu));
+      const of = (what: string) => parts.reduce((n, part) => n + line(part, what, '').count, 0);
+      const handled = of('vlapic') + of('mmio');
+      // those to pages of devices are in the same line
+      expect(handled, name).toBeGreaterThanOrEqual(accesses - vcpus.length);
+      expect(handled, name).toBeLessThanOrEqual(accesses + (exits.EPT_VIOLATION ?? 0) + vcpus.length);
+      // of CPUID none is written
+      if (!exits.CPUID) expect(parts.join('')).not.toContain('(no handler)');
+    }
+    expect(guests.some(({ name }) => (exitsOf(hvm, name).APIC_ACCESS ?? 0) > 100)).toBe(true);
   });
 });
 

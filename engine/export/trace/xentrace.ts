@@ -2,11 +2,12 @@
  * The binary trace of Xen on x86 as xentrace writes it (xen/include/public/trace.h of 4.17): records of 32-bit words, each
  * CPU's in windows that a record about the change of CPU begins.
  */
+import { HYPERVISOR_SCHED_OP, HYPERVISOR_VCPU_OP } from '../../abi/hypercall-numbers.ts';
 import {
   CYCLES_FLAG,
   DOMID_IDLE,
   EXTRA_SHIFT,
-  HYPERVISOR_EVTCHN_OP,
+  hypercallArg,
   RUNSTATE_NEW_SHIFT,
   RUNSTATE_OLD_SHIFT,
   TRC,
@@ -22,6 +23,8 @@ const MHZ_BY_1000 = 2.1;
 const REASON_EXCEPTION_NMI = 0;
 const REASON_HLT = 12;
 const TYPE_NMI = 2;
+/** of accesses that are emulated: to memory, 1, and reads, 2 */
+const IO_EVENTS = [TRC.HVM_IOPORT_WRITE, TRC.HVM_IOMEM_WRITE, TRC.HVM_IOPORT_READ, TRC.HVM_IOMEM_READ];
 
 type Put = (cpu: CpuWindow, rows: Float64Array, at: number) => void;
 
@@ -86,17 +89,36 @@ export class XentraceWriter implements TraceWriter {
       vmexit: (cpu, rows, at) => {
         const [reason, info] = [rows[at + A + 1]!, rows[at + A + 2]!];
         cpu.put(TRC.HVM_VMEXIT64, reason, 0, 0);
-        if (reason === REASON_HLT) cpu.put(TRC.HVM_HLT, 0);
-        else if (reason === REASON_EXCEPTION_NMI && ((info >>> 8) & 7) === TYPE_NMI) cpu.put(TRC.HVM_NMI);
+        if (reason === REASON_HLT) cpu.handler(TRC.HVM_HLT, 0);
+        else if (reason === REASON_EXCEPTION_NMI && ((info >>> 8) & 7) === TYPE_NMI) cpu.handler(TRC.HVM_NMI);
       },
       vmentry: (cpu) => cpu.put(TRC.HVM_VMENTRY),
-      vmx_do_extint: (cpu, rows, at) => cpu.put(TRC.HVM_INTR, rows[at + A + 1]!),
-      vmx_inject_extint: (cpu, rows, at) => cpu.put(TRC.HVM_INJ_VIRQ, rows[at + A + 1]!, 0),
-      vmx_propagate_intr: (cpu, rows, at) => cpu.put(TRC.HVM_INJ_EXC, rows[at + A + 1]!, 0),
-      hvm_inject_hw_exception: (cpu, rows, at) => cpu.put(TRC.HVM_INJ_EXC, rows[at + A + 1]!, 0),
-      evtchn_send: (cpu) => {
-        const hvm = vcpus[cpu.current]?.hvm ?? false;
-        cpu.put(hvm ? TRC.HVM_VMMCALL : TRC.PV_HYPERCALL_V2, HYPERVISOR_EVTCHN_OP);
+      vmx_do_extint: (cpu, rows, at) => cpu.handler(TRC.HVM_INTR, rows[at + A + 1]!),
+      vmx_inject_extint: (cpu, rows, at) => cpu.handler(TRC.HVM_INJ_VIRQ, rows[at + A + 1]!, 0),
+      vmx_propagate_intr: (cpu, rows, at) => cpu.handler(TRC.HVM_INJ_EXC, rows[at + A + 1]!, 0),
+      hvm_inject_hw_exception: (cpu, rows, at) => cpu.handler(TRC.HVM_INJ_EXC, rows[at + A + 1]!, 0),
+      vmx_enable_intr_window: (cpu, rows, at) =>
+        cpu.handler(TRC.HVM_INTR_WINDOW, rows[at + A + 1]!, rows[at + A + 3]!, rows[at + A + 2]!),
+      hvmtrace_io_assist: (cpu, rows, at) =>
+        cpu.handler(IO_EVENTS[rows[at + A + 1]!]!, rows[at + A + 2]!, rows[at + A + 3]!),
+      hvm_msr_intercept: (cpu, rows, at) => {
+        const [write, msr, value] = [rows[at + A + 1]!, rows[at + A + 2]!, rows[at + A + 3]!];
+        cpu.handler(write ? TRC.HVM_MSR_WRITE : TRC.HVM_MSR_READ, msr, value, Math.floor(value / 2 ** 32));
+      },
+      vmx_handle_eoi_write: (cpu) => cpu.handler(TRC.HVM_VLAPIC),
+      ept_handle_violation: (cpu, rows, at) => {
+        const [address, qualification, type] = [rows[at + A + 1]!, rows[at + A + 2]!, rows[at + A + 3]!];
+        // no frame is there
+        cpu.handler(TRC.HVM_NPF, address, Math.floor(address / 2 ** 32), -1, -1, qualification, type);
+      },
+      hypercall: (cpu, rows, at) => {
+        const [vcpu, op, command] = [rows[at + A]!, rows[at + A + 1]!, rows[at + A + 2]!];
+        if (vcpus[vcpu]!.hvm) cpu.handler(TRC.HVM_VMMCALL, op);
+        else if (op === HYPERVISOR_SCHED_OP) cpu.put(TRC.PV_HYPERCALL_V2, op | hypercallArg(0), command);
+        else if (op === HYPERVISOR_VCPU_OP) {
+          const which = op | hypercallArg(0) | hypercallArg(1);
+          cpu.put(TRC.PV_HYPERCALL_V2, which, command, vcpus[vcpu]!.vcpu);
+        } else cpu.put(TRC.PV_HYPERCALL_V2, op);
       },
       irq_handled: (cpu, rows, at) => {
         const [irq, began, over] = [rows[at + A]!, rows[at + A + 1]!, rows[at + A + 2]!];
@@ -141,6 +163,14 @@ class CpuWindow {
     /** the virtual CPU that has it; -1: it idles */
     public current: number,
   ) {}
+
+  /** What happens between an exit and the entry behind it has no time of its own. */
+  handler(event: number, ...words: readonly number[]): void {
+    const { records } = this;
+    const at = records.room(4 + 4 * words.length, false);
+    records.setU32(at, event + words.length * 2 ** EXTRA_SHIFT);
+    for (let i = 0; i < words.length; i++) records.setU32(at + 4 + 4 * i, words[i]!);
+  }
 
   put(event: number, ...words: readonly number[]): void {
     const { records } = this;

@@ -32,8 +32,8 @@ export abstract class EvtchnCalls {
     this.tpSend = host.trace.point('evtchn_send', 'dom', 'port');
   }
 
-  /** The trip into Xen. */
-  protected abstract enter(): void;
+  /** The trip into Xen. @param op number of the hypercall, if it is not HYPERVISOR_event_channel_op */
+  protected abstract enter(op?: number, command?: number): void;
 
   allocUnbound(remote: number): number {
     this.enter();

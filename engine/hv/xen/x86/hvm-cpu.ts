@@ -3,12 +3,14 @@
  * must see leave the guest, are emulated in Xen or handed to the device model, and cost the time of that (handle_pio,
  * handle_mmio, hvm_msr_{read,write}_intercept, hvm_hlt of xen/arch/x86/hvm).
  */
+import { HYPERVISOR_EVTCHN_OP, HYPERVISOR_SCHED_OP, SCHEDOP_POLL } from '../../../abi/hypercall-numbers.ts';
 import type { Ns } from '../../../core/clock.ts';
 import { Reg } from '../../../hw/x86/apic-regs.ts';
 import type { NativeCpu, Width } from '../../../hw/x86/cpu.ts';
 import type { LocalApic } from '../../../hw/x86/lapic.ts';
 import { Exit, Proc } from '../../../hw/x86/vmcs-fields.ts';
 import { timing } from '../../../timing.ts';
+import { HvmTrace, IO_MEMORY, IO_READ, P2M_MMIO_DM, P2M_POPULATE_ON_DEMAND } from './hvm-trace.ts';
 import type { HvmVcpu } from './hvm-vcpu.ts';
 import { PAGE_FAULT, type VmExits } from './vmexit.ts';
 
@@ -29,10 +31,14 @@ export class HvmCpu implements NativeCpu {
   /** time of exception handlers that the kernel's code in hand has run into */
   private handlers: Ns = 0;
 
+  private readonly told: HvmTrace;
+
   constructor(
     readonly v: HvmVcpu,
     private readonly exits: VmExits,
-  ) {}
+  ) {
+    this.told = new HvmTrace(exits.xen, v);
+  }
 
   get vcpu(): number {
     return this.v.vcpu;
@@ -83,14 +89,15 @@ export class HvmCpu implements NativeCpu {
   }
 
   /** VMCALL, without what the hypercall itself does. */
-  vmcall(): void {
+  vmcall(op = HYPERVISOR_EVTCHN_OP, command = 0): void {
     this.exit(Exit.VMCALL);
+    this.told.hypercall(op, command);
   }
 
   /** SCHEDOP_poll: sleeps until the port is pending, whether it interrupts or not. */
   poll(port: number): void {
     this.v.left = 0;
-    this.vmcall();
+    this.vmcall(HYPERVISOR_SCHED_OP, SCHEDOP_POLL);
     this.exits.xen.poll(this.v, port);
   }
 
@@ -100,6 +107,7 @@ export class HvmCpu implements NativeCpu {
     this.exit(Exit.IO_INSTRUCTION, (port << 16) | (width - 1));
     const { own, model } = this.v.hvm;
     const bus = own.hasPort(port) ? own : model;
+    this.told.io(0, port, value);
     this.handled(bus === own);
     bus.out(port, value, width);
   }
@@ -109,7 +117,9 @@ export class HvmCpu implements NativeCpu {
     const { own, model } = this.v.hvm;
     const bus = own.hasPort(port) ? own : model;
     this.handled(bus === own);
-    return bus.in(port, width);
+    const value = bus.in(port, width);
+    this.told.io(IO_READ, port, value);
+    return value;
   }
 
   // memory-mapped registers
@@ -120,9 +130,10 @@ export class HvmCpu implements NativeCpu {
       this.storeApic(address - APIC_PAGE, value, width);
       return;
     }
-    this.pageExit(WRITE);
+    this.pageExit(WRITE, address, P2M_MMIO_DM);
     const { own, model } = v.hvm;
     const bus = own.hasMemory(address) ? own : model;
+    this.told.io(IO_MEMORY, address, value);
     this.handled(bus === own);
     bus.store(address, value, width);
   }
@@ -130,11 +141,13 @@ export class HvmCpu implements NativeCpu {
   load(address: number, width: Width = 4): number {
     const { v } = this;
     if (address >= APIC_PAGE && address < APIC_PAGE + 4096) return this.loadApic(address - APIC_PAGE, width);
-    this.pageExit(READ);
+    this.pageExit(READ, address, P2M_MMIO_DM);
     const { own, model } = v.hvm;
     const bus = own.hasMemory(address) ? own : model;
     this.handled(bus === own);
-    return bus.load(address, width);
+    const value = bus.load(address, width);
+    this.told.io(IO_MEMORY | IO_READ, address, value);
+    return value;
   }
 
   /**
@@ -159,16 +172,22 @@ export class HvmCpu implements NativeCpu {
       return;
     }
     this.exit(Exit.APIC_ACCESS, offset | (1 << 12));
-    this.charge(offset === Reg.EOI ? timing.xenEoi : timing.xenEmulate);
+    const eoi = offset === Reg.EOI;
+    if (!eoi) this.told.io(IO_MEMORY, APIC_PAGE + offset, value);
+    this.charge(eoi ? timing.xenEoi : timing.xenEmulate);
     apic.write(offset, value, width);
+    if (eoi) this.told.eoiWrite();
   }
 
   private loadApic(offset: number, width: Width): number {
-    if (offset !== Reg.TPR) {
+    const exits = offset !== Reg.TPR;
+    if (exits) {
       this.exit(Exit.APIC_ACCESS, offset);
       this.charge(timing.xenEmulate);
     }
-    return this.apic.read(offset, width) ?? 0;
+    const value = this.apic.read(offset, width) ?? 0;
+    if (exits) this.told.io(IO_MEMORY | IO_READ, APIC_PAGE + offset, value);
+    return value;
   }
 
   // MSRs
@@ -178,6 +197,7 @@ export class HvmCpu implements NativeCpu {
     // setting a timer is no part of what was handled before
     if (msr === MSR_TSC_DEADLINE) v.journey = 0;
     this.exit(Exit.MSR_WRITE);
+    this.told.msr(true, msr, low, high);
     this.charge(msr === MSR_EOI ? timing.xenEoi : timing.xenEmulate);
     if (this.exits.xen.vmce.wrmsr(v, msr, low)) return true;
     return this.apic.wrmsr(msr, low, high);
@@ -186,7 +206,11 @@ export class HvmCpu implements NativeCpu {
   rdmsr(msr: number): number | undefined {
     this.exit(Exit.MSR_READ);
     this.charge(timing.xenEmulate);
-    return this.exits.xen.vmce.rdmsr(this.v, msr) ?? this.apic.rdmsr(msr)?.[0];
+    const [low, high] = this.apic.rdmsr(msr) ?? [];
+    const value = this.exits.xen.vmce.rdmsr(this.v, msr) ?? low;
+    // what ends with #GP is told as ones
+    this.told.msr(false, msr, value ?? -1, value === undefined ? -1 : (high ?? 0));
+    return value;
   }
 
   // what else leaves the guest
@@ -198,13 +222,15 @@ export class HvmCpu implements NativeCpu {
 
   /** A page that the nested tables, or the shadow's, do not map yet. */
   touch(): void {
-    this.pageExit(WRITE);
+    this.pageExit(WRITE, 0, P2M_POPULATE_ON_DEMAND);
   }
 
   /** EPT_VIOLATION, or without nested paging #PF, which the shadow page tables may be to blame for (paging_fault). */
-  private pageExit(qualification: number): void {
-    if (this.v.options.hap) this.exit(Exit.EPT_VIOLATION, qualification);
-    else if (this.running) this.exits.exception(this.v, PAGE_FAULT);
+  private pageExit(qualification: number, address: number, type: number): void {
+    if (this.v.options.hap) {
+      this.exit(Exit.EPT_VIOLATION, qualification);
+      this.told.nestedPageFault(address, qualification, type);
+    } else if (this.running) this.exits.exception(this.v, PAGE_FAULT);
   }
 
   /** INVLPG */

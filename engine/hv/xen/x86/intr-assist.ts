@@ -54,10 +54,14 @@ export function intrAssist(v: HvmVcpu, xen: HvmHost): void {
   vmcs.tprThreshold = threshold;
 }
 
+/** enum hvm_intsrc */
+const SOURCES: readonly IntAck['source'][] = ['none', 'pic', 'lapic', 'nmi', 'mce', 'vector'];
+
 /** vmx_enable_intr_window */
 function openWindow(v: HvmVcpu, { source, vector }: IntAck, xen: HvmHost): void {
   const { vmx, vmcs } = v;
-  xen.emit(v, xen.points.intrWindow, vector, vmcs.entryInfo >>> 0 >= INFO_VALID ? vmcs.entryInfo & 0xff : -1);
+  const injected = vmcs.entryInfo >>> 0 >= INFO_VALID ? vmcs.entryInfo & 0xff : -1;
+  xen.emit(v, xen.points.intrWindow, vector, injected, SOURCES.indexOf(source));
   if (source !== 'nmi') {
     vmx.interruptWindow = true;
     return;

@@ -2,6 +2,7 @@
  * A virtual CPU of a paravirtual guest: it is interrupted by upcalls, which Xen makes on the way into the guest
  * (test_all_events of xen/arch/x86/x86_64/entry.S, vcpu_block and do_poll of xen/common/sched).
  */
+import { HYPERVISOR_SCHED_OP, SCHEDOP_BLOCK, SCHEDOP_POLL } from '../../../abi/hypercall-numbers.ts';
 import type { Plain } from '../../../core/state.ts';
 import type { GuestEntry, VirtualCpu } from '../../../hw/x86/cpu.ts';
 import { pvHypercall, timing } from '../../../timing.ts';
@@ -16,6 +17,8 @@ export interface PvHost {
   block(v: PvVcpu): void;
   /** SCHEDOP_poll: the same, unless there is no reason to sleep. */
   poll(v: PvVcpu, port: number): void;
+  /** trace_hypercall */
+  traceHypercall(v: PvVcpu, op: number, command: number): void;
   /** A machine check is to be delivered now: were upcalls let in? They are masked then. undefined: there is none. */
   injectsMachineCheck(v: PvVcpu): boolean | undefined;
   /** HYPERVISOR_iret at the end of its handler. */
@@ -42,12 +45,14 @@ export class PvVcpu extends Vcpu implements VirtualCpu {
 
   block(): void {
     this.left = 0;
+    this.xen.traceHypercall(this, HYPERVISOR_SCHED_OP, SCHEDOP_BLOCK);
     this.cpu.charge(pvHypercall());
     this.xen.block(this);
   }
 
   poll(port: number): void {
     this.left = 0;
+    this.xen.traceHypercall(this, HYPERVISOR_SCHED_OP, SCHEDOP_POLL);
     this.cpu.charge(pvHypercall());
     this.xen.poll(this, port);
   }

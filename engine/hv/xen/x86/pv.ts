@@ -2,6 +2,14 @@
  * The hypercalls of a paravirtual guest (xen/arch/x86/hypercall.c and what it leads to), one object for each
  * virtual CPU: those of event channels, its timer, and physical interrupts.
  */
+
+import {
+  HYPERVISOR_EVTCHN_OP,
+  HYPERVISOR_PHYSDEV_OP,
+  HYPERVISOR_VCPU_OP,
+  VCPUOP_SET_SINGLESHOT_TIMER,
+  VCPUOP_STOP_SINGLESHOT_TIMER,
+} from '../../../abi/hypercall-numbers.ts';
 import type { Hypercalls } from '../../../abi/hypercalls.ts';
 import { EINVAL, ENOSPC } from '../../../abi/xen.ts';
 import type { Ns } from '../../../core/clock.ts';
@@ -30,13 +38,14 @@ export class PvHypercalls extends EvtchnCalls implements Hypercalls {
   }
 
   setTimer(when: Ns | undefined): void {
-    this.enter();
+    const command = when === undefined ? VCPUOP_STOP_SINGLESHOT_TIMER : VCPUOP_SET_SINGLESHOT_TIMER;
+    this.enter(HYPERVISOR_VCPU_OP, command);
     this.xen.setTimer(this.v, when);
   }
 
   /** A GSI keeps its number as pirq; a message takes the highest free one (get_free_pirq). */
   mapPirq(device: number, gsi: number): number {
-    this.enter();
+    this.enter(HYPERVISOR_PHYSDEV_OP);
     const { irqs } = this.xen;
     const { id, init } = this.domain;
     if (gsi >= 0) {
@@ -52,14 +61,14 @@ export class PvHypercalls extends EvtchnCalls implements Hypercalls {
   }
 
   unmapPirq(pirq: number): number {
-    this.enter();
+    this.enter(HYPERVISOR_PHYSDEV_OP);
     if (this.xen.irqOf(this.domain.id, pirq) < 0) return -EINVAL;
     this.xen.irqs.unmap(this.domain.id, pirq);
     return 0;
   }
 
   eoi(pirq: number): number {
-    this.enter();
+    this.enter(HYPERVISOR_PHYSDEV_OP);
     if (this.xen.irqOf(this.domain.id, pirq) < 0) return -EINVAL;
     this.xen.irqs.guests.guestEoi(this.domain.id, pirq);
     return 0;
@@ -70,7 +79,10 @@ export class PvHypercalls extends EvtchnCalls implements Hypercalls {
   }
 
   /** The trip into Xen. */
-  protected enter(): void {
-    if (this.v.state !== 'offline') this.v.cpu.charge(pvHypercall());
+  protected enter(op = HYPERVISOR_EVTCHN_OP, command = 0): void {
+    const { v, xen } = this;
+    if (v.state === 'offline') return;
+    xen.traceHypercall(v, op, command);
+    v.cpu.charge(pvHypercall());
   }
 }

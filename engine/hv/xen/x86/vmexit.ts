@@ -44,7 +44,7 @@ export interface HvmHost {
   readonly mce: MachineChecks;
   readonly vmce: VirtualMachineChecks;
   /** a trace record of this virtual CPU, in the journey that it is about */
-  emit(v: HvmVcpu, point: Tracepoint, b?: number, c?: number): void;
+  emit(v: HvmVcpu, point: Tracepoint, b?: number, c?: number, d?: number): void;
   /** the journey of the raise that waits for this vector */
   journeyOf(v: HvmVcpu, vector: number): number;
   /** the interrupt hook, at the exception branch */
@@ -71,6 +71,12 @@ export class HvmPoints {
   readonly injectMce: Tracepoint;
   readonly intrWindow: Tracepoint;
   readonly gate: Tracepoint;
+  // for who follows the trace
+  readonly hypercall: Tracepoint;
+  readonly io: Tracepoint;
+  readonly msr: Tracepoint;
+  readonly eoiWrite: Tracepoint;
+  readonly nestedPageFault: Tracepoint;
 
   constructor(trace: Trace) {
     this.exit = trace.point('vmexit', 'vcpu', 'reason', 'info');
@@ -82,7 +88,12 @@ export class HvmPoints {
     this.injectException = trace.point('vmx_propagate_intr', 'vcpu', 'vector');
     this.injectMce = trace.point('hvm_inject_hw_exception', 'vcpu', 'vector');
     this.gate = trace.point('guest_gate', 'vcpu', 'vector');
-    this.intrWindow = trace.point('vmx_enable_intr_window', 'vcpu', 'vector', 'injected');
+    this.intrWindow = trace.point('vmx_enable_intr_window', 'vcpu', 'vector', 'injected', 'source');
+    this.hypercall = trace.point('hypercall', 'vcpu', 'op', 'command');
+    this.io = trace.point('hvmtrace_io_assist', 'vcpu', 'kind', 'address', 'data');
+    this.msr = trace.point('hvm_msr_intercept', 'vcpu', 'write', 'msr', 'value');
+    this.eoiWrite = trace.point('vmx_handle_eoi_write', 'vcpu');
+    this.nestedPageFault = trace.point('ept_handle_violation', 'vcpu', 'address', 'qualification', 'type');
   }
 }
 

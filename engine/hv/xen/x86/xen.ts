@@ -558,8 +558,13 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
 
   // HVM: what exits and entries need
 
-  emit(v: HvmVcpu, point: Tracepoint, b = 0, c = 0): void {
-    this.trace.emit(point, v.now, v.journey, v.processor, v.index, b, c);
+  traceHypercall(v: Vcpu, op: number, command: number): void {
+    if (!this.trace.detailed) return;
+    this.trace.emit(this.points.hypercall, this.stamp, 0, v.processor, v.index, op, command);
+  }
+
+  emit(v: HvmVcpu, point: Tracepoint, b = 0, c = 0, d = 0): void {
+    this.trace.emit(point, v.now, v.journey, v.processor, v.index, b, c, d);
   }
 
   journeyOf(v: HvmVcpu, vector: number): number {
