@@ -8,28 +8,17 @@
  * Time goes both ways: who goes back sees the machine as it was, and what was recorded from there on comes
  * again until something else is done.
  */
-import {
-  type Command,
-  type EventChannelsSnapshot,
-  type EventLog,
-  type EventQuery,
-  type JourneySnapshot,
-  type Machine,
-  type Outcome,
-  type Passage,
-  type Place,
-  pastJourney,
-  pastJourneys,
-  recentEvents,
-} from '../engine/index.ts';
+import type { Command, EventChannelsSnapshot, Machine, Outcome, Place } from '../engine/index.ts';
 import { Beat, type Host } from './beat.ts';
 import { Course, type Goal } from './course.ts';
 import type { Cue, Frame, RunState, ScriptedFire } from './frame.ts';
 import type { History } from './history.ts';
-import { compare, Journal, type Moment, type Recorded, type Scribe } from './journal.ts';
+import { Journal, type Recorded, type Scribe } from './journal.ts';
 import { JourneyWatch } from './journey-watch.ts';
-import { BUDGET, Pace } from './pace.ts';
+import { Pace } from './pace.ts';
 import { type Circumstances, Publisher } from './publisher.ts';
+import { Sights } from './sights.ts';
+import { Slices } from './slices.ts';
 import { Travel } from './travel.ts';
 import { Walk } from './walk.ts';
 
@@ -48,8 +37,6 @@ export interface DriverOptions {
 
 const MIN_DELAY = 0.05;
 const MAX_DELAY = 3600;
-/** events between two looks at the real clock */
-const STRIDE = 64;
 
 export class Driver {
   /** what counters did */
@@ -62,14 +49,14 @@ export class Driver {
   private readonly course: Course;
   private readonly travel: Travel;
   private readonly walk: Walk;
+  private readonly sights: Sights;
+  private readonly slices: Slices;
   private readonly pace: Pace;
   private readonly beat: Beat;
   private readonly publisher: Publisher;
   private state: RunState = 'paused';
   /** seeking: is it there? */
   private found: () => boolean = () => true;
-  /** the script has changed the pace */
-  private cued = false;
   /** real ms that the machine ran, and that were new */
   private watched = 0;
 
@@ -83,16 +70,24 @@ export class Driver {
     const script = [...fires.map(cueOf), ...cues];
     this.journal = new Journal(recorded, scribe);
     this.walk = new Walk(machine);
+    this.sights = new Sights(machine, this.walk);
     this.journey = new JourneyWatch(
       machine,
       () => this.journal.done,
-      () => this.seen,
+      () => this.sights.written,
     );
     this.course = new Course(machine, this.journal, this.journey, now, script, (cue) => this.follow(cue));
+    this.slices = new Slices(host, this.course, this.journal);
     this.travel = new Travel(machine, this.course, this.journal, now);
     this.pace = new Pace(machine.clock, speed);
     this.beat = new Beat(host, this.pace, () => this.slice(), delay);
-    this.publisher = new Publisher(machine, this.journey, this.travel, this.walk, () => this.circumstances);
+    this.publisher = new Publisher(
+      this.sights,
+      this.journey,
+      this.travel,
+      this.walk,
+      () => this.circumstances,
+    );
     this.history = this.publisher.history;
     this.get = this.publisher.get;
     this.subscribe = this.publisher.subscribe;
@@ -116,11 +111,6 @@ export class Driver {
   togglePause(): void {
     if (this.state === 'paused' || this.travel.goal) this.run();
     else this.pause();
-  }
-
-  /** Records of the trace that had been written at the moment that is shown. */
-  private get seen(): number {
-    return this.walk.moment?.written ?? this.machine.shop.trace.written;
   }
 
   /** Stops time without a word: the terminal is away, or the monitor ends. The answer lets it go on. */
@@ -206,10 +196,10 @@ export class Driver {
 
   /** Back to the moment that was seen before, or forth again. @returns whether there is one */
   scrub(direction: 1 | -1): boolean {
-    const { timeline, goal } = this.travel;
-    if (this.state !== 'paused' && !goal) this.pause();
-    const from = goal ?? this.course.here;
-    const to = direction < 0 ? timeline.before(from) : (timeline.after(from) ?? this.ahead(from));
+    const { travel, beat, pace } = this;
+    if (this.state !== 'paused' && !travel.goal) this.pause();
+    const frame = Math.round(beat.delay * 1e9 * Math.min(1e6, pace.speed));
+    const to = direction < 0 ? travel.before() : travel.after(frame);
     if (to) this.go(to);
     return to !== undefined;
   }
@@ -283,30 +273,15 @@ export class Driver {
     return outcome ?? { refused: 'the machine has failed' };
   }
 
-  /** Interrupts that came to a handler's row, or by a vector, as far as the trace goes back, oldest first. */
-  past(by: Passage, name: string): JourneySnapshot[] {
+  /** Who looks closer has to be there first. */
+  look(): Sights {
     this.arrive();
-    return pastJourneys(this.machine, by, name, this.seen);
-  }
-
-  /** One interrupt; null if the trace has lost it. */
-  pastOne(journey: number, name: string): JourneySnapshot | null {
-    this.arrive();
-    return pastJourney(this.machine, journey, name, this.seen);
-  }
-
-  /** The last records of the trace, in words. */
-  events(query: EventQuery): EventLog {
-    this.arrive();
-    const { seen } = this;
-    const until = Math.min(query.until ?? seen, seen);
-    return { ...recentEvents(this.machine, { ...query, until }), written: seen };
+    return this.sights;
   }
 
   /** The event channels of a domain; undefined: it has none. */
   channels(domain: number): EventChannelsSnapshot | undefined {
-    const { moment } = this.walk;
-    return moment ? moment.channels.get(domain) : this.machine.platform.channels?.(domain);
+    return this.sights.channels(domain);
   }
 
   /** Rates and sparklines begin anew. @returns false: not in the past */
@@ -349,7 +324,7 @@ export class Driver {
 
   /** @returns whether it was found */
   private seekSlice(): boolean {
-    const go = this.clockwork();
+    const go = this.slices.begin();
     while (go()) {
       const more = this.course.step(Number.POSITIVE_INFINITY);
       if (this.state === 'paused') return true;
@@ -363,36 +338,14 @@ export class Driver {
 
   /** @returns whether it is where it was sent */
   private travelSlice(): boolean {
-    if (!this.proceed(this.clockwork())) return false;
+    if (!this.proceed(this.slices.begin())) return false;
     this.pause();
     return true;
   }
 
   /** Runs to a moment unless a slice's time is up first; false if it was. */
   private advance(target: number): boolean {
-    const { journal, course } = this;
-    const go = this.clockwork();
-    const past = journal.end !== undefined;
-    this.cued = false;
-    while (course.step(target)) {
-      if (this.cued) return true;
-      if (past && !journal.end) {
-        // what was seen before ends here, and new time begins
-        this.show();
-        return false;
-      }
-      if (!go()) return false;
-    }
-    course.wait(target);
-    return true;
-  }
-
-  /** True until a slice's time is up; asked after every event. */
-  private clockwork(): () => boolean {
-    const { host } = this;
-    const deadline = host.now() + BUDGET;
-    let n = 0;
-    return () => ++n % STRIDE !== 0 || host.now() < deadline;
+    return this.slices.runTo(target, () => this.show());
   }
 
   /** All that is done to the machine from outside while it is watched comes by here. */
@@ -407,7 +360,7 @@ export class Driver {
 
   /** The script sets the pace. */
   private follow({ speed, pause }: Cue): void {
-    this.cued = pause === true || speed !== undefined;
+    if (pause || speed !== undefined) this.slices.cutShort();
     if (speed !== undefined) this.setSpeed(speed);
     if (pause) this.pause();
   }
@@ -441,14 +394,6 @@ export class Driver {
 
   private proceed(go: () => boolean): boolean {
     return this.travel.proceed(go, () => this.publisher.pass());
-  }
-
-  /** One delay on, where nobody has been yet but something is recorded. */
-  private ahead(from: Moment): Goal | undefined {
-    const { end } = this.journal;
-    if (!end || compare(from, end) >= 0) return undefined;
-    const at = from.at + Math.round(this.beat.delay * 1e9 * Math.min(1e6, this.pace.speed));
-    return at < end.at ? { events: Number.POSITIVE_INFINITY, at, done: Number.POSITIVE_INFINITY } : end;
   }
 
   /** Time stands still. If it was on its way to a moment, it is there. */

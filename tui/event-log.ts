@@ -53,7 +53,7 @@ export class EventLog {
   constructor(private readonly driver: Driver) {}
 
   look(wanted: Wanted): readonly EventRow[] {
-    const { written } = this.driver.events({ last: 0 });
+    const { written } = this.driver.look().events({ last: 0 });
     const { domain, filter, selected } = wanted;
     const going = this.wanted?.domain === domain && this.wanted?.filter === filter && this.same(written);
     this.wanted = wanted;
@@ -75,7 +75,7 @@ export class EventLog {
   private same(written: number): boolean {
     const { last, seen } = this;
     if (!last) return written >= seen;
-    const { oldest, events } = this.driver.events({ last: 1, since: seen, until: seen });
+    const { oldest, events } = this.driver.look().events({ last: 1, since: seen, until: seen });
     const [now] = events;
     return seen < oldest || (now !== undefined && now.time === last.time && now.name === last.name);
   }
@@ -91,7 +91,7 @@ export class EventLog {
     const dropped = all.slice(0, -KEPT).map((row) => row.event?.seq ?? 0);
     this.from = Math.max(first ? from : this.from, ...dropped.map((seq) => seq + 1));
     this.seen = until;
-    this.last = this.driver.events({ last: 1, since: until, until }).events[0];
+    this.last = this.driver.look().events({ last: 1, since: until, until }).events[0];
   }
 
   /** What is chosen is the oldest row: there may be older ones. */
@@ -107,7 +107,7 @@ export class EventLog {
   private fetch(since: number, until: number, most: number, lookedAt: number) {
     const { filter, domain, ascii } = this.wanted!;
     const last = filter === '' ? most : lookedAt;
-    const { events, from } = this.driver.events({ last, since, until, domain });
+    const { events, from } = this.driver.look().events({ last, since, until, domain });
     // most are not wanted: their times are written only where the filter might mean them
     const timed = /[\d\\.^[]/.test(filter);
     const { matches } = makeFilter(filter, (event: EventSnapshot) => textOf(event, timed));

@@ -157,7 +157,7 @@ function neighbourOfRow(
   }
   // later ones may have come since
   const { journey } = choice.list[choice.at]!;
-  const list = direction > 0 ? session.driver.past(choice.by, choice.name) : [];
+  const list = direction > 0 ? session.driver.look().past(choice.by, choice.name) : [];
   const later = list.findIndex((j) => j.journey > journey);
   if (later >= 0) updatePath(session, { choice: { ...choice, list, at: later }, hop: null });
   else session.update({ notice: direction > 0 ? 'that is the last one' : 'none before it is known' });
@@ -188,10 +188,10 @@ function selectedPath({ driver, subject, table }: Session): Found | string {
   const what = 'vector' in by && isXenOnX86(subject) ? vectorText(by.vector) : label;
   const name = `${subject.name}:${what}`;
   if (journey === 0) return 'no raise stands behind it: it has no path';
-  const list = driver.past(by, name);
+  const list = driver.look().past(by, name);
   const at = journey === undefined ? list.length - 1 : list.findIndex((j) => j.journey === journey);
   if (at >= 0) return { by, name, list, at };
-  const one = journey === undefined ? null : driver.pastOne(journey, name);
+  const one = journey === undefined ? null : driver.look().pastOne(journey, name);
   if (one) return { by, name, list: [one], at: 0 };
   return 'vector' in by
     ? `no raise behind vector ${what} lately`
@@ -201,7 +201,7 @@ function selectedPath({ driver, subject, table }: Session): Found | string {
 /** The interrupt that a record of the log belongs to, named by its raise. */
 function loggedPath(driver: Driver, journey: number): Found | string {
   if (journey === 0) return 'no raise stands behind it: it has no path';
-  const one = driver.pastOne(journey, '');
+  const one = driver.look().pastOne(journey, '');
   const raise = one?.hops[0];
   if (!one || !raise) return `the trace has lost #${journey} meanwhile: pause first`;
   const device = raise.text || `${raise.name} ${raise.detail}`;

@@ -1,10 +1,11 @@
 /** Makes frames of the machine as it is, keeps their history, and tells who is subscribed. */
-import { type Machine, type Snapshot, takeSnapshot } from '../engine/index.ts';
+import type { Snapshot } from '../engine/index.ts';
 import { feed } from './feed.ts';
 import type { Frame } from './frame.ts';
 import { History } from './history.ts';
 import type { JourneyWatch } from './journey-watch.ts';
 import { Published } from './published.ts';
+import type { Sights } from './sights.ts';
 import type { Travel } from './travel.ts';
 import type { Walk } from './walk.ts';
 
@@ -21,7 +22,7 @@ export class Publisher {
   private seen: Snapshot;
 
   constructor(
-    private readonly machine: Machine,
+    private readonly sights: Sights,
     private readonly journeys: JourneyWatch,
     private readonly travel: Travel,
     private readonly walk: Walk,
@@ -103,9 +104,7 @@ export class Publisher {
   }
 
   private look(): Snapshot {
-    const { moment } = this.walk;
-    const lastFired = this.journeys.journey;
-    return moment ? { ...moment.snapshot, lastFired } : takeSnapshot(this.machine, lastFired ?? undefined);
+    return this.sights.snapshot(this.journeys.journey);
   }
 
   private makeFrame(snapshot: Snapshot, base: Snapshot, number = this.frame.number + 1): Frame {

@@ -17,7 +17,7 @@ export function leaveEvent({ driver, options }: Session): void {
 export function tellRecord(session: Session): void {
   const { driver, glyphs } = session;
   if (!driver.get().inside) return;
-  const last = driver.events({ last: 1 }).events[0];
+  const last = driver.look().events({ last: 1 }).events[0];
   if (!last) return;
   const where = last.cpu < 0 ? '' : `CPU${last.cpu} `;
   session.update({ notice: sanitize(`${where}${last.name} ${last.detail}`, glyphs.ascii) });

@@ -84,6 +84,21 @@ export class Travel {
     return true;
   }
 
+  /** The moment that was seen before this one, or before where it is going. */
+  before(): Goal | undefined {
+    return this.timeline.before(this.goal ?? this.course.here);
+  }
+
+  /** The moment that was seen after this one; where nobody has been yet but something is recorded, so many ns on. */
+  after(ns: number): Goal | undefined {
+    const from = this.goal ?? this.course.here;
+    const { end } = this.journal;
+    const seen = this.timeline.after(from);
+    if (seen || !end || compare(from, end) >= 0) return seen;
+    const at = from.at + ns;
+    return at < end.at ? { events: Number.POSITIVE_INFINITY, at, done: Number.POSITIVE_INFINITY } : end;
+  }
+
   /** The moment before the last event or command; undefined: this is the first. */
   back(): Goal | undefined {
     const { here } = this.course;

@@ -51,9 +51,9 @@ const PARTS: Readonly<Record<Kind, Part>> = {
     };
   },
   records(driver, domain) {
-    let seen = driver.events({ last: 0 }).written;
+    let seen = driver.look().events({ last: 0 }).written;
     return () => {
-      const { written, from, events } = driver.events({ last: MOST_RECORDS, since: seen + 1, domain });
+      const { written, from, events } = driver.look().events({ last: MOST_RECORDS, since: seen + 1, domain });
       if (written < seen) {
         seen = written; // time went back
         return [{ event: 'back', to: written }];

@@ -47,7 +47,7 @@ describe.each(SIZES)('at %ix%i', (columns, height) => {
 test('the newest is at the bottom and chosen, and stays so while time goes on', async () => {
   await show(XEN_4_17);
   for (let n = 0; n < 2; n++) {
-    const { events } = screen.driver.events({ last: 1000, domain: 0 });
+    const { events } = screen.driver.look().events({ last: 1000, domain: 0 });
     const newest = Math.max(...events.map((e) => e.time));
     const shown = await rows();
     expect(shown.at(-1)).toMatch(/^>/);
@@ -77,7 +77,10 @@ test('at its oldest row up fetches older ones, as far as the trace goes back', a
   await run(4000);
   screen.press('right', 'right');
   expect(keys()).toHaveLength(200);
-  const all = screen.driver.events({ last: 1e6 }).events.map((e) => `event ${e.seq}`);
+  const all = screen.driver
+    .look()
+    .events({ last: 1e6 })
+    .events.map((e) => `event ${e.seq}`);
   for (let n = 0; n * 500 < all.length; n++) screen.press('g');
   expect(all.length).toBeGreaterThan(1500);
   expect(keys()).toEqual(all);
@@ -96,7 +99,7 @@ test('is of whose domain is chosen: Xen has all, the others what concerns them',
   }
   screen.press('right');
   expect(await domainLine()).toContain('>Xen<');
-  const { events } = screen.driver.events({ last: 200 });
+  const { events } = screen.driver.look().events({ last: 200 });
   expect(keys()).toHaveLength(200);
   expect(new Set(keys())).toEqual(new Set(events.map((e) => `event ${e.seq}`)));
   expect([...dom0].filter((key) => dom1.includes(key)).length).toBeLessThan(dom1.length);

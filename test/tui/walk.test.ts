@@ -69,12 +69,16 @@ describe('kvm', () => {
     const { machine, driver } = driverOf('kvm');
     stepTo(driver, () => (driver.get().inside?.of ?? 0) > 5);
     const first = machine.shop.trace.written - driver.get().inside!.of + 1;
-    const newest = () => driver.events({ last: 200 }).events.reduce((n, { seq }) => Math.max(n, seq), 0);
+    const newest = () =>
+      driver
+        .look()
+        .events({ last: 200 })
+        .events.reduce((n, { seq }) => Math.max(n, seq), 0);
     expect(newest()).toBe(first);
     driver.stepRecord();
     driver.stepRecord();
     expect(newest()).toBe(first + 2);
-    expect(driver.events({ last: 0 }).written).toBe(first + 2);
+    expect(driver.look().events({ last: 0 }).written).toBe(first + 2);
     const third = driver.get().snapshot;
     expect(driver.stepBackRecord()).toBe(true);
     expect(newest()).toBe(first + 1);
