@@ -11,6 +11,7 @@
  * Interrupts are taken between two steps, one at a time.
  */
 
+import type { Changing, Watcher } from '../core/bits.ts';
 import type { Clock, Ns, Task } from '../core/clock.ts';
 import { CpuTime } from '../core/cpu-time.ts';
 import { Priority } from '../core/event-queue.ts';
@@ -24,12 +25,14 @@ const NMI = 1;
 const MACHINE_CHECK = 2;
 const VECTORS = { [NMI]: 2, [MACHINE_CHECK]: 18 } as const;
 
-export class Pcpu implements Part {
+export class Pcpu implements Part, Changing {
   readonly id: string;
   line!: InterruptLine;
   readonly hypervisor: Hypervisor;
   /** who has the CPU; null: the idle loop */
   current: Vcpu | null = null;
+  /** of `current` */
+  watcher: Watcher | undefined = undefined;
   /** who ran here last: while the CPU idles it still holds their registers (curr_vcpu) */
   private lazy: Vcpu | null = null;
   /** context switches, to the idle loop as well */
@@ -152,6 +155,7 @@ export class Pcpu implements Part {
       prev.leaves();
     } else if (next) this.traceRunstate(-1, 'running', 'runnable');
     this.current = next;
+    this.watcher?.changed();
     const { costs, lazy } = this.wiring;
     const anew = next !== null && !this.holds(next);
     if (!lazy) this.lazy = null;
@@ -361,6 +365,7 @@ export class Pcpu implements Part {
     const [current, lazy, softirqs, vector, latched, taken, held, switches, exits, ...own] =
       state as number[];
     this.current = current! < 0 ? null : this.wiring.vcpus[current!]!;
+    this.watcher?.changed();
     this.lazy = lazy! < 0 ? null : this.wiring.vcpus[lazy!]!;
     this.softirqs = softirqs!;
     this.vector = vector!;

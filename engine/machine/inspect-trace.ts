@@ -65,5 +65,6 @@ export type TraceSignal = {
     }
   /** a counter; what is shown is how much it grows in a second */
   | { readonly kind: 'rate'; readonly read: () => number }
-  | { readonly kind: 'name'; readonly read: () => string }
+  /** without `of` it is looked at always */
+  | { readonly kind: 'name'; readonly read: () => string; readonly of?: readonly Changing[] }
 );

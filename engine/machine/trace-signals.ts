@@ -79,7 +79,7 @@ export function kvmSignals({ board, kernel, kvm, vms }: KvmHost): TraceSignal[] 
 function running(cpus: readonly Pcpu[]): TraceSignal[] {
   return cpus.map((cpu): TraceSignal => {
     const read = () => cpu.current?.name ?? 'idle';
-    return { scope: ['xen', `cpu${cpu.cpu}`], name: 'running', kind: 'name', read };
+    return { scope: ['xen', `cpu${cpu.cpu}`], name: 'running', kind: 'name', read, of: [cpu] };
   });
 }
 

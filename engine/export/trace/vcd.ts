@@ -4,14 +4,16 @@
  */
 import type { Changing, Watcher } from '../../core/bits.ts';
 import type { Ns } from '../../core/clock.ts';
-import type { TraceHost, TraceSignal } from '../../snapshot.ts';
+import type { TraceHost } from '../../snapshot.ts';
 import { encode, Label } from './bytes.ts';
 import { Text } from './text.ts';
+import { byScope, header, idOf, layout, word } from './vcd-header.ts';
 import type { TraceFiles, TraceWriter } from './writer.ts';
 
 /** how often rates are taken */
 const RATE_EVERY: Ns = 100_000_000;
-const TOP = 'machine';
+/** groups of names come behind as many of wires */
+const NAMES = 2 ** 30;
 
 const [HASH, NEWLINE, BLANK, BINARY, REAL, STRING] = [0x23, 0x0a, 0x20, 0x62, 0x72, 0x73];
 
@@ -28,9 +30,10 @@ interface Wire extends Shown {
   readonly last: Uint32Array;
 }
 
-/** Wires that change together: they are looked at when who has them says so. */
+/** Wires, or a name, that change together: they are looked at when who has them says so. */
 class Group implements Watcher {
   readonly wires: Wire[] = [];
+  readonly names: Name[] = [];
   /** it is among the due ones already */
   private noted = false;
 
@@ -83,6 +86,8 @@ export class VcdWriter implements TraceWriter {
   private readonly due = new Due();
   private readonly rates: Rate[] = [];
   private readonly names: Name[] = [];
+  /** of these nobody tells a change */
+  private readonly untold: Name[] = [];
   /** what names are called here, with the blank behind it */
   private readonly words = new Map<string, Label>();
   /** still to be written: code that runs ahead of the clock changes what others change before */
@@ -100,7 +105,8 @@ export class VcdWriter implements TraceWriter {
     signals.forEach((signal, n) => {
       const shown = { id: new Label(idOf(n)), at: 0 };
       if (signal.kind === 'rate') this.rates.push({ ...shown, read: signal.read, last: signal.read() });
-      else if (signal.kind === 'name') this.names.push({ ...shown, read: signal.read, last: signal.read() });
+      else if (signal.kind === 'name')
+        this.addName({ ...shown, read: signal.read, last: signal.read() }, signal.of);
       else {
         const { width, read, of } = signal;
         const value = read();
@@ -115,6 +121,18 @@ export class VcdWriter implements TraceWriter {
     });
     this.out.text(header(host, signals));
     files.append(encode(layout(signals)), 'gtkw');
+  }
+
+  /** Names come behind all wires of their moment. */
+  private addName(name: Name, of: readonly Changing[] | undefined): void {
+    this.names.push(name);
+    if (!of) {
+      this.untold.push(name);
+      return;
+    }
+    const group = new Group(of, NAMES + this.names.length, this.due);
+    group.names.push(name);
+    this.groups.push(group);
   }
 
   /** The values of the beginning. */
@@ -138,24 +156,18 @@ export class VcdWriter implements TraceWriter {
 
   readonly sample = (time: Ns): void => {
     if (this.stamped < 0) this.begin(time);
-    const { due, names } = this;
+    const { due, untold } = this;
     for (let i = 0; i < due.length; i++) {
       const group = due.groups[i]!;
       group.looked();
       this.look(group, time);
     }
     due.length = 0;
-    for (let i = 0; i < names.length; i++) {
-      const name = names[i]!;
-      const value = name.read();
-      if (value === name.last) continue;
-      name.last = value;
-      this.nameLine(this.changed(name, time), name);
-    }
+    for (let i = 0; i < untold.length; i++) this.lookAtName(untold[i]!, time);
     if (time >= this.rated + RATE_EVERY) this.rate(time);
   };
 
-  private look({ wires }: Group, time: Ns): void {
+  private look({ wires, names }: Group, time: Ns): void {
     for (let i = 0; i < wires.length; i++) {
       const wire = wires[i]!;
       const value = wire.read();
@@ -165,6 +177,14 @@ export class VcdWriter implements TraceWriter {
       } else if (!copied(value, wire.last)) continue;
       wireLine(this.changed(wire, time), wire);
     }
+    for (let i = 0; i < names.length; i++) this.lookAtName(names[i]!, time);
+  }
+
+  private lookAtName(name: Name, time: Ns): void {
+    const value = name.read();
+    if (value === name.last) return;
+    name.last = value;
+    this.nameLine(this.changed(name, time), name);
   }
 
   /** Where the line is to be written; its time is not before the change of it that was seen before. */
@@ -299,84 +319,4 @@ function copied(from: Uint32Array, to: Uint32Array): boolean {
     differs = true;
   }
   return differs;
-}
-
-/** Printable characters, the lowest digit first. */
-function idOf(n: number): string {
-  let id = '';
-  for (let rest = n; ; rest = Math.floor(rest / 94) - 1) {
-    id += String.fromCharCode(33 + (rest % 94));
-    if (rest < 94) return id;
-  }
-}
-
-/** Blanks end a value, and most other characters have a meaning in a name. */
-function word(text: string): string {
-  return text.replace(/[^\w./-]+/g, '_');
-}
-
-function reference(signal: TraceSignal): string {
-  const wide = signal.kind === 'wire' && signal.width > 1;
-  return wide ? `${signal.name}[${signal.width - 1}:0]` : signal.name;
-}
-
-/** Those of one scope stand together. */
-function byScope(signals: readonly TraceSignal[]): TraceSignal[] {
-  const scopes = new Map<string, TraceSignal[]>();
-  for (const signal of signals) {
-    const path = signal.scope.join('\n');
-    const there = scopes.get(path);
-    if (there) there.push(signal);
-    else scopes.set(path, [signal]);
-  }
-  return [...scopes.values()].flat();
-}
-
-function header({ scenario, seed, system }: TraceHost, signals: readonly TraceSignal[]): string {
-  const lines = [
-    `$version virqtop: ${word(scenario)}, seed ${seed}, ${system} $end`,
-    '$timescale 1 ns $end',
-    `$scope module ${TOP} $end`,
-  ];
-  let open: readonly string[] = [];
-  for (const [n, signal] of signals.entries()) {
-    let common = 0;
-    while (common < open.length && open[common] === signal.scope[common]) common++;
-    for (let i = open.length; i > common; i--) lines.push('$upscope $end');
-    for (const name of signal.scope.slice(common)) lines.push(`$scope module ${word(name)} $end`);
-    open = signal.scope;
-    const name = reference(signal).replace('[', ' [');
-    const id = idOf(n);
-    if (signal.kind === 'wire') lines.push(`$var wire ${signal.width} ${id} ${name} $end`);
-    else lines.push(`$var ${signal.kind === 'rate' ? 'real 64' : 'string 1'} ${id} ${name} $end`);
-  }
-  for (const _ of open) lines.push('$upscope $end');
-  return `${[...lines, '$upscope $end', '$enddefinitions $end'].join('\n')}\n`;
-}
-
-const GTKW = { BINARY: '@28', HEX: '@22', DECIMAL: '@24', COMMENT: '@200' } as const;
-
-/** A line a signal, with a heading for each scope; sets of 256 bits are folded by GTKWave itself. */
-function layout(signals: readonly TraceSignal[]): string {
-  const lines = ['[*] gtkwave TRACE.vcd TRACE.gtkw', '[timestart] 0', '[sst_expanded] 1'];
-  let heading = '';
-  let format = '';
-  for (const signal of signals) {
-    const path = signal.scope.map(word).join('.');
-    if (path !== heading) {
-      lines.push(GTKW.COMMENT, `-${path}`);
-      heading = path;
-      format = GTKW.COMMENT;
-    }
-    const wanted = formatOf(signal);
-    if (wanted !== format) lines.push(wanted);
-    format = wanted;
-    lines.push(`${TOP}.${path}.${reference(signal)}`);
-  }
-  return `${lines.join('\n')}\n`;
-}
-
-function formatOf(signal: TraceSignal): string {
-  if (signal.kind !== 'wire') return signal.kind === 'rate' ? GTKW.DECIMAL : GTKW.BINARY;
-  return signal.width === 1 ? GTKW.BINARY : GTKW.HEX;
 }

@@ -6,8 +6,8 @@ import { buildMachine, builtinScenario } from '../../../engine/index.ts';
 
 const TIME = 12e6;
 
-function text(value: number | Uint32Array): string {
-  return typeof value === 'number' ? String(value) : value.join();
+function text(value: number | string | Uint32Array): string {
+  return typeof value === 'object' ? value.join() : String(value);
 }
 
 test.each(['kvm', 'kvm-posted', 'xen-mixed', 'xen-arm-v3'])(
@@ -17,7 +17,7 @@ test.each(['kvm', 'kvm-posted', 'xen-mixed', 'xen-arm-v3'])(
     machine.runUntil(1e9);
     const wires = traceHost(machine)
       .signals()
-      .flatMap((signal) => (signal.kind === 'wire' ? [signal] : []));
+      .flatMap((signal) => (signal.kind !== 'rate' && signal.of ? [{ ...signal, of: signal.of }] : []));
     const told = new Set<Changing>();
     for (const each of new Set(wires.flatMap(({ of }) => of)))
       each.watcher = { changed: () => told.add(each) };
