@@ -103,7 +103,7 @@ class XenX86Platform extends XenPlatform<DomainParts, XenHost> {
   }
 
   totals(): { interrupts: number; upcalls: number } {
-    return { interrupts: this.interrupts, upcalls: this.host.xen.upcalls };
+    return { interrupts: this.interrupts, upcalls: this.host.xen.upcalls.count };
   }
 
   trace() {

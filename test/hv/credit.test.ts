@@ -31,7 +31,7 @@ function rigOf(domains: readonly RigDomain[], computing: number, cpus = 2, work 
   return rig.start();
 }
 
-const scheduler = (rig: HvRig) => rig.xen.scheduler as Credit;
+const scheduler = (rig: HvRig) => rig.xen.sched.scheduler as Credit;
 const priority = (rig: HvRig, domain: number) => scheduler(rig).priorityOf(rig.guest(domain).v);
 const credit = (rig: HvRig, domain: number) => scheduler(rig).creditOf(rig.guest(domain).v);
 
@@ -329,10 +329,10 @@ describe('balancing', () => {
 test('its state travels as plain data', () => {
   const rig = rigOf([on(0, 1), on(0, 1), on(0, 1)], 3);
   rig.run(ms(333));
-  const saved = JSON.parse(JSON.stringify(rig.xen.scheduler.save()));
+  const saved = JSON.parse(JSON.stringify(rig.xen.sched.scheduler.save()));
   const copy = rigOf([on(0, 1), on(0, 1), on(0, 1)], 3);
-  copy.xen.scheduler.restore(saved);
-  expect(copy.xen.scheduler.save()).toEqual(saved);
+  copy.xen.sched.scheduler.restore(saved);
+  expect(copy.xen.sched.scheduler.save()).toEqual(saved);
   rig.run(ms(50));
-  expect(copy.xen.scheduler.save()).toEqual(saved);
+  expect(copy.xen.sched.scheduler.save()).toEqual(saved);
 });

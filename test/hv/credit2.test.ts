@@ -26,7 +26,8 @@ function rigOf(domains: readonly RigDomain[], computing: number, cpus = 2, work 
   return rig.start();
 }
 
-const credit = (rig: HvRig, domain: number) => (rig.xen.scheduler as Credit2).creditOf(rig.guest(domain).v);
+const credit = (rig: HvRig, domain: number) =>
+  (rig.xen.sched.scheduler as Credit2).creditOf(rig.guest(domain).v);
 
 /** When the domain runs again after it is woken now. */
 function wakeToRun(rig: HvRig, domain: number): number {
@@ -78,7 +79,7 @@ describe('credit', () => {
     const rig = rigOf([on(0), on(0)], 2, 1);
     rig.run(ms(15));
     // what has been used up is counted when the scheduler looks
-    rig.xen.scheduler.schedule(rig.cpus[0]!);
+    rig.xen.sched.scheduler.schedule(rig.cpus[0]!);
     const [a, b] = [credit(rig, 0), credit(rig, 1)];
     expect(a + b).toBeGreaterThan(ms(4.9));
     expect(a + b).toBeLessThan(ms(5.1));
@@ -96,7 +97,7 @@ describe('credit', () => {
     rig.start();
     rig.run(ms(2));
     // burnt when somebody looks: both are told to, by one that wakes on each CPU
-    for (const cpu of rig.cpus) rig.xen.scheduler.schedule(cpu);
+    for (const cpu of rig.cpus) rig.xen.sched.scheduler.schedule(cpu);
     const [heavy, light] = [ms(10) - credit(rig, 0), ms(10) - credit(rig, 1)];
     expect(light / heavy).toBeGreaterThan(3.9);
     expect(light / heavy).toBeLessThan(4.1);
@@ -152,10 +153,10 @@ describe('turns', () => {
   test('alone, a turn is as long as the credit lasts, 10 ms at most', () => {
     const rig = rigOf([on(0)], 1, 1);
     const schedules: number[] = [];
-    const { schedule } = rig.xen.scheduler;
-    rig.xen.scheduler.schedule = (cpu) => {
+    const { schedule } = rig.xen.sched.scheduler;
+    rig.xen.sched.scheduler.schedule = (cpu) => {
       schedules.push(rig.clock.now);
-      schedule.call(rig.xen.scheduler, cpu);
+      schedule.call(rig.xen.sched.scheduler, cpu);
     };
     rig.run(ms(100));
     const turns = schedules.slice(1).map((at, i) => at - schedules[i]!);
@@ -384,10 +385,10 @@ describe('who is told to look', () => {
 test('its state travels as plain data', () => {
   const rig = rigOf([on(0, 1), on(0, 1), on(0, 1)], 3);
   rig.run(ms(33));
-  const saved = JSON.parse(JSON.stringify(rig.xen.scheduler.save()));
+  const saved = JSON.parse(JSON.stringify(rig.xen.sched.scheduler.save()));
   const copy = rigOf([on(0, 1), on(0, 1), on(0, 1)], 3);
-  copy.xen.scheduler.restore(saved);
-  expect(copy.xen.scheduler.save()).toEqual(saved);
+  copy.xen.sched.scheduler.restore(saved);
+  expect(copy.xen.sched.scheduler.save()).toEqual(saved);
   rig.run(ms(5));
-  expect(copy.xen.scheduler.save()).toEqual(saved);
+  expect(copy.xen.sched.scheduler.save()).toEqual(saved);
 });

@@ -60,7 +60,7 @@ class Watch {
   }
 
   private queues(): void {
-    const waiting = this.xen.scheduler.waiting().sort((a, b) => a - b);
+    const waiting = this.xen.sched.scheduler.waiting().sort((a, b) => a - b);
     const runnable = this.xen.vcpus.filter((v) => v.state === 'runnable').map((v) => v.index);
     if (String(waiting) !== String(runnable)) this.complain(`queued ${waiting}, runnable ${runnable}`);
   }
@@ -82,7 +82,7 @@ class Watch {
   /** Nobody waits for long while a CPU that he may run on idles. */
   private neglect(): void {
     const { now } = this.machine.clock;
-    const most = LEFT_LYING[this.xen.scheduler.name as keyof typeof LEFT_LYING];
+    const most = LEFT_LYING[this.xen.sched.scheduler.name as keyof typeof LEFT_LYING];
     const idle = this.xen.cpus.filter((cpu) => cpu.idle);
     for (const v of this.xen.vcpus) {
       const n = v.index;

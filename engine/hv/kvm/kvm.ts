@@ -1,11 +1,11 @@
 /** KVM as a module of the host's Linux: its machines and their virtual CPUs, and what they share. */
 import type { Books } from '../../core/books.ts';
 import type { Clock, Ns } from '../../core/clock.ts';
-import type { Part } from '../../core/state.ts';
 import type { Trace } from '../../core/trace.ts';
 import type { Processor, ProcessorWiring } from '../../hw/x86/processor.ts';
 import { EXIT_REASONS, exitName } from '../../hw/x86/vmcs-fields.ts';
 import { ExitTable } from '../exits.ts';
+import type { HypervisorShop } from '../shop.ts';
 import type { HaltPollOptions } from './halt-poll.ts';
 import type { HostKernel } from './host.ts';
 import { PostedInterrupts } from './posted.ts';
@@ -29,13 +29,6 @@ export interface KvmOptions {
   readonly haltPoll: HaltPollOptions;
   /** at an EOI the IOAPIC looks at its wires again */
   readonly resample: boolean;
-}
-
-export interface KvmShop {
-  readonly clock: Clock;
-  readonly trace: Trace;
-  readonly books: Books;
-  readonly parts: { add<P extends Part>(part: P): P };
 }
 
 /** Events of KVM, by their names in tracefs. */
@@ -96,7 +89,7 @@ export class Kvm {
   host!: HostKernel;
 
   constructor(
-    shop: KvmShop,
+    shop: HypervisorShop,
     readonly options: KvmOptions,
     readonly wiring: ProcessorWiring,
   ) {
@@ -108,7 +101,7 @@ export class Kvm {
   }
 
   /** All virtual CPUs are there: their counters are made. */
-  ready(shop: KvmShop): void {
+  ready(shop: HypervisorShop): void {
     this.stats = shop.parts.add(new KvmStats(this.options.version, this.vcpus.length));
     this.exits = shop.parts.add(
       new ExitTable(

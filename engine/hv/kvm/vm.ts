@@ -5,9 +5,10 @@ import { ApicBus } from '../../hw/x86/apic-bus.ts';
 import { IoBus } from '../../hw/x86/io-bus.ts';
 import { COALESCED } from '../../hw/x86/ioapic.ts';
 import { Rte } from '../../hw/x86/ioapic-regs.ts';
+import type { HypervisorShop } from '../shop.ts';
 import { type ChipRoute, IrqRouting, qemuRoutes } from './irq-routing.ts';
 import { IrqChip, USERSPACE_SOURCE } from './irqchip.ts';
-import type { Kvm, KvmShop } from './kvm.ts';
+import type { Kvm } from './kvm.ts';
 import { LineCounts } from './line-counts.ts';
 import type { KvmVcpu } from './vcpu.ts';
 
@@ -40,7 +41,7 @@ export class Vm {
   /** @param index among the machines of the host */
   constructor(
     private readonly kvm: Kvm,
-    shop: KvmShop,
+    shop: HypervisorShop,
     readonly index: number,
     readonly name: string,
     /** CPUID 0x40000001, EAX */

@@ -143,7 +143,7 @@ export class XenControls extends DomainControls<DomainParts> {
     const over = this.over(parts);
     if (over) return over;
     if (parts.hvm) parts.hvm.hvm.chips.vcpus[vcpu]!.pendNmi();
-    else xen.pendNmi(parts.domain.vcpus[vcpu] as PvVcpu);
+    else xen.upcalls.pendNmi(parts.domain.vcpus[vcpu] as PvVcpu);
     return {};
   }
 }

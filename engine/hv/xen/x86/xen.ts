@@ -1,44 +1,35 @@
 /**
- * Xen on one x86 host: the CPUs, the scheduler, timers, event channels and physical interrupts put
- * together. Reading it top to bottom follows an interrupt: into Xen, to a domain's event channel, to the
- * virtual CPU that is notified, and into the guest.
+ * Xen on one x86 host: what it is on any (../xen.ts), with local APICs, physical interrupts and guests on VMX. Reading it top
+ * to bottom follows an interrupt: into Xen, to a domain's event channel, to the virtual CPU that is notified, and into the
+ * guest.
  */
 
 import { VIRQ_MCA, VIRQ_TIMER } from '../../../abi/xen.ts';
-import type { Books, SlotId, SourceId } from '../../../core/books.ts';
-import type { Clock, Ns, Task } from '../../../core/clock.ts';
+import type { SlotId, SourceId } from '../../../core/books.ts';
+import type { Ns, Task } from '../../../core/clock.ts';
 import { Priority } from '../../../core/event-queue.ts';
 import type { Part, Plain } from '../../../core/state.ts';
-import type { Trace, Tracepoint } from '../../../core/trace.ts';
+import type { Tracepoint } from '../../../core/trace.ts';
 import { ApicBus } from '../../../hw/x86/apic-bus.ts';
 import type { LocalApic } from '../../../hw/x86/lapic.ts';
 import { physicalLapic } from '../../../hw/x86/physical-lapic.ts';
 import { EXIT_REASONS } from '../../../hw/x86/vmcs-fields.ts';
 import { timing } from '../../../timing.ts';
-import { ExitTable } from '../../exits.ts';
-import type { Hypervisor, PcpuWiring } from '../../hypervisor.ts';
-import { Pcpu } from '../../pcpu.ts';
-import type { Scheduler } from '../../scheduler.ts';
+import type { Pcpu } from '../../pcpu.ts';
+import type { HypervisorShop } from '../../shop.ts';
 import type { Vcpu } from '../../vcpu.ts';
-import { XenConsole } from '../console.ts';
 import { Domain, type DomainInit } from '../domain.ts';
-import { DomainControl } from '../domain-control.ts';
-import { EventBooks } from '../event-books.ts';
-import { EventChannels } from '../evtchn.ts';
 import type { EvtchnFixes } from '../evtchn-profile.ts';
-import type { EvtchnDomainInit, EvtchnOutput, PendOutcome } from '../evtchn-types.ts';
-import { Kicks } from '../kicks.ts';
-import { Schedule } from '../schedule.ts';
+import type { EvtchnDomainInit } from '../evtchn-types.ts';
 import {
   APIC_TIMER_VECTOR,
   CALL_FUNCTION_VECTOR,
   EVENT_CHECK_VECTOR,
-  EventCheck,
   softirqNumber,
   type XenProfile,
 } from '../softirq.ts';
-import { Tasklets } from '../tasklet.ts';
-import { type XenTimer, XenTimers } from '../timer.ts';
+import type { XenTimer } from '../timer.ts';
+import { type DomainVcpus, XenCore } from '../xen.ts';
 import { apicHandler, CMCI_VECTOR, IRQ_MOVE_CLEANUP_VECTOR } from './apic-vectors.ts';
 import { IRQ_DEFAULTS, type IrqHost, type IrqOptions, PhysicalIrqs } from './do-irq.ts';
 import { DpciSoftirq } from './dpci-softirq.ts';
@@ -51,7 +42,8 @@ import type { IoreqHost } from './ioreq.ts';
 import { type VectorName, XenCounts, type XenView } from './irq-counts.ts';
 import { type Firmware, SERIAL_IRQ, TIMER_IRQ } from './irq-desc.ts';
 import { MachineChecks } from './mce.ts';
-import { type PvHost, PvVcpu } from './pv-vcpu.ts';
+import { PvUpcalls } from './pv-upcalls.ts';
+import { PvVcpu } from './pv-vcpu.ts';
 import { XenTime } from './time.ts';
 import { VirtualMachineChecks } from './vmce.ts';
 import { type HvmHost, HvmPoints, VmExits, xenExitName } from './vmexit.ts';
@@ -60,14 +52,10 @@ export interface XenOptions {
   readonly profile: XenProfile;
   readonly cpus: number;
   /** virtual CPUs of each domain with the physical CPUs they may run on, in the order of domain ids */
-  readonly domains: readonly {
-    readonly id: number;
-    readonly vcpus: readonly (readonly number[])[];
-    /** share of the CPUs; 256 unless given */
-    readonly weight?: number;
+  readonly domains: readonly (DomainVcpus & {
     /** runs on VMX; else it is paravirtual */
     readonly hvm?: VmxOptions;
-  }[];
+  })[];
   readonly gsis: number;
   /** how many physical interrupt numbers the machine needs at most */
   readonly irqs: number;
@@ -81,43 +69,16 @@ export interface XenOptions {
   readonly evtchnFixes?: Partial<EvtchnFixes> | undefined;
 }
 
-export interface XenShop {
-  readonly clock: Clock;
-  readonly trace: Trace;
-  readonly books: Books;
-  readonly parts: { add<P extends Part>(part: P): P };
-}
-
-export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput, IrqHost, Part {
-  readonly id = 'xen';
-  readonly clock: Clock;
-  readonly trace: Trace;
-  readonly books: Books;
-  readonly profile: XenProfile;
-  readonly cpus: readonly Pcpu[];
-  readonly vcpus: readonly Vcpu[];
+export class Xen extends XenCore<PvVcpu | HvmVcpu> implements HvmHost, IoreqHost, IrqHost, Part {
   /** by CPU */
   readonly lapics: readonly LocalApic[];
-  readonly wiring: PcpuWiring;
-  readonly sched: Schedule;
-  readonly timers: XenTimers;
-  readonly channels: EventChannels;
-  readonly kicks: Kicks;
-  private readonly events: EventBooks;
   readonly irqs: PhysicalIrqs;
-  readonly exits: ExitTable;
   readonly points: HvmPoints;
   readonly vmexits: VmExits;
-  /** event-check IPIs */
-  readonly eventCheck: EventCheck;
-  readonly tasklets: Tasklets;
+  readonly upcalls: PvUpcalls;
   /** interrupts of devices passed through, on their way into the guests (4.17) */
   readonly dpci: DpciSoftirq;
-  readonly console: XenConsole;
-  readonly uartHandler = 'ns16550_interrupt';
   readonly time: XenTime;
-  /** domains that are held back, or have ended */
-  readonly control: DomainControl;
   /** machine checks of the host, and those that guests are told of */
   readonly mce: MachineChecks;
   readonly vmce: VirtualMachineChecks;
@@ -125,129 +86,77 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
   private readonly counts: XenCounts;
   /** non-maskable interrupts, per CPU */
   readonly nmis: number[];
-  /** upcalls made into guests */
-  upcalls = 0;
-  private readonly domains: Domain[] = [];
   /** by domain: what is more of those that run on VMX */
   readonly hvm: (HvmDomain | undefined)[] = [];
   private readonly callFlights: Task[];
   /** per virtual CPU */
   private readonly singleshot: XenTimer[];
   private readonly apicTimerVector: number;
-  private readonly timerSoftirq: number;
   private readonly kickSoftirq: number;
-  private readonly taskletSoftirq: number;
   private readonly dpciSoftirq: number;
   private readonly mceSoftirq: number;
-  private readonly fromXen: SourceId;
   private readonly fromTimer: SourceId;
   private readonly tpNmi: Tracepoint;
-  private readonly tpUpcall: Tracepoint;
-  private readonly tpEntered: Tracepoint;
   private readonly tpTimer: Tracepoint;
   private readonly tpPause: Tracepoint;
 
-  constructor(shop: XenShop, options: XenOptions) {
+  constructor(shop: HypervisorShop, options: XenOptions) {
     const { profile } = options;
-    this.clock = shop.clock;
-    this.trace = shop.trace;
-    this.books = shop.books;
-    this.books.now = () => this.stamp;
-    this.profile = profile;
-    const apicTimer = APIC_TIMER_VECTOR[profile];
-    this.apicTimerVector = apicTimer;
-    this.timerSoftirq = softirqNumber(profile, 'TIMER');
+    const { irqEntry, idleWake, xenSwitch } = timing;
+    super(shop, {
+      ...options,
+      costs: { irqEntry, idleWake, contextSwitch: 2 * xenSwitch, idleSwitch: xenSwitch },
+      lazy: true,
+      mwait: profile !== '3.4' && options.cpuidle !== false,
+      exitReasons: EXIT_REASONS,
+      exitName: xenExitName,
+      uartHandler: 'ns16550_interrupt',
+    });
+    const { clock, trace, parts } = shop;
+    const { cpus, eventCheck } = this;
+    this.apicTimerVector = APIC_TIMER_VECTOR[profile];
     this.kickSoftirq = softirqNumber(profile, 'VCPU_KICK');
-    this.taskletSoftirq = softirqNumber(profile, 'TASKLET');
     this.dpciSoftirq = softirqNumber(profile, 'HVM_DPCI');
     this.mceSoftirq = softirqNumber(profile, 'MACHINE_CHECK');
-    const cpus: Pcpu[] = [];
-    const vcpus: Vcpu[] = [];
-    this.cpus = cpus;
-    this.vcpus = vcpus;
-    const { clock, trace } = shop;
-    const { irqEntry, idleWake, xenSwitch } = timing;
-    const costs = { irqEntry, idleWake, contextSwitch: 2 * xenSwitch, idleSwitch: xenSwitch };
-    this.wiring = { clock, trace, hypervisor: this, cpus, vcpus, costs, lazy: true, here: null };
     const bus = new ApicBus();
-    for (let i = 0; i < options.cpus; i++) cpus.push(shop.parts.add(new Pcpu(i, this.wiring)));
-    const lapics = cpus.map((cpu) => {
-      const lapic = shop.parts.add(physicalLapic(clock, bus, cpu.cpu, () => cpu.interruptRequest()));
+    this.lapics = cpus.map((cpu) => {
+      const lapic = parts.add(physicalLapic(clock, bus, cpu.cpu, () => cpu.interruptRequest()));
       cpu.line = lapic;
       return lapic;
     });
-    this.lapics = lapics;
-    const weights: (number | undefined)[] = [];
-    this.points = new HvmPoints(trace);
-    this.vmexits = new VmExits(this);
-    for (const { id, vcpus: affinities, weight, hvm } of options.domains) {
-      weights[id] = weight;
-      affinities.forEach((affinity, n) => {
-        const first = cpus[affinity[vcpus.length % affinity.length]!]!;
-        const v = hvm
-          ? new HvmVcpu(this.vmexits, vcpus.length, id, n, first, affinity, hvm)
-          : new PvVcpu(this, vcpus.length, id, n, first, affinity);
-        vcpus.push(shop.parts.add(v));
-      });
-    }
-    const owners = vcpus.map((v) => v.domain);
-    this.exits = shop.parts.add(new ExitTable('xen.exits', owners, EXIT_REASONS, xenExitName));
-    this.kicks = shop.parts.add(new Kicks(this, cpus.length, vcpus.length));
-    this.events = new EventBooks(this);
-    this.eventCheck = new EventCheck(
-      clock,
-      this.wiring,
-      profile !== '3.4' && options.cpuidle !== false,
-      (cpu) => lapics[cpu.cpu]!.request(EVENT_CHECK_VECTOR),
-      (cpu, nr, how) => this.kicks.told(cpu, nr, how),
-    );
-    const apicTimerDue = (cpu: Pcpu) => lapics[cpu.cpu]!.request(apicTimer);
-    const raiseTimer = (cpu: Pcpu) => this.eventCheck.raiseSoftirq(cpu, this.timerSoftirq);
-    this.timers = shop.parts.add(new XenTimers(clock, cpus, profile, apicTimerDue, raiseTimer));
-    this.callFlights = cpus.map((cpu) =>
-      clock.task(`cpu${cpu.cpu}.call_function`, Priority.hardware, () => {
-        lapics[cpu.cpu]!.request(CALL_FUNCTION_VECTOR);
+    this.callFlights = this.lapics.map((lapic, cpu) =>
+      clock.task(`cpu${cpu}.call_function`, Priority.hardware, () => {
+        lapic.request(CALL_FUNCTION_VECTOR);
       }),
     );
-    const { timers, eventCheck } = this;
-    const moved = (v: Vcpu) => {
-      this.channels.movePirqs(v.domain, v.vcpu);
-      this.hvm[v.domain]?.vpt.migrate(v.vcpu);
-      this.hvm[v.domain]?.dpci.migrate(v.vcpu);
-    };
-    this.sched = new Schedule({ clock, cpus, vcpus, profile, timers, eventCheck, weights, moved });
-    shop.parts.add(this.sched.scheduler);
-    this.singleshot = vcpus.map((v) => this.timers.timer((on) => this.timerEvent(v, on)));
-    this.channels = shop.parts.add(new EventChannels(this, { profile, fixes: options.evtchnFixes }));
+    this.points = new HvmPoints(trace);
+    this.vmexits = new VmExits(this);
+    this.upcalls = new PvUpcalls(this);
+    this.addVcpus(options.domains, ({ id, hvm }, index, vcpu, first, affinity) =>
+      hvm
+        ? new HvmVcpu(this.vmexits, index, id, vcpu, first, affinity, hvm)
+        : new PvVcpu(this.upcalls, index, id, vcpu, first, affinity),
+    );
+    this.singleshot = this.vcpus.map((v) => this.timers.timer((on) => this.timerEvent(v, on)));
     const irqOptions = { ...IRQ_DEFAULTS, ...options.irqOptions };
-    this.irqs = shop.parts.add(
-      new PhysicalIrqs(this, options.gsis, options.irqs, irqOptions, options.firmware),
-    );
-    this.tasklets = shop.parts.add(
-      new Tasklets(profile, cpus.length, shop.books, (cpu, nr) => this.eventCheck.raiseSoftirq(cpu, nr)),
-    );
+    this.irqs = parts.add(new PhysicalIrqs(this, options.gsis, options.irqs, irqOptions, options.firmware));
     const raiseDpci = (cpu: Pcpu) => eventCheck.raiseSoftirq(cpu, this.dpciSoftirq);
-    this.dpci = shop.parts.add(new DpciSoftirq(cpus.length, raiseDpci, (domain) => this.hvm[domain]?.dpci));
-    this.console = shop.parts.add(new XenConsole(this));
-    this.time = shop.parts.add(new XenTime(this, options.clocksource === 'pit'));
-    this.control = shop.parts.add(new DomainControl(this));
-    this.vmce = shop.parts.add(new VirtualMachineChecks(this));
-    this.mce = shop.parts.add(new MachineChecks(this));
+    this.dpci = parts.add(new DpciSoftirq(cpus.length, raiseDpci, (domain) => this.hvm[domain]?.dpci));
+    this.time = parts.add(new XenTime(this, options.clocksource === 'pit'));
+    this.vmce = parts.add(new VirtualMachineChecks(this));
+    this.mce = parts.add(new MachineChecks(this));
     const line = (irq: number, name: string, handler: (cpu: Pcpu) => void) =>
       this.irqs.setup(irq, { name, handler });
     line(TIMER_IRQ, 'timer_interrupt', (cpu) => this.time.interrupt(cpu));
-    line(SERIAL_IRQ, 'ns16550_interrupt', (cpu) => this.console.interrupt(cpu));
-    this.hook = shop.parts.add(new InterruptHook(trace, cpus.length));
-    this.counts = shop.parts.add(new XenCounts(profile, cpus));
+    line(SERIAL_IRQ, this.uartHandler, (cpu) => this.console.interrupt(cpu));
+    this.hook = parts.add(new InterruptHook(trace, cpus.length));
+    this.counts = parts.add(new XenCounts(profile, cpus));
     this.nmis = cpus.map(() => 0);
-    this.fromXen = this.books.sourceOf('xen');
     this.fromTimer = this.books.sourceOf('xen timer');
     this.tpNmi = trace.point('do_nmi');
-    this.tpUpcall = trace.point('upcall', 'dom', 'vcpu');
-    this.tpEntered = trace.point('xen_evtchn_do_upcall', 'dom', 'vcpu');
     this.tpPause = trace.point('domain_pause_for_debugger', 'dom', 'vcpu');
     this.tpTimer = trace.point('send_timer_event', 'dom', 'vcpu');
-    shop.parts.add(this);
+    parts.add(this);
   }
 
   addDomain(init: DomainInit, pirqs: Pick<EvtchnDomainInit, 'pirqToIrq'>): Domain {
@@ -264,26 +173,13 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
     return hvm;
   }
 
-  domain(id: number): Domain {
-    return this.domains[id]!;
-  }
-
-  /** NOW(). */
-  get now(): Ns {
-    return this.clock.now;
-  }
-
   /**
    * What the trace says of the time: that of the event, or where a guest on VMX has the CPU, which may have left it more
    * than once within the event, the CPU's own; so with a tasklet, for which what it was put off by may still be under way.
    */
-  get stamp(): Ns {
+  override get stamp(): Ns {
     const { here } = this.wiring;
     return here && (here.current instanceof HvmVcpu || this.tasklets.running) ? here.time : this.clock.now;
-  }
-
-  get scheduler(): Scheduler {
-    return this.sched.scheduler;
   }
 
   /** The guests may run: every virtual CPU is woken once. */
@@ -294,19 +190,9 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
     for (const v of this.vcpus) if (v.state === 'offline') this.sched.start(v);
   }
 
-  /** Who asks for an interrupt from now on is Xen itself. */
-  beginOwn(): void {
-    this.books.begin(this.fromXen);
-  }
-
-  /** Something is typed on the serial line; the answer is the journey of the interrupt. */
-  serialInput(text = '\r'): number {
-    return this.console.input(text);
-  }
-
   // into Xen: interrupts and softirqs
 
-  acknowledged(cpu: Pcpu, vector: number): Ns {
+  override acknowledged(cpu: Pcpu, vector: number): Ns {
     this.counts.took(cpu, vector, this.irqs.table.vectors.irqOf(vector));
     if (apicHandler(this.profile, vector) !== undefined) {
       this.hook.record(cpu, this.profile === '3.4' ? 'smp' : 'direct_apic_vector', vector);
@@ -318,7 +204,7 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
   }
 
   /** On 4.17 all go through do_IRQ; on 3.4 those of the local APIC have gates of their own. */
-  interrupt(cpu: Pcpu, vector: number): void {
+  override interrupt(cpu: Pcpu, vector: number): void {
     if (this.profile === '3.4' && this.directApicVector(cpu, vector)) return;
     this.irqs.doIrq(cpu, vector);
   }
@@ -348,24 +234,32 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
     return true;
   }
 
-  wokenBy(next: Vcpu): number {
-    return this.kicks.wokenBy(next);
+  protected override timerDue(cpu: Pcpu): void {
+    this.lapics[cpu.cpu]!.request(this.apicTimerVector);
+  }
+
+  protected override sendEventCheck(cpu: Pcpu): void {
+    this.lapics[cpu.cpu]!.request(EVENT_CHECK_VECTOR);
+  }
+
+  protected override moved(v: Vcpu): void {
+    this.channels.movePirqs(v.domain, v.vcpu);
+    this.hvm[v.domain]?.vpt.migrate(v.vcpu);
+    this.hvm[v.domain]?.dpci.migrate(v.vcpu);
+  }
+
+  /** trace_hypercall */
+  traceHypercall(v: Vcpu, op: number, command: number): void {
+    if (!this.trace.detailed) return;
+    this.trace.emit(this.points.hypercall, this.stamp, 0, v.processor, v.index, op, command);
   }
 
   /** do_nmi: nobody has asked for it. */
-  nmi(cpu: Pcpu): void {
+  override nmi(cpu: Pcpu): void {
     this.nmis[cpu.cpu]!++;
     const { current: v } = cpu;
     const journey = v instanceof HvmVcpu && VmExits.leftForNmi(v) ? v.aside : this.books.beside();
     this.trace.emit(this.tpNmi, this.now, journey, cpu.cpu);
-  }
-
-  /** XEN_DOMCTL_SENDTRIGGER_NMI of a paravirtual guest: one waits at most. */
-  pendNmi(v: PvVcpu): void {
-    if (v.nmiPending) return;
-    v.nmiPending = true;
-    this.books.journey = this.books.beside();
-    this.kicks.kick(v);
   }
 
   /** do_machine_check */
@@ -386,15 +280,12 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
     return this.channels.virqEnabled(0, 0, VIRQ_MCA);
   }
 
-  /** Those not named have nothing to do that is modelled; VCPU_KICK's never has. */
-  softirq(cpu: Pcpu, nr: number): void {
+  override softirq(cpu: Pcpu, nr: number): void {
     this.counts.ran(cpu, nr);
-    if (nr === this.timerSoftirq) this.timers.softirq(cpu);
-    else if (nr === this.taskletSoftirq) this.tasklets.softirq(cpu);
-    else if (nr === this.dpciSoftirq) this.dpci.run(cpu);
+    if (nr === this.dpciSoftirq) this.dpci.run(cpu);
     else if (nr === this.time.softirqNr) this.time.softirq(cpu);
     else if (nr === this.mceSoftirq) this.mce.softirq(cpu);
-    else if (nr === this.sched.softirq && !this.tasklets.doTasklet(cpu)) this.sched.schedule(cpu);
+    else super.softirq(cpu, nr);
   }
 
   /** send_guest_pirq. */
@@ -409,7 +300,7 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
     return this.hvm[domain]?.dpci.doIrq(this.wiring.here!, pirq, slot) ?? false;
   }
 
-  interruptLine(source: SourceId): number {
+  override interruptLine(source: SourceId): number {
     return this.irqs.pulse(SERIAL_IRQ, source);
   }
 
@@ -417,12 +308,8 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
     this.irqs.pulse(TIMER_IRQ, source);
   }
 
-  inIrq(cpu: Pcpu): boolean {
+  override inIrq(cpu: Pcpu): boolean {
     return this.irqs.inIrq(cpu);
-  }
-
-  globalVirq(virq: number): void {
-    this.channels.globalVirq(virq);
   }
 
   /** on_selected_cpus: the IPI to one of them. What it is called for is with those who asked. */
@@ -434,16 +321,8 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
 
   // event channels, as they tell of themselves
 
-  pended(dom: number, port: number, outcome: PendOutcome): void {
-    this.events.pended(dom, port, outcome);
-  }
-
-  discarded(dom: number, port: number, why: string): void {
-    this.events.discarded(dom, port, why);
-  }
-
   /** vcpu_mark_events_pending: an HVM guest has events by an interrupt of its own. */
-  kick(dom: number, vcpu: number): void {
+  override kick(dom: number, vcpu: number): void {
     const v = this.domains[dom]!.vcpus[vcpu]!;
     this.kicks.pending(v);
     const hvm = this.hvm[dom];
@@ -456,36 +335,29 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
     this.kicks.kick(v);
   }
 
-  /** vcpu_kick: another CPU is told by softirq. */
-  tellElsewhere(cpu: Pcpu): void {
+  /** By softirq. */
+  override tellElsewhere(cpu: Pcpu): void {
     this.eventCheck.raiseSoftirq(cpu, this.kickSoftirq);
   }
 
-  /** Xen ends a SCHEDOP_poll. */
-  wake(dom: number, vcpu: number): void {
-    this.kicks.unblock(this.domains[dom]!.vcpus[vcpu]!);
-  }
-
   /** The device model has answered a virtual CPU. */
-  xenConsumer(dom: number, port: number, vcpu: number): void {
-    const domain = this.domains[dom]!;
-    this.books.pend(domain.slot(port), domain.destination(port));
-    this.books.deliver(domain.slot(port));
+  override xenConsumer(dom: number, port: number, vcpu: number): void {
+    super.xenConsumer(dom, port, vcpu);
     const ioreq = this.hvm[dom]?.ioreq;
     if (ioreq && ioreq.bufferedPort !== port) ioreq.answered(vcpu);
   }
 
-  pirqBind(dom: number, pirq: number, willShare: boolean): number {
+  override pirqBind(dom: number, pirq: number, willShare: boolean): number {
     // an emulated device's
     if (this.hvm[dom]) return 0;
     return this.irqs.guests.bind(dom, pirq, this.domains[dom]!.vcpus[0]!.cpu.cpu, willShare);
   }
 
-  pirqUnbind(dom: number, pirq: number): void {
+  override pirqUnbind(dom: number, pirq: number): void {
     if (!this.hvm[dom]) this.irqs.guests.unbind(dom, pirq);
   }
 
-  pirqAffinity(dom: number, pirq: number, vcpu: number): void {
+  override pirqAffinity(dom: number, pirq: number, vcpu: number): void {
     this.irqs.setAffinity(dom, pirq, this.domains[dom]!.vcpus[vcpu]!.cpu.cpu);
   }
 
@@ -510,57 +382,10 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
     this.channels.vcpuVirq(v.domain, v.vcpu, VIRQ_TIMER);
   }
 
-  // out of Xen, into the guest
-
-  /** test_all_events: an upcall that is pending and not masked gets a bounce frame, which masks upcalls. */
-  injects(v: PvVcpu): boolean {
-    const info = this.domains[v.domain]!.shared.vcpus[v.vcpu]!;
-    if (info.upcallPending === 0 || info.upcallMask !== 0) return false;
-    info.upcallMask = 1;
-    this.upcalls++;
-    const journey = this.kicks.takePending(v);
-    this.trace.emit(this.tpUpcall, v.now, journey, v.processor, v.domain, v.vcpu);
-    this.trace.emit(this.tpEntered, v.now + timing.irqEntry, journey, v.processor, v.domain, v.vcpu);
-    return true;
-  }
-
-  /** process_mce: before events. */
-  injectsMachineCheck(v: PvVcpu): boolean | undefined {
-    if (!this.vmce.due(v)) return undefined;
-    const info = this.domains[v.domain]!.shared.vcpus[v.vcpu]!;
-    const upcalls = info.upcallMask === 0;
-    info.upcallMask = 1;
-    this.books.journey = this.vmce.bounce(v);
-    return upcalls;
-  }
-
-  /** process_nmi: before events, behind machine checks. */
-  injectsNmi(v: PvVcpu): boolean {
-    const { nmiPending } = v;
-    v.nmiPending = false;
-    return nmiPending;
-  }
-
-  machineCheckReturn(v: PvVcpu): void {
-    this.vmce.returned(v);
-  }
-
-  /** vcpu_block_enable_events: events are looked for after blocking, so that none is slept through. */
-  block(v: PvVcpu): void {
-    const info = this.domains[v.domain]!.shared.vcpus[v.vcpu]!;
-    info.upcallMask = 0;
-    if (info.upcallPending === 0 && !v.nmiPending && !this.vmce.waitsFor(v)) this.sched.block(v);
-  }
+  // HVM: what exits and entries need
 
   poll(v: Vcpu, port: number): void {
     if (this.channels.poll(v.domain, v.vcpu, [port]).blocks) this.sched.block(v);
-  }
-
-  // HVM: what exits and entries need
-
-  traceHypercall(v: Vcpu, op: number, command: number): void {
-    if (!this.trace.detailed) return;
-    this.trace.emit(this.points.hypercall, this.stamp, 0, v.processor, v.index, op, command);
   }
 
   emit(v: HvmVcpu, point: Tracepoint, b = 0, c = 0, d = 0): void {
@@ -623,21 +448,21 @@ export class Xen implements Hypervisor, PvHost, HvmHost, IoreqHost, EvtchnOutput
     return this.counts.nameOf(this.irqs, vector);
   }
 
-  save(): Plain {
+  override save(): Plain {
     return {
-      upcalls: this.upcalls,
+      upcalls: this.upcalls.count,
       eventChecks: this.eventCheck.save(),
       nmis: [...this.nmis],
     };
   }
 
-  restore(state: Plain): void {
+  override restore(state: Plain): void {
     const s = state as {
       upcalls: number;
       eventChecks: [number, number];
       nmis: number[];
     };
-    this.upcalls = s.upcalls;
+    this.upcalls.count = s.upcalls;
     this.eventCheck.restore(s.eventChecks);
     s.nmis.forEach((n, cpu) => {
       this.nmis[cpu] = n;
