@@ -102,7 +102,7 @@ test.each([
     aimed.length = 0;
     xen.vgic.moveIrqs(xen.gicCpus[0]!, xen.armDomain(0).vcpus[0]!.vgic);
     expect(aimed.length).toBe(writes);
-    expect(xen.gic.core.targetsOf(48)).toEqual([xen.armDomain(0).vcpus[0]!.processor]);
+    expect(xen.hardware.gic.core.targetsOf(48)).toEqual([xen.armDomain(0).vcpus[0]!.processor]);
     // SPIs are for virtual CPU 0; the other has none
     aimed.length = 0;
     xen.vgic.moveIrqs(xen.gicCpus[0]!, xen.armDomain(0).vcpus[1]!.vgic);

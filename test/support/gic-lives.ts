@@ -53,14 +53,14 @@ export function watch(machine: Machine): Access[] {
   const { xen } = (machine.platform as unknown as { host: { xen: XenArm } }).host;
   const out: Access[] = [];
   xen.hostGic.trace = (_, register, _write, value) => out.push(`${register} ${value}`);
-  for (const gich of xen.gich) {
+  for (const gich of xen.hardware.gich) {
     gich.trace = (register, write, low) => {
       if (register === 'GICV_IAR' || register === 'GICV_EOIR')
         out.push(`v${register.slice(5)} ${low & 0x3ff}`);
       else if (write && register.startsWith('GICH_LR')) out.push(`LR ${low.toString(16).padStart(8, '0')}`);
     };
   }
-  for (const ich of xen.ich) {
+  for (const ich of xen.hardware.ich) {
     ich.trace = (register, write, low, high) => {
       if (register.startsWith('ICV_IAR1') || register.startsWith('ICV_EOIR1')) {
         out.push(`v${register.slice(4).replace('1_EL1', '')} ${low}`);

@@ -31,7 +31,7 @@ export function armSnapshot(
   arch: readonly ArchRow[],
 ): ArmSnapshot {
   return {
-    version: xen.gic.version,
+    version: xen.hardware.gic.version,
     vcpus: vcpus.map(
       (v): ArmVcpuSnapshot => ({
         ...xen.inspectVcpu(v),
@@ -109,24 +109,25 @@ function owner(
 
 /** What has come, and what somebody waits for: of a guest's interrupts those that its kernel has switched on. */
 function irqsOf(xen: XenArm, ownerOf: (intid: number) => string): XenIrqSnapshot[] {
-  const { irqs, gic } = xen;
+  const { irqs } = xen;
+  const { gic } = xen.hardware;
   const wanted = new Set(
     gic.inspect().flatMap(({ intid, enabled }) => (enabled && intid >= SGIS ? [intid] : [])),
   );
   return irqs.descs.flatMap(({ irq }): XenIrqSnapshot[] => {
     const counts = irqs.counts.map((row) => row[irq]!);
     if (!wanted.has(irq) && counts.every((n) => n === 0)) return [];
-    return [{ intid: irq, what: whatIs(xen, irq), owner: ownerOf(irq), counts }];
+    return [{ intid: irq, what: whatIs(xen.hardware, irq), owner: ownerOf(irq), counts }];
   });
 }
 
-function whatIs({ gic }: XenArm, intid: number): string {
+function whatIs({ gic }: XenArm['hardware'], intid: number): string {
   if (intid < SGIS) return 'SGI';
   return `${intid < PRIVATE ? 'PPI' : 'SPI'} ${gic.isEdge(intid) ? 'edge' : 'level'}`;
 }
 
 function gicOf(xen: XenArm, ownerOf: (intid: number) => string): GicSnapshot {
-  const { gic } = xen;
+  const { gic } = xen.hardware;
   return {
     version: gic.version,
     cpus: xen.gicCpus.map(

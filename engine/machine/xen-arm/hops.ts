@@ -5,9 +5,10 @@
 import { DOMID_XEN } from '../../abi/xen.ts';
 import type { TraceRecord } from '../../core/trace.ts';
 import type { Arm64Kernel } from '../../guest/linux/arm64.ts';
+import { OUTCOMES } from '../../hv/xen/arm/injection.ts';
 import { GIC_SGI_EVENT_CHECK } from '../../hv/xen/arm/irq.ts';
 import { armExitName, EXIT_FIQ, EXIT_IRQ, IN_WINDOW } from '../../hv/xen/arm/traps.ts';
-import { OUTCOMES, type XenArm } from '../../hv/xen/arm/xen.ts';
+import type { XenArm } from '../../hv/xen/arm/xen.ts';
 import { BY_ITSELF, SOFTIRQS } from '../../hv/xen/softirq.ts';
 import { Ec, From, Kind, vectorOffset } from '../../hw/arm/exceptions.ts';
 import { timing } from '../../timing.ts';

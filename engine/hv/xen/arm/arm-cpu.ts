@@ -126,7 +126,8 @@ export class ArmGuestCpu implements ArmCpu {
   }
 
   private loadGic({ what, offset }: { what: string; offset: number }, width: Width): number {
-    if (what === 'cpu') return this.byHardware(() => readGicv(this.xen.gich[this.here.cpu]!, offset));
+    if (what === 'cpu')
+      return this.byHardware(() => readGicv(this.xen.hardware.gich[this.here.cpu]!, offset));
     this.trapGic(what, offset, width, false);
     const { vgic } = this.xen;
     const size = sizeOf(width);
@@ -150,7 +151,7 @@ export class ArmGuestCpu implements ArmCpu {
 
   private storeGic({ what, offset }: { what: string; offset: number }, value: number, width: Width): void {
     if (what === 'cpu') {
-      this.byHardware(() => writeGicv(this.xen.gich[this.here.cpu]!, offset, value));
+      this.byHardware(() => writeGicv(this.xen.hardware.gich[this.here.cpu]!, offset, value));
       return;
     }
     this.trapGic(what, offset, width, true, value);
@@ -202,14 +203,14 @@ export class ArmGuestCpu implements ArmCpu {
     const timer = this.readTimer(register);
     if (timer !== undefined) return timer;
     if (this.v.arm.vgic.version === 2) return undefined;
-    return this.byHardware(() => readIcv(this.xen.ich[this.here.cpu]!, register));
+    return this.byHardware(() => readIcv(this.xen.hardware.ich[this.here.cpu]!, register));
   }
 
   msr(register: number, low: number, high = 0): boolean {
     if (register === ICC.SGI1R_EL1) return this.sendSgi(register, low, high);
     if (this.writeTimer(register, low, high)) return true;
     if (this.v.arm.vgic.version === 2) return false;
-    return this.byHardware(() => writeIcv(this.xen.ich[this.here.cpu]!, register, low));
+    return this.byHardware(() => writeIcv(this.xen.hardware.ich[this.here.cpu]!, register, low));
   }
 
   /** vgic_v3_emulate_sysreg */
@@ -230,7 +231,7 @@ export class ArmGuestCpu implements ArmCpu {
       case CNT.CNTVCT_EL0:
       case CNT.CNTPCT_EL0:
       case CNT.CNTFRQ_EL0:
-        return this.running ? xen.hwTimers[v.processor]!.read(register) : v.timers.readSaved(register);
+        return this.running ? xen.hardware.timers[v.processor]!.read(register) : v.timers.readSaved(register);
       case CNT.CNTP_CTL_EL0:
       case CNT.CNTP_CVAL_EL0:
       case CNT.CNTP_TVAL_EL0:
@@ -247,7 +248,7 @@ export class ArmGuestCpu implements ArmCpu {
       case CNT.CNTV_CTL_EL0:
       case CNT.CNTV_CVAL_EL0:
       case CNT.CNTV_TVAL_EL0:
-        if (this.running) return xen.hwTimers[v.processor]!.write(register, low, high);
+        if (this.running) return xen.hardware.timers[v.processor]!.write(register, low, high);
         return v.timers.writeSaved(register, low, high);
       case CNT.CNTP_CTL_EL0:
       case CNT.CNTP_CVAL_EL0:

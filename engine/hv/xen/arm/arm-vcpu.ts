@@ -91,7 +91,7 @@ export class ArmVcpu extends Vcpu {
   /** The IRQ entry of EL2's vector table: from the guest, or from Xen itself. */
   override acknowledge(line: InterruptLine): number {
     if (this.exited) return line.ack();
-    const fiq = this.traps.xen.signals.fiq[this.processor] === 1;
+    const fiq = this.traps.xen.hardware.signals.fiq[this.processor] === 1;
     if (fiq) this.traps.guestFiq(this);
     else this.traps.guestIrq(this);
     return vectorOffset(this.compat ? From.LOWER_32 : From.LOWER_64, fiq ? Kind.FIQ : Kind.IRQ);
@@ -108,7 +108,7 @@ export class ArmVcpu extends Vcpu {
   enter(): boolean {
     const { traps, cpu } = this;
     if (this.exited) traps.leave(this);
-    if (cpu.holding || traps.xen.signals.fiq[cpu.cpu] === 1) return true;
+    if (cpu.holding || traps.xen.hardware.signals.fiq[cpu.cpu] === 1) return true;
     if (this.failing !== 0) this.storeFails();
     if (Hcr.vse.has(this.hcr)) {
       this.deliverSerror();
@@ -136,7 +136,7 @@ export class ArmVcpu extends Vcpu {
 
   /** A store of the guest's, which it has just made, is answered by an error in a while. */
   private storeFails(): void {
-    this.traps.xen.signals.storeFails(this.processor, this.now + timing.serrorFlight, this.failing);
+    this.traps.xen.hardware.signals.storeFails(this.processor, this.now + timing.serrorFlight, this.failing);
     this.failing = 0;
   }
 

@@ -3,16 +3,16 @@ import { DOMID_XEN } from '../../../abi/xen.ts';
 import type { Books } from '../../../core/books.ts';
 import type { Clock } from '../../../core/clock.ts';
 import type { Trace, Tracepoint } from '../../../core/trace.ts';
-import type { ProcessorSignals } from '../../../hw/arm/signals.ts';
 import type { Pcpu } from '../../pcpu.ts';
 import type { ArmVcpu } from './arm-vcpu.ts';
+import type { HostHardware } from './host-hardware.ts';
 import type { Traps } from './traps.ts';
 
 export interface FaultHost {
   readonly clock: Clock;
   readonly trace: Trace;
   readonly books: Books;
-  readonly signals: ProcessorSignals;
+  readonly hardware: HostHardware;
   readonly traps: Traps;
 }
 
@@ -45,7 +45,7 @@ export class Faults {
   /** The secure side of the GIC signals an interrupt of group 0. */
   fiq(cpu: Pcpu): number {
     const journey = this.begin(this.tpFiq, cpu.cpu);
-    this.host.signals.raiseFiq(cpu.cpu, journey);
+    this.host.hardware.signals.raiseFiq(cpu.cpu, journey);
     return journey;
   }
 

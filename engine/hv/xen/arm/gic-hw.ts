@@ -60,7 +60,7 @@ export class GicCpu implements Part {
     readonly hw: GicHw,
     private readonly vcpuOf: (domain: number, vcpu: number) => VgicVcpu,
   ) {
-    this.id = `xen.gic${cpu}`;
+    this.id = `xen.hardware.gic${cpu}`;
   }
 
   save(): Plain {

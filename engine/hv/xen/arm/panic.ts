@@ -67,7 +67,7 @@ export class Panic implements Part {
 
   private panic(cpu: Pcpu, message: string, kind: Kind): void {
     const { trace, traps } = this.host;
-    trace.emit(this.tpPanic, cpu.time, traps.xen.signals.journeys[cpu.cpu]!, cpu.cpu, kind);
+    trace.emit(this.tpPanic, cpu.time, traps.xen.hardware.signals.journeys[cpu.cpu]!, cpu.cpu, kind);
     const text = ['', STARS, `Panic on CPU ${cpu.cpu}:`, message, STARS, '', MANUAL_RESET];
     for (const line of text) this.print(cpu, line);
     this.machineHalt(cpu, `Panic on CPU ${cpu.cpu}: ${message}`);

@@ -11,7 +11,6 @@ import type { Books } from '../../../core/books.ts';
 import { type Part, type Plain, restoreArray, saveArray } from '../../../core/state.ts';
 import type { Trace, Tracepoint } from '../../../core/trace.ts';
 import { Ec, Esr, Hcr, syndrome } from '../../../hw/arm/exceptions.ts';
-import type { ProcessorSignals } from '../../../hw/arm/signals.ts';
 import { timing } from '../../../timing.ts';
 import type { ExitTable } from '../../exits.ts';
 import type { Pcpu } from '../../pcpu.ts';
@@ -68,7 +67,6 @@ export interface TrapHost extends VtimerHost {
   readonly exits: ExitTable;
   readonly vgic: Vgic;
   readonly gicCpus: readonly GicCpu[];
-  readonly signals: ProcessorSignals;
   readonly vcpus: readonly ArmVcpu[];
   readonly trapOptions: TrapOptions;
   /** Is the guest's IRQ line high? */
@@ -136,14 +134,14 @@ export class Traps implements Part {
 
   /** guest_error */
   guestError(v: ArmVcpu): void {
-    v.journey = this.xen.signals.journeys[v.processor]!;
+    v.journey = this.xen.hardware.signals.journeys[v.processor]!;
     this.esr[v.processor] = SERROR_ESR;
     this.enter(v, Ec.SERROR, SERROR_ESR);
   }
 
   /** guest_fiq_invalid: nothing but the frame. */
   guestFiq(v: ArmVcpu): void {
-    v.journey = this.xen.signals.journeys[v.processor]!;
+    v.journey = this.xen.hardware.signals.journeys[v.processor]!;
     this.inXen[v.processor] = 0;
     this.saveFrame(v, EXIT_FIQ, 0);
   }
@@ -180,7 +178,7 @@ export class Traps implements Part {
 
   /** Is an SError there when all stores are answered? */
   private synchronize(cpu: Pcpu): boolean {
-    const wait = this.xen.signals.barrier(cpu.cpu, cpu.time);
+    const wait = this.xen.hardware.signals.barrier(cpu.cpu, cpu.time);
     if (wait < 0) return false;
     cpu.charge(wait);
     return true;
@@ -190,7 +188,7 @@ export class Traps implements Part {
   storeFails(cpu: Pcpu): void {
     const journey = this.failing[cpu.cpu]!;
     this.failing[cpu.cpu] = 0;
-    this.xen.signals.storeFails(cpu.cpu, cpu.time + timing.serrorFlight, journey);
+    this.xen.hardware.signals.storeFails(cpu.cpu, cpu.time + timing.serrorFlight, journey);
   }
 
   /** hyp_error, do_trap_hyp_serror */
@@ -199,7 +197,7 @@ export class Traps implements Part {
     const v = cpu.current as ArmVcpu | null;
     this.esr[cpu.cpu] = SERROR_ESR;
     this.inXen[cpu.cpu] = 1;
-    const journey = xen.signals.journeys[cpu.cpu]!;
+    const journey = xen.hardware.signals.journeys[cpu.cpu]!;
     xen.trace.emit(this.tpHypError, cpu.time, journey, cpu.cpu, v ? v.index : -1, window);
     cpu.charge(timing.armHypEntry);
     this.doTrapSerror(cpu, window === IN_WINDOW);
@@ -215,7 +213,7 @@ export class Traps implements Part {
   /** inject_vabt_exception: HCR_EL2.VSE (HCR_VA) makes a virtual SError pending. */
   private injectVabt(v: ArmVcpu): void {
     const { xen } = this;
-    v.serrorJourney = xen.signals.journeys[v.processor]!;
+    v.serrorJourney = xen.hardware.signals.journeys[v.processor]!;
     xen.trace.emit(this.tpInject, v.now, v.serrorJourney, v.processor, v.index);
     v.hcr |= Hcr.vse.mask;
   }

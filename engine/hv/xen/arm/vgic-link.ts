@@ -4,7 +4,8 @@ import type { ArmDomain } from './arm-domain.ts';
 import type { ArmVcpu } from './arm-vcpu.ts';
 import type { GicCpu } from './gic-hw.ts';
 import type { HostGic } from './host-gic.ts';
-import { type HwIrq, IRQ_DISABLED, type PendingIrq } from './pending-irq.ts';
+import type { Injection } from './injection.ts';
+import { type HwIrq, IRQ_DISABLED } from './pending-irq.ts';
 import { VgicBooks } from './vgic-books.ts';
 import type { VgicVcpu } from './vgic-domain.ts';
 import type { VgicHost } from './vgic-host.ts';
@@ -20,15 +21,16 @@ export interface LinkHost {
   /** where a physical interrupt is aimed */
   aimed(irq: number, cpu: number): void;
   print(line: string): void;
-  /** a list register is written for it */
-  entersLr(p: PendingIrq, journey: number, coalesced: boolean): void;
+  readonly injection: Injection;
 }
 
 export class VgicLink implements VgicHost {
   readonly raises: VgicBooks;
 
   constructor(private readonly xen: LinkHost) {
-    this.raises = new VgicBooks(xen.books, (p, journey, coalesced) => xen.entersLr(p, journey, coalesced));
+    this.raises = new VgicBooks(xen.books, (p, journey, coalesced) =>
+      xen.injection.entersLr(p, journey, coalesced),
+    );
   }
 
   // virtual CPUs

@@ -6,11 +6,11 @@
 import type { SourceId } from '../../../core/books.ts';
 import type { Ns } from '../../../core/clock.ts';
 import type { Plain } from '../../../core/state.ts';
-import type { GenericTimer, SystemCounter } from '../../../hw/arm/generic-timer.ts';
 import { CNT, TimerCtl } from '../../../hw/arm/timer-regs.ts';
 import type { Pcpu } from '../../pcpu.ts';
 import type { XenTimer, XenTimers } from '../timer.ts';
 import type { ArmVcpu } from './arm-vcpu.ts';
+import type { HostHardware } from './host-hardware.ts';
 
 const ENABLE = TimerCtl.enable.mask;
 const MASK = TimerCtl.imask.mask;
@@ -19,9 +19,7 @@ const TWO32 = 2 ** 32;
 
 export interface VtimerHost {
   readonly timers: XenTimers;
-  readonly counter: SystemCounter;
-  /** of each physical CPU */
-  readonly hwTimers: readonly GenericTimer[];
+  readonly hardware: HostHardware;
   /** A timer of the guest's interrupts it. */
   injectTimer(v: ArmVcpu, irq: number, source: SourceId): void;
   sourceOf(name: string): SourceId;
@@ -55,7 +53,7 @@ export class VcpuTimers {
 
   /** vtimer_interrupt: the processor's timer is masked, so that its level falls; the guest unmasks it. */
   interrupt(cpu: Pcpu): void {
-    const hw = this.xen.hwTimers[cpu.cpu]!;
+    const hw = this.xen.hardware.timers[cpu.cpu]!;
     this.ctl = hw.read(CNT.CNTV_CTL_EL0)!;
     hw.write(CNT.CNTV_CTL_EL0, this.ctl | MASK);
     this.xen.injectTimer(this.v, VIRTUAL_PPI, this.source);
@@ -63,7 +61,7 @@ export class VcpuTimers {
 
   /** virt_timer_save */
   save(): void {
-    const hw = this.xen.hwTimers[this.v.processor]!;
+    const hw = this.xen.hardware.timers[this.v.processor]!;
     this.ctl = hw.read(CNT.CNTV_CTL_EL0)!;
     hw.write(CNT.CNTV_CTL_EL0, this.ctl & ~ENABLE);
     const { low, high } = hw.virtual.cval;
@@ -76,7 +74,7 @@ export class VcpuTimers {
   restore(): void {
     this.virt.stop();
     if (this.phys.expires !== undefined) this.phys.set(this.v.cpu, this.phys.expires);
-    const hw = this.xen.hwTimers[this.v.processor]!;
+    const hw = this.xen.hardware.timers[this.v.processor]!;
     hw.write(CNT.CNTV_CVAL_EL0, this.cvalLow, this.cvalHigh);
     hw.write(CNT.CNTV_CTL_EL0, this.ctl);
   }
@@ -88,7 +86,7 @@ export class VcpuTimers {
   }
 
   private due(count: number): Ns {
-    return this.xen.counter.when(count);
+    return this.xen.hardware.counter.when(count);
   }
 
   // the physical timer
@@ -101,7 +99,7 @@ export class VcpuTimers {
       case CNT.CNTP_CVAL_EL0:
         return this.physCval;
       case CNT.CNTP_TVAL_EL0:
-        return (this.physCval - this.xen.counter.at(this.v.now)) >>> 0;
+        return (this.physCval - this.xen.hardware.counter.at(this.v.now)) >>> 0;
       default:
         return undefined;
     }
@@ -118,7 +116,7 @@ export class VcpuTimers {
         this.physCtl &= this.physCtl & ENABLE ? ~PENDING : -1;
         break;
       case CNT.CNTP_TVAL_EL0:
-        this.physCval = this.xen.counter.at(this.v.now) + (low | 0);
+        this.physCval = this.xen.hardware.counter.at(this.v.now) + (low | 0);
         this.physCtl &= this.physCtl & ENABLE ? ~PENDING : -1;
         break;
       default:
@@ -140,7 +138,7 @@ export class VcpuTimers {
   readSaved(register: number): number | undefined {
     if (register === CNT.CNTV_CTL_EL0) return this.ctl;
     if (register === CNT.CNTV_CVAL_EL0) return this.cvalHigh * TWO32 + this.cvalLow;
-    return this.xen.hwTimers[this.v.processor]!.read(register);
+    return this.xen.hardware.timers[this.v.processor]!.read(register);
   }
 
   writeSaved(register: number, low: number, high: number): boolean {
@@ -148,7 +146,7 @@ export class VcpuTimers {
     else {
       const count = high * TWO32 + low;
       const tval = register === CNT.CNTV_TVAL_EL0;
-      const cval = tval ? this.xen.counter.at(this.v.now) + (low | 0) : count;
+      const cval = tval ? this.xen.hardware.counter.at(this.v.now) + (low | 0) : count;
       this.cvalLow = cval % TWO32;
       this.cvalHigh = Math.floor(cval / TWO32);
     }

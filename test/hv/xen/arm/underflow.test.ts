@@ -36,8 +36,8 @@ function watch(machine: Machine): Seen {
       update(flag, on);
     };
   }
-  const setLine = xen.gic.setPrivateLine.bind(xen.gic);
-  xen.gic.setPrivateLine = (cpu, intid, high) => {
+  const setLine = xen.hardware.gic.setPrivateLine.bind(xen.hardware.gic);
+  xen.hardware.gic.setPrivateLine = (cpu, intid, high) => {
     if (intid === Ppi.MAINTENANCE && high) note(cpu, 'maintenance');
     return setLine(cpu, intid, high);
   };
