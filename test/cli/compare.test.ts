@@ -1,5 +1,5 @@
 /** virqtop compare: two runs alike but for what was set, and what differs between them. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
@@ -10,7 +10,7 @@ import { compareText } from '../../cli/compare/text.ts';
 import { waysOf } from '../../cli/compare/ways.ts';
 import type { JourneySnapshot, Snapshot } from '../../engine/index.ts';
 import { called } from './call.ts';
-import { finished, shell, start } from './run.ts';
+import { finished, ROOT, shell, start } from './run.ts';
 
 const DIR = mkdtempSync(join(tmpdir(), 'virqtop-compare-'));
 afterAll(() => rmSync(DIR, { recursive: true }));
@@ -204,6 +204,9 @@ test('acknowledge-on-exit changes the way of an interrupt that finds a guest, an
   expect(stdout).toMatch(/^ +- +\d\.\d+ {2}local_irq_enable\n {24}vector 0x\w+ still in IRR/m);
   expect(stdout).toMatch(/^vm2: .*\n\d+ rows, all equal$/m);
   expect(stdout).not.toContain('MOST CHANGED');
+  // the documentation has one of them
+  const page = readFileSync(join(ROOT, 'docs/compare.md'), 'utf8');
+  expect(stdout).toContain(/```\n(Way of disk@.*?)```/s.exec(page)![1]);
 });
 
 test('domains and rows of one side alone stand beside nothing', async () => {
