@@ -81,19 +81,21 @@ export function kvmEvents({ exits }: TraceHost): LinuxPoint[] {
         to.filled[2] = rows[at + C]!;
       },
     }),
-    always('kvm_apic_accept_irq', {
-      system: 'kvm',
-      name: 'kvm_apic_accept_irq',
-      fields: ['__u32 apicid', '__u16 dm', '__u16 tm', '__u8 vec'],
-      print: `"apicid %x vec %u (%s|%s)", REC->apicid, REC->vec, __print_symbolic((REC->dm >> 8 & 0x7), ${DELIVERY}), REC->tm ? "level" : "edge"`,
-      text: phrase`apicid ${hex(0)} vec ${decimal(3)} (${delivery(1)}|${oneOf(TRIGGERS, (v) => v[2] !== 0)})`,
-      fill: ({ host, filled: values }, rows, at) => {
-        values[0] = host.vcpus[rows[at + A]!]!.vcpu;
-        values[1] = rows[at + C]! << 8;
-        values[2] = rows[at + D]!;
-        values[3] = rows[at + B]!;
-      },
-    }),
+    ...(['kvm_apic_accept_irq', 'kvm_apicv_accept_irq'] as const).map((name) =>
+      always(name, {
+        system: 'kvm',
+        name,
+        fields: ['__u32 apicid', '__u16 dm', '__u16 tm', '__u8 vec'],
+        print: `"apicid %x vec %u (%s|%s)", REC->apicid, REC->vec, __print_symbolic((REC->dm >> 8 & 0x7), ${DELIVERY}), REC->tm ? "level" : "edge"`,
+        text: phrase`apicid ${hex(0)} vec ${decimal(3)} (${delivery(1)}|${oneOf(TRIGGERS, (v) => v[2] !== 0)})`,
+        fill: ({ host, filled: values }, rows, at) => {
+          values[0] = host.vcpus[rows[at + A]!]!.vcpu;
+          values[1] = rows[at + C]! << 8;
+          values[2] = rows[at + D]!;
+          values[3] = rows[at + B]!;
+        },
+      }),
+    ),
     always('kvm_apic_ipi', {
       system: 'kvm',
       name: 'kvm_apic_ipi',
@@ -182,6 +184,20 @@ function trigger(i: number): Operand {
   return oneOf(TRIGGERS, (v) => (v[i]! & (1 << 15)) !== 0);
 }
 
+function entryDestination(high: number): Operand {
+  return hexOf((v) => v[high]! >>> 24);
+}
+
+function entryMasked(low: number): Operand {
+  return oneOf(['', '|masked'], (v) => (v[low]! & (1 << 16)) !== 0);
+}
+
+/** Both halves of an entry, of one number that has its destination above the lower half. */
+function setEntry(values: Float64Array, entry: number): void {
+  values[0] = entry >>> 0;
+  values[1] = Math.floor(entry / 2 ** 32) << 24;
+}
+
 function coalesced(i: number): Operand {
   return oneOf(['', ' (coalesced)'], (v) => v[i] !== 0);
 }
@@ -204,11 +220,9 @@ function lineEvents(): LinuxPoint[] {
       name: 'kvm_ioapic_set_irq',
       fields: ['wide e', 'int pin', 'bool coalesced'],
       print: `"pin %u dst %x vec %u (%s|%s|%s%s)%s", REC->pin, (u8)(REC->e >> 56), (u8)REC->e, __print_symbolic((REC->e >> 8 & 0x7), ${DELIVERY}), (REC->e & (1<<11)) ? "logical" : "physical", (REC->e & (1<<15)) ? "level" : "edge", (REC->e & (1<<16)) ? "|masked" : "", REC->coalesced ? " (coalesced)" : ""`,
-      text: phrase`pin ${decimal(2)} dst ${hexOf((v) => v[1]! >>> 24)} vec ${vector(0)} (${delivery(0)}|${destination(0, 1 << 11)}|${trigger(0)}${oneOf(['', '|masked'], (v) => (v[0]! & (1 << 16)) !== 0)})${coalesced(3)}`,
+      text: phrase`pin ${decimal(2)} dst ${entryDestination(1)} vec ${vector(0)} (${delivery(0)}|${destination(0, 1 << 11)}|${trigger(0)}${entryMasked(0)})${coalesced(3)}`,
       fill: ({ filled: values }, rows, at) => {
-        const entry = rows[at + C]!;
-        values[0] = entry >>> 0;
-        values[1] = Math.floor(entry / 2 ** 32) << 24;
+        setEntry(values, rows[at + C]!);
         values[2] = rows[at + B]!;
         values[3] = rows[at + D]!;
       },
@@ -239,6 +253,24 @@ function lineEvents(): LinuxPoint[] {
       fill: ({ filled: values }, rows, at) => {
         values[0] = rows[at + B]!;
         values[1] = rows[at + C]!;
+      },
+    }),
+    always('kvm_ioapic_delayed_eoi_inj', {
+      system: 'kvm',
+      name: 'kvm_ioapic_delayed_eoi_inj',
+      fields: ['wide e'],
+      print: `"dst %x vec %u (%s|%s|%s%s)", (u8)(REC->e >> 56), (u8)REC->e, __print_symbolic((REC->e >> 8 & 0x7), ${DELIVERY}), (REC->e & (1<<11)) ? "logical" : "physical", (REC->e & (1<<15)) ? "level" : "edge", (REC->e & (1<<16)) ? "|masked" : ""`,
+      text: phrase`dst ${entryDestination(1)} vec ${vector(0)} (${delivery(0)}|${destination(0, 1 << 11)}|${trigger(0)}${entryMasked(0)})`,
+      fill: ({ filled: values }, rows, at) => setEntry(values, rows[at + C]!),
+    }),
+    always('kvm_apicv_inhibit_changed', {
+      system: 'kvm',
+      name: 'kvm_apicv_inhibit_changed',
+      fields: ['int reason', 'bool set', 'unsigned long inhibits'],
+      print: '"%s reason=%u, inhibits=0x%lx", REC->set ? "set" : "cleared", REC->reason, REC->inhibits',
+      text: phrase`${oneOf(['cleared', 'set'], (v) => v[1] !== 0)} reason=${decimal(0)}, inhibits=0x${hex(2)}`,
+      fill: ({ filled: values }, rows, at) => {
+        for (let i = 0; i < 3; i++) values[i] = rows[at + B + i]!;
       },
     }),
     always('kvm_msi_set_irq', {

@@ -43,6 +43,8 @@ export class IrqChip implements Part {
   acked: (chip: 'pic' | 'ioapic', pin: number) => void = () => {};
   /** a line that is held interrupts again */
   again: (pin: number) => void = () => {};
+  /** so often that it has to wait */
+  delayed: (pin: number) => void = () => {};
   /** does anybody want to know? */
   watched: (chip: 'pic' | 'ioapic', pin: number) => boolean = () => false;
   /** INT of the 8259s was looked at */
@@ -67,6 +69,7 @@ export class IrqChip implements Part {
         send: (low, high, rtc) => this.send(low, high, rtc),
         acked: (pin) => this.acked('ioapic', pin),
         again: (pin) => this.again(pin),
+        delayed: (pin) => this.delayed(pin),
         written: (pin, oldLow, oldHigh) => this.entryWritten(pin, oldLow, oldHigh),
       },
       clock,

@@ -72,6 +72,8 @@ export class KvmVcpu implements NonRoot, Part {
   /** the guest has executed HLT, and no event has been delivered since */
   halting = false;
   nmiPending = 0;
+  /** delivery mode of the message that is being accepted */
+  private messageMode = 0;
   /** an event whose delivery was cut short: the interruption information to inject again; 0: none */
   reinject = 0;
   /** the raise that it was kicked for last */
@@ -117,7 +119,10 @@ export class KvmVcpu implements NonRoot, Part {
           this.nmiPending++;
           this.kick();
         },
-        message: (mode, vector, level) => this.traceAccept(mode, vector, level),
+        message: (mode, vector, level) => {
+          this.messageMode = mode;
+          this.traceAccept(kvm.points.accept, mode, vector, level);
+        },
         command: (low, destination) => {
           this.traceIpi(low, destination);
           return false;
@@ -126,7 +131,11 @@ export class KvmVcpu implements NonRoot, Part {
           this.pended(vector);
           vm.chip.accepted(vcpu, vector);
         },
-        deliver: (vector) => kvm.posted.deliver(this, vector),
+        deliver: (vector, level) => {
+          if (!kvm.posted.deliver(this, vector)) return false;
+          if (kvm.trace.detailed) this.traceAccept(kvm.points.acceptApicv, this.messageMode, vector, level);
+          return true;
+        },
       },
     });
     this.apicvActive = kvm.options.apicv;
@@ -196,10 +205,10 @@ export class KvmVcpu implements NonRoot, Part {
     kvm.books.pend(this.slot(vector), this.destination(vector));
   }
 
-  /** __apic_accept_irq begins. */
-  private traceAccept(mode: number, vector: number, level: boolean): void {
-    const { trace, points, now, books, hereCpu } = this.kvm;
-    trace.emit(points.accept, now, books.journey, hereCpu, this.index, vector, mode, Number(level));
+  /** __apic_accept_irq begins, or its vector was posted. */
+  private traceAccept(point: Tracepoint, mode: number, vector: number, level: boolean): void {
+    const { trace, now, books, hereCpu } = this.kvm;
+    trace.emit(point, now, books.journey, hereCpu, this.index, vector, mode, Number(level));
   }
 
   /** kvm_apic_send_ipi begins. */

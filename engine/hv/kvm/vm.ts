@@ -15,6 +15,8 @@ import type { KvmVcpu } from './vcpu.ts';
 const IOAPIC = 0xfec0_0000;
 /** KVM_IRQCHIP_IOAPIC; before it come the 8259s */
 const IRQCHIP_IOAPIC = 2;
+/** APICV_INHIBIT_REASON_HYPERV */
+const INHIBIT_HYPERV = 1;
 /** where an entry in one number has its destination */
 const DESTINATION = 2 ** 32;
 
@@ -84,6 +86,11 @@ export class Vm {
       const { trace, points, now, books, hereCpu } = kvm;
       if (trace.detailed) trace.emit(points.ackIrq, now, books.journey, hereCpu, index, chip, pin);
     };
+    this.chip.delayed = (pin) => {
+      const { trace, points, now, books, hereCpu } = kvm;
+      if (trace.detailed)
+        trace.emit(points.delayedEoi, now, books.journey, hereCpu, index, pin, this.entryOf(pin));
+    };
     this.chip.again = (pin) => {
       const source = this.lines.holderOf(pin);
       if (source >= 0) kvm.books.source = source;
@@ -121,13 +128,18 @@ export class Vm {
     }
   }
 
+  /** In one number. */
+  private entryOf(pin: number, low = this.chip.ioapic.low[pin]!): number {
+    return (low >>> 0) + (this.chip.ioapic.high[pin]! >>> 24) * DESTINATION;
+  }
+
   /** The input has changed; as in the kernel, this comes after what it led to. */
   private traceSetIrq({ to, pin }: ChipRoute, reached: number): void {
     const { kvm, index, chip } = this;
     const { books, now, hereCpu, points } = kvm;
     const coalesced = Number(reached === COALESCED);
     if (to === 'ioapic') {
-      const entry = (this.entry >>> 0) + (chip.ioapic.high[pin]! >>> 24) * DESTINATION;
+      const entry = this.entryOf(pin, this.entry);
       kvm.trace.emit(points.ioapicSetIrq, now, books.journey, hereCpu, index, pin, entry, coalesced);
     } else {
       const { imr, elcr } = chip.pic.of(pin);
@@ -145,7 +157,22 @@ export class Vm {
     const before = this.apicvInhibited;
     if (on) this.autoEoi.add(vcpu);
     else this.autoEoi.delete(vcpu);
-    if (!this.kvm.options.apicv || this.apicvInhibited === before) return;
+    const { kvm, apicvInhibited } = this;
+    if (!kvm.options.apicv || apicvInhibited === before) return;
+    const { trace, points, now, hereCpu } = kvm;
+    const inhibits = apicvInhibited ? 1 << INHIBIT_HYPERV : 0;
+    if (trace.detailed) {
+      trace.emit(
+        points.inhibit,
+        now,
+        0,
+        hereCpu,
+        this.index,
+        INHIBIT_HYPERV,
+        Number(apicvInhibited),
+        inhibits,
+      );
+    }
     for (const v of this.vcpus) v.requestApicvUpdate();
   }
 

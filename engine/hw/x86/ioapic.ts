@@ -55,6 +55,8 @@ export interface IoApicOutput {
   acked?(pin: number): void;
   /** its wire is still high after that: it sends again */
   again?(pin: number): void;
+  /** as it has done so all the time: later */
+  delayed?(pin: number): void;
   /** An entry was written; what it was before is told as `oldHigh` and `oldLow`. */
   written?(pin: number, oldLow: number, oldHigh: number): void;
 }
@@ -179,6 +181,7 @@ export class IoApic implements Part {
     if (this.storm && ++this.successive[pin]! === this.options.stormLimit) {
       this.successive[pin] = 0;
       if (!this.storm.queued) this.storm.after(STORM_DELAY);
+      this.output.delayed?.(pin);
       return;
     }
     this.output.again?.(pin);

@@ -1,11 +1,11 @@
 /** What KVM's tracepoints tell of one interrupt, and in which order: as in a trace of a real host (captures/xen-x86). */
 import { expect, test } from 'vitest';
 import { TRACE_FORMATS, TraceExporter, traceHost } from '../../../engine/exchange.ts';
-import { buildMachine, builtinScenario, type Machine } from '../../../engine/index.ts';
-import { KVM, machineOf } from '../../support/quiet.ts';
+import { buildMachine, builtinScenario, type Command, type Machine } from '../../../engine/index.ts';
+import { KVM, machineOf, POSTED } from '../../support/quiet.ts';
 
 /** Lines of ftrace while a machine runs, from when a device is fired on: `kvm_set_irq: gsi 11 level 1 source 0`. */
-function linesOf(machine: Machine, ms: number, device?: string): string[] {
+function linesOf(machine: Machine, ms: number, device?: string, command?: Command): string[] {
   const bytes: number[] = [];
   const ftrace = TRACE_FORMATS.find((format) => format.name === 'ftrace')!;
   const files = { append: (more: Uint8Array) => void bytes.push(...more) };
@@ -15,13 +15,14 @@ function linesOf(machine: Machine, ms: number, device?: string): string[] {
     ftrace.make(traceHost(machine), files as never),
   );
   if (device) machine.fire(device);
+  if (command) machine.do(command);
   machine.runUntil(machine.clock.now + ms * 1e6);
   exporter.end(machine.clock.now);
   const text = new TextDecoder().decode(Uint8Array.from(bytes));
   return text
     .split('\n')
     .map((line) => /: (kvm_\w+: .*)$/.exec(line)?.[1] ?? '')
-    .filter((line) => /^kvm_(\w+_set_irq|set_irq|apic_\w+|inj_virq|eoi|ack_irq|vcpu_wakeup)/.test(line));
+    .filter((line) => /^kvm_(\w+_set_irq|set_irq|apic\w+|inj_virq|eoi|ack_irq|vcpu_wakeup)/.test(line));
 }
 
 test('an edge: the vector is accepted before the chips tell of their pins, and nobody acknowledges', () => {
@@ -59,4 +60,26 @@ test('an IPI as Linux commands it, without the bit to assert: then who accepts i
     lines[at]!,
   )!;
   expect(lines[at + 1]).toBe(`kvm_apic_accept_irq: apicid ${to} vec ${vector} (Fixed|edge)`);
+});
+
+test('a message that is posted: accepted, then by APICv; nothing is injected', () => {
+  const lines = linesOf(machineOf(POSTED), 5, 'vm1.disk');
+  const at = lines.findIndex((line) => line.startsWith('kvm_msi_set_irq'));
+  const [, vector] = /vec (\d+)/.exec(lines[at]!)!;
+  expect(lines.slice(at + 1, at + 3)).toEqual([
+    `kvm_apic_accept_irq: apicid 0 vec ${vector} (Fixed|edge)`,
+    `kvm_apicv_accept_irq: apicid 0 vec ${vector} (Fixed|edge)`,
+  ]);
+  expect(lines.filter((line) => line.startsWith('kvm_inj_virq'))).toEqual([]);
+});
+
+test('what inhibits APICv, and that nothing does any more', () => {
+  const machine = machineOf(POSTED);
+  const lines = [true, false].map((on) =>
+    linesOf(machine, 100, undefined, { do: 'autoeoi', domain: 'vm1', vcpu: 0, on }),
+  );
+  expect(lines.flat().filter((line) => line.startsWith('kvm_apicv_inhibit_changed'))).toEqual([
+    'kvm_apicv_inhibit_changed: set reason=1, inhibits=0x2',
+    'kvm_apicv_inhibit_changed: cleared reason=1, inhibits=0x0',
+  ]);
 });

@@ -621,18 +621,19 @@ describe('KVM', () => {
 
   describe('a storm', () => {
     const LIMIT = KVM_IOAPIC.stormLimit;
-    const storm = (options: IoApicOptions, eois: number) => {
-      const made = withEntry(LEVEL | VECTOR, options);
+    const storm = (options: IoApicOptions, eois: number, output: Partial<IoApicOutput> = {}) => {
+      const made = withEntry(LEVEL | VECTOR, options, output);
       made.chip.setIrq(PIN, true);
       for (let i = 0; i < eois; i++) made.chip.eoi(VECTOR);
       return made;
     };
 
     test('the ten thousandth EOI in a row that finds its wire high waits two jiffies', () => {
-      const { chip, sent, clock } = storm(KVM_IOAPIC, LIMIT - 1);
-      expect(sent).toHaveLength(LIMIT);
+      const delayed: number[] = [];
+      const { chip, sent, clock } = storm(KVM_IOAPIC, LIMIT - 1, { delayed: (pin) => delayed.push(pin) });
+      expect([sent.length, delayed]).toEqual([LIMIT, []]);
       chip.eoi(VECTOR);
-      expect([sent.length, remoteIrr(chip)]).toEqual([LIMIT, false]);
+      expect([sent.length, remoteIrr(chip), delayed]).toEqual([LIMIT, false, [PIN]]);
       clock.runUntil(ms(8) - 1);
       expect(sent).toHaveLength(LIMIT);
       clock.runUntil(ms(8));
