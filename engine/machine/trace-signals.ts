@@ -45,12 +45,14 @@ function rates(scope: Scope, kernel: LinuxKernel, exits?: () => number): TraceSi
 export function kvmSignals({ board, kernel, kvm, vms }: KvmHost): TraceSignal[] {
   const host = board.processors.flatMap((processor, cpu): TraceSignal[] => {
     const scope = ['host', `cpu${cpu}`];
+    const thread = kernel.cpus[cpu]!;
     return [
       {
         scope,
         name: 'running',
         kind: 'name',
-        read: () => kernel.cpus[cpu]!.current?.name ?? (processor.idle ? 'idle' : 'kernel'),
+        read: () => thread.current?.name ?? (processor.idle ? 'idle' : 'kernel'),
+        of: [thread, processor],
       },
       ...lapicSignals(scope, board.lapics[cpu]!),
     ];

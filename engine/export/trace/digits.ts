@@ -32,6 +32,14 @@ for (let n = 0; n < FOUR; n++) {
 
 const HEX = Int16Array.from({ length: 256 }, (_, n) => inMemory(n.toString(16).padStart(2, '0')));
 const BINARY = Int32Array.from({ length: 16 }, (_, n) => inMemory(n.toString(2).padStart(4, '0')));
+/** a byte in binary, its eight characters as the double that they would be */
+const BYTE = new Float64Array(256);
+const eight = new DataView(new ArrayBuffer(8));
+for (let n = 0; n < 256; n++) {
+  eight.setInt32(0, BINARY[n >> 4]!, true);
+  eight.setInt32(4, BINARY[n & 15]!, true);
+  BYTE[n] = eight.getFloat64(0, true);
+}
 
 /** the longest that `decimal` writes */
 export const MOST_DIGITS = 24;
@@ -126,8 +134,17 @@ export function binary(view: DataView, start: number, n: number): number {
   return nibbles(view, at, n, count >> 2);
 }
 
+/** All 32 digits. */
+export function word(view: DataView, at: number, n: number): number {
+  view.setFloat64(at, BYTE[n >>> 24]!, true);
+  view.setFloat64(at + 8, BYTE[(n >>> 16) & 0xff]!, true);
+  view.setFloat64(at + 16, BYTE[(n >>> 8) & 0xff]!, true);
+  view.setFloat64(at + 24, BYTE[n & 0xff]!, true);
+  return at + 32;
+}
+
 /** Its lowest 4 * `count` digits. */
-export function nibbles(view: DataView, start: number, n: number, count: number): number {
+function nibbles(view: DataView, start: number, n: number, count: number): number {
   let at = start;
   for (let i = count - 1; i >= 0; i--, at += 4) view.setInt32(at, BINARY[(n >>> (4 * i)) & 15]!, true);
   return at;

@@ -1,6 +1,6 @@
 /** Text that is written into bytes: numbers digit by digit, names as their bytes, without strings in between. */
 import { Bytes } from './bytes.ts';
-import { binary, decimal, hex, MOST_DIGITS, nibbles, padded } from './digits.ts';
+import { binary, decimal, hex, MOST_DIGITS, padded, word } from './digits.ts';
 import type { TraceFiles } from './writer.ts';
 
 const POINT = 0x2e;
@@ -65,7 +65,7 @@ export class Text extends Bytes {
     while (top > 0 && words[top] === 0) top--;
     this.reserve(32 * (top + 1));
     let at = binary(this.view, this.length, words[top]!);
-    for (let i = top - 1; i >= 0; i--) at = nibbles(this.view, at, words[i]!, 8);
+    for (let i = top - 1; i >= 0; i--) at = word(this.view, at, words[i]!);
     this.length = at;
   }
 }

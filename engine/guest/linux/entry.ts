@@ -6,6 +6,7 @@
  * A frame is plain data: what runs, its argument, and how much of its time is left while something else
  * runs on top of it. The processor calls `done` when the top frame's time is over.
  */
+import type { Changing, Watcher } from '../../core/bits.ts';
 import type { Ns } from '../../core/clock.ts';
 import type { Part, Plain } from '../../core/state.ts';
 import type { Processor } from '../../hw/cpu.ts';
@@ -39,8 +40,10 @@ export interface Frame {
   left: Ns;
 }
 
-export abstract class LinuxCpu implements Part {
+export abstract class LinuxCpu implements Part, Changing {
   readonly id: string;
+  /** of `current` */
+  watcher: Watcher | undefined = undefined;
   /** frames to be used again */
   private readonly spare: Frame[] = [];
   protected frames: Frame[] = [{ kind: IDLE, arg: 0, nth: 0, left: 0 }];
@@ -425,9 +428,11 @@ export abstract class LinuxCpu implements Part {
 
   protected pop(): void {
     this.spare.push(this.frames.pop()!);
+    if (this.frames.length === 1) this.watcher?.changed();
   }
 
   protected push(kind: number, arg: number): void {
+    if (this.frames.length === 1) this.watcher?.changed();
     const frame = this.spare.pop();
     if (!frame) {
       this.frames.push({ kind, arg, nth: 0, left: 0 });

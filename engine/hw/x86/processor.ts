@@ -9,7 +9,7 @@
  * Interrupts are taken between decisions: in root mode through the kernel's gates while RFLAGS.IF is set, in
  * non-root mode by leaving it.
  */
-import type { Changing } from '../../core/bits.ts';
+import type { Changing, Watcher } from '../../core/bits.ts';
 import type { Clock, Ns, Task } from '../../core/clock.ts';
 import { CpuTime } from '../../core/cpu-time.ts';
 import { Priority } from '../../core/event-queue.ts';
@@ -61,13 +61,15 @@ export interface ProcessorWiring {
 
 const APIC_PAGE = 0xfee0_0000;
 
-export class Processor implements NativeCpu, Part {
+export class Processor implements NativeCpu, Part, Changing {
   readonly id: string;
   lapic!: ApicRegisters;
   entry!: NativeEntry;
   interruptFlag = false;
   /** runs in non-root mode; null in root mode */
   guest: NonRoot | null = null;
+  /** of `idle` */
+  watcher: Watcher | undefined = undefined;
   /** VM exits */
   exits = 0;
   private left: Ns = 0;
@@ -201,13 +203,13 @@ export class Processor implements NativeCpu, Part {
   /** MWAIT, or a loop, ends without an interrupt. */
   private monitored(): void {
     if (this.guest || !(this.idle || this.entry.spinOver())) return;
-    this.wiring.here = this;
+    this.decides(this);
     this.stop();
     this.halted = false;
     this.left = 0;
     this.entry.done();
     this.leave();
-    this.wiring.here = null;
+    this.decides(null);
   }
 
   nmi(): void {
@@ -218,19 +220,27 @@ export class Processor implements NativeCpu, Part {
   /** Stops the guest's stretch, for a reason that hypervisor or processor finds at this moment. */
   stopGuest(decide: () => void): void {
     const before = this.wiring.here;
-    this.wiring.here = this;
+    this.decides(this);
     this.stop();
     decide();
     this.leave();
-    this.wiring.here = before;
+    this.decides(before);
+  }
+
+  /** Whose decision is made from now on. */
+  private decides(whose: Processor | null): void {
+    const { wiring } = this;
+    wiring.here?.watcher?.changed();
+    wiring.here = whose;
+    whose?.watcher?.changed();
   }
 
   private interrupt(): void {
     const before = this.wiring.here;
-    this.wiring.here = this;
+    this.decides(this);
     this.stop();
     this.leave();
-    this.wiring.here = before;
+    this.decides(before);
   }
 
   /** The stretch ends where it is; one that has not begun yet is left whole. */
@@ -252,13 +262,13 @@ export class Processor implements NativeCpu, Part {
   }
 
   private stretchOver(): void {
-    this.wiring.here = this;
+    this.decides(this);
     const { guest } = this;
     this.own.end(guest !== null);
     if (guest) guest.done();
     else this.entry.done();
     this.leave();
-    this.wiring.here = null;
+    this.decides(null);
   }
 
   /** A decision has been made: interrupts that wait are taken, then what was decided begins. */
