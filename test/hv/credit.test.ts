@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { ms, seconds, us } from '../../engine/core/clock.ts';
 import { Credit } from '../../engine/hv/credit.ts';
-import { HvRig, type RigDomain } from '../support/hv-rig.ts';
+import { type HvRig, on, type ShareOf, sharedRig, wakeToRun } from '../support/hv-rig.ts';
 import { type RigVcpu, SchedulerRig } from '../support/scheduler-rig.ts';
 
 const BOOST = 0;
@@ -10,39 +10,11 @@ const UNDER = -1;
 const OVER = -2;
 const TIMER_VECTOR = 'f9';
 
-const on = (...cpus: number[]): RigDomain => ({ vcpus: [cpus] });
-
-/** The first domains compute for ever, the others sleep until woken and then take a turn of `work`. */
-function rigOf(domains: readonly RigDomain[], computing: number, cpus = 2, work = us(20)): HvRig {
-  const rig = new HvRig({ profile: '3.4', cpus, domains });
-  domains.forEach((_, id) => {
-    const guest = rig.guest(id);
-    if (id < computing) {
-      guest.compute(us(100));
-      return;
-    }
-    let awake = true;
-    guest.next = () => {
-      awake = !awake;
-      if (awake) guest.v.run(work);
-      else guest.v.block();
-    };
-  });
-  return rig.start();
-}
+const rigOf = (...args: ShareOf) => sharedRig('3.4', ...args);
 
 const scheduler = (rig: HvRig) => rig.xen.sched.scheduler as Credit;
 const priority = (rig: HvRig, domain: number) => scheduler(rig).priorityOf(rig.guest(domain).v);
 const credit = (rig: HvRig, domain: number) => scheduler(rig).creditOf(rig.guest(domain).v);
-
-/** When the domain runs again after it is woken now. */
-function wakeToRun(rig: HvRig, domain: number): number {
-  const from = rig.clock.now;
-  const { v } = rig.guest(domain);
-  rig.xen.wake(domain, 0);
-  while (v.state !== 'running') rig.clock.step();
-  return rig.clock.now - from;
-}
 
 /** One that has used far more than its share, and shares in the next accounting. */
 function overdraw(rig: HvRig, domain: number): void {

@@ -2,41 +2,13 @@
 import { describe, expect, test } from 'vitest';
 import { ms, seconds, us } from '../../engine/core/clock.ts';
 import { Credit2 } from '../../engine/hv/credit2.ts';
-import { HvRig, type RigDomain } from '../support/hv-rig.ts';
+import { HvRig, on, type ShareOf, sharedRig, wakeToRun } from '../support/hv-rig.ts';
 import { type RigVcpu, SchedulerRig } from '../support/scheduler-rig.ts';
 
-const on = (...cpus: number[]): RigDomain => ({ vcpus: [cpus] });
-
-/** The first domains compute for ever, the others sleep until woken and then take a turn of `work`. */
-function rigOf(domains: readonly RigDomain[], computing: number, cpus = 2, work = us(20)): HvRig {
-  const rig = new HvRig({ profile: '4.17', cpus, domains });
-  domains.forEach((_, id) => {
-    const guest = rig.guest(id);
-    if (id < computing) {
-      guest.compute(us(100));
-      return;
-    }
-    let awake = true;
-    guest.next = () => {
-      awake = !awake;
-      if (awake) guest.v.run(work);
-      else guest.v.block();
-    };
-  });
-  return rig.start();
-}
+const rigOf = (...args: ShareOf) => sharedRig('4.17', ...args);
 
 const credit = (rig: HvRig, domain: number) =>
   (rig.xen.sched.scheduler as Credit2).creditOf(rig.guest(domain).v);
-
-/** When the domain runs again after it is woken now. */
-function wakeToRun(rig: HvRig, domain: number): number {
-  const from = rig.clock.now;
-  const { v } = rig.guest(domain);
-  rig.xen.wake(domain, 0);
-  while (v.state !== 'running') rig.clock.step();
-  return rig.clock.now - from;
-}
 
 describe('credit', () => {
   test('everybody begins with 10 ms', () => {

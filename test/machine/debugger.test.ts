@@ -1,25 +1,17 @@
 /** Guests on VMX under a debugger: what leaves them stops the whole domain, until its debugger in dom0 lets it go on. */
 import { describe, expect, test } from 'vitest';
-import { buildMachine, type Machine, takeSnapshot } from '../../engine/index.ts';
-import { parseScenario } from '../../engine/scenario/load.ts';
+import { type Machine, takeSnapshot } from '../../engine/index.ts';
+import { xenMachine } from '../support/xen-scenario.ts';
 
 function machineOf(xen: string, kind: string, rate = 20): Machine {
-  const dom0 = xen === '3.4' ? 'linux-2.6.3x-xen' : 'linux-6.1';
-  const text = `
-name: t
-title: t
-xen: '${xen}'
-cpus: 3
-dom0: {vcpus: 2, kernel: ${dom0}, devices: [{driver: ata, name: disk, gsi: 14}]}
-guests:
-  - {type: hvm, kernel: linux-2.6.36, vcpus: 2, debugger: true, devices: [{driver: i8042}]}
-  - {type: hvm, kernel: linux-2.6.36, vcpus: 1, devices: [{driver: i8042}]}
-workloads:
-  - {what: faults, domain: 1, kind: ${kind}, rate: ${rate}}
-  - {what: compute, domain: 1, share: 0.6}
-  - {what: compute, domain: 2, share: 0.6}
-`;
-  return buildMachine(parseScenario(text, 't.yaml'), 1);
+  return xenMachine(xen, {
+    dom0: `vcpus: 2, kernel: ${xen === '3.4' ? 'linux-2.6.3x-xen' : 'linux-6.1'}`,
+    guests: [
+      '{type: hvm, kernel: linux-2.6.36, vcpus: 2, debugger: true, devices: [{driver: i8042}]}',
+      '{type: hvm, kernel: linux-2.6.36, vcpus: 1, devices: [{driver: i8042}]}',
+    ],
+    workloads: `{what: faults, domain: 1, kind: ${kind}, rate: ${rate}}, {what: compute, domain: 1, share: 0.6}, {what: compute, domain: 2, share: 0.6}`,
+  });
 }
 
 const sum = (counts: readonly number[]) => counts.reduce((a, b) => a + b, 0);

@@ -1,26 +1,17 @@
 /** Work for HVM guests that Xen leaves to a tasklet: events that pend while interrupts are off, INIT and SIPI. */
 import { describe, expect, test } from 'vitest';
 import type { TraceRecord } from '../../engine/core/trace.ts';
-import { buildMachine, type Machine, takeSnapshot } from '../../engine/index.ts';
+import { type Machine, takeSnapshot } from '../../engine/index.ts';
 import { Workshop } from '../../engine/machine/machine.ts';
 import { boot } from '../../engine/machine/xen/boot.ts';
 import { XenHost } from '../../engine/machine/xen/host.ts';
 import { parseScenario } from '../../engine/scenario/load.ts';
 import type { XenScenario } from '../../engine/scenario/xen-schema.ts';
 import { HOSTS, passedMachine } from '../support/passed.ts';
+import { xenMachine, xenText } from '../support/xen-scenario.ts';
 
 function machineOf(xen: string, guest: string, workloads = ''): Machine {
-  const dom0 = xen === '3.4' ? 'linux-2.6.18-xen' : 'linux-6.1';
-  const text = `
-name: t
-title: t
-xen: '${xen}'
-cpus: 3
-dom0: {vcpus: 1, cpus: [0], kernel: ${dom0}, devices: [{driver: ata, name: disk, gsi: 14}]}
-guests: [${guest}]
-workloads: [${workloads}]
-`;
-  return buildMachine(parseScenario(text, 't.yaml'), 1);
+  return xenMachine(xen, { guests: [guest], workloads });
 }
 
 /** Records of these tracepoints from now up to a time. */
@@ -90,16 +81,7 @@ describe('INIT and SIPI', () => {
 
   /** Commands that the guest's first CPU sends to its second while it runs, at these times in ms. */
   function host(xen: string, commands: readonly (readonly [at: number, icr: number])[]): XenHost {
-    const dom0 = xen === '3.4' ? 'linux-2.6.18-xen' : 'linux-6.1';
-    const text = `
-name: t
-title: t
-xen: '${xen}'
-cpus: 3
-dom0: {vcpus: 1, cpus: [0], kernel: ${dom0}, devices: [{driver: ata, name: disk, gsi: 14}]}
-guests: [${GUEST}]
-workloads: [{what: compute, domain: 1, share: 0.5}]
-`;
+    const text = xenText(xen, { guests: [GUEST], workloads: '{what: compute, domain: 1, share: 0.5}' });
     const made = new XenHost(new Workshop(1), parseScenario(text, 't.yaml') as XenScenario);
     boot(made);
     const { kernel } = made.domains[1]!.hvm!;

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { buildMachine, type Machine, takeSnapshot } from '../../engine/index.ts';
 import { parseScenario } from '../../engine/scenario/load.ts';
+import { xenMachine } from '../support/xen-scenario.ts';
 import { onX86 } from '../support/xen-snapshots.ts';
 
 const GUESTS = {
@@ -13,18 +14,12 @@ const GUESTS = {
 } as const;
 
 function machineOf(xen: string, guests: readonly string[], workloads = ''): Machine {
-  const dom0 = xen === '3.4' ? 'linux-2.6.18-xen' : 'linux-6.1';
-  const text = `
-name: t
-title: t
-xen: '${xen}'
-cpus: 3
-dom0: {vcpus: 2, kernel: ${dom0}, devices: [{driver: ata, name: disk, gsi: 14}]}
-guests: [${guests.join(', ')}]
-keys: [{device: machine-check}, {device: corrected-error}, {device: dom0.machine-check}, {device: dom1.machine-check}]
-workloads: [${workloads}]
-`;
-  return buildMachine(parseScenario(text, 't.yaml'), 1);
+  return xenMachine(xen, {
+    dom0: `vcpus: 2, kernel: ${xen === '3.4' ? 'linux-2.6.18-xen' : 'linux-6.1'}`,
+    guests,
+    keys: '{device: machine-check}, {device: corrected-error}, {device: dom0.machine-check}, {device: dom1.machine-check}',
+    workloads,
+  });
 }
 
 const sum = (counts: readonly number[]) => counts.reduce((a, b) => a + b, 0);

@@ -220,3 +220,39 @@ export class HvRig {
 /** A device whose messages are MSI-X, and can be masked; those of any other cannot. */
 export const MSIX = 1;
 export const MSI = 2;
+
+/** A domain with a virtual CPU that may run on these. */
+export const on = (...cpus: number[]): RigDomain => ({ vcpus: [cpus] });
+
+export type ShareOf = [domains: readonly RigDomain[], computing: number, cpus?: number, work?: Ns];
+
+/** The first domains compute for ever, the others sleep until woken and then take a turn of `work`. */
+export function sharedRig(
+  profile: XenProfile,
+  ...[domains, computing, cpus = 2, work = 20_000]: ShareOf
+): HvRig {
+  const rig = new HvRig({ profile, cpus, domains });
+  domains.forEach((_, id) => {
+    const guest = rig.guest(id);
+    if (id < computing) {
+      guest.compute(100_000);
+      return;
+    }
+    let awake = true;
+    guest.next = () => {
+      awake = !awake;
+      if (awake) guest.v.run(work);
+      else guest.v.block();
+    };
+  });
+  return rig.start();
+}
+
+/** When the domain runs again after it is woken now. */
+export function wakeToRun(rig: HvRig, domain: number): number {
+  const from = rig.clock.now;
+  const { v } = rig.guest(domain);
+  rig.xen.wake(domain, 0);
+  while (v.state !== 'running') rig.clock.step();
+  return rig.clock.now - from;
+}

@@ -1,8 +1,8 @@
 /** VM exits and entries of HVM guests, told by the records they leave: what is acknowledged, queued again, put off. */
 import { describe, expect, test } from 'vitest';
 import { INFO_VALID } from '../../../../engine/hw/x86/vmcs-fields.ts';
-import { buildMachine, type Machine } from '../../../../engine/index.ts';
-import { parseScenario } from '../../../../engine/scenario/load.ts';
+import type { Machine } from '../../../../engine/index.ts';
+import { xenMachine } from '../../../support/xen-scenario.ts';
 
 interface Record {
   readonly time: number;
@@ -12,17 +12,7 @@ interface Record {
 }
 
 function machineOf(xen: string, guest: string, workloads: string): Machine {
-  const dom0 = xen === '3.4' ? 'linux-2.6.18-xen' : 'linux-6.1';
-  const text = `
-name: t
-title: t
-xen: '${xen}'
-cpus: 2
-dom0: {vcpus: 1, cpus: [0], kernel: ${dom0}, devices: [{driver: ata, name: disk, gsi: 14}]}
-guests: [${guest}]
-workloads: [${workloads}]
-`;
-  return buildMachine(parseScenario(text, 't.yaml'), 1);
+  return xenMachine(xen, { cpus: 2, guests: [guest], workloads });
 }
 
 const NATIVE = '{type: hvm, kernel: linux-2.6.36, vcpus: 1, cpus: [1], devices: [{driver: i8042}]}';
