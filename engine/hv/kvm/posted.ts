@@ -13,6 +13,11 @@ export class PostedInterrupts {
   notify: (cpu: number, vector: number) => void = () => {};
   /** the processor has acknowledged a notification by itself */
   acknowledged: (cpu: number) => void = () => {};
+  /**
+   * Among them are all that are blocked and have been posted to (the handler looks through wakeup_vcpus_on_cpu instead,
+   * all that are blocked on its processor); undefined: after a restore, to be looked for among all.
+   */
+  private toWake: KvmVcpu[] | undefined = [];
 
   constructor(private readonly kvm: Kvm) {}
 
@@ -44,6 +49,7 @@ export class PostedInterrupts {
     this.trace(v, vector, -1, notifies);
     if (!notifies) return;
     posted.outstanding = true;
+    if (posted.notificationVector === POSTED_INTR_WAKEUP_VECTOR) this.toWake?.push(v);
     this.notify(posted.destination, posted.notificationVector);
   }
 
@@ -110,11 +116,20 @@ export class PostedInterrupts {
 
   /** pi_wakeup_handler: whoever is blocked on this processor and has been posted to is woken. */
   wakeupHandler(on: Processor): void {
-    for (const v of this.kvm.vcpus) {
-      if (!v.blocking || v.on !== on || !v.apicv?.posted.outstanding) continue;
-      const vector = v.apicv.posted.requests.highest();
+    const isPosted = (v: KvmVcpu) => v.blocking && v.apicv?.posted.outstanding === true;
+    const blocked = (this.toWake ?? this.kvm.vcpus).filter(isPosted);
+    blocked.sort((a, b) => a.index - b.index);
+    this.toWake = blocked.filter((v) => v.on !== on);
+    for (const v of blocked) {
+      if (v.on !== on || !v.blocking) continue;
+      const vector = v.apicv!.posted.requests.highest();
       if (vector >= 0) v.journey = this.kvm.books.journeyIn(v.slot(vector));
       v.wakeUp();
     }
+  }
+
+  /** A saved state was put back: who is blocked now is another. */
+  forget(): void {
+    this.toWake = undefined;
   }
 }

@@ -360,5 +360,6 @@ export class KvmVcpu implements NonRoot, Part {
     this.timer.restore(s.timer);
     this.halt.restore(s.halt);
     this.pvEoi.restore(s.pvEoi);
+    this.kvm.posted.forget();
   }
 }
