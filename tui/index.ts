@@ -1,5 +1,5 @@
 /** The monitor from start to stop: one machine, one terminal, one exit code. */
-import { type Machine, type Place, takeSnapshot } from '../engine/index.ts';
+import type { Machine, Place } from '../engine/index.ts';
 import type { DemoScript } from './demo.ts';
 import { Driver } from './driver.ts';
 import { clockTime, sanitize } from './format.ts';
@@ -10,8 +10,6 @@ import { preferencesOf, printedPreferences, readPreferences } from './preference
 import { REAL_HOST } from './real-host.ts';
 import { Session } from './session.ts';
 import { type Outcome, onTerminal } from './stage.ts';
-import { subjectsOf } from './subject.ts';
-import { THEMES, themeNamed } from './theme.ts';
 
 export type { DemoScript, Scene } from './demo.ts';
 export type { Cue, ScriptedFire } from './frame.ts';
@@ -55,33 +53,9 @@ export interface MonitorOptions extends LookOptions {
 
 /** Runs the monitor on the process's terminal until it is quit. @returns the exit code */
 export async function runMonitor(machine: Machine, options: MonitorOptions = {}): Promise<number> {
-  const problem = findProblem(machine, options);
-  if (problem !== undefined) {
-    process.stderr.write(`virqtop: ${problem}\n`);
-    return 2;
-  }
   const { code, error } = await monitor(machine, options);
   if (error) process.stderr.write(`virqtop: ${describe(error, machine)}\n`);
   return code;
-}
-
-function findProblem(machine: Machine, { domain, theme, scriptedFires }: MonitorOptions): string | undefined {
-  if (theme !== undefined && !themeNamed(theme)) {
-    return `no theme ${sanitize(theme)}; there are ${THEMES.map((t) => t.name).join(', ')}`;
-  }
-  if (domain !== undefined) {
-    const domains = subjectsOf(takeSnapshot(machine)).map((d) => d.name);
-    if (!domains.includes(domain)) {
-      return `no domain ${sanitize(domain)} in ${machine.scenario.name}; there are ${domains.join(', ')}`;
-    }
-  }
-  const stranger = scriptedFires?.find((f) => !machine.fireable(f.device));
-  if (stranger) {
-    const known = machine.platform.fireables.map((f) => f.name).join(', ');
-    return `no device ${sanitize(stranger.device)} in ${machine.scenario.name}; there are ${known}`;
-  }
-  if (process.env.TERM === 'dumb') return 'TERM=dumb cannot show the monitor: use -b';
-  return undefined;
 }
 
 async function monitor(machine: Machine, options: MonitorOptions): Promise<Outcome> {

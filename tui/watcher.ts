@@ -5,7 +5,7 @@
 import { duration, speed } from './format.ts';
 import type { Glyphs } from './glyphs.ts';
 import { Published } from './published.ts';
-import { type Depth, type Paint, painter, THEMES } from './theme.ts';
+import { type Depth, type Paint, painter, THEMES, themeNamed } from './theme.ts';
 import type { Store } from './use-snapshot.ts';
 import { type Size, SMALLEST, type Watched } from './watched.ts';
 
@@ -101,7 +101,7 @@ export abstract class Watcher<F extends PacedFrame, U extends WatcherUi>
   get paint(): Paint {
     const { theme } = this.ui;
     if (this.paintOf?.theme !== theme) {
-      const found = THEMES.find((t) => t.name === theme) ?? THEMES[0]!;
+      const found = themeNamed(theme) ?? THEMES[0]!;
       this.paintOf = { theme, paint: painter(found, this.depth) };
     }
     return this.paintOf.paint;

@@ -11,6 +11,7 @@ import { checkFires, DEFAULT_SEED, scenarioOf } from '../machine.ts';
 import type { Options } from '../options.ts';
 import type { Output } from '../output.ts';
 import { Player } from '../player.ts';
+import { canDraw } from '../terminal.ts';
 import { printable, UsageError } from '../usage.ts';
 import { delayOf } from './monitor.ts';
 
@@ -46,7 +47,7 @@ export async function compare(a: string, b: string, options: Options, out: Outpu
 /** On a terminal, unless a report is asked for: by its form, by the time it is about, or by what is fired for it. */
 function isWatched({ batch, json, for: time, fire }: Options): boolean {
   const report = batch || json || time !== undefined || fire !== undefined;
-  return !report && process.stdin.isTTY && process.stdout.isTTY && process.env.TERM !== 'dumb';
+  return !report && canDraw();
 }
 
 /** Runs one side, and follows each interrupt that is fired on it. */

@@ -7,6 +7,7 @@ import { keepOnInterrupt } from '../interrupt.ts';
 import { chosenOf } from '../machine.ts';
 import type { Options } from '../options.ts';
 import { runOf } from '../run.ts';
+import { checkTerminal } from '../terminal.ts';
 import { UsageError } from '../usage.ts';
 
 /** Nobody sees more frames, or waits longer for one. */
@@ -24,9 +25,7 @@ export async function monitor(options: Options): Promise<number> {
   const { machine, recorded, recorder } = await runOf(options);
   const domain =
     options.domain === undefined ? undefined : chosenOf(takeSnapshot(machine), options.domain).name;
-  if (!process.stdin.isTTY || !process.stdout.isTTY) {
-    throw new UsageError('not a terminal: use -b for text or -J for JSON lines (see virqtop --help)');
-  }
+  checkTerminal('-b for text or -J for JSON lines (see virqtop --help)');
   if (options.metrics) await (await import('../metrics.ts')).serveMetrics(machine, options.metrics);
   const { runMonitor } = await import('../../tui/index.ts');
   const ctl = await ctlOf(options);

@@ -2,13 +2,11 @@
 import { buildMachine, type Demo, type DemoRun } from '../../engine/index.ts';
 import { keepOnInterrupt } from '../interrupt.ts';
 import type { Options } from '../options.ts';
-import { UsageError } from '../usage.ts';
+import { checkTerminal } from '../terminal.ts';
 import { cuesOf, DELAY, scriptOf } from './script.ts';
 
 export async function giveDemo(demo: Demo, runs: readonly DemoRun[], options: Options): Promise<number> {
-  if (!process.stdin.isTTY || !process.stdout.isTTY) {
-    throw new UsageError('not a terminal: use -b for text or --check (see virqtop demo --help)');
-  }
+  checkTerminal('-b for text or --check (see virqtop demo --help)');
   const { runMonitor } = await import('../../tui/index.ts');
   keepOnInterrupt();
   for (let n = 0; n < runs.length; n++) {

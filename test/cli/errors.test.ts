@@ -1,10 +1,10 @@
 /** Wrong usage and wrong input: one line saying what and where, exit code 2, nothing half-written. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { called } from './call.ts';
-import { shell, virqtop } from './run.ts';
+import { ENTRY, shell, virqtop } from './run.ts';
 
 const DIR = mkdtempSync(join(tmpdir(), 'virqtop-errors-'));
 afterAll(() => rmSync(DIR, { recursive: true }));
@@ -170,6 +170,16 @@ test.each([[[]], [['xen-pv', '--ascii']]])(
     });
   },
 );
+
+test('a terminal that can show nothing is told of before anything is written', async () => {
+  const file = join(DIR, 'run.jsonl');
+  const line = `script -qec "TERM=dumb ${process.execPath} '${ENTRY}' --record ${file}" /dev/null </dev/null`;
+  const { stdout } = await shell(line);
+  expect(stdout.trim()).toBe(
+    'virqtop: TERM=dumb cannot show the monitor: use -b for text or -J for JSON lines (see virqtop --help)',
+  );
+  expect(existsSync(file)).toBe(false);
+});
 
 test('an unknown scenario without a near name lists what there is', async () => {
   const { code, stderr } = await called('-b', 'something-else-entirely');
