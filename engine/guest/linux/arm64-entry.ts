@@ -11,7 +11,8 @@ import { PRIVATE } from '../../hw/arm/gic-regs.ts';
 import { timing } from '../../timing.ts';
 import type { Arm64Kernel } from './arm64.ts';
 import { placeOf } from './arm64-symbols.ts';
-import { EXIT, type Frame, HANDLER, LinuxCpu, UPCALL } from './entry.ts';
+import { LinuxCpu } from './entry.ts';
+import { EXIT, type Frame, HANDLER, UPCALL } from './frames.ts';
 import type { IrqDesc } from './irq-core.ts';
 
 const PSCI_SYSTEM_RESET = 0x8400_0009;

@@ -5,7 +5,7 @@
  * stack of a CPU is 16 KiB, of which each frame takes 0x130 bytes.
  */
 import type { CodePlace } from '../../hw/arm/cpu.ts';
-import { EXCEPTION, EXIT, type Frame, HANDLER, POLLING, SOFTIRQ, SWITCH, THREAD, UPCALL } from './entry.ts';
+import { EXCEPTION, EXIT, type Frame, HANDLER, POLLING, SOFTIRQ, SWITCH, THREAD, UPCALL } from './frames.ts';
 
 const FUNCTIONS = [
   'cpu_do_idle',

@@ -1,52 +1,38 @@
 /**
- * One CPU of a Linux kernel: what it executes, as a stack of frames, from interrupt handlers through softirqs
- * back to threads and the idle loop (arch/x86/entry, kernel/softirq.c, kernel/sched). How interrupts come is the
- * business of xen-entry.ts and native-entry.ts.
- *
- * A frame is plain data: what runs, its argument, and how much of its time is left while something else
- * runs on top of it. The processor calls `done` when the top frame's time is over.
+ * One CPU of a Linux kernel: what it executes, from interrupt handlers through softirqs back to threads and the idle loop
+ * (arch/x86/entry, kernel/softirq.c, kernel/sched), as a stack of frames (frames.ts). How interrupts come is the business of
+ * xen-entry.ts and native-entry.ts. The processor calls `done` when the top frame's time is over.
  */
-import type { Changing, Watcher } from '../../core/bits.ts';
 import type { Ns } from '../../core/clock.ts';
 import type { Part, Plain } from '../../core/state.ts';
 import type { Processor } from '../../hw/cpu.ts';
 import { timing } from '../../timing.ts';
+import {
+  EXCEPTION,
+  EXIT,
+  type Frame,
+  FrameStack,
+  HANDLER,
+  IDLE,
+  POLLING,
+  type SavedFrames,
+  SOFTIRQ,
+  SWITCH,
+  THREAD,
+  UPCALL,
+} from './frames.ts';
 import type { IrqDesc } from './irq-core.ts';
 import type { LinuxKernel } from './kernel.ts';
 import { NET_RX_SOFTIRQ } from './napi.ts';
 import { Softirqs } from './softirq.ts';
 import type { Thread } from './threads.ts';
 
-export const IDLE = 0;
-export const SWITCH = 1; // to a thread
-export const THREAD = 2;
-export const UPCALL = 3; // looking for events
-export const EXIT = 4; // irq_exit
-export const HANDLER = 5; // of an irq: its n-th action
-export const SOFTIRQ = 6;
-export const POLLING = 7; // a thread that spins on a lock's event
-export const EXCEPTION = 8; // a machine check's handler; its argument: interrupts were on
-
 /** THREAD: its step is over, and whether it goes on at once */
 const OVER = 1;
 const MORE = 2;
 
-export interface Frame {
-  kind: number;
-  /** thread, irq or softirq */
-  arg: number;
-  /** HANDLER: which action; SWITCH: time left of the thread's step; THREAD: OVER or MORE */
-  nth: number;
-  left: Ns;
-}
-
-export abstract class LinuxCpu implements Part, Changing {
+export abstract class LinuxCpu extends FrameStack implements Part {
   readonly id: string;
-  /** of `current` */
-  watcher: Watcher | undefined = undefined;
-  /** frames to be used again */
-  private readonly spare: Frame[] = [];
-  protected frames: Frame[] = [{ kind: IDLE, arg: 0, nth: 0, left: 0 }];
   protected readonly softirqs: Softirqs;
   protected readonly ksoftirqd: Thread;
   /** one of the actions of the interrupt in hand has had work to do */
@@ -67,6 +53,7 @@ export abstract class LinuxCpu implements Part, Changing {
     readonly cpu: number,
     readonly vcpu: Processor,
   ) {
+    super();
     this.id = `${kernel.id}.cpu${cpu}`;
     this.softirqs = new Softirqs(kernel.profile);
     // its steps are the softirqs themselves
@@ -237,12 +224,6 @@ export abstract class LinuxCpu implements Part, Changing {
   }
 
   // softirqs: interrupts are let in while they run
-
-  /** Is a frame of this kind on the stack? */
-  protected has(kind: number): boolean {
-    for (let i = this.frames.length - 1; i > 0; i--) if (this.frames[i]!.kind === kind) return true;
-    return false;
-  }
 
   /** May softirqs run now, outside of interrupts? */
   protected softirqsDue(): boolean {
@@ -426,32 +407,9 @@ export abstract class LinuxCpu implements Part, Changing {
     this.schedule(thread);
   }
 
-  protected pop(): void {
-    this.spare.push(this.frames.pop()!);
-    if (this.frames.length === 1) this.watcher?.changed();
-  }
-
-  protected push(kind: number, arg: number): void {
-    if (this.frames.length === 1) this.watcher?.changed();
-    const frame = this.spare.pop();
-    if (!frame) {
-      this.frames.push({ kind, arg, nth: 0, left: 0 });
-      return;
-    }
-    frame.kind = kind;
-    frame.arg = arg;
-    frame.nth = 0;
-    frame.left = 0;
-    this.frames.push(frame);
-  }
-
-  protected get top(): Frame {
-    return this.frames[this.frames.length - 1]!;
-  }
-
   save(): Plain {
     return {
-      frames: this.frames.map((f) => [f.kind, f.arg, f.nth, f.left]),
+      frames: this.saveFrames(),
       turn: [Number(this.handled), Number(this.shareOver), this.switchedAt, this.switches],
       softirqs: this.softirqs.save(),
       runq: this.runq.map((t) => [t.index, Number(t.waits), t.left]),
@@ -460,12 +418,12 @@ export abstract class LinuxCpu implements Part, Changing {
 
   restore(state: Plain): void {
     const s = state as unknown as {
-      frames: [number, number, number, number][];
+      frames: SavedFrames;
       turn: [number, number, number, number];
       softirqs: Plain;
       runq: [index: number, waits: number, left: number][];
     };
-    this.frames = s.frames.map(([kind, arg, nth, left]) => ({ kind, arg, nth, left }));
+    this.restoreFrames(s.frames);
     this.handled = s.turn[0] === 1;
     this.shareOver = s.turn[1] === 1;
     this.switchedAt = s.turn[2];

@@ -7,7 +7,8 @@ import { MCG_STATUS, mcaMsr } from '../../abi/mca.ts';
 import type { Ns } from '../../core/clock.ts';
 import type { NativeCpu, NativeEntry } from '../../hw/x86/cpu.ts';
 import { timing } from '../../timing.ts';
-import { EXCEPTION, HANDLER, LinuxCpu } from './entry.ts';
+import { LinuxCpu } from './entry.ts';
+import { EXCEPTION, HANDLER } from './frames.ts';
 import type { IrqDesc } from './irq-core.ts';
 import type { NativeKernel } from './native.ts';
 

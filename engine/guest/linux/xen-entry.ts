@@ -6,7 +6,8 @@ import type { Ns } from '../../core/clock.ts';
 import type { Plain } from '../../core/state.ts';
 import type { GuestEntry, VirtualCpu } from '../../hw/x86/cpu.ts';
 import { timing } from '../../timing.ts';
-import { EXIT, LinuxCpu, UPCALL } from './entry.ts';
+import { LinuxCpu } from './entry.ts';
+import { EXIT, UPCALL } from './frames.ts';
 import type { IrqDesc } from './irq-core.ts';
 import type { XenKernel } from './xen-kernel.ts';
 

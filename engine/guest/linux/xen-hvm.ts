@@ -6,8 +6,9 @@
 import type { Hypercalls } from '../../abi/hypercalls.ts';
 import type { Ns } from '../../core/clock.ts';
 import { timing } from '../../timing.ts';
-import { EXIT, type LinuxCpu, UPCALL } from './entry.ts';
+import type { LinuxCpu } from './entry.ts';
 import type { EventIrqs } from './evtchn.ts';
+import { EXIT, UPCALL } from './frames.ts';
 import type { IrqDesc } from './irq-core.ts';
 import { type NativeInit, NativeKernel } from './native.ts';
 import { NativeLinuxCpu } from './native-entry.ts';
