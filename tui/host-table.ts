@@ -34,7 +34,7 @@ const SORTS: readonly SortColumn[] = ['name', 'state', 'pcpu', 'run', 'steal', '
 const ran = (name: string) => `ran ${name}`;
 const stolen = (name: string) => `steal ${name}`;
 const slept = (name: string) => `blocked ${name}`;
-const woken = (name: string) => `woken ${name}`;
+export const wokenKey = (name: string) => `woken ${name}`;
 const exited = (name: string) => `exited ${name}`;
 
 function vcpuName({ name }: DomainSnapshot, { vcpu }: VcpuSnapshot): string {
@@ -58,7 +58,7 @@ export function hostCounts({ cpus, domains }: Snapshot): [key: string, value: nu
       if (!v.times) return;
       const name = vcpuName(domain, v);
       counts.push([ran(name), v.times.running], [stolen(name), v.times.runnable]);
-      counts.push([slept(name), v.times.blocked], [woken(name), v.wakeUps ?? 0]);
+      counts.push([slept(name), v.times.blocked], [wokenKey(name), v.wakeUps ?? 0]);
       if (domain.exits) counts.push([exited(name), exitsOf(domain, i)]);
     });
   }
@@ -112,7 +112,7 @@ const BY: Partial<Record<SortColumn, (row: VcpuRow, history: History) => number>
   run: (row, history) => share(history, ran(name(row))),
   steal: (row, history) => share(history, stolen(name(row))),
   blocked: (row, history) => share(history, slept(name(row))),
-  wakes: (row, history) => history.rate(woken(name(row))),
+  wakes: (row, history) => history.rate(wokenKey(name(row))),
   exits: (row, history) => (row.exits ? history.rate(exited(name(row))) : 0),
 };
 
@@ -164,7 +164,7 @@ export const HOST: TableKind<VcpuRow, Subject> = {
         role: (row) => (steal(row) >= MUCH_STEAL ? 'warn' : undefined),
       }),
       part('BLOCKED', 'blocked', slept, 8),
-      numberColumn('WAKES/s', 'wakes', 8, (row) => rate(history.rate(woken(name(row)))), WIDE),
+      numberColumn('WAKES/s', 'wakes', 8, (row) => rate(history.rate(wokenKey(name(row)))), WIDE),
     ];
     if (rows.some((row) => row.exits)) {
       columns.push(

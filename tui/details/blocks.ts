@@ -1,6 +1,6 @@
 /** What details are made of: facts below a heading, two headings beside each other where there is room. */
 import type { Fact } from '../../engine/index.ts';
-import { count, displayWidth, pad, rate } from '../format.ts';
+import { count, displayWidth, pad, rate, wrap } from '../format.ts';
 import { LineBuilder } from '../line.ts';
 import type { Session } from '../session.ts';
 import { sum } from '../table-model.ts';
@@ -39,7 +39,7 @@ export function paceText(perSecond: number): string {
 export function blockLines({ title, facts }: Block, width: number): LineBuilder[] {
   const name = Math.min(24, Math.max(8, ...facts.map(([n]) => displayWidth(n))));
   const lines = facts.flatMap(([n, value]) =>
-    folded(value, Math.max(20, width - name - 5)).map((piece, i) =>
+    wrap(value, Math.max(20, width - name - 5)).map((piece, i) =>
       new LineBuilder().add(`  ${pad(i === 0 ? n : '', name, '')} `, 'dim').add(` ${piece}`),
     ),
   );
@@ -54,16 +54,4 @@ export function beside(left: Block, right: Block, width: number): LineBuilder[] 
     if (a[i]) line.append(a[i].cut(half, ''));
     return b[i] ? line.to(half + GAP).append(b[i]) : line;
   });
-}
-
-/** Broken at blanks. */
-function folded(value: string, width: number): string[] {
-  const out: string[] = [''];
-  for (const word of value.split(' ')) {
-    const last = out.at(-1)!;
-    if (last === '') out[out.length - 1] = word;
-    else if (displayWidth(last) + 1 + displayWidth(word) <= width) out[out.length - 1] = `${last} ${word}`;
-    else out.push(word);
-  }
-  return out;
 }

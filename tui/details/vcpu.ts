@@ -1,6 +1,7 @@
 /** A virtual CPU in full: who it is and where it runs, where its time goes, what it left the guest for. */
 import type { DomainSnapshot, Fact } from '../../engine/index.ts';
 import { count, duration, percent } from '../format.ts';
+import { wokenKey } from '../host-table.ts';
 import type { Session } from '../session.ts';
 import { type Block, paceText } from './blocks.ts';
 
@@ -30,7 +31,7 @@ export function vcpuBlocks({ frame }: Session, domain: DomainSnapshot, number: n
       ['waited (steal)', v.times.runnable],
       ['slept', v.times.blocked],
     ].map((entry) => time(entry as [string, number])),
-    ['woken', `${count(v.wakeUps ?? 0, 15)} times, ${paceText(history.rate(`woken ${name}`))}`],
+    ['woken', `${count(v.wakeUps ?? 0, 15)} times, ${paceText(history.rate(wokenKey(name)))}`],
   ];
   if (domain.channels.length > 0) {
     state.push([
