@@ -1,5 +1,6 @@
 /** Numbers of hypercalls (xen/include/public/xen.h), and of the commands of some. */
 
+export const HYPERVISOR_IRET = 23;
 export const HYPERVISOR_VCPU_OP = 24;
 export const HYPERVISOR_SCHED_OP = 29;
 export const HYPERVISOR_EVTCHN_OP = 32;

@@ -110,6 +110,8 @@ describe.skipIf(!isThere('xenalyze'))('xenalyze', () => {
     expect(found(/ hypercall +[0-9a-f]+ \(\w+\)| vmcall +[0-9a-f]+ \(\w+\)/g)).toBe(count.hypercall);
     expect(found(/ (hypercall|vmcall) +20 \(evtchn_op\)/g)).toBeGreaterThanOrEqual(count.evtchn_send!);
     expect(found(/ irq_handled irq /g)).toBe(count.irq_handled);
+    // each upcall ends with one
+    expect(found(/ hypercall +17 \(iret\)/g)).toBeGreaterThan(1_000);
     expect(found(/ vmexit exit_reason /g)).toBe(count.vmexit);
     expect(found(/ inj_virq vec /g)).toBe(count.vmx_inject_extint);
     expect(found(/ io (read|write) port /g) + found(/ mmio_assist [rw] gpa /g)).toBe(

@@ -46,6 +46,7 @@ class Cpu {
   }
 
   nmiReturn(): void {}
+  upcallReturn(): void {}
 }
 
 export class KernelRig {

@@ -84,6 +84,11 @@ export class XenCpu extends LinuxCpu implements GuestEntry {
     this.xen.xen.traceFlow(this, desc);
   }
 
+  protected override resume(): void {
+    this.virtual.upcallReturn();
+    super.resume();
+  }
+
   protected interruptsOn(): void {
     this.xen.events.unmaskUpcalls(this);
   }

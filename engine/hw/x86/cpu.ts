@@ -23,6 +23,8 @@ export interface VirtualCpu extends Processor {
   machineCheckReturn(): void;
   /** HYPERVISOR_iret that ends the handler of an NMI. */
   nmiReturn(): void;
+  /** HYPERVISOR_iret back to what an upcall has interrupted; its time is part of the upcall's end. */
+  upcallReturn(): void;
 }
 
 /** A kernel's entry points, called on its own virtual CPU. */

@@ -2,7 +2,12 @@
  * A virtual CPU of a paravirtual guest: it is interrupted by upcalls, which Xen makes on the way into the guest
  * (test_all_events of xen/arch/x86/x86_64/entry.S, vcpu_block and do_poll of xen/common/sched).
  */
-import { HYPERVISOR_SCHED_OP, SCHEDOP_BLOCK, SCHEDOP_POLL } from '../../../abi/hypercall-numbers.ts';
+import {
+  HYPERVISOR_IRET,
+  HYPERVISOR_SCHED_OP,
+  SCHEDOP_BLOCK,
+  SCHEDOP_POLL,
+} from '../../../abi/hypercall-numbers.ts';
 import type { Plain } from '../../../core/state.ts';
 import type { GuestEntry, VirtualCpu } from '../../../hw/x86/cpu.ts';
 import { pvHypercall, timing } from '../../../timing.ts';
@@ -96,7 +101,12 @@ export class PvVcpu extends Vcpu implements VirtualCpu {
 
   /** HYPERVISOR_iret at the end of the NMI's handler. */
   nmiReturn(): void {
+    this.upcallReturn();
     this.cpu.charge(pvHypercall());
+  }
+
+  upcallReturn(): void {
+    this.xen.traceHypercall(this, HYPERVISOR_IRET, 0);
   }
 
   override save(): Plain {
