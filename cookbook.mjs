@@ -58,18 +58,14 @@ function output(command, cwd) {
   });
 }
 
-/** @param {string} text @param {number} most @param {string} [from] */
-function cut(text, most, from) {
+/** @param {string} text @param {number} most @param {string} [from] what the first line shown matches */
+function cut(text, most, from = '') {
+  if (text === '') return '';
   const all = text.trimEnd().split('\n');
-  const first =
-    from === undefined
-      ? 0
-      : Math.max(
-          0,
-          all.findIndex((line) => new RegExp(from).test(line)),
-        );
+  const first = all.findIndex((line) => new RegExp(from).test(line));
+  if (first < 0) throw new Error(`no line matches ${from}`);
   const shown = all.slice(first, first + most).map((line) => `${line.trimEnd()}\n`);
-  return text === '' ? '' : shown.join('') + (all.length > first + most ? '...\n' : '');
+  return shown.join('') + (all.length > first + most ? '...\n' : '');
 }
 
 /** Its part of the page. @param {Recipe} recipe @param {string[]} blocks @returns {string} */
