@@ -8,7 +8,7 @@ export { FormatError, printable, quoted, UserError } from './core/errors.ts';
 export * from './export/arm-words.ts';
 export { kvmCounters, kvmDebugfs, qemuCommand } from './export/kvm-debugfs.ts';
 export { printPrometheus } from './export/prometheus.ts';
-export { QEMU_TOPICS, type QemuTopic, qemuInfo, qemuTopics } from './export/qemu-info.ts';
+export { type QemuTopic, qemuInfo, qemuTopics } from './export/qemu-info.ts';
 export * from './export/x86-words.ts';
 export { defaultRoutes, IrqRouting, qemuRoutes, type Route } from './hv/kvm/irq-routing.ts';
 export { IrqChip } from './hv/kvm/irqchip.ts';
@@ -87,7 +87,6 @@ export {
   systemOf,
 } from './scenario/kinds.ts';
 export {
-  type CheckedScenario,
   changeScenario,
   checkScenario,
   loadRecording,

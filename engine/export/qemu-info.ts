@@ -8,7 +8,7 @@ import type { DomainSnapshot, IoApicSnapshot, LapicSnapshot, PicSnapshot, X86Sna
 import { isMember, membersOf, redirection } from './x86-words.ts';
 
 /** The topics of `info` that there are for a machine with x86 chips. */
-export const QEMU_TOPICS = ['lapic', 'pic', 'irq'] as const;
+const QEMU_TOPICS = ['lapic', 'pic', 'irq'] as const;
 export type QemuTopic = (typeof QEMU_TOPICS)[number];
 
 /** The topics that a domain has something to say to. */

@@ -5,8 +5,6 @@ import type { CheckedScenario } from './load.ts';
 import type { Recording } from './recording.ts';
 import type { Setting } from './settings.ts';
 
-export type { CheckedScenario };
-
 /** @throws UserError naming the file, the line and what was expected */
 export async function loadScenario(
   text: string,

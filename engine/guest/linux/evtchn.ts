@@ -1,13 +1,13 @@
 /**
- * Event channels as interrupts (drivers/xen/events/events_base.c; drivers/xen/core/evtchn.c in the older
- * trees): binding, numbers, chips, the upcall's loop, which CPU is notified.
+ * Event channels as interrupts (drivers/xen/events/events_base.c; drivers/xen/core/evtchn.c in the older trees): binding,
+ * numbers, chips, which CPU is notified. What comes on them is evtchn-ports.ts.
  */
 
 import { EVTCHN_FIFO_PRIORITY_MAX, VIRQ_TIMER } from '../../abi/xen.ts';
 import type { Part, Plain } from '../../core/state.ts';
-import type { LinuxCpu } from './entry.ts';
 import type { EventAbi } from './events-abi.ts';
 import { type EventChips, eventChips } from './evtchn-chips.ts';
+import { EventPorts } from './evtchn-ports.ts';
 import type { IrqChip, IrqDesc } from './irq-core.ts';
 import {
   check,
@@ -18,15 +18,12 @@ import {
   newIrqInfo,
   TEMPORARY,
 } from './irq-info.ts';
-import { LateEoi } from './late-eoi.ts';
 
 /** The real-time clock's line (linux/mc146818rtc.h). */
 const RTC_IRQ = 8;
 
-export class EventIrqs implements Part {
+export class EventIrqs extends EventPorts implements Part {
   readonly id: string;
-  readonly infos: (IrqInfo | undefined)[] = [];
-  readonly late: LateEoi;
   /** per CPU: event channels that notify it */
   private readonly channelsOn: number[];
   /** per CPU and kind: the port */
@@ -36,12 +33,9 @@ export class EventIrqs implements Part {
   private freeing: number[] = [];
   private readonly chips: EventChips;
 
-  constructor(
-    private readonly host: EventsHost,
-    readonly abi: EventAbi,
-  ) {
+  constructor(host: EventsHost, abi: EventAbi) {
+    super(host, abi);
     this.id = `${host.id}.irq_info`;
-    this.late = new LateEoi(host, this);
     this.channelsOn = new Array(host.cpuCount).fill(0);
     this.virqPort = Array.from({ length: host.cpuCount }, () => []);
     this.ipiPort = Array.from({ length: host.cpuCount }, () => new Map());
@@ -117,8 +111,7 @@ export class EventIrqs implements Part {
     return this.bindUser(check(port, 'EVTCHNOP_bind_interdomain'));
   }
 
-  /** Is its port let through by LateEoi alone? */
-  isLate(desc: IrqDesc): boolean {
+  override isLate(desc: IrqDesc): boolean {
     return desc.chip === this.chips.late;
   }
 
@@ -284,100 +277,9 @@ export class EventIrqs implements Part {
     return this.host.hypercalls(cpu).setPriority(desc.port, priority);
   }
 
-  // the upcall
-
-  /** xen_evtchn_do_upcall: the flag goes first, then the ports are looked at. */
-  beginUpcall(cpu: LinuxCpu): void {
-    this.host.setUpcall(cpu.cpu, false, undefined);
-    this.abi.begin(cpu.cpu);
-  }
-
-  /** The next interrupt to handle; undefined when the upcall is over. */
-  next(cpu: LinuxCpu): IrqDesc | undefined {
-    for (;;) {
-      const port = this.abi.next(cpu.cpu);
-      if (port === 0) {
-        if (!this.host.upcallPending(cpu.cpu)) {
-          this.late.endUpcall(cpu.cpu);
-          return undefined;
-        }
-        this.beginUpcall(cpu);
-        continue;
-      }
-      const info = this.infos[port];
-      if (!info) {
-        // a channel without a handler: nobody clears it (xen_evtchn_handle_irq answers none)
-        this.abi.mask(port);
-        continue;
-      }
-      if (info.active) continue;
-      info.active = true;
-      this.late.begin(info, cpu.cpu);
-      return info.desc;
-    }
-  }
-
-  /** iret or local_irq_enable: upcalls are let in again. */
-  unmaskUpcalls(cpu: LinuxCpu): void {
-    this.host.setUpcall(cpu.cpu, undefined, false);
-  }
-
-  // the ports of a descriptor
-
-  mask(info: IrqInfo, reason: number): void {
-    if (info.maskReason === 0) this.abi.mask(info.port);
-    info.maskReason |= reason;
-  }
-
-  unmask(info: IrqInfo, reason: number, cpu: number): void {
-    if (info.maskReason === 0) return;
-    info.maskReason &= ~reason;
-    if (info.maskReason === 0) this.abi.unmask(info.port, cpu);
-  }
-
-  /** The pending bit is cleared because a handler runs for it: the raise is delivered. */
-  consume(info: IrqInfo): void {
-    const { books } = this.host;
-    const slot = this.host.slot(info.port);
-    this.abi.clearPending(info.port);
-    books.resume(slot);
-    books.deliver(slot);
-  }
-
-  /** What follows is done in the name of the raise that is pending on the port. */
-  resume(info: IrqInfo): void {
-    this.host.books.resume(this.host.slot(info.port));
-  }
-
   /** PHYSDEVOP_eoi. */
   pirqEoi(desc: IrqDesc, cpu: number): void {
     this.host.hypercalls(cpu).eoi(desc.pirq);
-  }
-
-  /** test and clear of a pending port without a handler, as a poller does; true if it was pending. */
-  clearPolled(port: number): boolean {
-    const pending = this.abi.isPending(port);
-    this.abi.clearPending(port);
-    if (pending) this.host.books.deliver(this.host.slot(port));
-    return pending;
-  }
-
-  /** resend_irq_on_evtchn: the kernel sets the pending bit itself; unmasking makes Xen raise it. */
-  retrigger(info: IrqInfo | undefined, cpu: number): boolean {
-    if (!info) return false;
-    const { books } = this.host;
-    books.begin(books.sourceOf(`${this.host.id} retrigger`));
-    const masked = info.maskReason !== 0;
-    this.mask(info, TEMPORARY);
-    this.abi.setPending(info.port);
-    books.pend(this.host.slot(info.port), this.host.destination(info.port));
-    this.unmask(info, TEMPORARY, cpu);
-    return !masked;
-  }
-
-  /** A row that serves all CPUs has a port for each. */
-  infoOf(desc: IrqDesc, cpu: number): IrqInfo {
-    return this.infos[desc.ports.length > 1 ? desc.ports[cpu]! : desc.port]!;
   }
 
   /** __startup_pirq: only now the pirq gets a port. The older trees share any line with other domains, pvops level ones. */
@@ -418,23 +320,7 @@ export class EventIrqs implements Part {
 
   save(): Plain {
     return {
-      infos: this.infos.flatMap((i) =>
-        i
-          ? [
-              [
-                i.port,
-                i.cpu,
-                i.maskReason,
-                Number(i.active),
-                i.spurious,
-                i.eoiTime,
-                i.eoiCpu,
-                i.epoch,
-                i.desc.irq,
-              ],
-            ]
-          : [],
-      ),
+      infos: this.infos.filter((info) => info !== undefined).map(saved),
       channelsOn: this.channelsOn,
       late: this.late.save(),
     };
@@ -468,4 +354,8 @@ export class EventIrqs implements Part {
     desc.port = desc.ports[0]!;
     return info;
   }
+}
+
+function saved({ port, cpu, maskReason, active, spurious, eoiTime, eoiCpu, epoch, desc }: IrqInfo): number[] {
+  return [port, cpu, maskReason, Number(active), spurious, eoiTime, eoiCpu, epoch, desc.irq];
 }

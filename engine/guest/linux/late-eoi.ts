@@ -8,7 +8,7 @@
  * And where one upcall goes on and on, the events handled from then on are held back for ten ticks.
  */
 import type { Plain } from '../../core/state.ts';
-import type { EventIrqs } from './evtchn.ts';
+import type { EventPorts } from './evtchn-ports.ts';
 import { EOI_PENDING, type EventsHost, type IrqInfo } from './irq-info.ts';
 
 /** module parameters event_loop_timeout and event_eoi_delay, in jiffies */
@@ -36,7 +36,7 @@ export class LateEoi {
 
   constructor(
     private readonly host: EventsHost,
-    private readonly events: EventIrqs,
+    private readonly events: EventPorts,
   ) {
     this.epochs = new Array(host.cpuCount).fill(0);
     this.loops = Array.from({ length: host.cpuCount }, () => ({ timeout: 0, count: 0, defer: false }));

@@ -212,5 +212,3 @@ export const KERNELS = {
   'linux-2.6.18-xen': XEN_2_6_18,
   'linux-2.6.3x-xen': FORWARD_PORT,
 } as const;
-
-export type KernelName = keyof typeof KERNELS;

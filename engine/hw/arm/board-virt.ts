@@ -16,7 +16,6 @@ export const VIRT_BASE = {
 } as const;
 
 export const VIRTIO_TRANSPORTS = 32;
-export const VIRTIO_SIZE = 0x200;
 
 /** INTIDs that the distributor has. */
 export const VIRT_INTIDS = { 2: 288, 3: 256 } as const;

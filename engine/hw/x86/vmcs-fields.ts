@@ -41,8 +41,6 @@ export const Exit = {
   APIC_WRITE: 56,
 } as const;
 
-export type ExitReason = (typeof Exit)[keyof typeof Exit];
-
 const NAMES: ReadonlyMap<number, string> = new Map(Object.entries(Exit).map(([name, n]) => [n, name]));
 
 /** As Linux spells it since 5.8; older ones say PENDING_INTERRUPT for a window. */
