@@ -1,8 +1,8 @@
 /**
  * What it costs to write a trace while a machine runs: the same records of the same run, once in the ring alone, as tracing
  * that is on leaves them, and once written in a format to a file as `virqtop trace` does; in turns in one process. The gate is
- * the limit for 10 million records, of the time that somebody waits; beside it is what all threads take of the processors. A
- * last row tells what tracing itself costs.
+ * the limit for 10 million records, of the time that somebody waits; beside it is what the machine's thread and all others
+ * take of the processors. A last row tells what tracing itself costs.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -23,8 +23,9 @@ type Kind = TraceFormat | 'ring' | 'off';
 interface Run {
   /** by the clock on the wall */
   readonly ms: number;
-  /** of processors, in all threads of this process */
-  readonly cpuMs: number;
+  /** of processors: of the thread that the machine runs in, and of all others of this process */
+  readonly ownMs: number;
+  readonly otherMs: number;
   /** events of the simulation */
   readonly events: number;
 }
@@ -44,6 +45,7 @@ async function run(scenario: string, kind: Kind, count: number): Promise<Run> {
   const until = trace.written + count;
   const events = clock.events;
   const before = process.cpuUsage();
+  const ownBefore = process.threadCpuUsage();
   const began = performance.now();
   let now = WARM;
   while (trace.enabled ? trace.written < until : clock.events - events < count) {
@@ -57,9 +59,11 @@ async function run(scenario: string, kind: Kind, count: number): Promise<Run> {
   exporter?.end(now);
   await to?.close();
   const ms = performance.now() - began;
-  const { user, system } = process.cpuUsage(before);
+  const all = process.cpuUsage(before);
+  const own = process.threadCpuUsage(ownBefore);
   rmSync(dir, { recursive: true });
-  return { ms, cpuMs: (user + system) / 1000, events: clock.events - events };
+  const ownMs = (own.user + own.system) / 1000;
+  return { ms, ownMs, otherMs: (all.user + all.system) / 1000 - ownMs, events: clock.events - events };
 }
 
 async function compared(scenario: string, records: number, rounds: number): Promise<Result[]> {
@@ -74,19 +78,21 @@ async function compared(scenario: string, records: number, rounds: number): Prom
     off.push(await run(scenario, 'off', alone.events));
     for (const [f, format] of formats.entries()) written[f]!.push(await run(scenario, format, records));
   }
-  const each = (runs: readonly Run[]) => (best(runs.map(({ ms }) => ms)) * 1e6) / records;
-  const cpu = (runs: readonly Run[]) => inUnit((best(runs.map(({ cpuMs }) => cpuMs)) * 1e6) / records, 'ns');
+  const least = (runs: readonly Run[], of: keyof Run) => (best(runs.map((r) => r[of])) * 1e6) / records;
+  const each = (runs: readonly Run[]) => least(runs, 'ms');
+  const cpu = (runs: readonly Run[]) =>
+    `CPU ${least(runs, 'ownMs').toFixed(0)} + ${least(runs, 'otherMs').toFixed(0)} ns`;
   return [
     ...formats.map(({ name }, f) => ({
       title: `trace of ${scenario}, a record, ${name}`,
       measured: inUnit(each(written[f]!), 'ns'),
-      beside: `CPU ${cpu(written[f]!)}; in the ring alone ${inUnit(each(ring), 'ns')}`,
+      beside: `${cpu(written[f]!)}; in the ring alone ${inUnit(each(ring), 'ns')}`,
       gate: { value: each(written[f]!) / each(ring), limit: LIMIT, unit: 'x' },
     })),
     {
       title: `${scenario}, a record in the ring alone`,
       measured: inUnit(each(ring), 'ns'),
-      beside: `CPU ${cpu(ring)}; ${inUnit(each(off), 'ns')} with tracing off`,
+      beside: `${cpu(ring)}; ${inUnit(each(off), 'ns')} with tracing off`,
     },
   ];
 }
