@@ -1,5 +1,7 @@
 /** The values of the options: text of the command line in, numbers out, or a line saying what would be right. */
+
 import type { Setting } from '../engine/index.ts';
+import { isSpeed } from '../tui/speeds.ts';
 import { hint, quoted, UsageError } from './usage.ts';
 
 /** Nanoseconds of simulated time stay below this: 104 days, the integers a double holds exactly. */
@@ -65,14 +67,11 @@ export function seed(option: string, text: string): number {
   return whole(option, text, 0, Number.MAX_SAFE_INTEGER);
 }
 
-export const SLOWEST = 1e-6;
-export const FASTEST = 1e6;
-
 /** Simulated seconds in one real second; `max` is as fast as the machine goes: Infinity. */
 export function speed(option: string, text: string): number {
   if (text === 'max') return Infinity;
   const x = /^(\d+\.?\d*|\.\d+)(e[+-]?\d+)?x?$/i.test(text) ? Number.parseFloat(text) : Number.NaN;
-  if (!(x >= SLOWEST && x <= FASTEST)) {
+  if (!isSpeed(x)) {
     throw new UsageError(
       `${option} ${quoted(text)}: must be simulated seconds per second, 1e-6 to 1e6, or max`,
     );

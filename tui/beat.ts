@@ -1,6 +1,6 @@
 /** The beat of a monitor: slices of real time in which its machines run, and a frame each delay. */
-import { DELAYS, SPEEDS, stepThrough } from './frame.ts';
 import { type Pace, PERIOD, STALL } from './pace.ts';
+import { DELAYS, LONGEST_DELAY, SHORTEST_DELAY, SPEEDS, stepThrough } from './speeds.ts';
 
 /** Real time and timers; tests bring their own. */
 export interface Host {
@@ -41,8 +41,8 @@ export class Beat {
   }
 
   setDelay(seconds: number): void {
-    this.seconds = seconds;
-    this.due = Math.min(this.due, this.host.now() + seconds * 1000);
+    this.seconds = Math.min(LONGEST_DELAY, Math.max(SHORTEST_DELAY, seconds));
+    this.due = Math.min(this.due, this.host.now() + this.seconds * 1000);
   }
 
   setSpeed(speed: number): void {

@@ -19,6 +19,7 @@ import { Pace } from './pace.ts';
 import { type Circumstances, Publisher } from './publisher.ts';
 import { Sights } from './sights.ts';
 import { Slices } from './slices.ts';
+import { FASTEST } from './speeds.ts';
 import { Travel } from './travel.ts';
 import { Walk } from './walk.ts';
 
@@ -34,9 +35,6 @@ export interface DriverOptions {
   readonly scribe?: Scribe | undefined;
   readonly onError?: ((error: Error) => void) | undefined;
 }
-
-const MIN_DELAY = 0.05;
-const MAX_DELAY = 3600;
 
 export class Driver {
   /** what counters did */
@@ -198,7 +196,7 @@ export class Driver {
   scrub(direction: 1 | -1): boolean {
     const { travel, beat, pace } = this;
     if (this.state !== 'paused' && !travel.goal) this.pause();
-    const frame = Math.round(beat.delay * 1e9 * Math.min(1e6, pace.speed));
+    const frame = Math.round(beat.delay * 1e9 * Math.min(FASTEST, pace.speed));
     const to = direction < 0 ? travel.before() : travel.after(frame);
     if (to) this.go(to);
     return to !== undefined;
@@ -249,7 +247,7 @@ export class Driver {
   }
 
   setDelay(seconds: number): void {
-    this.beat.setDelay(Math.min(MAX_DELAY, Math.max(MIN_DELAY, seconds)));
+    this.beat.setDelay(seconds);
     this.publish();
   }
 

@@ -48,34 +48,6 @@ export interface Frame {
   readonly ended: boolean;
 }
 
-/** Speeds that the keys step through. */
-export const SPEEDS: readonly number[] = [
-  1e-6,
-  1e-5,
-  1e-4,
-  1e-3,
-  0.01,
-  0.1,
-  0.2,
-  0.5,
-  1,
-  2,
-  5,
-  10,
-  100,
-  1000,
-  Number.POSITIVE_INFINITY,
-];
-
-/** Delays that the keys step through, in seconds. */
-export const DELAYS: readonly number[] = [0.1, 0.2, 0.5, 1, 2, 3, 5, 10];
-
-/** The neighbour of a value in an ascending list. */
-export function stepThrough(list: readonly number[], value: number, direction: 1 | -1): number {
-  const next = direction > 0 ? list.find((v) => v > value) : list.findLast((v) => v < value);
-  return next ?? value;
-}
-
 /** Under which name the history keeps a row of a domain. */
 export function rowKey(domain: string, row: number | string): string {
   return `${domain} ${row}`;

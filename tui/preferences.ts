@@ -5,6 +5,7 @@
 import { sanitize } from './format.ts';
 import { SPANS, type Span } from './history.ts';
 import type { Session } from './session.ts';
+import { FASTEST, LONGEST_DELAY, SHORTEST_DELAY, SLOWEST } from './speeds.ts';
 import type { Sort, SortColumn, TableState } from './table-model.ts';
 import { THEMES } from './theme.ts';
 import { FIRST_TABLES, TABLES, type TableName, VIEWS, type ViewName } from './views.ts';
@@ -57,12 +58,12 @@ const within =
 const speed: Reader = (value, place, wrong) =>
   value === 'max'
     ? Number.POSITIVE_INFINITY
-    : within(1e-6, 1e6, 'max, or simulated seconds per second')(value, place, wrong);
+    : within(SLOWEST, FASTEST, 'max, or simulated seconds per second')(value, place, wrong);
 
 const KEYS: Readonly<Record<string, readonly [key: keyof Preferences, read: Reader]>> = {
   theme: ['theme', oneOf(THEMES.map((t) => t.name))],
   ascii: ['ascii', flag],
-  delay: ['delay', within(0.05, 3600, 'seconds')],
+  delay: ['delay', within(SHORTEST_DELAY, LONGEST_DELAY, 'seconds')],
   speed: ['speed', speed],
   totals: ['totals', flag],
   'hide-idle': ['hideIdle', flag],

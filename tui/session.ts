@@ -17,6 +17,7 @@ import type { Overlay } from './overlay.ts';
 import { FIRST_PATH, moveHop, type PathUi } from './path.ts';
 import { type Preferences, tablesOf } from './preferences.ts';
 import { screenLines } from './screen.ts';
+import { isDelay, LONGEST_DELAY, SHORTEST_DELAY } from './speeds.ts';
 import { processorsOf, type Subject, subjectsOf } from './subject.ts';
 import { type TableModel, type TableState, tableModel } from './table-model.ts';
 import { TABLES, type TableName, VIEWS, type View, type ViewName } from './views.ts';
@@ -246,8 +247,9 @@ export class Session extends Watcher<Frame, Ui> {
   private setDelay(text: string): void {
     const seconds = Number(text);
     if (text.trim() === '') return;
-    if (seconds >= 0.05 && seconds <= 3600) this.driver.setDelay(seconds);
-    else this.update({ notice: 'the delay is a number of seconds from 0.05 to 3600' });
+    if (isDelay(seconds)) this.driver.setDelay(seconds);
+    else
+      this.update({ notice: `the delay is a number of seconds from ${SHORTEST_DELAY} to ${LONGEST_DELAY}` });
   }
 }
 

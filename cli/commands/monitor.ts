@@ -1,6 +1,7 @@
 /** The monitor: checks what it is asked and that there is a terminal, then leaves everything to it. */
 import { takeSnapshot } from '../../engine/index.ts';
 import type { Config } from '../../tui/index.ts';
+import { isDelay, LONGEST_DELAY, SHORTEST_DELAY } from '../../tui/speeds.ts';
 import { configFile, readConfig, writeConfig } from '../config.ts';
 import type { CtlService } from '../ctl/service.ts';
 import { keepOnInterrupt } from '../interrupt.ts';
@@ -10,14 +11,13 @@ import { runOf } from '../run.ts';
 import { checkTerminal } from '../terminal.ts';
 import { UsageError } from '../usage.ts';
 
-/** Nobody sees more frames, or waits longer for one. */
-const SHORTEST = 0.05e9;
-const LONGEST = 3600e9;
-
 /** Seconds between frames. @throws UsageError */
 export function delayOf({ delay = 1e9 }: Options): number {
-  if (delay >= SHORTEST && delay <= LONGEST) return delay / 1e9;
-  throw new UsageError(`--delay: the monitor draws every 0.05 s to 3600 s, not every ${delay / 1e9} s`);
+  const seconds = delay / 1e9;
+  if (isDelay(seconds)) return seconds;
+  throw new UsageError(
+    `--delay: the monitor draws every ${SHORTEST_DELAY} s to ${LONGEST_DELAY} s, not every ${seconds} s`,
+  );
 }
 
 export async function monitor(options: Options): Promise<number> {

@@ -2,8 +2,10 @@
  * What a socket is asked and answers: a line of JSON each. A request has `do` and may have an `id`, which comes back. Commands
  * of the machine go to it as they are; the others are the monitor's own.
  */
+
 import { type Command, parseCommand } from '../../engine/index.ts';
 import type { Driver } from '../../tui/driver.ts';
+import { isSpeed } from '../../tui/speeds.ts';
 import { type Follow, followOf } from './follow.ts';
 
 export type Id = string | number;
@@ -25,9 +27,6 @@ export interface Asker {
   readonly gone: Promise<void>;
 }
 
-/** simulated seconds per second */
-const SLOWEST = 1e-6;
-const FASTEST = 1e6;
 const LONGEST_ID = 200;
 
 type Verb = (
@@ -57,11 +56,10 @@ const VERBS: Readonly<Record<string, Verb>> = {
     return stateOf(driver);
   },
   speed(driver, { speed }) {
-    const x = speed === 'max' ? Number.POSITIVE_INFINITY : speed;
-    if (typeof x !== 'number' || !(x === Number.POSITIVE_INFINITY || (x >= SLOWEST && x <= FASTEST))) {
+    if (speed !== 'max' && !(typeof speed === 'number' && isSpeed(speed))) {
       throw new Wrong('speed: must be simulated seconds per second, 1e-6 to 1e6, or "max"');
     }
-    driver.setSpeed(x);
+    driver.setSpeed(speed === 'max' ? Number.POSITIVE_INFINITY : speed);
     return stateOf(driver);
   },
   state: (driver) => stateOf(driver),

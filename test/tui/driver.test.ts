@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest';
 import type { Machine } from '../../engine/machine/machine.ts';
 import { takeSnapshot } from '../../engine/snapshot.ts';
 import { Driver, type DriverOptions } from '../../tui/driver.ts';
-import { DELAYS, type Frame, rowKey, SPEEDS } from '../../tui/frame.ts';
+import { type Frame, rowKey } from '../../tui/frame.ts';
+import { DELAYS, SPEEDS } from '../../tui/speeds.ts';
 import { type FakeOptions, fakeMachine } from '../support/fake-machine.ts';
 import { ManualHost } from '../support/manual-host.ts';
 
