@@ -132,3 +132,23 @@ export class ListBlock implements Block {
     return same ? undefined : { key: JSON.stringify(this.name), expected: want, got: live };
   }
 }
+
+/** The blocks of one state, and by its key who takes a change of it. */
+export abstract class ExpectedState implements Block {
+  private readonly blocks: Block[] = [];
+  /** each takes the indices and the values of a change */
+  protected readonly keys = new Map<string, (numbers: readonly number[]) => void>();
+
+  difference(): Difference | undefined {
+    for (const block of this.blocks) {
+      const difference = block.difference();
+      if (difference) return difference;
+    }
+    return undefined;
+  }
+
+  protected add<B extends Block>(block: B): B {
+    this.blocks.push(block);
+    return block;
+  }
+}

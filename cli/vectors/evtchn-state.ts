@@ -1,6 +1,6 @@
 /** The state elements of the event channel vectors, per domain: what is expected beside what the model has. */
 import { type EvtchnDomain, xen } from '../../engine/index.ts';
-import { BitBlock, type Block, type Difference, ValueBlock } from './blocks.ts';
+import { BitBlock, ExpectedState, ValueBlock } from './blocks.ts';
 import type { EvtchnGuest } from './evtchn-guest.ts';
 import { BadVector } from './suite.ts';
 
@@ -11,17 +11,12 @@ export const PAGES = 12;
 const NO_PAGE = new Uint32Array(0);
 const QUEUES = xen.EVTCHN_FIFO_MAX_QUEUES;
 
-/** Takes the indices behind the domain and the values of a state change. */
-type Apply = (numbers: readonly number[]) => void;
-
-export class EvtchnState {
-  private readonly blocks: Block[] = [];
-  private readonly keys = new Map<string, Apply>();
-
+export class EvtchnState extends ExpectedState {
   constructor(
     private readonly d: EvtchnDomain,
     private readonly guest: EvtchnGuest,
   ) {
+    super();
     this.addShared();
     this.addPorts();
     this.addVcpus();
@@ -33,19 +28,6 @@ export class EvtchnState {
     const apply = this.keys.get(key);
     if (!apply) throw new BadVector(`unknown state element "${key}"`);
     apply(numbers);
-  }
-
-  difference(): Difference | undefined {
-    for (const block of this.blocks) {
-      const difference = block.difference();
-      if (difference) return difference;
-    }
-    return undefined;
-  }
-
-  private add<B extends Block>(block: B): B {
-    this.blocks.push(block);
-    return block;
   }
 
   private addShared(): void {

@@ -1,20 +1,15 @@
 /** The state elements of the virtual GIC's vectors: what is expected beside what the model has. */
 import type { VgicVcpu } from '../../engine/index.ts';
-import { type Block, type Difference, ListBlock, ValueBlock } from './blocks.ts';
+import { ExpectedState, ListBlock, ValueBlock } from './blocks.ts';
 import { BadVector } from './suite.ts';
 import type { VgicMachine } from './vgic-host.ts';
 
 /** in `st`, `en` and `rp`: the SPIs, which are no virtual CPU's */
 const SPIS = -1;
 
-/** Takes the indices behind the key, and the values, of a state change. */
-type Apply = (numbers: readonly number[]) => void;
-
-export class VgicExpected {
-  private readonly blocks: Block[] = [];
-  private readonly keys = new Map<string, Apply>();
-
+export class VgicExpected extends ExpectedState {
   constructor(private readonly machine: VgicMachine) {
+    super();
     this.addVirtualInterfaces();
     this.addLists();
     this.addInterrupts();
@@ -31,19 +26,6 @@ export class VgicExpected {
       throw new BadVector('each of "s" must be the key of a state element, indices and values');
     }
     apply(numbers as number[]);
-  }
-
-  difference(): Difference | undefined {
-    for (const block of this.blocks) {
-      const difference = block.difference();
-      if (difference) return difference;
-    }
-    return undefined;
-  }
-
-  private add<B extends Block>(block: B): B {
-    this.blocks.push(block);
-    return block;
   }
 
   /** A row of elements of one key. */
