@@ -34,6 +34,9 @@ export const Reg = {
   SELF_IPI: 0x3f0,
 } as const;
 
+/** Vectors below are reserved. */
+export const FIRST_VECTOR = 16;
+
 /** The LVT entries from the timer's on; CMCI's, where there is one, is the seventh. */
 export const LVTS = [
   Reg.LVT_TIMER,

@@ -1,28 +1,26 @@
 /**
  * A local APIC (SDM volume 3, "Advanced Programmable Interrupt Controller (APIC)"): messages that arrive, its own
- * sources in the local vector table, commands to others, modes. Requests and priorities are in apic-priority.ts, the
- * registers as software sees them in lapic-registers.ts. The same class serves physical processors and the virtual
+ * sources in the local vector table (apic-lvt.ts), commands to others, modes (apic-modes.ts). Requests and priorities are in
+ * apic-priority.ts, the registers as software sees them in lapic-registers.ts. The same class serves physical processors and the virtual
  * ones of KVM and Xen; where these part from the manual lapic-options.ts says how.
  */
-import type { Clock, Ns } from '../../core/clock.ts';
+import type { Clock } from '../../core/clock.ts';
 import { Priority } from '../../core/event-queue.ts';
 import { type Part, type Plain, restoreArray, saveArray } from '../../core/state.ts';
 import type { ApicBus } from './apic-bus.ts';
-import { ApicPriority } from './apic-priority.ts';
+import { divisorOf, LocalVectorTable } from './apic-lvt.ts';
 import {
   BASE_BSP,
   BASE_ENABLE,
   BASE_X2APIC,
   DEFAULT_BASE,
   Esr,
+  FIRST_VECTOR,
   Icr,
   LVT_MASKED,
   LVTS,
-  Lvt,
   Mode,
   Reg,
-  SVR_ENABLE,
-  TimerMode,
   x2apicLdr,
 } from './apic-regs.ts';
 import { type Alarm, ApicTimer, type LapicTimer } from './apic-timer.ts';
@@ -79,39 +77,21 @@ export interface LapicInit {
   readonly tscDeadline?: boolean;
 }
 
-/** Vectors below are reserved. */
-const FIRST_VECTOR = 16;
-
-export class LocalApic extends ApicPriority implements Part {
+export class LocalApic extends LocalVectorTable implements Part {
   readonly id: string;
   readonly apicId: number;
-  readonly options: LapicOptions;
-  readonly timer: LapicTimer;
-  /** LVT entries there are, in the order of LVTS */
-  readonly lvts: number;
-  /** bits of LVTT that select the timer's mode */
-  readonly timerModes: number;
-  /** IA32_APIC_BASE, upper half */
-  baseHigh = 0;
+  override readonly timer: LapicTimer;
   /** arbitration: lowest-priority messages accepted */
   arbitration = 0;
-  /** errors since ESR was last written */
-  errors = 0;
-  private icrUpper = 0;
   private readonly bus: ApicBus;
-  private readonly output: LapicOutput;
   private readonly bsp: boolean;
 
   constructor(init: LapicInit) {
-    super();
+    super(init);
     this.id = init.id;
     this.apicId = init.apicId;
     this.bsp = init.bsp;
-    this.options = init.options;
     this.bus = init.bus;
-    this.output = init.output;
-    this.lvts = init.cmci ? LVTS.length : LVTS.length - 1;
-    this.timerModes = init.tscDeadline === false ? TimerMode.PERIODIC << 17 : Lvt.timerMode.mask;
     this.timer = init.timer?.(this) ?? this.ownTimer(init);
     this.bus.add(this);
     this.reset(false);
@@ -135,7 +115,7 @@ export class LocalApic extends ApicPriority implements Part {
    * @param assert level: it is raised, not lowered
    * @returns 1 if it was taken, 0 if not
    */
-  accept(mode: number, vector: number, assert: boolean, level: boolean): number {
+  override accept(mode: number, vector: number, assert: boolean, level: boolean): number {
     this.output.message?.(mode, vector, level);
     switch (mode) {
       case Mode.LOWEST:
@@ -180,7 +160,7 @@ export class LocalApic extends ApicPriority implements Part {
   }
 
   /** A vector is requested. False: the request bit was set already, the two are one. */
-  request(vector: number, level = false): boolean {
+  override request(vector: number, level = false): boolean {
     if (level) this.tmr.set(vector);
     else if (!this.options.tmrUntilEoi) this.tmr.clear(vector);
     if (this.output.deliver?.(vector, level)) return true;
@@ -218,79 +198,6 @@ export class LocalApic extends ApicPriority implements Part {
     if (this.irrv >= 0) this.output.request(-1);
   }
 
-  // its own sources
-
-  /** An input of the local vector table is raised. 1 if it was taken. */
-  deliverLocal(offset: number): number {
-    const entry = this.reg(offset);
-    if (!this.hardwareEnabled || entry & LVT_MASKED) return 0;
-    const taken = this.accept(Lvt.mode.get(entry), entry & 0xff, true, Lvt.level.has(entry));
-    if (taken && offset === Reg.LVT_PERF && this.options.perfMasksItself) {
-      this.regs[offset >> 4] = entry | LVT_MASKED;
-    }
-    return taken;
-  }
-
-  private timerExpired(alarm: boolean): void {
-    if (!this.options.timerWaits) {
-      this.output.expired?.();
-      this.deliverLocal(Reg.LVT_TIMER);
-      this.timer.delivered();
-      return;
-    }
-    if (alarm) this.output.request(-1);
-  }
-
-  /** Has the timer expired, and could LVTT be delivered? (apic_has_pending_timer) */
-  get timerPending(): boolean {
-    return this.timer.pending > 0 && this.enabled && !(this.reg(Reg.LVT_TIMER) & LVT_MASKED);
-  }
-
-  /** When it did so last. */
-  get timerExpiredAt(): Ns | undefined {
-    return this.timer.expiredAt;
-  }
-
-  /** On the way into the guest: a timer that has expired is delivered (kvm_inject_apic_timer_irqs). */
-  injectPendingTimer(): void {
-    if (!this.timerPending) return;
-    this.deliverLocal(Reg.LVT_TIMER);
-    this.timer.delivered();
-  }
-
-  /** Does LINT0 let the 8259s through? */
-  get acceptsPic(): boolean {
-    const lint0 = this.reg(Reg.LVT_LINT0);
-    return !this.hardwareEnabled || (!(lint0 & LVT_MASKED) && Lvt.mode.get(lint0) === Mode.EXTINT);
-  }
-
-  /** Something is wrong, as a bit of ESR. Each kind is told by LVTERR once, until ESR is written. */
-  error(bit: number): void {
-    if (!this.options.illegalVectors || this.knownErrors & bit) return;
-    this.knownErrors |= bit;
-    const entry = this.reg(Reg.LVT_ERROR);
-    if (entry & LVT_MASKED) return;
-    const vector = entry & 0xff;
-    if (vector < FIRST_VECTOR) this.knownErrors |= Esr.RECEIVE_ILLEGAL;
-    else this.request(vector);
-  }
-
-  private get knownErrors(): number {
-    return this.options.esrAtOnce ? this.reg(Reg.ESR) : this.errors;
-  }
-
-  private set knownErrors(bits: number) {
-    if (this.options.esrAtOnce) this.regs[Reg.ESR >> 4] = bits;
-    else this.errors = bits;
-  }
-
-  /** ESR was written: it shows the errors since then. */
-  latchErrors(): void {
-    if (this.options.esrAtOnce) return;
-    this.regs[Reg.ESR >> 4] = this.errors;
-    this.errors = 0;
-  }
-
   // commands
 
   /** The ICR was written. */
@@ -321,36 +228,6 @@ export class LocalApic extends ApicPriority implements Part {
   }
 
   // modes and identity
-
-  /** Enabled in IA32_APIC_BASE. */
-  get hardwareEnabled(): boolean {
-    return (this.base & BASE_ENABLE) !== 0;
-  }
-
-  get softwareEnabled(): boolean {
-    return (this.regs[Reg.SVR >> 4]! & SVR_ENABLE) !== 0;
-  }
-
-  get enabled(): boolean {
-    return (this.base & BASE_ENABLE) !== 0 && (this.regs[Reg.SVR >> 4]! & SVR_ENABLE) !== 0;
-  }
-
-  get x2apic(): boolean {
-    return (
-      this.options.hasX2apic && (this.base & (BASE_X2APIC | BASE_ENABLE)) === (BASE_X2APIC | BASE_ENABLE)
-    );
-  }
-
-  /** Are the registers at their page? */
-  get atPage(): boolean {
-    if (!this.options.hasX2apic) return this.hardwareEnabled;
-    return (this.base & (BASE_X2APIC | BASE_ENABLE)) === BASE_ENABLE;
-  }
-
-  /** The ID register's ID in xAPIC mode. */
-  get xapicId(): number {
-    return this.reg(Reg.ID) >>> 24;
-  }
 
   /** A register that decides on destinations has changed. */
   readdressed(): void {
@@ -411,21 +288,7 @@ export class LocalApic extends ApicPriority implements Part {
     this.readdressed();
   }
 
-  /** ICR bits 63-32 in x2APIC mode. */
-  get icrHigh(): number {
-    return this.options.icrUpperIsIcr2 ? this.reg(Reg.ICR2) : this.icrUpper;
-  }
-
-  set icrHigh(value: number) {
-    if (this.options.icrUpperIsIcr2) this.regs[Reg.ICR2 >> 4] = value;
-    else this.icrUpper = value;
-  }
-
   // registers with more behind them than their value
-
-  reg(offset: number): number {
-    return this.regs[offset >> 4]!;
-  }
 
   writeSvr(value: number): void {
     const was = this.softwareEnabled;
@@ -437,33 +300,6 @@ export class LocalApic extends ApicPriority implements Part {
     }
     for (let i = 0; i < this.lvts; i++) this.regs[LVTS[i]! >> 4]! |= LVT_MASKED;
     this.timer.disabled();
-  }
-
-  writeLvt(offset: number, value: number): void {
-    this.regs[offset >> 4] = this.softwareEnabled ? value : value | LVT_MASKED;
-    if (offset === Reg.LVT_TIMER) this.timerModeChanged();
-    this.output.lvt?.(offset);
-  }
-
-  private timerModeChanged(): void {
-    const entry = this.reg(Reg.LVT_TIMER);
-    const mode = (entry & this.timerModes) >>> 17;
-    if (this.timer.setMode(mode, entry & 0xff)) this.regs[Reg.TMICT >> 4] = 0;
-  }
-
-  /** TMICT was written. */
-  startTimer(count: number): void {
-    const { mode } = this.timer;
-    if (this.options.fourthModeStops ? mode > TimerMode.PERIODIC : mode === TimerMode.TSC_DEADLINE) return;
-    this.timer.cancel();
-    this.regs[Reg.TMICT >> 4] = count;
-    this.timer.start(count);
-  }
-
-  /** TDCR was written. */
-  writeDivisor(value: number): void {
-    this.regs[Reg.TDCR >> 4] = value;
-    this.timer.setDivisor(divisorOf(value), this.reg(Reg.TMICT));
   }
 
   // registers as software reaches them
@@ -557,9 +393,4 @@ export class LocalApic extends ApicPriority implements Part {
     this.changed();
     this.bus.forget();
   }
-}
-
-/** TDCR bits 3, 1 and 0 as a divisor (SDM, "Divide Configuration Register"). */
-function divisorOf(tdcr: number): number {
-  return 1 << ((((tdcr & 3) | ((tdcr & 8) >> 1)) + 1) & 7);
 }
