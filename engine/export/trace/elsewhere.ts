@@ -5,6 +5,7 @@
 import type { Ns } from '../../core/clock.ts';
 import { ROW, ROW_WIDTH, type TakeRow } from '../../core/trace.ts';
 import type { TraceHost } from '../../snapshot.ts';
+import { InOrder } from './in-order.ts';
 import type { TraceWriter } from './writer.ts';
 
 /** records in a piece */
@@ -18,10 +19,10 @@ export type ToldHost = Omit<TraceHost, 'action' | 'signals'>;
 /** What comes before the record that begins at `before`. */
 type Mark = { readonly before: number } & (
   | { readonly kind: 'action'; readonly domain: number; readonly irq: number; readonly action: string }
-  | { readonly kind: 'flush' | 'end'; readonly now: Ns }
+  | { readonly kind: 'release' | 'flush' | 'end'; readonly now: Ns }
 );
 
-/** Records in order and what comes between them. */
+/** Records as they came and what comes between them. */
 export interface Piece {
   readonly rows: Float64Array;
   /** numbers in use there */
@@ -41,6 +42,8 @@ export class WriterElsewhere implements TraceWriter {
   private readonly asks: readonly boolean[];
   /** by domain: interrupts whose drivers have been told */
   private readonly told: readonly Set<number>[];
+  /** records that a writer will ask for, until they are released */
+  private asking: { readonly time: Ns; readonly domain: number; readonly irq: number }[] = [];
 
   /**
    * @param blank what the next piece may be put into, if something is at hand
@@ -57,11 +60,24 @@ export class WriterElsewhere implements TraceWriter {
   }
 
   readonly record: TakeRow = (rows, at) => {
-    if (this.asks[rows[at + ROW.point]!]) this.tell(rows[at + ROW.args]!, rows[at + ROW.args + 1]!);
+    if (this.asks[rows[at + ROW.point]!]) this.ask(rows[at]!, rows[at + ROW.args]!, rows[at + ROW.args + 1]!);
     const { rows: to, length } = this;
     for (let i = 0; i < ROW_WIDTH; i++) to[length + i] = rows[at + i]!;
     this.length = length + ROW_WIDTH;
     if (this.length === to.length) this.go();
+  };
+
+  private ask(time: Ns, domain: number, irq: number): void {
+    if (!this.told[domain]!.has(irq)) this.asking.push({ time, domain, irq });
+  }
+
+  /** What a writer here would ask for now, it is told there before. */
+  readonly release = (before: Ns): void => {
+    if (this.asking.length > 0) {
+      for (const { time, domain, irq } of this.asking) if (time < before) this.tell(domain, irq);
+      this.asking = this.asking.filter(({ time }) => time >= before);
+    }
+    this.mark({ before: this.length, kind: 'release', now: before });
   };
 
   /** Once there are any: drivers come while a kernel boots. */
@@ -71,11 +87,15 @@ export class WriterElsewhere implements TraceWriter {
     const action = this.host.action(domain, irq);
     if (action === '') return;
     told.add(irq);
-    this.marks.push({ before: this.length, kind: 'action', domain, irq, action });
+    this.mark({ before: this.length, kind: 'action', domain, irq, action });
   }
 
   flush(now: Ns): void {
-    this.marks.push({ before: this.length, kind: 'flush', now });
+    this.mark({ before: this.length, kind: 'flush', now });
+  }
+
+  private mark(mark: Mark): void {
+    this.marks.push(mark);
     if (this.marks.length >= MARKS) this.go();
   }
 
@@ -103,8 +123,9 @@ export function toldHost({ action, signals, ...data }: TraceHost): ToldHost {
   return { ...data, points };
 }
 
-/** Gives a writer that is here what comes from the other side. */
+/** Gives a writer that is here what comes from the other side, in order. */
 export class PieceReader {
+  private readonly order = new InOrder();
   private readonly actions: readonly Map<number, string>[];
   private readonly writer: TraceWriter;
 
@@ -115,13 +136,19 @@ export class PieceReader {
   }
 
   take({ rows, length, marks }: Piece): void {
-    const { record } = this.writer;
+    const { order } = this;
     let at = 0;
     for (const mark of marks) {
-      for (; at < mark.before; at += ROW_WIDTH) record?.(rows, at);
-      if (mark.kind === 'action') this.actions[mark.domain]!.set(mark.irq, mark.action);
-      else this.writer[mark.kind](mark.now);
+      for (; at < mark.before; at += ROW_WIDTH) order.push(rows, at);
+      this.pass(mark);
     }
-    for (; at < length; at += ROW_WIDTH) record?.(rows, at);
+    for (; at < length; at += ROW_WIDTH) order.push(rows, at);
+  }
+
+  private pass(mark: Mark): void {
+    const { writer, order } = this;
+    if (mark.kind === 'action') this.actions[mark.domain]!.set(mark.irq, mark.action);
+    else if (mark.kind !== 'release') writer[mark.kind](mark.now);
+    else if (writer.record) order.release(mark.now, writer.record);
   }
 }

@@ -14,13 +14,14 @@ export class TraceExporter {
     private readonly clock: Clock,
     private readonly writer: TraceWriter,
   ) {
-    const { sample, record } = writer;
+    const { sample, record, release } = writer;
     if (sample) {
       clock.watch = () => sample(clock.now);
       trace.watch = sample;
     }
     trace.detailed = true;
-    this.read = record ? trace.follow(this.order.push, () => this.release(clock.now - LATEST)) : () => {};
+    const take = release ? record : this.order.push;
+    this.read = record && take ? trace.follow(take, () => this.release(clock.now - LATEST)) : () => {};
   }
 
   /** The machine has run up to `now`: what is certain to be whole is written. */
@@ -42,6 +43,8 @@ export class TraceExporter {
   }
 
   private release(before: Ns): void {
-    if (this.writer.record) this.order.release(before, this.writer.record);
+    const { record, release } = this.writer;
+    if (release) release(before);
+    else if (record) this.order.release(before, record);
   }
 }

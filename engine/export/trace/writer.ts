@@ -27,6 +27,11 @@ export interface TraceWriter {
    * may be still to come.
    */
   readonly sample?: (now: Ns) => void;
+  /**
+   * For who puts records in order itself, and is given them as they come: those before this time are whole. Then `record`
+   * has CPU and virtual CPU in one number, as the ring.
+   */
+  readonly release?: (before: Ns) => void;
   /** Everything before this time has been recorded: what is whole is handed over. */
   flush(now: Ns): void;
   /** No record comes any more; the trace ends at that time. */
