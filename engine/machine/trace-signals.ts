@@ -12,11 +12,11 @@ import type { XenArmHost } from './xen-arm/host.ts';
 type Scope = readonly string[];
 
 function lapicSignals(scope: Scope, { irr, isr }: LocalApic): TraceSignal[] {
-  const of = [irr, isr];
+  const service = [isr];
   return [
-    { scope, name: 'isrv', kind: 'wire', width: 8, read: () => Math.max(0, isr.highest()), of },
-    { scope, name: 'irr', kind: 'wire', width: 256, read: () => irr.words, of },
-    { scope, name: 'isr', kind: 'wire', width: 256, read: () => isr.words, of },
+    { scope, name: 'irr', kind: 'wire', width: 256, read: () => irr.words, of: [irr] },
+    { scope, name: 'isrv', kind: 'wire', width: 8, read: () => Math.max(0, isr.highest()), of: service },
+    { scope, name: 'isr', kind: 'wire', width: 256, read: () => isr.words, of: service },
   ];
 }
 

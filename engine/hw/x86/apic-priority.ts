@@ -88,6 +88,7 @@ export class ApicPriority {
   /** IRR or ISR were changed by the processor itself (virtual-interrupt delivery). */
   changed(): void {
     this.irr.watcher?.changed();
+    this.isr.watcher?.changed();
     this.irrv = this.irr.highest();
     this.isrv = this.isr.highest();
   }

@@ -230,9 +230,14 @@ export class Processor implements NativeCpu, Part, Changing {
   /** Whose decision is made from now on. */
   private decides(whose: Processor | null): void {
     const { wiring } = this;
-    wiring.here?.watcher?.changed();
+    wiring.here?.decided();
     wiring.here = whose;
-    whose?.watcher?.changed();
+    whose?.decided();
+  }
+
+  /** Of a processor that is not halted this changes nothing that is seen. */
+  private decided(): void {
+    if (this.halted) this.watcher?.changed();
   }
 
   private interrupt(): void {
