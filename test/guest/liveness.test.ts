@@ -77,9 +77,9 @@ function expectAlive(machine: Machine, seconds: number, intervals: number, most:
 const HANGS: Readonly<Record<string, string>> = { 'xen-eoi-timer': 'dom2' };
 
 test.each(builtinScenarios())(
-  '$name: for 40 seconds, what moved keeps moving, and nothing waits for long',
+  '$name: for 30 seconds, what moved keeps moving, and nothing waits for long',
   (scenario) => {
-    expectAlive(build(scenario, 1), 10, 4, 64, HANGS[scenario.name]);
+    expectAlive(build(scenario, 1), 10, 3, 64, HANGS[scenario.name]);
   },
 );
 
