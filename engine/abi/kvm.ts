@@ -7,6 +7,10 @@ export const KVM_MSR_ENABLED = 1;
 /** bits of CPUID 0x40000001, EAX */
 export const KVM_FEATURE_PV_EOI = 6;
 
+/** Why KVM_RUN returns to user space. */
+export const KVM_EXIT_IO = 2;
+export const KVM_EXIT_MMIO = 6;
+
 /** kvm_apic_eoi of a CPU: a word in the guest's memory, of which one bit is used. */
 export class PvEoiWord implements Part {
   /** KVM_PV_EOI_BIT: by clearing it the guest ends the interrupt in service */

@@ -106,3 +106,13 @@ export class Bitmap implements Changing {
 export function lowestBit(word: number): number {
   return 31 - Math.clz32(word & -word);
 }
+
+/** 64 bits in one number, of which it can tell 53. */
+export function wide(low: number, high: number): number {
+  return (low >>> 0) + (high >>> 0) * 2 ** 32;
+}
+
+/** The upper half of such a number; the lower one is `n >>> 0`. */
+export function upperHalf(n: number): number {
+  return Math.floor(n / 2 ** 32);
+}

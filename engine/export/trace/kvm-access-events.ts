@@ -1,4 +1,6 @@
 /** Tracepoints of KVM for what it emulates behind an exit: ports, memory, registers, and the way to user space and back. */
+import { KVM_EXIT_IO, KVM_EXIT_MMIO } from '../../abi/kvm.ts';
+import { upperHalf } from '../../core/bits.ts';
 import { always, B, C, D, inVcpu, type LinuxPoint, listed, symbols } from './linux-point.ts';
 import { decimal, hex, hexWide, named, oneOf, phrase } from './phrase.ts';
 
@@ -39,14 +41,14 @@ const MMIO = ['unsatisfied-read', 'read', 'write'];
 const FPU = ['unload', 'load'];
 /** of those of KVM_RUN that there are here */
 const USER_EXITS: readonly (readonly [number, string])[] = [
-  [2, 'KVM_EXIT_IO'],
-  [6, 'KVM_EXIT_MMIO'],
+  [KVM_EXIT_IO, 'KVM_EXIT_IO'],
+  [KVM_EXIT_MMIO, 'KVM_EXIT_MMIO'],
 ];
 
 /** The value at a place of two, of a number. */
 function setWide(values: Float64Array, place: number, value: number): void {
   values[place] = value >>> 0;
-  values[place + 1] = Math.floor(value / 2 ** 32);
+  values[place + 1] = upperHalf(value);
 }
 
 export function accessEvents(): LinuxPoint[] {

@@ -12,6 +12,7 @@ import {
   RUNSTATE_OLD_SHIFT,
   TRC,
 } from '../../abi/xen-trace.ts';
+import { upperHalf } from '../../core/bits.ts';
 import type { Ns } from '../../core/clock.ts';
 import { ROW, type TakeRow } from '../../core/trace.ts';
 import type { TraceHost } from '../../snapshot.ts';
@@ -103,13 +104,13 @@ export class XentraceWriter implements TraceWriter {
         cpu.handler(IO_EVENTS[rows[at + A + 1]!]!, rows[at + A + 2]!, rows[at + A + 3]!),
       hvm_msr_intercept: (cpu, rows, at) => {
         const [write, msr, value] = [rows[at + A + 1]!, rows[at + A + 2]!, rows[at + A + 3]!];
-        cpu.handler(write ? TRC.HVM_MSR_WRITE : TRC.HVM_MSR_READ, msr, value, Math.floor(value / 2 ** 32));
+        cpu.handler(write ? TRC.HVM_MSR_WRITE : TRC.HVM_MSR_READ, msr, value, upperHalf(value));
       },
       vmx_handle_eoi_write: (cpu) => cpu.handler(TRC.HVM_VLAPIC),
       ept_handle_violation: (cpu, rows, at) => {
         const [address, qualification, type] = [rows[at + A + 1]!, rows[at + A + 2]!, rows[at + A + 3]!];
         // no frame is there
-        cpu.handler(TRC.HVM_NPF, address, Math.floor(address / 2 ** 32), -1, -1, qualification, type);
+        cpu.handler(TRC.HVM_NPF, address, upperHalf(address), -1, -1, qualification, type);
       },
       hypercall: (cpu, rows, at) => {
         const [vcpu, op, command] = [rows[at + A]!, rows[at + A + 1]!, rows[at + A + 2]!];

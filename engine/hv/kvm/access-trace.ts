@@ -2,6 +2,7 @@
  * What tracepoints tell of an instruction that KVM emulates (arch/x86/kvm/trace.h, include/trace/events/kvm.h), behind
  * the exit: only who follows the trace is told.
  */
+import { wide } from '../../core/bits.ts';
 import type { Tracepoint } from '../../core/trace.ts';
 import type { Kvm } from './kvm.ts';
 import type { KvmVcpu } from './vcpu.ts';
@@ -11,20 +12,11 @@ export const MMIO_READ_UNSATISFIED = 0;
 export const MMIO_READ = 1;
 export const MMIO_WRITE = 2;
 
-/** Why KVM_RUN returns to user space. */
-export const KVM_EXIT_IO = 2;
-export const KVM_EXIT_MMIO = 6;
-
 /** of an access: what it is, above its width */
 const KIND = 1 << 8;
 
 /** of an access to an MSR that ended with #GP */
 const MSR_GP = 2;
-
-/** As many of 64 bits as a number can tell: no register here has more. */
-function wide(low: number, high: number): number {
-  return (low >>> 0) + (high >>> 0) * 2 ** 32;
-}
 
 export class AccessTrace {
   constructor(
@@ -67,6 +59,6 @@ export class AccessTrace {
 
   private emit(point: Tracepoint, a: number, b = 0, c = 0): void {
     const { kvm, v } = this;
-    if (kvm.trace.detailed) kvm.trace.emit(point, v.on.now, v.journey, v.on.processor, v.index, a, b, c);
+    if (kvm.trace.detailed) v.emit(point, a, b, c);
   }
 }

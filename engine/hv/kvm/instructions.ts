@@ -4,20 +4,13 @@
  * kvm_emulate_halt of arch/x86/kvm).
  */
 import { hasAutoEoi, MSR_SINT0 } from '../../abi/hyperv.ts';
-import { MSR_KVM_PV_EOI_EN } from '../../abi/kvm.ts';
+import { KVM_EXIT_IO, KVM_EXIT_MMIO, MSR_KVM_PV_EOI_EN } from '../../abi/kvm.ts';
 import type { Ns } from '../../core/clock.ts';
 import { MSR_TSC_DEADLINE, MSR_X2APIC, MSR_X2APIC_LAST, Reg } from '../../hw/x86/apic-regs.ts';
 import type { NativeCpu, Width } from '../../hw/x86/cpu.ts';
 import { Exit } from '../../hw/x86/vmcs-fields.ts';
 import { timing } from '../../timing.ts';
-import {
-  AccessTrace,
-  KVM_EXIT_IO,
-  KVM_EXIT_MMIO,
-  MMIO_READ,
-  MMIO_READ_UNSATISFIED,
-  MMIO_WRITE,
-} from './access-trace.ts';
+import { AccessTrace, MMIO_READ, MMIO_READ_UNSATISFIED, MMIO_WRITE } from './access-trace.ts';
 import type { Kvm } from './kvm.ts';
 import { Stat } from './stats.ts';
 import { HALTED, type KvmVcpu } from './vcpu.ts';

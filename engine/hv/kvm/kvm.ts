@@ -1,7 +1,7 @@
 /** KVM as a module of the host's Linux: its machines and their virtual CPUs, and what they share. */
 import type { Books } from '../../core/books.ts';
 import type { Clock, Ns } from '../../core/clock.ts';
-import type { Trace } from '../../core/trace.ts';
+import type { Trace, Tracepoint } from '../../core/trace.ts';
 import type { Processor, ProcessorWiring } from '../../hw/x86/processor.ts';
 import { EXIT_REASONS, exitName } from '../../hw/x86/vmcs-fields.ts';
 import { ExitTable } from '../exits.ts';
@@ -123,6 +123,16 @@ export class Kvm {
   /** The processor whose decision is being made. Interrupts of devices find the first one. */
   get here(): Processor {
     return this.wiring.here ?? this.wiring.cpus[0]!;
+  }
+
+  /** A record of the code that runs here, in the name of the raise that it runs for. */
+  emit(point: Tracepoint, a = 0, b = 0, c = 0, d = 0): void {
+    this.trace.emit(point, this.now, this.books.journey, this.hereCpu, a, b, c, d);
+  }
+
+  /** The same, for who follows the trace. */
+  tell(point: Tracepoint, a = 0, b = 0, c = 0, d = 0): void {
+    if (this.trace.detailed) this.emit(point, a, b, c, d);
   }
 
   get hereCpu(): number {

@@ -124,7 +124,8 @@ export class KvmVcpu implements NonRoot, Part {
           this.traceAccept(kvm.points.accept, mode, vector, level);
         },
         command: (low, destination) => {
-          this.traceIpi(low, destination);
+          // kvm_apic_send_ipi begins
+          kvm.tell(kvm.points.apicIpi, this.index, low, destination);
           return false;
         },
         accepted: (vector) => {
@@ -207,14 +208,7 @@ export class KvmVcpu implements NonRoot, Part {
 
   /** __apic_accept_irq begins, or its vector was posted. */
   private traceAccept(point: Tracepoint, mode: number, vector: number, level: boolean): void {
-    const { trace, now, books, hereCpu } = this.kvm;
-    trace.emit(point, now, books.journey, hereCpu, this.index, vector, mode, Number(level));
-  }
-
-  /** kvm_apic_send_ipi begins. */
-  private traceIpi(low: number, destination: number): void {
-    const { trace, points, now, books, hereCpu } = this.kvm;
-    if (trace.detailed) trace.emit(points.apicIpi, now, books.journey, hereCpu, this.index, low, destination);
+    this.kvm.emit(point, this.index, vector, mode, Number(level));
   }
 
   /** Does the chip hold a request for the vector, anywhere on its way to the guest's gate? */
@@ -284,7 +278,7 @@ export class KvmVcpu implements NonRoot, Part {
     if (this.mode !== IN_GUEST_MODE) return;
     this.mode = EXITING_GUEST_MODE;
     if (this.on === kvm.wiring.here) return;
-    kvm.trace.emit(kvm.points.kick, kvm.now, kvm.books.journey, kvm.hereCpu, this.index, this.on.processor);
+    kvm.emit(kvm.points.kick, this.index, this.on.processor);
     kvm.host.reschedule(this.on.processor, kvm.here);
   }
 
@@ -296,7 +290,7 @@ export class KvmVcpu implements NonRoot, Part {
     this.blocking = false;
     kvm.stats.count(this.index, Stat.halt_wakeup);
     kvm.stats.set(this.index, Stat.blocking, 0);
-    kvm.trace.emit(kvm.points.wakeUp, kvm.now, kvm.books.journey, kvm.hereCpu, this.index);
+    kvm.emit(kvm.points.wakeUp, this.index);
     kvm.host.wake(this.index, kvm.here);
     return true;
   }

@@ -1,5 +1,6 @@
 /** One virtual machine of KVM (struct kvm): its interrupt controllers, its buses, its lines and messages. */
 import { DmaMemory } from '../../abi/dma.ts';
+import { wide } from '../../core/bits.ts';
 import type { DestinationId, SlotId, SourceId } from '../../core/books.ts';
 import { ApicBus } from '../../hw/x86/apic-bus.ts';
 import { IoBus } from '../../hw/x86/io-bus.ts';
@@ -17,8 +18,6 @@ const IOAPIC = 0xfec0_0000;
 const IRQCHIP_IOAPIC = 2;
 /** APICV_INHIBIT_REASON_HYPERV */
 const INHIBIT_HYPERV = 1;
-/** where an entry in one number has its destination */
-const DESTINATION = 2 ** 32;
 
 export class Vm {
   readonly bus = new ApicBus({ vectorHashing: true });
@@ -83,14 +82,9 @@ export class Vm {
     };
     this.routing.acknowledged = (kind, pin) => {
       const chip = kind === 'ioapic' ? IRQCHIP_IOAPIC : pin >> 3;
-      const { trace, points, now, books, hereCpu } = kvm;
-      if (trace.detailed) trace.emit(points.ackIrq, now, books.journey, hereCpu, index, chip, pin);
+      kvm.tell(kvm.points.ackIrq, index, chip, pin);
     };
-    this.chip.delayed = (pin) => {
-      const { trace, points, now, books, hereCpu } = kvm;
-      if (trace.detailed)
-        trace.emit(points.delayedEoi, now, books.journey, hereCpu, index, pin, this.entryOf(pin));
-    };
+    this.chip.delayed = (pin) => kvm.tell(kvm.points.delayedEoi, index, pin, this.entryOf(pin));
     this.chip.again = (pin) => {
       const source = this.lines.holderOf(pin);
       if (source >= 0) kvm.books.source = source;
@@ -117,33 +111,31 @@ export class Vm {
   /** What the chip will go by: the pin's redirection entry, or its bit of the mask. */
   private traceInput({ to, pin }: ChipRoute): void {
     const { kvm, index, chip } = this;
-    const { books, now, hereCpu, points } = kvm;
     if (to === 'ioapic') {
       const high = chip.ioapic.high[pin]!;
-      kvm.trace.emit(points.ioapicInput, now, books.journey, hereCpu, index, pin, this.entry, high);
+      kvm.emit(kvm.points.ioapicInput, index, pin, this.entry, high);
     } else {
       const { imr, elcr } = chip.pic.of(pin);
       const bit = (bits: number) => (bits >> (pin & 7)) & 1;
-      kvm.trace.emit(points.picInput, now, books.journey, hereCpu, index, pin, bit(imr), bit(elcr));
+      kvm.emit(kvm.points.picInput, index, pin, bit(imr), bit(elcr));
     }
   }
 
-  /** In one number. */
+  /** In one number, the destination above the lower half. */
   private entryOf(pin: number, low = this.chip.ioapic.low[pin]!): number {
-    return (low >>> 0) + (this.chip.ioapic.high[pin]! >>> 24) * DESTINATION;
+    return wide(low, this.chip.ioapic.high[pin]! >>> 24);
   }
 
   /** The input has changed; as in the kernel, this comes after what it led to. */
   private traceSetIrq({ to, pin }: ChipRoute, reached: number): void {
     const { kvm, index, chip } = this;
-    const { books, now, hereCpu, points } = kvm;
     const coalesced = Number(reached === COALESCED);
     if (to === 'ioapic') {
       const entry = this.entryOf(pin, this.entry);
-      kvm.trace.emit(points.ioapicSetIrq, now, books.journey, hereCpu, index, pin, entry, coalesced);
+      kvm.emit(kvm.points.ioapicSetIrq, index, pin, entry, coalesced);
     } else {
       const { imr, elcr } = chip.pic.of(pin);
-      kvm.trace.emit(points.picSetIrq, now, books.journey, hereCpu, index, pin, elcr | (imr << 8), coalesced);
+      kvm.emit(kvm.points.picSetIrq, index, pin, elcr | (imr << 8), coalesced);
     }
   }
 
@@ -159,20 +151,8 @@ export class Vm {
     else this.autoEoi.delete(vcpu);
     const { kvm, apicvInhibited } = this;
     if (!kvm.options.apicv || apicvInhibited === before) return;
-    const { trace, points, now, hereCpu } = kvm;
     const inhibits = apicvInhibited ? 1 << INHIBIT_HYPERV : 0;
-    if (trace.detailed) {
-      trace.emit(
-        points.inhibit,
-        now,
-        0,
-        hereCpu,
-        this.index,
-        INHIBIT_HYPERV,
-        Number(apicvInhibited),
-        inhibits,
-      );
-    }
+    kvm.tell(kvm.points.inhibit, this.index, INHIBIT_HYPERV, Number(apicvInhibited), inhibits);
     for (const v of this.vcpus) v.requestApicvUpdate();
   }
 
@@ -191,16 +171,7 @@ export class Vm {
     const { kvm } = this;
     this.lines.set(gsi, high);
     if (high) this.begin(source);
-    kvm.trace.emit(
-      kvm.points.setIrq,
-      kvm.now,
-      kvm.books.journey,
-      kvm.hereCpu,
-      this.index,
-      gsi,
-      Number(high),
-      USERSPACE_SOURCE,
-    );
+    kvm.emit(kvm.points.setIrq, this.index, gsi, Number(high), USERSPACE_SOURCE);
     const reached = this.routing.setIrq(USERSPACE_SOURCE, gsi, high);
     if (!high || reached > 0) return;
     const destination = kvm.books.destinationOf(`${this.name} gsi ${gsi}`);
@@ -218,7 +189,7 @@ export class Vm {
   message(source: SourceId, addressLow: number, addressHigh: number, data: number): void {
     const { kvm } = this;
     this.begin(source);
-    kvm.trace.emit(kvm.points.msi, kvm.now, kvm.books.journey, kvm.hereCpu, this.index, addressLow, data);
+    kvm.emit(kvm.points.msi, this.index, addressLow, data);
     const reached = this.routing.signalMsi(addressLow, addressHigh, data);
     if (reached > 0) return;
     kvm.books.ignore(this.messages, reached < 0 ? 'nowhere' : 'not accepted');
@@ -231,9 +202,10 @@ export class Vm {
 
   /** A message that the device's table masks: its pending bit keeps it, or it is lost. @param slot of that bit */
   maskedMessage(source: SourceId, vector: number, slot: SlotId | undefined): void {
-    const { books, trace, points, now, hereCpu } = this.kvm;
+    const { kvm } = this;
+    const { books } = kvm;
     this.begin(source);
-    trace.emit(points.masked, now, books.journey, hereCpu, this.index, vector, Number(slot !== undefined));
+    kvm.emit(kvm.points.masked, this.index, vector, Number(slot !== undefined));
     if (slot === undefined) books.ignore(this.messages, 'MSI-X masked');
     else books.pend(slot, this.messages);
   }

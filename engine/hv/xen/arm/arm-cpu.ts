@@ -6,6 +6,7 @@
  * A kernel programs its GIC before its virtual CPU first runs. What it writes then goes where it would have gone, but costs
  * nothing.
  */
+import { HYPERVISOR_EVTCHN_OP } from '../../../abi/hypercall-numbers.ts';
 import type { Ns } from '../../../core/clock.ts';
 import type { Width } from '../../../core/registers.ts';
 import { coprocessor } from '../../../hw/arm/cp15.ts';
@@ -290,7 +291,7 @@ export class ArmGuestCpu implements ArmCpu {
   /** HVC #XEN_HYPERCALL_TAG: the trip of a hypercall. */
   hypercall(): void {
     const { compat, regs } = this.v;
-    regs.setX(compat ? 12 : 16, EVENT_CHANNEL_OP);
+    regs.setX(compat ? 12 : 16, HYPERVISOR_EVTCHN_OP);
     this.trap(call(compat ? Ec.HVC32 : Ec.HVC64, XEN_HYPERCALL_TAG), 0);
   }
 
@@ -332,8 +333,6 @@ export class ArmGuestCpu implements ArmCpu {
   }
 }
 
-/** __HYPERVISOR_event_channel_op */
-const EVENT_CHANNEL_OP = 32;
 /** asm-arm/hypercall: the immediate of HVC */
 const XEN_HYPERCALL_TAG = 0xea1;
 

@@ -206,11 +206,12 @@ export class HvmCpu implements NativeCpu {
   rdmsr(msr: number): number | undefined {
     this.exit(Exit.MSR_READ);
     this.charge(timing.xenEmulate);
-    const [low, high] = this.apic.rdmsr(msr) ?? [];
-    const value = this.exits.xen.vmce.rdmsr(this.v, msr) ?? low;
+    const ofMachineCheck = this.exits.xen.vmce.rdmsr(this.v, msr);
+    const read = ofMachineCheck === undefined ? this.apic.rdmsr(msr) : ([ofMachineCheck, 0] as const);
     // what ends with #GP is told as ones
-    this.told.msr(false, msr, value ?? -1, value === undefined ? -1 : (high ?? 0));
-    return value;
+    const [low, high] = read ?? [-1, -1];
+    this.told.msr(false, msr, low, high);
+    return read?.[0];
   }
 
   // what else leaves the guest

@@ -2,6 +2,7 @@
  * What Xen traces of an instruction that it emulates for an HVM guest, behind the exit (hvmtrace_io_assist of
  * hvm/emulate.c, HVMTRACE of hvm.c and vmx.c): only who follows the trace is told.
  */
+import { wide } from '../../../core/bits.ts';
 import type { Tracepoint } from '../../../core/trace.ts';
 import type { HvmVcpu } from './hvm-vcpu.ts';
 import type { HvmHost } from './vmexit.ts';
@@ -26,7 +27,7 @@ export class HvmTrace {
   }
 
   msr(write: boolean, msr: number, low: number, high: number): void {
-    this.tell(this.xen.points.msr, Number(write), msr, (low >>> 0) + (high >>> 0) * 2 ** 32);
+    this.tell(this.xen.points.msr, Number(write), msr, wide(low, high));
   }
 
   /** vmx_handle_eoi_write */
