@@ -1,16 +1,17 @@
 /** The second door to the engine: files that other tools wrote or will read. A program that exchanges none loads none of it. */
 
 export {
+  DriverNames,
   type Piece,
   PieceReader,
   type ToldHost,
   toldHost,
   WriterElsewhere,
 } from './export/trace/elsewhere.ts';
-export { TraceExporter } from './export/trace/exporter.ts';
-export { TRACE_FORMATS, type TraceFormat } from './export/trace/formats.ts';
+export { TraceExporter, type TraceFollower } from './export/trace/exporter.ts';
+export { followerFor, TRACE_FORMATS, type TraceFormat, writing } from './export/trace/formats.ts';
 export { ReplayTally, vectorKey } from './export/trace/replay-tally.ts';
-export type { TraceFiles, TraceWriter } from './export/trace/writer.ts';
+export type { TraceFiles } from './export/trace/writer.ts';
 export type { RecordedGuest, RecordedSource, Tally, TraceCapture } from './import/capture.ts';
 export { EXIT_CLASSES, type ExitClass } from './import/exits.ts';
 export { readTrace } from './import/import-trace.ts';

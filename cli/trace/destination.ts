@@ -1,11 +1,11 @@
 /** Where a trace goes, and which thread writes it. */
-import type { TraceFormat, TraceHost, TraceWriter } from '../../engine/exchange.ts';
+import type { TraceFollower, TraceFormat, TraceHost } from '../../engine/exchange.ts';
 import type { Output } from '../output.ts';
 import { TraceSink } from './files.ts';
 import { WriterThread } from './thread.ts';
 
 export interface Destination {
-  writer(format: TraceFormat, host: TraceHost): TraceWriter;
+  writer(format: TraceFormat, host: TraceHost): TraceFollower;
   /** Who reads it, or writes it, has kept up. */
   flush(): Promise<void>;
   /** The trace is whole. */
@@ -15,13 +15,13 @@ export interface Destination {
 }
 
 /**
- * A file is written by a thread of its own if that is possible, and the format wants nothing but records.
+ * A file is written by a thread of its own if that is possible.
  * @throws UsageError if nothing can be written there
  */
 export async function destinationOf(
-  { directory = false, looks = false }: TraceFormat,
+  { directory = false }: TraceFormat,
   to: string | Output,
 ): Promise<Destination> {
-  const threaded = typeof to === 'string' && !looks && WriterThread.possible;
+  const threaded = typeof to === 'string' && WriterThread.possible;
   return threaded ? WriterThread.open(to, directory) : new TraceSink(to, directory);
 }

@@ -12,7 +12,13 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, parse } from 'node:path';
-import type { TraceFiles, TraceFormat, TraceHost, TraceWriter } from '../../engine/exchange.ts';
+import {
+  type TraceFiles,
+  type TraceFollower,
+  type TraceFormat,
+  type TraceHost,
+  writing,
+} from '../../engine/exchange.ts';
 import type { Output } from '../output.ts';
 import { printable, UsageError } from '../usage.ts';
 import { Chunks, chunksTo, piecesOf, writeAll } from './chunks.ts';
@@ -46,8 +52,8 @@ export class TraceSink implements TraceFiles, Destination {
     process.once('exit', this.forget);
   }
 
-  writer(format: TraceFormat, host: TraceHost): TraceWriter {
-    return format.make(host, this);
+  writer(format: TraceFormat, host: TraceHost): TraceFollower {
+    return writing(format, host, this);
   }
 
   append(bytes: Uint8Array, file = MAIN): void {

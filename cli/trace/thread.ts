@@ -6,11 +6,13 @@ import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import {
+  DriverNames,
+  followerFor,
   type Piece,
   type ToldHost,
+  type TraceFollower,
   type TraceFormat,
   type TraceHost,
-  type TraceWriter,
   toldHost,
   WriterElsewhere,
 } from '../../engine/exchange.ts';
@@ -81,16 +83,18 @@ export class WriterThread implements Destination {
     return thread;
   }
 
-  writer(format: TraceFormat, host: TraceHost): TraceWriter {
-    this.post({ kind: 'begin', format: format.name, host: toldHost(host) });
-    return new WriterElsewhere(
-      host,
+  writer(format: TraceFormat, host: TraceHost): TraceFollower {
+    const { name, looks = false } = format;
+    this.post({ kind: 'begin', format: name, host: toldHost(host, looks) });
+    const writer = new WriterElsewhere(
+      looks ? undefined : new DriverNames(host),
       () => this.blanks.pop(),
       (piece) => {
         this.waiting++;
         this.post({ kind: 'piece', piece }, piece.rows.buffer);
       },
     );
+    return followerFor(format, host, writer);
   }
 
   async flush(): Promise<void> {

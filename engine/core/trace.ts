@@ -45,6 +45,9 @@ const WIDTH = ROW_WIDTH;
 /** Takes a record as its row in `rows`, which begins at `at`; the row is overwritten later. */
 export type TakeRow = (rows: Float64Array, at: number) => void;
 
+/** Takes records as their rows from `at` up to `end`. */
+export type TakeRows = (rows: Float64Array, at: number, end: number) => void;
+
 interface Saved {
   readonly enabled: boolean;
   readonly written: number;
@@ -114,12 +117,17 @@ export class Trace implements Part {
    * one at a time.
    * @param paused what is done after some
    */
-  follow(take: TakeRow, paused: () => void = () => {}): () => void {
+  follow(take: TakeRows, paused: () => void = () => {}): () => void {
     const most = Math.min(BATCH, this.capacity);
     let next = this.written + 1;
     this.limit = this.written + most;
     this.read = () => {
-      for (; next <= this.written; next++) take(this.ring, this.place(next));
+      while (next <= this.written) {
+        const at = this.place(next);
+        const end = Math.min(at + (this.written + 1 - next) * WIDTH, this.ring.length);
+        take(this.ring, at, end);
+        next += (end - at) / WIDTH;
+      }
       this.limit = this.written + most;
       paused();
     };

@@ -319,7 +319,9 @@ class ImportedHost implements Part, Platform {
       running: first.cpus.map(() => -1),
       exits: [],
       action: (_, row) => rows[row]!.label,
-      signals: () => [{ scope: [this.domain], name: 'interrupts', kind: 'rate', read: () => this.handled }],
+      signals: () => [
+        { scope: [this.domain], name: 'interrupts', kind: 'rate', read: () => this.handled, of: [] },
+      ],
     };
   }
 

@@ -49,22 +49,23 @@ export interface TraceTask {
   readonly comm: string;
 }
 
-/** Something that has a value at any time; what it reads belongs to the machine and is looked at only. */
-export type TraceSignal = {
+/** What is said of a signal. */
+export type SignalAbout = {
   /** from the outside in: `vm1`, `vcpu0` */
   readonly scope: readonly string[];
   readonly name: string;
 } & (
-  | {
-      /** of 32 bits or fewer as a number, of more in words, the lowest first */
-      readonly kind: 'wire';
-      readonly width: number;
-      readonly read: () => number | Uint32Array;
-      /** who tells when it may have changed: of signals that follow each other the same list */
-      readonly of: readonly Changing[];
-    }
+  | { readonly kind: 'wire'; readonly width: number }
   /** a counter; what is shown is how much it grows in a second */
-  | { readonly kind: 'rate'; readonly read: () => number }
-  /** without `of` it is looked at always */
-  | { readonly kind: 'name'; readonly read: () => string; readonly of?: readonly Changing[] }
+  | { readonly kind: 'rate' }
+  /** one of these, by its place */
+  | { readonly kind: 'name'; readonly names: readonly string[] }
 );
+
+/** Something that has a value at any time; what it reads belongs to the machine and is looked at only. */
+export type TraceSignal = SignalAbout & {
+  /** of 32 bits or fewer as a number, of more in words, the lowest first */
+  readonly read: () => number | Uint32Array;
+  /** who tells when it may have changed: of signals that follow each other the same list; rates are looked at by themselves */
+  readonly of: readonly Changing[];
+};

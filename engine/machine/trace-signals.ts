@@ -2,6 +2,7 @@
 import type { Changing } from '../core/bits.ts';
 import type { LinuxKernel } from '../guest/linux/kernel.ts';
 import type { Pcpu } from '../hv/pcpu.ts';
+import type { Vcpu } from '../hv/vcpu.ts';
 import type { IoApic } from '../hw/x86/ioapic.ts';
 import type { LocalApic } from '../hw/x86/lapic.ts';
 import type { TraceSignal } from './inspect-trace.ts';
@@ -38,11 +39,19 @@ function lineSignals(scope: Scope, { low, levels }: IoApic): TraceSignal[] {
 
 /** Handlers run by a kernel, and exits from it. */
 function rates(scope: Scope, kernel: LinuxKernel, exits?: () => number): TraceSignal[] {
-  const interrupts: TraceSignal = { scope, name: 'interrupts', kind: 'rate', read: () => kernel.interrupts };
-  return exits ? [interrupts, { scope, name: 'exits', kind: 'rate', read: exits }] : [interrupts];
+  const rate = (name: string, read: () => number): TraceSignal => ({
+    scope,
+    name,
+    kind: 'rate',
+    read,
+    of: [],
+  });
+  const interrupts = rate('interrupts', () => kernel.interrupts);
+  return exits ? [interrupts, rate('exits', exits)] : [interrupts];
 }
 
 export function kvmSignals({ board, kernel, kvm, vms }: KvmHost): TraceSignal[] {
+  const names = ['idle', 'kernel', ...kernel.threads.map((thread) => thread.name)];
   const host = board.processors.flatMap((processor, cpu): TraceSignal[] => {
     const scope = ['host', `cpu${cpu}`];
     const thread = kernel.cpus[cpu]!;
@@ -51,7 +60,8 @@ export function kvmSignals({ board, kernel, kvm, vms }: KvmHost): TraceSignal[] 
         scope,
         name: 'running',
         kind: 'name',
-        read: () => thread.current?.name ?? (processor.idle ? 'idle' : 'kernel'),
+        names,
+        read: () => (thread.current ? 2 + thread.current.index : Number(!processor.idle)),
         of: [thread, processor],
       },
       ...lapicSignals(scope, board.lapics[cpu]!),
@@ -78,10 +88,11 @@ export function kvmSignals({ board, kernel, kvm, vms }: KvmHost): TraceSignal[] 
   return [...rates(['host'], kernel), ...host, ...machines];
 }
 
-function running(cpus: readonly Pcpu[]): TraceSignal[] {
+function running(cpus: readonly Pcpu[], vcpus: readonly Vcpu[]): TraceSignal[] {
+  const names = ['idle', ...vcpus.map((v) => v.name)];
   return cpus.map((cpu): TraceSignal => {
-    const read = () => cpu.current?.name ?? 'idle';
-    return { scope: ['xen', `cpu${cpu.cpu}`], name: 'running', kind: 'name', read, of: [cpu] };
+    const read = () => (cpu.current ? 1 + cpu.current.index : 0);
+    return { scope: ['xen', `cpu${cpu.cpu}`], name: 'running', kind: 'name', names, read, of: [cpu] };
   });
 }
 
@@ -118,7 +129,7 @@ export function xenSignals({ xen, domains }: XenHost): TraceSignal[] {
     ];
   });
   const apics = xen.lapics.flatMap((apic, cpu) => lapicSignals(['xen', `cpu${cpu}`], apic));
-  return [...running(xen.cpus), ...apics, ...guests];
+  return [...running(xen.cpus, xen.vcpus), ...apics, ...guests];
 }
 
 export function armSignals({ xen, domains }: XenArmHost): TraceSignal[] {
@@ -143,5 +154,5 @@ export function armSignals({ xen, domains }: XenArmHost): TraceSignal[] {
       ...domain.vcpus.flatMap(({ vcpu }) => upcalls([name, `vcpu${vcpu}`], domain.shared.vcpus[vcpu]!)),
     ];
   });
-  return [...running(xen.cpus), ...lists, ...guests];
+  return [...running(xen.cpus, xen.vcpus), ...lists, ...guests];
 }

@@ -1,7 +1,7 @@
 /** Tracepoints in a ring. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { ROW, Trace, type TraceRecord } from '../../engine/core/trace.ts';
+import { ROW, ROW_WIDTH, Trace, type TraceRecord } from '../../engine/core/trace.ts';
 
 function filled(capacity: number, records: number) {
   const trace = new Trace(capacity);
@@ -174,7 +174,9 @@ test('who follows gets every record once, in order, even when the ring is overru
   const point = trace.point('p', 'n');
   trace.emit(point, 1, 0, 0, -1);
   const seen: number[] = [];
-  const read = trace.follow((rows, at) => seen.push(rows[at + ROW.args]!));
+  const read = trace.follow((rows, from, end) => {
+    for (let at = from; at < end; at += ROW_WIDTH) seen.push(rows[at + ROW.args]!);
+  });
   for (let n = 0; n < 100; n++) {
     trace.emit(point, n, 0, 0, n);
     if (n % 23 === 0) read();

@@ -13,14 +13,9 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import {
-  TRACE_FORMATS,
-  TraceExporter,
-  type TraceFiles,
-  type TraceWriter,
-  traceHost,
-} from '../../engine/exchange.ts';
+import { TRACE_FORMATS, TraceExporter, type TraceFiles, traceHost, writing } from '../../engine/exchange.ts';
 import { buildMachine, builtinScenario, type Snapshot, takeSnapshot } from '../../engine/index.ts';
+import { together } from './followers.ts';
 
 export interface Traced {
   readonly dir: string;
@@ -82,25 +77,12 @@ export function traced(scenario: string, at: number, time: number, formats: read
   const machine = buildMachine(builtinScenario(scenario)!, 42);
   if (at > 0) machine.runUntil(at);
   const file: Record<string, string> = {};
-  const writers: TraceWriter[] = formats.map((name) => {
+  const followers = formats.map((name) => {
     const format = TRACE_FORMATS.find((f) => f.name === name)!;
     file[name] = join(dir, name);
-    return format.make(traceHost(machine), new Disk(file[name], format.directory ?? false));
+    return writing(format, traceHost(machine), new Disk(file[name], format.directory ?? false));
   });
-  const exporter = new TraceExporter(machine.shop.trace, machine.clock, {
-    sample: (now) => {
-      for (const writer of writers) writer.sample?.(now);
-    },
-    record: (rows, place) => {
-      for (const writer of writers) writer.record?.(rows, place);
-    },
-    flush: (now) => {
-      for (const writer of writers) writer.flush(now);
-    },
-    end: (now) => {
-      for (const writer of writers) writer.end(now);
-    },
-  });
+  const exporter = new TraceExporter(machine.shop.trace, machine.clock, together(followers));
   const before = takeSnapshot(machine);
   const first = machine.shop.trace.written;
   for (let now = at; now < at + time; ) {

@@ -3,26 +3,30 @@
  * asks the machine for is sent before the record that it will ask for.
  */
 import type { Ns } from '../../core/clock.ts';
-import { ROW, ROW_WIDTH, type TakeRow } from '../../core/trace.ts';
-import type { TraceHost } from '../../snapshot.ts';
+import { ROW, ROW_WIDTH, type TakeRows } from '../../core/trace.ts';
+import type { SignalAbout, TraceHost } from '../../snapshot.ts';
+import type { TraceFollower } from './exporter.ts';
 import { InOrder } from './in-order.ts';
 import type { TraceWriter } from './writer.ts';
 
-/** records in a piece */
-const RECORDS = 4096;
+/** rows in a piece */
+const ROWS = 4096;
 /** and what comes between them, at most */
 const MARKS = 4096;
 
-/** A host as plain data. */
-export type ToldHost = Omit<TraceHost, 'action' | 'signals'>;
+/** A signal as it was in the beginning. */
+type ToldSignal = SignalAbout & { readonly value: number | Uint32Array };
 
-/** What comes before the record that begins at `before`. */
+/** A host as plain data. */
+export type ToldHost = Omit<TraceHost, 'action' | 'signals'> & { readonly signals: readonly ToldSignal[] };
+
+/** What comes before the row that begins at `before`. */
 type Mark = { readonly before: number } & (
   | { readonly kind: 'action'; readonly domain: number; readonly irq: number; readonly action: string }
   | { readonly kind: 'release' | 'flush' | 'end'; readonly now: Ns }
 );
 
-/** Records as they came and what comes between them. */
+/** Rows as they came and what comes between them. */
 export interface Piece {
   readonly rows: Float64Array;
   /** numbers in use there */
@@ -30,64 +34,42 @@ export interface Piece {
   readonly marks: readonly Mark[];
 }
 
-/** Records that tell of a domain's interrupt: then a writer may ask for the names of its drivers. */
-const HANDLERS: ReadonlySet<string> = new Set(['irq_handler_entry', 'irq_handler_exit']);
-
 /** Stands for the writer where the machine is. */
-export class WriterElsewhere implements TraceWriter {
+export class WriterElsewhere implements TraceFollower {
   private rows: Float64Array;
   private length = 0;
   private marks: Mark[] = [];
-  /** by tracepoint */
-  private readonly asks: readonly boolean[];
-  /** by domain: interrupts whose drivers have been told */
-  private readonly told: readonly Set<number>[];
-  /** records that a writer will ask for, until they are released */
-  private asking: { readonly time: Ns; readonly domain: number; readonly irq: number }[] = [];
 
   /**
+   * @param names what a writer of records will ask for; left out: nothing
    * @param blank what the next piece may be put into, if something is at hand
    * @param send takes a piece, which is its own from then on
    */
   constructor(
-    private readonly host: TraceHost,
+    private readonly names: DriverNames | undefined,
     private readonly blank: () => Float64Array | undefined,
     private readonly send: (piece: Piece) => void,
   ) {
-    this.asks = host.points.map(({ name }) => host.kind !== 'imported' && HANDLERS.has(name));
-    this.told = host.domains.map(() => new Set());
     this.rows = this.room();
   }
 
-  readonly record: TakeRow = (rows, at) => {
-    if (this.asks[rows[at + ROW.point]!]) this.ask(rows[at]!, rows[at + ROW.args]!, rows[at + ROW.args + 1]!);
-    const { rows: to, length } = this;
-    for (let i = 0; i < ROW_WIDTH; i++) to[length + i] = rows[at + i]!;
-    this.length = length + ROW_WIDTH;
-    if (this.length === to.length) this.go();
+  readonly records: TakeRows = (rows, at, end) => {
+    this.names?.look(rows, at, end);
+    for (let from = at; from < end; ) {
+      const { rows: to, length } = this;
+      const until = Math.min(end, from + to.length - length);
+      to.set(rows.subarray(from, until), length);
+      this.length = length + until - from;
+      from = until;
+      if (this.length === to.length) this.go();
+    }
   };
-
-  private ask(time: Ns, domain: number, irq: number): void {
-    if (!this.told[domain]!.has(irq)) this.asking.push({ time, domain, irq });
-  }
 
   /** What a writer here would ask for now, it is told there before. */
-  readonly release = (before: Ns): void => {
-    if (this.asking.length > 0) {
-      for (const { time, domain, irq } of this.asking) if (time < before) this.tell(domain, irq);
-      this.asking = this.asking.filter(({ time }) => time >= before);
-    }
+  release(before: Ns): void {
+    const told = this.names?.before(before) ?? [];
+    for (const name of told) this.mark({ before: this.length, kind: 'action', ...name });
     this.mark({ before: this.length, kind: 'release', now: before });
-  };
-
-  /** Once there are any: drivers come while a kernel boots. */
-  private tell(domain: number, irq: number): void {
-    const told = this.told[domain]!;
-    if (told.has(irq)) return;
-    const action = this.host.action(domain, irq);
-    if (action === '') return;
-    told.add(irq);
-    this.mark({ before: this.length, kind: 'action', domain, irq, action });
   }
 
   flush(now: Ns): void {
@@ -100,6 +82,7 @@ export class WriterElsewhere implements TraceWriter {
   }
 
   end(now: Ns): void {
+    this.release(Infinity);
     this.marks.push({ before: this.length, kind: 'end', now });
     this.go();
   }
@@ -113,42 +96,91 @@ export class WriterElsewhere implements TraceWriter {
   }
 
   private room(): Float64Array {
-    return this.blank() ?? new Float64Array(RECORDS * ROW_WIDTH);
+    return this.blank() ?? new Float64Array(ROWS * ROW_WIDTH);
   }
 }
 
-/** What can be sent of a host. */
-export function toldHost({ action, signals, ...data }: TraceHost): ToldHost {
+/** Records that tell of a domain's interrupt: then a writer may ask for the names of its drivers. */
+const HANDLERS: ReadonlySet<string> = new Set(['irq_handler_entry', 'irq_handler_exit']);
+
+interface DriverName {
+  readonly domain: number;
+  readonly irq: number;
+  readonly action: string;
+}
+
+/** Names of drivers that records need, each once. */
+export class DriverNames {
+  /** by tracepoint: 1 if its records need one */
+  private readonly needs: Uint8Array;
+  /** by domain: interrupts whose drivers have been told */
+  private readonly told: readonly Set<number>[];
+  /** of records that have not been released */
+  private needed: { readonly time: Ns; readonly domain: number; readonly irq: number }[] = [];
+
+  constructor(private readonly host: TraceHost) {
+    const { kind, points, domains } = host;
+    this.needs = Uint8Array.from(points, ({ name }) => Number(kind !== 'imported' && HANDLERS.has(name)));
+    this.told = domains.map(() => new Set());
+  }
+
+  look(rows: Float64Array, from: number, end: number): void {
+    const { needs } = this;
+    for (let at = from; at < end; at += ROW_WIDTH) {
+      if (needs[rows[at + ROW.point]!] === 1)
+        this.need(rows[at]!, rows[at + ROW.args]!, rows[at + ROW.args + 1]!);
+    }
+  }
+
+  private need(time: Ns, domain: number, irq: number): void {
+    if (!this.told[domain]!.has(irq)) this.needed.push({ time, domain, irq });
+  }
+
+  /** Those of records before a time, once there are any: drivers come while a kernel boots. */
+  before(time: Ns): DriverName[] {
+    if (this.needed.length === 0) return [];
+    const names: DriverName[] = [];
+    for (const { time: when, domain, irq } of this.needed) {
+      if (when >= time || this.told[domain]!.has(irq)) continue;
+      const action = this.host.action(domain, irq);
+      if (action === '') continue;
+      this.told[domain]!.add(irq);
+      names.push({ domain, irq, action });
+    }
+    this.needed = this.needed.filter(({ time: when }) => when >= time);
+    return names;
+  }
+}
+
+/** What can be sent of a host, with its signals if somebody writes those. */
+export function toldHost({ action, signals, ...data }: TraceHost, looks: boolean): ToldHost {
   const points = data.points.map(({ name, args }) => ({ name, args }));
-  return { ...data, points };
+  const told = looks
+    ? signals().map(({ read, of, ...about }): ToldSignal => ({ ...about, value: read() }))
+    : [];
+  return { ...data, points, signals: told };
 }
 
 /** Gives a writer that is here what comes from the other side, in order. */
 export class PieceReader {
-  private readonly order = new InOrder();
   private readonly actions: readonly Map<number, string>[];
-  private readonly writer: TraceWriter;
+  private readonly writer: InOrder;
 
-  constructor(host: ToldHost, make: (host: TraceHost) => TraceWriter) {
+  constructor({ signals, ...host }: ToldHost, make: (host: TraceHost) => TraceWriter) {
     this.actions = host.domains.map(() => new Map());
     const action = (domain: number, irq: number) => this.actions[domain]?.get(irq) ?? '';
-    this.writer = make({ ...host, action, signals: () => [] });
+    const asTold = signals.map(({ value, ...about }) => ({ ...about, read: () => value, of: [] }));
+    this.writer = new InOrder(make({ ...host, action, signals: () => asTold }));
   }
 
   take({ rows, length, marks }: Piece): void {
-    const { order } = this;
     let at = 0;
     for (const mark of marks) {
-      for (; at < mark.before; at += ROW_WIDTH) order.push(rows, at);
-      this.pass(mark);
+      if (mark.before > at) this.writer.records(rows, at, mark.before);
+      at = mark.before;
+      if (mark.kind === 'action') this.actions[mark.domain]!.set(mark.irq, mark.action);
+      else this.writer[mark.kind](mark.now);
     }
-    for (; at < length; at += ROW_WIDTH) order.push(rows, at);
-  }
-
-  private pass(mark: Mark): void {
-    const { writer, order } = this;
-    if (mark.kind === 'action') this.actions[mark.domain]!.set(mark.irq, mark.action);
-    else if (mark.kind !== 'release') writer[mark.kind](mark.now);
-    else if (writer.record) order.release(mark.now, writer.record);
+    if (length > at) this.writer.records(rows, at, length);
   }
 }

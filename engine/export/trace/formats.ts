@@ -2,9 +2,12 @@
 import type { TraceHost } from '../../snapshot.ts';
 import { ChromeWriter } from './chrome.ts';
 import { CtfWriter } from './ctf.ts';
+import type { TraceFollower } from './exporter.ts';
 import { FtraceWriter } from './ftrace.ts';
+import { InOrder } from './in-order.ts';
 import { JsonLinesWriter } from './jsonl.ts';
 import { PerfDataWriter } from './perf-data.ts';
+import { Sampler } from './sampler.ts';
 import { TraceDatWriter } from './trace-dat.ts';
 import { VcdWriter } from './vcd.ts';
 import type { TraceFiles, TraceWriter } from './writer.ts';
@@ -17,11 +20,25 @@ export interface TraceFormat {
   readonly binary: boolean;
   /** several files in a directory */
   readonly directory?: boolean;
-  /** it looks at the machine's signals, and is written where the machine is */
+  /** of the machine's signals, not of its records */
   readonly looks?: boolean;
   /** why a host's trace cannot be written so; undefined: it can */
   readonly refuses?: (host: TraceHost) => string | undefined;
   readonly make: (host: TraceHost, files: TraceFiles) => TraceWriter;
+}
+
+/** What follows the machine for a writer of that format, be it here or elsewhere. */
+export function followerFor(
+  { looks = false }: TraceFormat,
+  host: TraceHost,
+  writer: TraceFollower,
+): TraceFollower {
+  return looks ? new Sampler(host, writer) : writer;
+}
+
+/** Writes that format here. */
+export function writing(format: TraceFormat, host: TraceHost, files: TraceFiles): TraceFollower {
+  return followerFor(format, host, new InOrder(format.make(host, files)));
 }
 
 export const TRACE_FORMATS: readonly TraceFormat[] = [

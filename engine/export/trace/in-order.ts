@@ -1,87 +1,107 @@
 /**
- * Records in the order of their times. Code that runs ahead of the clock writes records whose time is still to come, and a
- * handler's record may tell of when it began: so what the ring gives is nearly in order, never quite.
+ * Records in the order of their times, for a writer. Code that runs ahead of the clock writes records whose time is still to
+ * come, and a handler's record may tell of when it began: so what the ring gives is nearly in order, never quite.
  */
 import type { Ns } from '../../core/clock.ts';
-import { cpuOf, ROW, ROW_WIDTH, type TakeRow } from '../../core/trace.ts';
+import { cpuOf, ROW, ROW_WIDTH, type TakeRows } from '../../core/trace.ts';
+import type { TraceFollower } from './exporter.ts';
+import type { TraceWriter } from './writer.ts';
 
-/** No record is written later than this after its time. */
-export const LATEST: Ns = 1_000_000;
+const ROWS = 8192;
 
-export class InOrder {
-  private rows = new Float64Array(1024 * ROW_WIDTH);
+export class InOrder implements TraceFollower {
+  /** as they came, up to `used`; those before the first that waits are over */
+  private rows = new Float64Array(ROWS * ROW_WIDTH);
+  private used = 0;
   /** where in `rows` each waiting record is, by time, then as it came; from `first` to `last` */
-  private order = new Int32Array(1024);
+  private order = new Int32Array(ROWS);
   private first = 0;
   private last = 0;
-  /** places in `rows` that are free, the first so many */
-  private free = new Int32Array(1024);
-  private unused = 0;
-  private used = 0;
   private released: Ns = -Infinity;
 
-  /** @throws Error if records after it have been released already */
-  readonly push: TakeRow = (rows, at) => {
-    const time = rows[at]!;
-    if (time < this.released) throw new Error(`a trace record of ${time} ns comes after ${this.released} ns`);
-    const place = this.unused > 0 ? this.free[--this.unused]! : this.place();
-    const own = this.rows;
-    own[place] = time;
-    own[place + 1] = rows[at + 1]!;
-    own[place + 2] = rows[at + 2]!;
-    own[place + ROW.cpu] = cpuOf(rows[at + ROW.cpu]!);
-    own[place + 4] = rows[at + 4]!;
-    own[place + 5] = rows[at + 5]!;
-    own[place + 6] = rows[at + 6]!;
-    own[place + 7] = rows[at + 7]!;
-    if (this.last === this.order.length) this.makeRoom();
-    const { order, first } = this;
-    let i = this.last++;
-    for (; i > first && own[order[i - 1]!]! > time; i--) order[i] = order[i - 1]!;
-    order[i] = place;
+  constructor(private readonly to: TraceWriter) {}
+
+  /** @throws Error if records after one of them have been released already */
+  readonly records: TakeRows = (rows, at, end) => {
+    this.reserve(end - at);
+    const { rows: own, order, first, released } = this;
+    let { used, last } = this;
+    own.set(rows.subarray(at, end), used);
+    for (const all = used + end - at; used < all; used += ROW_WIDTH) {
+      const time = own[used]!;
+      if (time < released) throw new Error(`a trace record of ${time} ns comes after ${released} ns`);
+      own[used + ROW.cpu] = cpuOf(own[used + ROW.cpu]!);
+      let i = last++;
+      for (; i > first && own[order[i - 1]!]! > time; i--) order[i] = order[i - 1]!;
+      order[i] = used;
+    }
+    this.used = used;
+    this.last = last;
   };
 
-  /** Hands over all records before a time, in order; their CPUs are plain numbers. */
-  release(before: Ns, to: TakeRow): void {
-    const { rows, order, last, free } = this;
-    let { first, unused } = this;
-    for (; first < last; first++) {
-      const place = order[first]!;
-      if (rows[place]! >= before) break;
-      to(rows, place);
-      free[unused++] = place;
-    }
-    this.first = first;
-    this.unused = unused;
-    this.released = before;
-    if (this.first === this.last) {
-      this.first = 0;
-      this.last = 0;
-    }
+  /** There is room for numbers of so many more. */
+  private reserve(more: number): void {
+    if (this.used + more > this.rows.length) this.moveRows(more);
+    if (this.last + more / ROW_WIDTH > this.order.length) this.moveOrder(more / ROW_WIDTH);
   }
 
-  private place(): number {
-    const place = this.used;
-    this.used += ROW_WIDTH;
-    if (this.used > this.rows.length) {
-      const { rows } = this;
-      this.rows = new Float64Array(rows.length * 2);
-      this.rows.set(rows);
-      const { free } = this;
-      this.free = new Int32Array(free.length * 2);
-      this.free.set(free);
-    }
-    return place;
+  /** What is waiting begins at the front. */
+  private moveRows(more: number): void {
+    const { rows, order, first, last, used } = this;
+    let oldest = used;
+    for (let i = first; i < last; i++) if (order[i]! < oldest) oldest = order[i]!;
+    this.used = used - oldest;
+    this.rows = withRoom(rows, oldest, used, more);
+    for (let i = first; i < last; i++) order[i]! -= oldest;
   }
 
-  /** At the end of the order: what is left moves to the front of one that is large enough. */
-  private makeRoom(): void {
-    const waiting = this.order.subarray(this.first, this.last);
-    const larger = waiting.length * 2 > this.order.length ? this.order.length * 2 : this.order.length;
-    const order = new Int32Array(larger);
-    order.set(waiting);
-    this.order = order;
-    this.last -= this.first;
+  private moveOrder(more: number): void {
+    const { order, first, last } = this;
+    this.order = withRoom(order, first, last, more);
+    this.last = last - first;
     this.first = 0;
   }
+
+  release(before: Ns): void {
+    const { rows, order, last } = this;
+    const { record } = this.to;
+    let { first } = this;
+    for (; first < last; first++) {
+      const at = order[first]!;
+      if (rows[at]! >= before) break;
+      record(rows, at);
+    }
+    this.first = first;
+    this.released = before;
+    if (first < last) return;
+    this.first = 0;
+    this.last = 0;
+    this.used = 0;
+  }
+
+  flush(now: Ns): void {
+    this.to.flush(now);
+  }
+
+  end(now: Ns): void {
+    this.release(Infinity);
+    this.to.end(now);
+  }
+}
+
+/** A part of it at the front, with so much room behind; the same memory unless that would be mostly full. */
+function withRoom<A extends Float64Array | Int32Array>(
+  array: A,
+  start: number,
+  end: number,
+  more: number,
+): A {
+  const needed = end - start + more;
+  if (needed <= array.length / 2) {
+    array.copyWithin(0, start, end);
+    return array;
+  }
+  const larger = new (array.constructor as new (length: number) => A)(Math.max(needed, array.length) * 2);
+  larger.set(array.subarray(start, end));
+  return larger;
 }

@@ -1,6 +1,7 @@
 /**
- * What is printed of numbers and names: text that stands there, and operands between it. One loop prints them all, as a
- * record has a handful and a call for each costs more than its digits.
+ * What is printed of numbers and names: text that stands there, and operands between it. A trace has a few dozen kinds of
+ * lines and millions of each, so each has code of its own, made when a trace begins: text becomes stores of constants, eight
+ * bytes at a time, and nothing is asked that the kind of line answers.
  */
 import { Label, putLabel } from './bytes.ts';
 import { decimal as decimalDigits, hex as hexDigits, MOST_DIGITS, padded as paddedDigits } from './digits.ts';
@@ -8,71 +9,72 @@ import type { Text } from './text.ts';
 
 type Values = Float64Array;
 
-/** How an operand is printed. */
-const Kind = {
-  decimal: 0,
-  hex: 1,
-  padded: 2,
-  string: 3,
-  named: 4,
-  decimalOf: 5,
-  hexOf: 6,
-  oneOf: 7,
-  hexWide: 8,
-} as const;
-
 export interface Operand {
-  readonly kind: (typeof Kind)[keyof typeof Kind];
-  /** among the values, or the strings */
-  readonly place: number;
-  readonly digits: number;
-  readonly labels: readonly (Label | undefined)[];
-  readonly of: (values: Values) => number | boolean;
+  /** Writes it: of `view`, `at`, `values`, `base` and `strings`, what it calls, and itself, which the code finds as `own`. */
+  readonly code: (own: string) => string;
+  /** bytes that it takes at most; of a string that comes with a record it is not known */
+  readonly most: number;
+  readonly string?: boolean;
+  readonly labels?: readonly (Label | undefined)[];
+  readonly of?: (values: Values) => number | boolean;
 }
 
-function operand(kind: Operand['kind'], fields: Partial<Operand>): Operand {
-  return { kind, place: 0, digits: 1, labels: [], of: () => 0, ...fields };
+/** a number, or a label and a number */
+const MOST = MOST_DIGITS + 8;
+
+function value(place: number): string {
+  return `values[base + ${place}]`;
 }
 
 /** The value at a place. */
 export function decimal(place: number): Operand {
-  return operand(Kind.decimal, { place });
+  return { most: MOST, code: () => `decimal(view, at, values, base + ${place})` };
 }
 
 /** With zeros before it up to so many digits. */
 export function hex(place: number, digits = 1): Operand {
-  return operand(Kind.hex, { place, digits });
+  return { most: MOST + digits, code: () => `hex(view, at, ${value(place)}, ${digits})` };
 }
 
 /** Of 64 bits: the lower half at that place, the upper behind it. */
 export function hexWide(place: number): Operand {
-  return operand(Kind.hexWide, { place });
+  return { most: MOST, code: () => `wide(view, at, ${value(place)}, ${value(place + 1)})` };
 }
 
 /** Its lowest decimal digits, with zeros before them. */
 export function padded(place: number, digits: number): Operand {
-  return operand(Kind.padded, { place, digits });
+  return { most: MOST + digits, code: () => `padded(view, at, ${value(place)}, ${digits})` };
 }
 
 export function string(place: number): Operand {
-  return operand(Kind.string, { place });
+  return { most: 0, string: true, code: () => `putLabel(view, at, strings[${place}])` };
 }
 
 /** What the value is called; one without a name is in hexadecimal. */
 export function named(place: number, names: readonly (readonly [number, string])[]): Operand {
   const labels: (Label | undefined)[] = [];
   for (const [n, name] of names) labels[n] = new Label(name);
-  return operand(Kind.named, { place, labels });
+  return { most: mostOf(labels), labels, code: (own) => `named(view, at, ${value(place)}, ${own}.labels)` };
 }
 
 /** A number made of an event's values, in hexadecimal. */
 export function hexOf(of: (values: Values) => number): Operand {
-  return operand(Kind.hexOf, { of });
+  return { most: MOST, of, code: (own) => `hex(view, at, ${own}.of(values), 1)` };
 }
 
 /** One of some texts, as an event's values say: its place, or true for the second of two. */
 export function oneOf(texts: readonly string[], of: (values: Values) => number | boolean): Operand {
-  return operand(Kind.oneOf, { labels: texts.map((text) => new Label(text)), of });
+  const labels = texts.map((text) => new Label(text));
+  return {
+    most: mostOf(labels),
+    labels,
+    of,
+    code: (own) => `putLabel(view, at, ${own}.labels[Number(${own}.of(values))])`,
+  };
+}
+
+function mostOf(labels: readonly (Label | undefined)[]): number {
+  return Math.max(MOST, ...Array.from(labels, roomFor));
 }
 
 export class Phrase {
@@ -97,66 +99,67 @@ export function phrase(literals: readonly string[], ...operands: readonly Operan
 }
 
 const UNNAMED = new Label('0x');
-/** what an operand takes that is no string: a number, or a label and a number */
-const MOST = MOST_DIGITS + 8;
+
+function putNamed(view: DataView, at: number, n: number, labels: readonly (Label | undefined)[]): number {
+  const label = labels[n];
+  return label ? putLabel(view, at, label) : hexDigits(view, putLabel(view, at, UNNAMED), n, 1);
+}
+
+function putWide(view: DataView, at: number, low: number, high: number): number {
+  return high === 0 ? hexDigits(view, at, low, 1) : hexDigits(view, hexDigits(view, at, high, 1), low, 8);
+}
+
+/** What the code of operands calls. */
+const CALLS = {
+  decimal: decimalDigits,
+  hex: hexDigits,
+  padded: paddedDigits,
+  putLabel,
+  named: putNamed,
+  wide: putWide,
+} as const;
+
+type Print = (view: DataView, at: number, values: Values, base: number, strings: readonly Label[]) => number;
+
+/** Text becomes numbers: no character of it is part of the code. */
+function storing(text: string): string {
+  const { eights, length } = new Label(text);
+  const stores = Array.from(eights, (n, i) => `view.setFloat64(at + ${8 * i}, ${n}, true);`);
+  return `${stores.join(' ')} at += ${length};`;
+}
+
+function compile({ literals, operands }: Phrase): Print {
+  const parts = operands.map(
+    ({ code }, i) => `at = ${code(`operands[${i}]`)};\n${storing(literals[i + 1]!)}`,
+  );
+  const body = [storing(literals[0]!), ...parts, 'return at;'].join('\n');
+  const make = new Function(
+    ...Object.keys(CALLS),
+    'operands',
+    `return (view, at, values, base, strings) => {\n${body}\n};`,
+  );
+  return make(...Object.values(CALLS), operands);
+}
 
 export class Printer {
-  private readonly labels: readonly Label[];
-  private readonly operands: readonly Operand[];
+  private readonly write: Print;
   /** bytes that it takes at most, beside strings */
   private readonly most: number;
+  private readonly strings: boolean;
 
-  constructor({ literals, operands }: Phrase) {
-    this.labels = literals.map((text) => new Label(text));
-    this.operands = operands;
-    const own = operands.map(({ labels, digits }) => Math.max(MOST + digits, ...Array.from(labels, roomFor)));
-    this.most = [...this.labels.map(roomFor), ...own].reduce((sum, n) => sum + n, 0);
+  constructor(phrase: Phrase) {
+    const { literals, operands } = phrase;
+    this.write = compile(phrase);
+    const most = [...literals.map((text) => roomFor(new Label(text))), ...operands.map((o) => o.most)];
+    this.most = most.reduce((sum, n) => sum + n, 0);
+    this.strings = operands.some((o) => o.string);
   }
 
   /** @param base where the values begin */
   print(to: Text, values: Values, base: number, strings: readonly Label[]): void {
-    const { labels, operands } = this;
-    let most = this.most;
-    for (let i = 0; i < strings.length; i++) most += roomFor(strings[i]);
-    const view = to.viewFor(most);
-    let at = putLabel(view, to.length, labels[0]!);
-    for (let i = 0; i < operands.length; i++) {
-      const operand = operands[i]!;
-      const value = base + operand.place;
-      switch (operand.kind) {
-        case Kind.decimal:
-          at = decimalDigits(view, at, values, value);
-          break;
-        case Kind.hex:
-          at = hexDigits(view, at, values[value]!, operand.digits);
-          break;
-        case Kind.padded:
-          at = paddedDigits(view, at, values[value]!, operand.digits);
-          break;
-        case Kind.string:
-          at = putLabel(view, at, strings[operand.place]!);
-          break;
-        case Kind.named: {
-          const label = operand.labels[values[value]!];
-          at = putLabel(view, at, label ?? UNNAMED);
-          if (!label) at = hexDigits(view, at, values[value]!, 1);
-          break;
-        }
-        case Kind.hexOf:
-          at = hexDigits(view, at, Number(operand.of(values)), 1);
-          break;
-        case Kind.hexWide: {
-          const high = values[value + 1]!;
-          if (high !== 0) at = hexDigits(view, at, high, 1);
-          at = hexDigits(view, at, values[value]!, high === 0 ? 1 : 8);
-          break;
-        }
-        case Kind.oneOf:
-          at = putLabel(view, at, operand.labels[Number(operand.of(values))]!);
-      }
-      at = putLabel(view, at, labels[i + 1]!);
-    }
-    to.length = at;
+    let { most } = this;
+    if (this.strings) for (let i = 0; i < strings.length; i++) most += roomFor(strings[i]);
+    to.length = this.write(to.viewFor(most), to.length, values, base, strings);
   }
 }
 

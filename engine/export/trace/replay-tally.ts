@@ -1,10 +1,10 @@
 /** Counts exits and injections of a machine that a recorded trace drives, second by second, as the recording has them. */
 import type { Ns } from '../../core/clock.ts';
-import { ROW, type TakeRow } from '../../core/trace.ts';
+import { ROW, ROW_WIDTH, type TakeRows } from '../../core/trace.ts';
 import { Tally } from '../../import/capture.ts';
 import { type ExitClass, vmxClass } from '../../import/exits.ts';
 import type { TraceHost } from '../../snapshot.ts';
-import type { TraceWriter } from './writer.ts';
+import type { TraceFollower } from './exporter.ts';
 
 /** Tracepoints whose first argument is a virtual CPU, and whose second is a reason or a vector. */
 const EXITS: ReadonlySet<string> = new Set(['kvm_exit', 'vmexit']);
@@ -21,10 +21,10 @@ export function vectorKey(vcpu: number, vector: number): string {
   return `${vcpu}:${vector}`;
 }
 
-export class ReplayTally implements TraceWriter {
+export class ReplayTally implements TraceFollower {
   /** by domain */
   readonly guests: readonly GuestTally[];
-  readonly record: TakeRow;
+  readonly records: TakeRows;
 
   /** What is before `begin` does not count, nor what is from `end` on. */
   constructor(host: TraceHost, begin: Ns, end: Ns) {
@@ -32,7 +32,7 @@ export class ReplayTally implements TraceWriter {
     const kinds = host.points.map(({ name }) =>
       EXITS.has(name) ? 'exit' : INJECTIONS.has(name) ? 'inject' : '',
     );
-    this.record = (rows, at) => {
+    const count = (rows: Float64Array, at: number) => {
       const kind = kinds[rows[at + ROW.point]!];
       const time = rows[at + ROW.time]!;
       if (!kind || time < begin || time >= end) return;
@@ -42,8 +42,12 @@ export class ReplayTally implements TraceWriter {
       if (kind === 'exit') guest.exits.add(vmxClass(number), time - begin);
       else guest.injections.add(vectorKey(vcpu, number), time - begin);
     };
+    this.records = (rows, from, until) => {
+      for (let at = from; at < until; at += ROW_WIDTH) count(rows, at);
+    };
   }
 
+  release(): void {}
   flush(): void {}
   end(): void {}
 }

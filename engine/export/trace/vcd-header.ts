@@ -1,5 +1,5 @@
 /** How a value change dump begins, with scopes and identifiers of its signals, and how GTKWave shows them. */
-import type { TraceHost, TraceSignal } from '../../snapshot.ts';
+import type { SignalAbout, TraceHost } from '../../snapshot.ts';
 
 const TOP = 'machine';
 
@@ -17,14 +17,14 @@ export function word(text: string): string {
   return text.replace(/[^\w./-]+/g, '_');
 }
 
-function reference(signal: TraceSignal): string {
+function reference(signal: SignalAbout): string {
   const wide = signal.kind === 'wire' && signal.width > 1;
   return wide ? `${signal.name}[${signal.width - 1}:0]` : signal.name;
 }
 
 /** Those of one scope stand together. */
-export function byScope(signals: readonly TraceSignal[]): TraceSignal[] {
-  const scopes = new Map<string, TraceSignal[]>();
+export function byScope<S extends SignalAbout>(signals: readonly S[]): S[] {
+  const scopes = new Map<string, S[]>();
   for (const signal of signals) {
     const path = signal.scope.join('\n');
     const there = scopes.get(path);
@@ -34,7 +34,7 @@ export function byScope(signals: readonly TraceSignal[]): TraceSignal[] {
   return [...scopes.values()].flat();
 }
 
-export function header({ scenario, seed, system }: TraceHost, signals: readonly TraceSignal[]): string {
+export function header({ scenario, seed, system }: TraceHost, signals: readonly SignalAbout[]): string {
   const lines = [
     `$version virqtop: ${word(scenario)}, seed ${seed}, ${system} $end`,
     '$timescale 1 ns $end',
@@ -59,7 +59,7 @@ export function header({ scenario, seed, system }: TraceHost, signals: readonly 
 const GTKW = { BINARY: '@28', HEX: '@22', DECIMAL: '@24', COMMENT: '@200' } as const;
 
 /** A line a signal, with a heading for each scope; sets of 256 bits are folded by GTKWave itself. */
-export function layout(signals: readonly TraceSignal[]): string {
+export function layout(signals: readonly SignalAbout[]): string {
   const lines = ['[*] gtkwave TRACE.vcd TRACE.gtkw', '[timestart] 0', '[sst_expanded] 1'];
   let heading = '';
   let format = '';
@@ -78,7 +78,7 @@ export function layout(signals: readonly TraceSignal[]): string {
   return `${lines.join('\n')}\n`;
 }
 
-function formatOf(signal: TraceSignal): string {
+function formatOf(signal: SignalAbout): string {
   if (signal.kind !== 'wire') return signal.kind === 'rate' ? GTKW.DECIMAL : GTKW.BINARY;
   return signal.width === 1 ? GTKW.BINARY : GTKW.HEX;
 }

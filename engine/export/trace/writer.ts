@@ -18,22 +18,12 @@ export interface TraceFiles {
   appendKept(heap: number): void;
 }
 
-/** Makes a trace of records, which it is given in the order of their times, or of signals. */
+/** Makes a trace of records, or of changes of signals, which it is given in the order of their times. */
 export interface TraceWriter {
-  /** Left out: records are of no interest. */
-  readonly record?: TakeRow;
-  /**
-   * For who looks at the machine's signals: an event is over, or within one a record is about to be written, of a moment that
-   * may be still to come.
-   */
-  readonly sample?: (now: Ns) => void;
-  /**
-   * For who puts records in order itself, and is given them as they come: those before this time are whole. Then `record`
-   * has CPU and virtual CPU in one number, as the ring.
-   */
-  readonly release?: (before: Ns) => void;
-  /** Everything before this time has been recorded: what is whole is handed over. */
+  /** Of a record its CPU is a plain number. */
+  readonly record: TakeRow;
+  /** Everything before this time has been given: what is whole is handed over. */
   flush(now: Ns): void;
-  /** No record comes any more; the trace ends at that time. */
+  /** Nothing comes any more; the trace ends at that time. */
   end(now: Ns): void;
 }

@@ -1,6 +1,6 @@
 /** What KVM's tracepoints tell of one interrupt, and in which order: as in a trace of a real host (captures/xen-x86). */
 import { expect, test } from 'vitest';
-import { TRACE_FORMATS, TraceExporter, traceHost } from '../../../engine/exchange.ts';
+import { TRACE_FORMATS, TraceExporter, traceHost, writing } from '../../../engine/exchange.ts';
 import { buildMachine, builtinScenario, type Command, type Machine } from '../../../engine/index.ts';
 import { KVM, machineOf, POSTED } from '../../support/quiet.ts';
 
@@ -12,7 +12,7 @@ function linesOf(machine: Machine, ms: number, device?: string, command?: Comman
   const exporter = new TraceExporter(
     machine.shop.trace,
     machine.clock,
-    ftrace.make(traceHost(machine), files as never),
+    writing(ftrace, traceHost(machine), files as never),
   );
   if (device) machine.fire(device);
   if (command) machine.do(command);
