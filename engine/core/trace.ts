@@ -64,7 +64,7 @@ export class Trace implements Part {
   written = 0;
   /** Index of the virtual CPU that has a physical one; -1: none. The hypervisor says. */
   runs: (cpu: number) => number = () => -1;
-  /** of them so many, the first, are not known: a brief state was restored after them */
+  /** of them so many, the first, are not known: a brief state was restored after them, or who followed has read them */
   private unknown = 0;
   private readonly points: Tracepoint[] = [];
   private readonly ring: Float64Array;
@@ -72,12 +72,15 @@ export class Trace implements Part {
   watch: ((time: Ns) => void) | undefined;
   /** so many may be written before the follower has to read */
   private limit = Infinity;
+  /** of the records that are kept, so many less one; who follows reads them at once, so that a few are enough */
+  private mask: number;
   private read: () => void = () => {};
 
   /** @param capacity records kept, a power of two */
   constructor(readonly capacity = 65_536) {
     if (capacity < 1 || (capacity & (capacity - 1)) !== 0) throw new Error(`a ring of ${capacity} records`);
     this.ring = new Float64Array(capacity * WIDTH);
+    this.mask = capacity - 1;
   }
 
   /** The tracepoint of this name, declared on its first use. */
@@ -95,7 +98,7 @@ export class Trace implements Part {
     if (this.written >= this.limit) this.read();
     if (this.watch) this.watch(time);
     const { ring } = this;
-    const at = (this.written++ & (this.capacity - 1)) * WIDTH;
+    const at = (this.written++ & this.mask) * WIDTH;
     ring[at] = time;
     ring[at + 1] = point.id;
     ring[at + 2] = journey;
@@ -113,18 +116,19 @@ export class Trace implements Part {
 
   /**
    * From now on every record is handed over once, in the order written, and none is lost: when the answer is called, and
-   * by itself as soon as some have come, while they are in the processor's cache. Who follows is not saved. There is at most
-   * one at a time.
+   * by itself as soon as some have come, while they are in the processor's cache: the ring keeps no more than those
+   * meanwhile. Who follows is not saved. There is at most one at a time.
    * @param paused what is done after some
    */
   follow(take: TakeRows, paused: () => void = () => {}): () => void {
     const most = Math.min(BATCH, this.capacity);
     let next = this.written + 1;
+    this.keep(most);
     this.limit = this.written + most;
     this.read = () => {
       while (next <= this.written) {
         const at = this.place(next);
-        const end = Math.min(at + (this.written + 1 - next) * WIDTH, this.ring.length);
+        const end = Math.min(at + (this.written + 1 - next) * WIDTH, (this.mask + 1) * WIDTH);
         take(this.ring, at, end);
         next += (end - at) / WIDTH;
       }
@@ -138,11 +142,18 @@ export class Trace implements Part {
   unfollow(): void {
     this.limit = Infinity;
     this.read = () => {};
+    this.keep(this.capacity);
+  }
+
+  /** From now on so many, and none of before. */
+  private keep(records: number): void {
+    this.mask = records - 1;
+    this.unknown = this.written;
   }
 
   /** The number of the oldest record still kept. */
   get oldest(): number {
-    return Math.max(this.unknown, this.written - this.capacity) + 1;
+    return Math.max(this.unknown, this.written - this.mask - 1) + 1;
   }
 
   /** @throws RangeError if the record is no longer kept, or not yet written */
@@ -246,7 +257,7 @@ export class Trace implements Part {
 
   /** Where a record sits in the ring. */
   private place(seq: number): number {
-    return ((seq - 1) & (this.capacity - 1)) * WIDTH;
+    return ((seq - 1) & this.mask) * WIDTH;
   }
 }
 

@@ -188,3 +188,28 @@ test('who follows gets every record once, in order, even when the ring is overru
   for (let n = 0; n < 20; n++) trace.emit(point, n, 0, 0, n);
   expect(seen.length).toBe(100);
 });
+
+test('who follows takes the records: the ring keeps a few meanwhile, and all again afterwards', () => {
+  const trace = new Trace(4096);
+  const point = trace.point('p', 'n');
+  const emit = (count: number) => {
+    for (let n = 0; n < count; n++) trace.emit(point, n, 0, 0, n);
+  };
+  const kept = () => [...trace.records()].map(({ args }) => args[0]);
+  emit(3000);
+  expect(kept().length).toBe(3000);
+  let seen = 0;
+  const read = trace.follow((_, from, end) => {
+    seen += (end - from) / ROW_WIDTH;
+  });
+  expect(kept()).toEqual([]);
+  emit(1500);
+  read();
+  expect(seen).toBe(1500);
+  expect(kept()).toEqual(Array.from({ length: 1024 }, (_, n) => 476 + n));
+  expect(trace.record(trace.written).args).toEqual([1499]);
+  trace.unfollow();
+  expect(kept()).toEqual([]);
+  emit(4000);
+  expect(kept()).toEqual(Array.from({ length: 4000 }, (_, n) => n));
+});

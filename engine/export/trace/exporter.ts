@@ -51,7 +51,7 @@ export class TraceExporter {
   /** What was recorded up to now is all. */
   end(now: Ns): void {
     this.read();
-    this.trace.unfollow();
+    if (this.follower.records) this.trace.unfollow();
     this.trace.watch = undefined;
     this.clock.watch = undefined;
     this.trace.detailed = false;
