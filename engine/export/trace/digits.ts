@@ -30,6 +30,7 @@ for (let n = 0; n < FOUR; n++) {
   SHORT[n] = full >>> (8 * (4 - length));
 }
 
+const TWO = Int16Array.from({ length: 100 }, (_, n) => inMemory(String(n).padStart(2, '0')));
 const HEX = Int16Array.from({ length: 256 }, (_, n) => inMemory(n.toString(16).padStart(2, '0')));
 const BINARY = Int32Array.from({ length: 16 }, (_, n) => inMemory(n.toString(2).padStart(4, '0')));
 /** a byte in binary, its eight characters as the double that they would be */
@@ -103,11 +104,13 @@ export function padded(view: DataView, start: number, n: number, digits: number)
     view.setInt32(at, FULL[left - above * FOUR]!, true);
     left = above;
   }
-  for (at += 3; at >= start; at--) {
-    const above = (left / 10) | 0;
-    view.setInt8(at, ZERO + left - above * 10);
+  if (at + 2 >= start) {
+    const above = (left / 100) | 0;
+    view.setInt16(at + 2, TWO[left - above * 100]!, true);
     left = above;
+    at -= 2;
   }
+  if (at + 3 >= start) view.setInt8(start, ZERO + (left % 10));
   return start + digits;
 }
 

@@ -48,6 +48,9 @@ export class EventStream implements Filling, CurrentEvent {
   /** of an event that is not its record */
   readonly filled = new Float64Array(8);
   readonly strings = [NOBODY, NOBODY];
+  readonly pids: Int32Array;
+  readonly vcpuPids: Int32Array;
+  readonly vcpuNumbers: Int32Array;
   readonly comms: readonly Label[];
   readonly idleComms: readonly Label[];
   rows: Float64Array = this.filled;
@@ -69,6 +72,9 @@ export class EventStream implements Filling, CurrentEvent {
     this.cpus = host.cpus + 1;
     this.actions = host.domains.map(() => new Map());
     this.current = [...host.running.map((task) => host.tasks[task]?.pid ?? 0), OUTSIDE.pid];
+    this.pids = Int32Array.from(host.tasks, ({ pid }) => pid);
+    this.vcpuPids = Int32Array.from(host.vcpus, ({ task }) => this.pids[task] ?? 0);
+    this.vcpuNumbers = Int32Array.from(host.vcpus, ({ vcpu }) => vcpu);
     this.comms = host.tasks.map(({ comm }) => commOf(comm));
     this.idleComms = Array.from({ length: host.cpus }, (_, cpu) => commOf(`swapper/${cpu}`));
     const linux = host.kind === 'kvm' ? kvmEvents(host) : [];
@@ -129,7 +135,7 @@ export class EventStream implements Filling, CurrentEvent {
   private switchTo(next: number): void {
     const { host, rows, at } = this;
     if (host.kind === 'kvm' && rows[at + ROW.args] !== 0) return;
-    this.current[this.cpu] = host.tasks[rows[at + next]!]?.pid ?? 0;
+    this.current[this.cpu] = this.pids[rows[at + next]!] ?? 0;
   }
 
   /** The names of all tasks there are, by pid. */

@@ -57,8 +57,8 @@ export function messageEvents(): LinuxPoint[] {
         fields: ['__u32 apicid', '__u16 dm', '__u16 tm', '__u8 vec'],
         print: `"apicid %x vec %u (%s|%s)", REC->apicid, REC->vec, __print_symbolic((REC->dm >> 8 & 0x7), ${DELIVERY}), REC->tm ? "level" : "edge"`,
         text: phrase`apicid ${hex(0)} vec ${decimal(3)} (${delivery(1)}|${oneOf(TRIGGERS, (v) => v[2] !== 0)})`,
-        fill: ({ host, filled: values }, rows, at) => {
-          values[0] = host.vcpus[rows[at + A]!]!.vcpu;
+        fill: ({ vcpuNumbers, filled: values }, rows, at) => {
+          values[0] = vcpuNumbers[rows[at + A]!]!;
           values[1] = rows[at + C]! << 8;
           values[2] = rows[at + D]!;
           values[3] = rows[at + B]!;

@@ -222,16 +222,16 @@ function schedEvents(): LinuxPoint[] {
     ],
     print: `"prev_comm=%s prev_pid=%d prev_prio=%d prev_state=%s ==> next_comm=%s next_pid=%d next_prio=%d", REC->prev_comm, REC->prev_pid, REC->prev_prio, ${state}, REC->next_comm, REC->next_pid, REC->next_prio`,
     text: phrase`prev_comm=${string(0)} prev_pid=${decimal(0)} prev_prio=${decimal(1)} prev_state=${oneOf(['R', 'S'], (v) => v[2] !== 0)} ==> next_comm=${string(1)} next_pid=${decimal(3)} next_prio=${decimal(4)}`,
-    fill: ({ host, comms, idleComms, filled: values, strings }, rows, at) => {
+    fill: ({ pids, comms, idleComms, filled: values, strings }, rows, at) => {
       const prev = rows[at + B]!;
       const next = rows[at + C]!;
       const idle = idleComms[rows[at + ROW.cpu]!]!;
       strings[0] = comms[prev] ?? idle;
-      values[0] = host.tasks[prev]?.pid ?? 0;
+      values[0] = pids[prev] ?? 0;
       values[1] = PRIO;
       values[2] = rows[at + D] === 0 ? 1 : 0;
       strings[1] = comms[next] ?? idle;
-      values[3] = host.tasks[next]?.pid ?? 0;
+      values[3] = pids[next] ?? 0;
       values[4] = PRIO;
     },
   };
@@ -241,10 +241,10 @@ function schedEvents(): LinuxPoint[] {
     fields: ['char comm', 'pid_t pid', 'int prio', 'int target_cpu'],
     print: '"comm=%s pid=%d prio=%d target_cpu=%03d", REC->comm, REC->pid, REC->prio, REC->target_cpu',
     text: phrase`comm=${string(0)} pid=${decimal(0)} prio=${decimal(1)} target_cpu=${padded(2, 3)}`,
-    fill: ({ host, comms, filled: values, strings }, rows, at) => {
+    fill: ({ pids, comms, filled: values, strings }, rows, at) => {
       const task = rows[at + B]!;
       strings[0] = comms[task]!;
-      values[0] = host.tasks[task]!.pid;
+      values[0] = pids[task]!;
       values[1] = PRIO;
       values[2] = rows[at + C]!;
     },

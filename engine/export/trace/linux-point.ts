@@ -1,12 +1,15 @@
 /** How a record of ours becomes an event of Linux. */
 import { ROW } from '../../core/trace.ts';
-import type { TraceHost } from '../../snapshot.ts';
 import type { Label } from './bytes.ts';
 import type { EventSpec } from './schema.ts';
 
 /** What the event of a record is filled with. */
 export interface Filling {
-  readonly host: TraceHost;
+  /** by task */
+  readonly pids: Int32Array;
+  /** by index of the virtual CPU: its thread, and its number in its machine */
+  readonly vcpuPids: Int32Array;
+  readonly vcpuNumbers: Int32Array;
   readonly filled: Float64Array;
   readonly strings: Label[];
   /** names of the host's tasks, and of its CPUs' idle ones */
@@ -43,9 +46,9 @@ export const D = A + 3;
 
 /** Another event of KVM in the context of a virtual CPU's thread. */
 export function inVcpu(to: Filling, rows: Float64Array, at: number): number {
-  const { task, vcpu } = to.host.vcpus[rows[at + A]!]!;
-  to.pid = to.host.tasks[task]!.pid;
-  return vcpu;
+  const index = rows[at + A]!;
+  to.pid = to.vcpuPids[index]!;
+  return to.vcpuNumbers[index]!;
 }
 
 export function symbols(pairs: readonly (readonly [number, string])[]): string {

@@ -5,7 +5,7 @@ import type { TraceFiles } from './writer.ts';
 
 const POINT = 0x2e;
 /** bytes that are handed over at a time */
-const CHUNK = 65_536;
+const CHUNK = 262_144;
 
 const number = new Float64Array(1);
 
@@ -19,17 +19,6 @@ export class Text extends Bytes {
     if (this.length === 0) return;
     files.append(this.written());
     this.drop();
-  }
-
-  /** What stands in another text. */
-  copy(from: Text, start: number, end: number): void {
-    this.reserve(end - start + 8);
-    from.reserve(8);
-    const { view } = this;
-    let at = this.length;
-    // eight at a time, as putLabel does it
-    for (let i = start; i < end; i += 8, at += 8) view.setFloat64(at, from.view.getFloat64(i, true), true);
-    this.length += end - start;
   }
 
   /** A number as JavaScript prints it. */

@@ -6,9 +6,9 @@ import { KVM, machineOf, POSTED } from '../../support/quiet.ts';
 
 /** Lines of ftrace while a machine runs, from when a device is fired on: `kvm_set_irq: gsi 11 level 1 source 0`. */
 function linesOf(machine: Machine, ms: number, device?: string, command?: Command): string[] {
-  const bytes: number[] = [];
+  const pieces: Uint8Array[] = [];
   const ftrace = TRACE_FORMATS.find((format) => format.name === 'ftrace')!;
-  const files = { append: (more: Uint8Array) => void bytes.push(...more) };
+  const files = { append: (more: Uint8Array) => pieces.push(more.slice()) };
   const exporter = new TraceExporter(
     machine.shop.trace,
     machine.clock,
@@ -18,7 +18,7 @@ function linesOf(machine: Machine, ms: number, device?: string, command?: Comman
   if (command) machine.do(command);
   machine.runUntil(machine.clock.now + ms * 1e6);
   exporter.end(machine.clock.now);
-  const text = new TextDecoder().decode(Uint8Array.from(bytes));
+  const text = Buffer.concat(pieces).toString();
   return text
     .split('\n')
     .map((line) => /: (kvm_\w+: .*)$/.exec(line)?.[1] ?? '')
