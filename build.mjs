@@ -7,7 +7,7 @@
  *   dist/virqtop.1      the manual page
  *   dist/LICENSES.txt   of the packages bundled
  *
- * With --bench: the benchmarks, dist/bench.mjs and dist/soak.mjs, instead.
+ * With --bench: the benchmarks, dist/bench.mjs, what it starts and dist/soak.mjs, instead.
  */
 import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { builtinModules } from 'node:module';
@@ -102,7 +102,11 @@ async function manPage() {
 async function buildBench() {
   await build({
     ...OURS,
-    entryPoints: { bench: 'test/bench/index.ts', soak: 'test/bench/soak.ts' },
+    entryPoints: {
+      bench: 'test/bench/index.ts',
+      'trace-run': 'test/bench/trace-run.ts',
+      soak: 'test/bench/soak.ts',
+    },
     loader: { '.c': 'text' },
     plugins: [...COMMON.plugins, scenarios],
   });

@@ -1,82 +1,81 @@
 /**
  * What it costs to write a trace while a machine runs: the same records of the same run, once in the ring alone, as tracing
- * that is on leaves them, and once written in a format to a file as `virqtop trace` does; in turns in one process. The gate is
- * the limit for 10 million records, of the time that somebody waits; beside it is what the machine's thread and all others
- * take of the processors. A last row tells what tracing itself costs.
+ * that is on leaves them, and once written in a format to a file as `virqtop trace` does, each in a process of its own. The
+ * gate is the limit for 10 million records, of the time that somebody waits; beside it is what the machine's thread and all
+ * others take of the processors. A last row tells what tracing itself costs. A file is given memory that is there (Ballast).
  */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { fork } from 'node:child_process';
+import { closeSync, ftruncateSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setImmediate } from 'node:timers/promises';
-import { destinationOf } from '../../cli/trace/destination.ts';
-import { TRACE_FORMATS, TraceExporter, type TraceFormat, traceHost } from '../../engine/exchange.ts';
+import { TRACE_FORMATS, traceHost } from '../../engine/exchange.ts';
 import { buildMachine, builtinScenario } from '../../engine/index.ts';
 import { type Bench, best, inUnit, type Result } from './bench.ts';
+import type { FromRun, Run } from './trace-run.ts';
 
-const WARM = 1e9;
-const SLICE = 20e6;
 /** an export may take so many times its run */
 const LIMIT = 1.5;
+/** what trace-run.ts becomes */
+const PROGRAM = new URL('./trace-run.mjs', import.meta.url);
+/** of memory that is there for the file, a record */
+const BALLAST = 150;
 
-type Kind = TraceFormat | 'ring' | 'off';
+/**
+ * Memory for the pages of a file. A virtual machine gives what is free back to its host, and takes ten times as long to write
+ * to what it has to get from there again: so the same memory is another file's until it is needed.
+ */
+class Ballast {
+  private readonly fd: number;
 
-interface Run {
-  /** by the clock on the wall */
-  readonly ms: number;
-  /** of processors: of the thread that the machine runs in, and of all others of this process */
-  readonly ownMs: number;
-  readonly otherMs: number;
-  /** events of the simulation */
-  readonly events: number;
+  constructor(
+    path: string,
+    private readonly size: number,
+  ) {
+    this.fd = openSync(path, 'w');
+    const bytes = new Uint8Array(1 << 18).fill(1);
+    for (let at = 0; at < size; at += bytes.length) writeSync(this.fd, bytes);
+  }
+
+  /** @param share of the file that is still to be written */
+  keep(share: number): void {
+    ftruncateSync(this.fd, Math.round(this.size * Math.max(0, share)));
+  }
+
+  close(): void {
+    closeSync(this.fd);
+  }
 }
 
-/** Runs until so many records are written; without any, for so many events. */
-async function run(scenario: string, kind: Kind, count: number): Promise<Run> {
-  const machine = buildMachine(builtinScenario(scenario)!, 42);
-  const { clock, shop } = machine;
-  const { trace } = shop;
-  machine.runUntil(WARM);
-  trace.enabled = kind !== 'off';
-  trace.detailed = trace.enabled;
+async function run(scenario: string, kind: string, count: number): Promise<Run> {
   const dir = mkdtempSync(join(tmpdir(), 'virqtop-bench-'));
-  const format = typeof kind === 'object' ? kind : undefined;
-  const to = format && (await destinationOf(format, join(dir, 'trace')));
-  const exporter = format && new TraceExporter(trace, clock, to!.writer(format, traceHost(machine)));
-  const until = trace.written + count;
-  const events = clock.events;
-  const before = process.cpuUsage();
-  const ownBefore = process.threadCpuUsage();
-  const began = performance.now();
-  let now = WARM;
-  while (trace.enabled ? trace.written < until : clock.events - events < count) {
-    now += SLICE;
-    machine.runUntil(now);
-    if (!exporter) continue;
-    exporter.advance(now);
-    await to!.flush();
-    await setImmediate();
-  }
-  exporter?.end(now);
-  await to?.close();
-  const ms = performance.now() - began;
-  const all = process.cpuUsage(before);
-  const own = process.threadCpuUsage(ownBefore);
+  const ballast = new Ballast(
+    join(dir, 'ballast'),
+    TRACE_FORMATS.some(({ name }) => name === kind) ? count * BALLAST : 0,
+  );
+  const child = fork(PROGRAM, [scenario, kind, String(count), join(dir, 'trace')]);
+  const took = await new Promise<Run>((resolve, reject) => {
+    child.on('message', (message: FromRun) => {
+      if ('took' in message) resolve(message.took);
+      else ballast.keep(message.left);
+    });
+    child.on('exit', (code) => reject(new Error(`the run of ${scenario}, ${kind} has ended with ${code}`)));
+  });
+  ballast.close();
   rmSync(dir, { recursive: true });
-  const ownMs = (own.user + own.system) / 1000;
-  return { ms, ownMs, otherMs: (all.user + all.system) / 1000 - ownMs, events: clock.events - events };
+  return took;
 }
 
 async function compared(scenario: string, records: number, rounds: number): Promise<Result[]> {
   const host = traceHost(buildMachine(builtinScenario(scenario)!, 42));
   const formats = TRACE_FORMATS.filter((format) => !format.refuses?.(host));
-  const ring: Run[] = [];
+  const alone = () => run(scenario, 'ring', records);
+  const ring = [await alone()];
   const off: Run[] = [];
   const written = formats.map((): Run[] => []);
   for (let i = 0; i < rounds; i++) {
-    const alone = await run(scenario, 'ring', records);
-    ring.push(alone);
-    off.push(await run(scenario, 'off', alone.events));
-    for (const [f, format] of formats.entries()) written[f]!.push(await run(scenario, format, records));
+    off.push(await run(scenario, 'off', ring[0]!.events));
+    for (const [f, { name }] of formats.entries()) written[f]!.push(await run(scenario, name, records));
+    ring.push(await alone());
   }
   const least = (runs: readonly Run[], of: keyof Run) => (best(runs.map((r) => r[of])) * 1e6) / records;
   const each = (runs: readonly Run[]) => least(runs, 'ms');
