@@ -2,14 +2,14 @@
 
 export {
   DriverNames,
-  type Piece,
-  PieceReader,
   type ToldHost,
   toldHost,
   WriterElsewhere,
+  WriterHere,
 } from './export/trace/elsewhere.ts';
 export { TraceExporter, type TraceFollower } from './export/trace/exporter.ts';
 export { followerFor, TRACE_FORMATS, type TraceFormat, writing } from './export/trace/formats.ts';
+export { LaneEnd, type LaneMemory, LaneStart, laneMemory } from './export/trace/lane.ts';
 export { ReplayTally, vectorKey } from './export/trace/replay-tally.ts';
 export type { TraceFiles } from './export/trace/writer.ts';
 export type { RecordedGuest, RecordedSource, Tally, TraceCapture } from './import/capture.ts';

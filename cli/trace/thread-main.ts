@@ -1,6 +1,6 @@
 /** The thread that writes a trace: what thread.ts starts. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { PieceReader, TRACE_FORMATS } from '../../engine/exchange.ts';
+import { LaneEnd, TRACE_FORMATS, WriterHere } from '../../engine/exchange.ts';
 import { OutputError } from '../output.ts';
 import { UsageError } from '../usage.ts';
 import { TraceSink } from './files.ts';
@@ -10,27 +10,34 @@ const { file, directory, fate } = workerData as ThreadData;
 const port = parentPort!;
 
 let sink: TraceSink | undefined;
-let reader: PieceReader | undefined;
 
-function say(message: FromThread, ...transfer: ArrayBuffer[]): void {
-  port.postMessage(message, transfer);
+function say(message: FromThread): void {
+  port.postMessage(message);
 }
+
+const dropped = () => Atomics.load(fate, FATE.drop) !== 0;
 
 async function take(message: ToThread): Promise<void> {
   if (!sink) return;
-  const { kind } = message;
-  if (kind === 'begin') {
-    const { make } = TRACE_FORMATS.find(({ name }) => name === message.format)!;
-    const files = sink;
-    reader = new PieceReader(message.host, (host) => make(host, files));
-  } else if (kind === 'piece') {
-    const { piece } = message;
-    reader!.take(piece);
-    say({ kind: 'back', rows: piece.rows }, piece.rows.buffer as ArrayBuffer);
-  } else if (kind === 'close') {
+  if (message.kind === 'begin') write(message, sink);
+  else if (message.kind === 'close') {
     await sink.close();
     say({ kind: 'done' });
     port.close();
+  }
+}
+
+/** From the trace's beginning to its end, or until all comes to nothing: nobody else has work for this thread meanwhile. */
+function write({ format, host, memory }: ToThread & { kind: 'begin' }, files: TraceSink): void {
+  const { make } = TRACE_FORMATS.find(({ name }) => name === format)!;
+  const writer = new WriterHere(host, (told) => make(told, files));
+  const lane = new LaneEnd(memory);
+  for (;;) {
+    const { woken } = lane;
+    if (dropped()) return;
+    lane.take(writer.take);
+    if (writer.ended) return;
+    lane.wait(woken);
   }
 }
 
@@ -51,7 +58,7 @@ function fail(error: unknown): void {
 }
 
 port.on('message', (message: ToThread) => {
-  if (Atomics.load(fate, FATE.drop) === 0) {
+  if (!dropped()) {
     take(message).catch(fail);
     return;
   }

@@ -8,7 +8,9 @@ import { Worker } from 'node:worker_threads';
 import {
   DriverNames,
   followerFor,
-  type Piece,
+  type LaneMemory,
+  LaneStart,
+  laneMemory,
   type ToldHost,
   type TraceFollower,
   type TraceFormat,
@@ -22,8 +24,8 @@ import type { Destination } from './destination.ts';
 
 /** the file that thread-main.ts becomes, beside the one that this becomes; there is none beside the sources */
 const PROGRAM = new URL('./trace-thread.mjs', import.meta.url);
-/** pieces that may be waiting there before the machine does */
-const WAITING = 32;
+/** rows that it may have to write before the machine waits: it is slower in the beginning */
+const WAITING = 1 << 18;
 /** how long it may take to remove what was begun */
 const PATIENCE_MS = 3000;
 
@@ -38,22 +40,19 @@ export interface ThreadData {
 export const FATE = { drop: 0, dropped: 1 } as const;
 
 export type ToThread =
-  | { readonly kind: 'begin'; readonly format: string; readonly host: ToldHost }
-  | { readonly kind: 'piece'; readonly piece: Piece }
+  | { readonly kind: 'begin'; readonly format: string; readonly host: ToldHost; readonly memory: LaneMemory }
   | { readonly kind: 'close' | 'drop' };
 
 export type FromThread =
   /** what has been asked for is done: the file is open, or closed */
   | { readonly kind: 'done' }
-  /** a piece has been written, and its memory comes back */
-  | { readonly kind: 'back'; readonly rows: Float64Array }
   | { readonly kind: 'failed'; readonly error: 'UsageError' | 'OutputError'; readonly message: string };
 
 export class WriterThread implements Destination {
   private readonly fate = new Int32Array(new SharedArrayBuffer(8));
   private readonly worker: Worker;
-  private readonly blanks: Float64Array[] = [];
-  private waiting = 0;
+  private readonly memory = laneMemory();
+  private readonly lane = new LaneStart(this.memory);
   private done = false;
   private failed: Error | undefined;
   private wake: () => void = () => {};
@@ -85,24 +84,27 @@ export class WriterThread implements Destination {
 
   writer(format: TraceFormat, host: TraceHost): TraceFollower {
     const { name, looks = false } = format;
-    this.post({ kind: 'begin', format: name, host: toldHost(host, looks) });
-    const writer = new WriterElsewhere(
-      looks ? undefined : new DriverNames(host),
-      () => this.blanks.pop(),
-      (piece) => {
-        this.waiting++;
-        this.post({ kind: 'piece', piece }, piece.rows.buffer);
-      },
-    );
-    return followerFor(format, host, writer);
+    this.post({ kind: 'begin', format: name, host: toldHost(host, looks), memory: this.memory });
+    const names = looks ? undefined : new DriverNames(host);
+    return followerFor(format, host, new WriterElsewhere(this.lane, names));
   }
 
   async flush(): Promise<void> {
-    while (this.waiting > WAITING && !this.failed) await this.something();
-    if (this.failed) throw this.failed;
+    await this.goneOn(WAITING);
+  }
+
+  /** The thread has so little left to do, at most. */
+  private async goneOn(left: number): Promise<void> {
+    for (;;) {
+      if (this.failed) throw this.failed;
+      const more = this.lane.behind(left);
+      if (!more) return;
+      await Promise.race([more, this.something()]);
+    }
   }
 
   async close(): Promise<void> {
+    await this.goneOn(0);
     this.post({ kind: 'close' });
     await this.isDone();
     process.off('exit', this.forget);
@@ -113,19 +115,17 @@ export class WriterThread implements Destination {
     process.off('exit', this.forget);
     if (this.failed) return;
     Atomics.store(this.fate, FATE.drop, 1);
+    this.lane.wake();
     this.post({ kind: 'drop' });
     Atomics.wait(this.fate, FATE.dropped, 0, PATIENCE_MS);
   }
 
-  private post(message: ToThread, ...transfer: ArrayBufferLike[]): void {
-    this.worker.postMessage(message, transfer as ArrayBuffer[]);
+  private post(message: ToThread): void {
+    this.worker.postMessage(message);
   }
 
   private take(message: FromThread): void {
-    if (message.kind === 'back') {
-      this.waiting--;
-      this.blanks.push(message.rows);
-    } else if (message.kind === 'done') this.done = true;
+    if (message.kind === 'done') this.done = true;
     else {
       const Kind = message.error === 'UsageError' ? UsageError : OutputError;
       this.fail(new Kind(message.message));

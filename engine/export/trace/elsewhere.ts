@@ -1,18 +1,14 @@
 /**
- * A writer that is not where the machine runs: what it is given goes there in pieces, plain data that can be sent. What it
- * asks the machine for is sent before the record that it will ask for.
+ * A writer that is not where the machine runs: what it is given goes there as rows (lane.ts). What it asks the machine for is
+ * told before the record that it will ask for.
  */
 import type { Ns } from '../../core/clock.ts';
 import { ROW, ROW_WIDTH, type TakeRows } from '../../core/trace.ts';
 import type { SignalAbout, TraceHost } from '../../snapshot.ts';
 import type { TraceFollower } from './exporter.ts';
 import { InOrder } from './in-order.ts';
+import type { LaneStart } from './lane.ts';
 import type { TraceWriter } from './writer.ts';
-
-/** rows in a piece */
-const ROWS = 4096;
-/** and what comes between them, at most */
-const MARKS = 4096;
 
 /** A signal as it was in the beginning. */
 type ToldSignal = SignalAbout & { readonly value: number | Uint32Array };
@@ -20,83 +16,55 @@ type ToldSignal = SignalAbout & { readonly value: number | Uint32Array };
 /** A host as plain data. */
 export type ToldHost = Omit<TraceHost, 'action' | 'signals'> & { readonly signals: readonly ToldSignal[] };
 
-/** What comes before the row that begins at `before`. */
-type Mark = { readonly before: number } & (
-  | { readonly kind: 'action'; readonly domain: number; readonly irq: number; readonly action: string }
-  | { readonly kind: 'release' | 'flush' | 'end'; readonly now: Ns }
-);
+/**
+ * Rows between those of records and of changes, told by their second number: what is released and flushed, with its time, and
+ * a driver's name, with its domain, its interrupt and its length; the characters follow, one a number.
+ */
+const MARK = { release: -2, flush: -3, end: -4, action: -5 } as const;
 
-/** Rows as they came and what comes between them. */
-export interface Piece {
-  readonly rows: Float64Array;
-  /** numbers in use there */
-  readonly length: number;
-  readonly marks: readonly Mark[];
-}
+/** Numbers in the row of a name. */
+const NAME = { domain: 2, irq: 3, length: 4 } as const;
 
 /** Stands for the writer where the machine is. */
 export class WriterElsewhere implements TraceFollower {
-  private rows: Float64Array;
-  private length = 0;
-  private marks: Mark[] = [];
+  private readonly row = new Float64Array(ROW_WIDTH);
 
-  /**
-   * @param names what a writer of records will ask for; left out: nothing
-   * @param blank what the next piece may be put into, if something is at hand
-   * @param send takes a piece, which is its own from then on
-   */
+  /** @param names what a writer of records will ask for; left out: nothing */
   constructor(
-    private readonly names: DriverNames | undefined,
-    private readonly blank: () => Float64Array | undefined,
-    private readonly send: (piece: Piece) => void,
-  ) {
-    this.rows = this.room();
-  }
+    private readonly lane: LaneStart,
+    private readonly names?: DriverNames,
+  ) {}
 
   readonly records: TakeRows = (rows, at, end) => {
     this.names?.look(rows, at, end);
-    for (let from = at; from < end; ) {
-      const { rows: to, length } = this;
-      const until = Math.min(end, from + to.length - length);
-      to.set(rows.subarray(from, until), length);
-      this.length = length + until - from;
-      from = until;
-      if (this.length === to.length) this.go();
-    }
+    this.lane.put(rows, at, end);
   };
 
   /** What a writer here would ask for now, it is told there before. */
   release(before: Ns): void {
-    const told = this.names?.before(before) ?? [];
-    for (const name of told) this.mark({ before: this.length, kind: 'action', ...name });
-    this.mark({ before: this.length, kind: 'release', now: before });
+    for (const { domain, irq, action } of this.names?.before(before) ?? []) {
+      this.mark(MARK.action, 0, domain, irq, action.length);
+      const rows = new Float64Array(Math.ceil(action.length / ROW_WIDTH) * ROW_WIDTH);
+      rows.set(Array.from(action, (_, i) => action.charCodeAt(i)));
+      this.lane.put(rows, 0, rows.length);
+    }
+    this.mark(MARK.release, before);
   }
 
   flush(now: Ns): void {
-    this.mark({ before: this.length, kind: 'flush', now });
-  }
-
-  private mark(mark: Mark): void {
-    this.marks.push(mark);
-    if (this.marks.length >= MARKS) this.go();
+    this.mark(MARK.flush, now);
+    this.lane.wake();
   }
 
   end(now: Ns): void {
     this.release(Infinity);
-    this.marks.push({ before: this.length, kind: 'end', now });
-    this.go();
+    this.mark(MARK.end, now);
+    this.lane.wake();
   }
 
-  private go(): void {
-    const { rows, length, marks } = this;
-    this.rows = this.room();
-    this.length = 0;
-    this.marks = [];
-    this.send({ rows, length, marks });
-  }
-
-  private room(): Float64Array {
-    return this.blank() ?? new Float64Array(ROWS * ROW_WIDTH);
+  private mark(kind: number, now: Ns, ...rest: number[]): void {
+    this.row.set([now, kind, ...rest]);
+    this.lane.put(this.row, 0, ROW_WIDTH);
   }
 }
 
@@ -152,19 +120,27 @@ export class DriverNames {
   }
 }
 
+function copyOf(value: number | Uint32Array): number | Uint32Array {
+  return typeof value === 'number' ? value : value.slice();
+}
+
 /** What can be sent of a host, with its signals if somebody writes those. */
 export function toldHost({ action, signals, ...data }: TraceHost, looks: boolean): ToldHost {
   const points = data.points.map(({ name, args }) => ({ name, args }));
   const told = looks
-    ? signals().map(({ read, of, ...about }): ToldSignal => ({ ...about, value: read() }))
+    ? signals().map(({ read, of, ...about }): ToldSignal => ({ ...about, value: copyOf(read()) }))
     : [];
   return { ...data, points, signals: told };
 }
 
 /** Gives a writer that is here what comes from the other side, in order. */
-export class PieceReader {
+export class WriterHere {
+  /** Nothing comes any more. */
+  ended = false;
   private readonly actions: readonly Map<number, string>[];
   private readonly writer: InOrder;
+  /** the name that is being told, and its characters so far */
+  private naming: { domain: number; irq: number; length: number; action: string } | undefined;
 
   constructor({ signals, ...host }: ToldHost, make: (host: TraceHost) => TraceWriter) {
     this.actions = host.domains.map(() => new Map());
@@ -173,14 +149,48 @@ export class PieceReader {
     this.writer = new InOrder(make({ ...host, action, signals: () => asTold }));
   }
 
-  take({ rows, length, marks }: Piece): void {
-    let at = 0;
-    for (const mark of marks) {
-      if (mark.before > at) this.writer.records(rows, at, mark.before);
-      at = mark.before;
-      if (mark.kind === 'action') this.actions[mark.domain]!.set(mark.irq, mark.action);
-      else this.writer[mark.kind](mark.now);
+  readonly take: TakeRows = (rows, from, end) => {
+    for (let at = from; at < end; at += ROW_WIDTH) {
+      if (this.naming) {
+        this.spell(this.naming, rows.subarray(at, at + ROW_WIDTH));
+        continue;
+      }
+      const first = at;
+      while (at < end && rows[at + ROW.point]! > MARK.release) at += ROW_WIDTH;
+      if (at > first) this.writer.records(rows, first, at);
+      if (at < end) this.pass(rows, at);
     }
-    if (length > at) this.writer.records(rows, at, length);
+  };
+
+  private pass(rows: Float64Array, at: number): void {
+    const { writer } = this;
+    const now = rows[at]!;
+    switch (rows[at + ROW.point]) {
+      case MARK.release:
+        writer.release(now);
+        break;
+      case MARK.flush:
+        writer.flush(now);
+        break;
+      case MARK.end:
+        writer.end(now);
+        this.ended = true;
+        break;
+      case MARK.action:
+        this.naming = {
+          domain: rows[at + NAME.domain]!,
+          irq: rows[at + NAME.irq]!,
+          length: rows[at + NAME.length]!,
+          action: '',
+        };
+    }
+  }
+
+  private spell(naming: NonNullable<typeof this.naming>, letters: Float64Array): void {
+    const { domain, irq, length } = naming;
+    naming.action += String.fromCharCode(...letters.subarray(0, length - naming.action.length));
+    if (naming.action.length < length) return;
+    this.actions[domain]!.set(irq, naming.action);
+    this.naming = undefined;
   }
 }

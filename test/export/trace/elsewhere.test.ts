@@ -4,7 +4,9 @@ import { expect, test } from 'vitest';
 import {
   DriverNames,
   followerFor,
-  PieceReader,
+  LaneEnd,
+  LaneStart,
+  laneMemory,
   TRACE_FORMATS,
   TraceExporter,
   type TraceFiles,
@@ -14,6 +16,7 @@ import {
   toldHost,
   traceHost,
   WriterElsewhere,
+  WriterHere,
   writing,
 } from '../../../engine/exchange.ts';
 import { buildMachine, builtinScenario } from '../../../engine/index.ts';
@@ -56,21 +59,14 @@ class Digest implements TraceFiles {
   }
 }
 
-/** What is given to it goes through what can be sent only; a piece's memory is used again. */
+/** What is given to it goes through what two threads can share only. */
 function elsewhere(format: TraceFormat, host: TraceHost, files: TraceFiles): TraceFollower {
   const { looks = false } = format;
-  const reader = new PieceReader(structuredClone(toldHost(host, looks)), (told) => format.make(told, files));
-  let blank: Float64Array | undefined;
-  const writer = new WriterElsewhere(
-    looks ? undefined : new DriverNames(host),
-    () => blank,
-    (piece) => {
-      const sent = structuredClone(piece, { transfer: [piece.rows.buffer as ArrayBuffer] });
-      reader.take(sent);
-      blank = sent.rows.fill(NaN);
-    },
-  );
-  return followerFor(format, host, writer);
+  const memory = laneMemory(1024);
+  const writer = new WriterHere(structuredClone(toldHost(host, looks)), (told) => format.make(told, files));
+  const end = new LaneEnd(memory);
+  const start = new LaneStart(memory, () => end.take(writer.take));
+  return followerFor(format, host, new WriterElsewhere(start, looks ? undefined : new DriverNames(host)));
 }
 
 /** All formats, from boot on. */
