@@ -10,6 +10,23 @@ const TIMED = [
   'test/machine/scale.test.ts',
 ];
 
+/** Tests of the engine alone: it keeps nothing from one machine to the next, so that files may follow each other in a process. */
+const ENGINE = [
+  'abi',
+  'conformance',
+  'core',
+  'devices',
+  'export',
+  'guest',
+  'hv',
+  'hw',
+  'import',
+  'machine',
+  'proc',
+  'scenario',
+];
+const OF_ENGINE = ENGINE.map((folder) => `test/${folder}/**/*.test.ts`);
+
 /** The longest: begun last, one of them would keep one CPU busy while the other has nothing to do. */
 const LONGEST = [
   'test/guest/liveness.test.ts',
@@ -46,9 +63,21 @@ export default defineConfig({
         plugins: [scenarios],
         test: {
           ...COMMON,
-          name: 'all',
-          include: ['test/**/*.test.ts', 'test/**/*.test.tsx'],
+          name: 'engine',
+          include: OF_ENGINE,
           exclude: TIMED,
+          isolate: false,
+          maxWorkers: 2,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        plugins: [scenarios],
+        test: {
+          ...COMMON,
+          name: 'program',
+          include: ['test/**/*.test.ts', 'test/**/*.test.tsx'],
+          exclude: [...TIMED, ...OF_ENGINE],
           maxWorkers: 2,
           sequence: { groupOrder: 0 },
         },
