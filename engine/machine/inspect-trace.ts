@@ -54,8 +54,9 @@ export type SignalAbout = {
   /** from the outside in: `vm1`, `vcpu0` */
   readonly scope: readonly string[];
   readonly name: string;
-} & (
-  | { readonly kind: 'wire'; readonly width: number }
+} & /** a number that people know in decimal digits, or bits */
+(
+  | { readonly kind: 'wire'; readonly width: number; readonly decimal?: boolean }
   /** a counter; what is shown is how much it grows in a second */
   | { readonly kind: 'rate' }
   /** one of these, by its place */

@@ -1,5 +1,5 @@
 /** Wires and registers of a machine that change from event to event, for waveforms. */
-import type { Changing } from '../core/bits.ts';
+import type { Bitmap, Changing } from '../core/bits.ts';
 import type { LinuxKernel } from '../guest/linux/kernel.ts';
 import type { Pcpu } from '../hv/pcpu.ts';
 import type { Vcpu } from '../hv/vcpu.ts';
@@ -13,11 +13,15 @@ import type { XenArmHost } from './xen-arm/host.ts';
 type Scope = readonly string[];
 
 function lapicSignals(scope: Scope, { irr, isr }: LocalApic): TraceSignal[] {
-  const service = [isr];
+  return [...vectors(scope, 'irr', irr), ...vectors(scope, 'isr', isr)];
+}
+
+/** The highest of them, 0: none, and all. */
+function vectors(scope: Scope, name: string, bits: Bitmap): TraceSignal[] {
+  const of = [bits];
   return [
-    { scope, name: 'irr', kind: 'wire', width: 256, read: () => irr.words, of: [irr] },
-    { scope, name: 'isrv', kind: 'wire', width: 8, read: () => Math.max(0, isr.highest()), of: service },
-    { scope, name: 'isr', kind: 'wire', width: 256, read: () => isr.words, of: service },
+    { scope, name: `${name}v`, kind: 'wire', width: 8, read: () => Math.max(0, bits.highest()), of },
+    { scope, name, kind: 'wire', width: 256, read: () => bits.words, of },
   ];
 }
 
@@ -139,7 +143,15 @@ export function armSignals({ xen, domains }: XenArmHost): TraceSignal[] {
     const of = [core];
     const registers = Array.from({ length: nrLrs }, (_, n): TraceSignal[] => [
       { scope, name: `lr${n}_state`, kind: 'wire', width: 2, read: () => core.lrHigh[n]! >>> 30, of },
-      { scope, name: `lr${n}_intid`, kind: 'wire', width: 32, read: () => core.lrLow[n]! >>> 0, of },
+      {
+        scope,
+        name: `lr${n}_intid`,
+        kind: 'wire',
+        width: 32,
+        decimal: true,
+        read: () => core.lrLow[n]! >>> 0,
+        of,
+      },
     ]);
     return [
       { scope, name: 'virq', kind: 'wire', width: 1, read: () => Number(core.virq), of },

@@ -205,6 +205,8 @@ describe.skipIf(!isThere('vcd2fst'))('GTKWave', () => {
           setOf(irr),
           setOf(isr),
         ]);
+        const highest = ['irrv', 'isrv'].map((name) => Number(lastOf(waves.get(`${scope}.${name}`)!)));
+        expect(highest).toEqual([Math.max(0, ...irr), Math.max(0, ...isr)]);
         changes += waves.get(`${scope}.isrv`)!.length;
       }
       const left = Object.values(exitsOf(run, domain.name)).reduce((a, b) => a + b, 0);

@@ -56,11 +56,20 @@ export function header({ scenario, seed, system }: TraceHost, signals: readonly 
   return `${[...lines, '$upscope $end', '$enddefinitions $end'].join('\n')}\n`;
 }
 
+/** So that an interrupt is as wide as a word: about 80 us; no marker. */
+const ZOOM = '*-14.000000 -1 -1 -1';
+
 const GTKW = { BINARY: '@28', HEX: '@22', DECIMAL: '@24', COMMENT: '@200' } as const;
 
 /** A line a signal, with a heading for each scope; sets of 256 bits are folded by GTKWave itself. */
 export function layout(signals: readonly SignalAbout[]): string {
-  const lines = ['[*] gtkwave TRACE.vcd TRACE.gtkw', '[timestart] 0', '[sst_expanded] 1'];
+  const lines = [
+    '[*] gtkwave TRACE.vcd TRACE.gtkw',
+    '[timestart] 0',
+    '[size] 1500 950',
+    '[signals_width] 170',
+    ZOOM,
+  ];
   let heading = '';
   let format = '';
   for (const signal of signals) {
@@ -80,5 +89,6 @@ export function layout(signals: readonly SignalAbout[]): string {
 
 function formatOf(signal: SignalAbout): string {
   if (signal.kind !== 'wire') return signal.kind === 'rate' ? GTKW.DECIMAL : GTKW.BINARY;
+  if (signal.decimal) return GTKW.DECIMAL;
   return signal.width === 1 ? GTKW.BINARY : GTKW.HEX;
 }
