@@ -4,6 +4,7 @@
  */
 import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
+import { setTimeout } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import {
   DriverNames,
@@ -26,6 +27,8 @@ import type { Destination } from './destination.ts';
 const PROGRAM = new URL('./trace-thread.mjs', import.meta.url);
 /** rows that it may have to write before the machine waits: it is slower in the beginning */
 const WAITING = 1 << 18;
+/** as long as which the machine waits at a time */
+const PAUSE_MS = 1;
 /** how long it may take to remove what was begun */
 const PATIENCE_MS = 3000;
 
@@ -95,12 +98,9 @@ export class WriterThread implements Destination {
 
   /** The thread has so little left to do, at most. */
   private async goneOn(left: number): Promise<void> {
-    for (;;) {
-      if (this.failed) throw this.failed;
-      const more = this.lane.behind(left);
-      if (!more) return;
-      await Promise.race([more, this.something()]);
-    }
+    while (!this.failed && this.lane.behind(left))
+      await Promise.race([setTimeout(PAUSE_MS), this.something()]);
+    if (this.failed) throw this.failed;
   }
 
   async close(): Promise<void> {

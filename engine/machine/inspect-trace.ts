@@ -49,17 +49,15 @@ export interface TraceTask {
   readonly comm: string;
 }
 
-/** What is said of a signal. */
+/** What is said of a signal. A wire may be a number that people know in decimal digits; a name is one of these, by its place. */
 export type SignalAbout = {
   /** from the outside in: `vm1`, `vcpu0` */
   readonly scope: readonly string[];
   readonly name: string;
-} & /** a number that people know in decimal digits, or bits */
-(
+} & (
   | { readonly kind: 'wire'; readonly width: number; readonly decimal?: boolean }
   /** a counter; what is shown is how much it grows in a second */
   | { readonly kind: 'rate' }
-  /** one of these, by its place */
   | { readonly kind: 'name'; readonly names: readonly string[] }
 );
 

@@ -103,15 +103,12 @@ export class LaneStart {
     this.woken();
   }
 
-  /** @returns when the other side has gone on, if it has more rows to take than so many; undefined: it has not */
-  behind(most: number): Promise<unknown> | undefined {
+  /** Whether the other side has more rows to take than so many; then it is told to go on. */
+  behind(most: number): boolean {
     this.settle();
-    const { state } = this.memory;
-    const read = Atomics.load(state, STATE.read);
-    if (((this.written - read) | 0) + this.asideRows <= most) return undefined;
+    if (this.unread + this.asideRows <= most) return false;
     this.wake();
-    const waiting = Atomics.waitAsync(state, STATE.read, read);
-    return Promise.resolve(waiting.value);
+    return true;
   }
 }
 
@@ -135,7 +132,6 @@ export class LaneEnd {
       to(rows, first * ROW_WIDTH, (first + count) * ROW_WIDTH);
       this.read = (this.read + count) | 0;
       Atomics.store(state, STATE.read, this.read);
-      Atomics.notify(state, STATE.read);
     }
   }
 
