@@ -12,7 +12,7 @@ import { UsageError } from '../usage.ts';
 const DEFAULT_FORMAT = 'ftrace';
 const DEFAULT_FOR = 1e9;
 /** simulated time after which what has been recorded is written */
-const SLICE = 100e6;
+export const SLICE = 100e6;
 
 export async function trace(options: Options, out: Output): Promise<number> {
   checkMachine(options);

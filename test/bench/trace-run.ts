@@ -1,12 +1,11 @@
 /** One run for the benchmark of traces, in a process of its own, which tells its parent how far it is and what it took. */
 import { setImmediate } from 'node:timers/promises';
+import { SLICE } from '../../cli/commands/trace.ts';
 import { destinationOf } from '../../cli/trace/destination.ts';
 import { TRACE_FORMATS, TraceExporter, traceHost } from '../../engine/exchange.ts';
 import { buildMachine, builtinScenario } from '../../engine/index.ts';
 
 const WARM = 1e9;
-/** as virqtop trace */
-const SLICE = 100e6;
 /** slices between two messages to the parent */
 const REPORT = 8;
 

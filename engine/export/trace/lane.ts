@@ -42,11 +42,7 @@ export class LaneStart {
   /** written since the other side was woken */
   private fresh = 0;
 
-  /** @param woken called when there is something for the other side to do */
-  constructor(
-    private readonly memory: LaneMemory,
-    private readonly woken: () => void = () => {},
-  ) {
+  constructor(private readonly memory: LaneMemory) {
     this.size = sizeOf(memory);
   }
 
@@ -100,7 +96,6 @@ export class LaneStart {
     this.fresh = 0;
     Atomics.add(state, STATE.woken, 1);
     Atomics.notify(state, STATE.woken);
-    this.woken();
   }
 
   /** Whether the other side has more rows to take than so many; then it is told to go on. */

@@ -11,7 +11,8 @@ import { byScope } from './vcd-header.ts';
 
 /**
  * Where the numbers of a change are in its row: its signal by number, in the order of scopes, or BEGIN; of a wide one which
- * of its words, the lowest first, and whether another one changes with it. A rate's value is a growth in a second.
+ * of its words, the lowest first, and whether another one changes with it. A rate's value is a growth in a second. Who orders
+ * rows reads a CPU where the word is (ROW.cpu): so small a number is one.
  */
 export const CHANGE = { time: 0, signal: 1, more: 2, word: 3, value: 4 } as const;
 

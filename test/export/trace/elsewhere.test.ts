@@ -65,7 +65,11 @@ function elsewhere(format: TraceFormat, host: TraceHost, files: TraceFiles): Tra
   const memory = laneMemory(1024);
   const writer = new WriterHere(structuredClone(toldHost(host, looks)), (told) => format.make(told, files));
   const end = new LaneEnd(memory);
-  const start = new LaneStart(memory, () => end.take(writer.take));
+  const start = new (class extends LaneStart {
+    override wake(): void {
+      end.take(writer.take);
+    }
+  })(memory);
   return followerFor(format, host, new WriterElsewhere(start, looks ? undefined : new DriverNames(host)));
 }
 
