@@ -1,6 +1,6 @@
 /**
  * Numbers as digits, written at a place in memory that has room for them and four bytes more; the answer is where they end.
- * Four decimal digits come out of a table at once: what they cost is less their number than that it is hard to foresee.
+ * Four characters come out of a table at once: what digits cost is less their number than that it is hard to foresee.
  */
 
 const ZERO = 0x30;
@@ -13,10 +13,12 @@ function inMemory(text: string): number {
   return [...text].reduceRight((word, char) => (word << 8) | char.charCodeAt(0), 0);
 }
 
-/** numbers of up to four digits, how many those are, and the same with zeros before them */
-const SHORT = new Int32Array(FOUR);
-const LENGTH = new Uint8Array(FOUR);
+/** four decimal digits */
 const FULL = new Int32Array(FOUR);
+/** integers of four characters at most, from the least on: as they are written, and how many characters those are */
+export const SHORT_FROM = -999;
+export const SHORTS = FOUR - SHORT_FROM;
+export const SHORT = new Int32Array(2 * SHORTS);
 // by arithmetic: this is done at each start, whether anything is exported or not
 for (let n = 0; n < FOUR; n++) {
   let full = 0;
@@ -25,9 +27,15 @@ for (let n = 0; n < FOUR; n++) {
     rest = (rest / 10) | 0;
   }
   const length = n < 10 ? 1 : n < 100 ? 2 : n < 1000 ? 3 : 4;
+  const text = full >>> (8 * (4 - length));
   FULL[n] = full;
-  LENGTH[n] = length;
-  SHORT[n] = full >>> (8 * (4 - length));
+  if (n > 0 && n <= -SHORT_FROM) setShort(-n, (text << 8) | MINUS, length + 1);
+  setShort(n, text, length);
+}
+
+function setShort(n: number, text: number, length: number): void {
+  SHORT[2 * (n - SHORT_FROM)] = text;
+  SHORT[2 * (n - SHORT_FROM) + 1] = length;
 }
 
 const TWO = Int16Array.from({ length: 100 }, (_, n) => inMemory(String(n).padStart(2, '0')));
@@ -48,23 +56,24 @@ export const MOST_DIGITS = 24;
 /** One of the values, as JavaScript prints it; which one, so that it need not become an object. */
 export function decimal(view: DataView, at: number, values: Float64Array, i: number): number {
   const n = values[i]!;
-  const small = n | 0;
-  if (small === n && small >= 0) {
-    if (small < FOUR) {
-      view.setInt32(at, SHORT[small]!, true);
-      return at + LENGTH[small]!;
-    }
-    const high = (small / FOUR) | 0;
-    if (high < FOUR) {
-      view.setInt32(at, SHORT[high]!, true);
-      return four(view, at + LENGTH[high]!, small - high * FOUR);
-    }
-    const top = (high / FOUR) | 0;
-    view.setInt32(at, SHORT[top]!, true);
-    const next = four(view, at + LENGTH[top]!, high - top * FOUR);
-    return four(view, next, small - high * FOUR);
-  }
-  return unusual(view, at, n);
+  const k = n | 0;
+  if (k !== n || k < SHORT_FROM) return unusual(view, at, n);
+  return k < FOUR ? short(view, at, k) : manyDigits(view, at, k);
+}
+
+/** Of four characters at most. */
+function short(view: DataView, at: number, n: number): number {
+  const i = 2 * (n - SHORT_FROM);
+  view.setInt32(at, SHORT[i]!, true);
+  return at + SHORT[i + 1]!;
+}
+
+/** An integer of 31 bits with more than four digits. */
+function manyDigits(view: DataView, at: number, n: number): number {
+  const high = (n / FOUR) | 0;
+  if (high < FOUR) return four(view, short(view, at, high), n - high * FOUR);
+  const top = (high / FOUR) | 0;
+  return four(view, four(view, short(view, at, top), high - top * FOUR), n - high * FOUR);
 }
 
 /** Four digits. */
@@ -93,6 +102,13 @@ function unusual(view: DataView, at: number, n: number): number {
   const text = String(n);
   for (let i = 0; i < text.length; i++) view.setInt8(at + i, text.charCodeAt(i));
   return at + text.length;
+}
+
+/** An integer below a million, zeros before it up to six digits. */
+export function six(view: DataView, at: number, n: number): number {
+  const high = (n / 100) | 0;
+  view.setInt16(four(view, at, high), TWO[n - high * 100]!, true);
+  return at + 6;
 }
 
 /** The lowest digits of an integer of 31 bits, zeros before them. */

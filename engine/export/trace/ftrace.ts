@@ -2,7 +2,8 @@
 import type { Ns } from '../../core/clock.ts';
 import { ROW, type TakeRow } from '../../core/trace.ts';
 import type { TraceHost } from '../../snapshot.ts';
-import { Label } from './bytes.ts';
+import { Label, putLabel } from './bytes.ts';
+import { six } from './digits.ts';
 import { EventStream } from './events.ts';
 import { Printer } from './phrase.ts';
 import { Text } from './text.ts';
@@ -10,6 +11,8 @@ import type { TraceFiles, TraceWriter } from './writer.ts';
 
 const WHO = 16;
 const SECOND: Ns = 1e9;
+/** of eight bytes, in the head of a line if no name is too long */
+const HEAD = 6;
 
 export class FtraceWriter implements TraceWriter {
   readonly record: TakeRow;
@@ -25,9 +28,11 @@ export class FtraceWriter implements TraceWriter {
       const line = lines[cpu]!;
       const time = rows[at + ROW.time]!;
       if (line.pid !== pid || time < line.second || time >= line.second + SECOND) this.begin(line, pid, time);
-      out.put(line.head);
-      out.padded((time - line.second) / 1000, 6);
-      printers[id]!.print(out, values, base, strings);
+      const printer = printers[id]!;
+      const view = out.viewFor(line.room + printer.room(strings));
+      const micros = ((time - line.second) / 1000) | 0;
+      const place = six(view, putHead(view, out.length, line.head), micros);
+      out.length = printer.write(view, place, values, base, strings);
       out.spill(files);
     });
     const lines = Array.from({ length: stream.cpus }, (_, cpu) => new CpuLine(cpu));
@@ -55,6 +60,7 @@ export class FtraceWriter implements TraceWriter {
       line.heads.set(pid, head);
     }
     line.head = head;
+    line.room = head.eights.length * 8 + 8;
   }
 
   flush(): void {}
@@ -69,10 +75,25 @@ class CpuLine {
   second: Ns = -SECOND;
   pid = -1;
   head = new Label('');
+  /** bytes that it takes at most, and the microseconds */
+  room = 0;
   /** of this second, by pid */
   readonly heads = new Map<number, Label>();
 
   constructor(readonly cpu: number) {}
+}
+
+/** As putLabel does. */
+function putHead(view: DataView, at: number, head: Label): number {
+  const { eights, length } = head;
+  if (eights.length !== HEAD) return putLabel(view, at, head);
+  view.setFloat64(at, eights[0]!, true);
+  view.setFloat64(at + 8, eights[1]!, true);
+  view.setFloat64(at + 16, eights[2]!, true);
+  view.setFloat64(at + 24, eights[3]!, true);
+  view.setFloat64(at + 32, eights[4]!, true);
+  view.setFloat64(at + 40, eights[5]!, true);
+  return at + length;
 }
 
 function headerOf({ scenario, seed, system, cpus }: TraceHost): string {

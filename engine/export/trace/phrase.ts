@@ -4,13 +4,24 @@
  * bytes at a time, and nothing is asked that the kind of line answers.
  */
 import { Label, putLabel } from './bytes.ts';
-import { decimal as decimalDigits, hex as hexDigits, MOST_DIGITS, padded as paddedDigits } from './digits.ts';
+import {
+  decimal as decimalDigits,
+  hex as hexDigits,
+  MOST_DIGITS,
+  padded as paddedDigits,
+  SHORT,
+  SHORT_FROM,
+  SHORTS,
+} from './digits.ts';
 import type { Text } from './text.ts';
 
 type Values = Float64Array;
 
 export interface Operand {
-  /** Writes it: of `view`, `at`, `values`, `base` and `strings`, what it calls, and itself, which the code finds as `own`. */
+  /**
+   * Writes it and moves `at` behind it: statements of `view`, `at`, `values`, `base` and `strings`, what they call, and the
+   * operand itself, which they find as `own`.
+   */
   readonly code: (own: string) => string;
   /** bytes that it takes at most; of a string that comes with a record it is not known */
   readonly most: number;
@@ -26,40 +37,51 @@ function value(place: number): string {
   return `values[base + ${place}]`;
 }
 
-/** The value at a place. */
+/** The value at a place. Most are short, and those are written without a call. */
 export function decimal(place: number): Operand {
-  return { most: MOST, code: () => `decimal(view, at, values, base + ${place})` };
+  return {
+    most: MOST,
+    code: () => `{
+const n = ${value(place)}, integer = n | 0, i = integer - ${SHORT_FROM};
+if (integer === n && i >>> 0 < ${SHORTS}) { view.setInt32(at, SHORT[2 * i], true); at += SHORT[2 * i + 1]; }
+else at = decimal(view, at, values, base + ${place});
+}`,
+  };
 }
 
 /** With zeros before it up to so many digits. */
 export function hex(place: number, digits = 1): Operand {
-  return { most: MOST + digits, code: () => `hex(view, at, ${value(place)}, ${digits})` };
+  return { most: MOST + digits, code: () => `at = hex(view, at, ${value(place)}, ${digits})` };
 }
 
 /** Of 64 bits: the lower half at that place, the upper behind it. */
 export function hexWide(place: number): Operand {
-  return { most: MOST, code: () => `wide(view, at, ${value(place)}, ${value(place + 1)})` };
+  return { most: MOST, code: () => `at = wide(view, at, ${value(place)}, ${value(place + 1)})` };
 }
 
 /** Its lowest decimal digits, with zeros before them. */
 export function padded(place: number, digits: number): Operand {
-  return { most: MOST + digits, code: () => `padded(view, at, ${value(place)}, ${digits})` };
+  return { most: MOST + digits, code: () => `at = padded(view, at, ${value(place)}, ${digits})` };
 }
 
 export function string(place: number): Operand {
-  return { most: 0, string: true, code: () => `putLabel(view, at, strings[${place}])` };
+  return { most: 0, string: true, code: () => `at = putLabel(view, at, strings[${place}])` };
 }
 
 /** What the value is called; one without a name is in hexadecimal. */
 export function named(place: number, names: readonly (readonly [number, string])[]): Operand {
   const labels: (Label | undefined)[] = [];
   for (const [n, name] of names) labels[n] = new Label(name);
-  return { most: mostOf(labels), labels, code: (own) => `named(view, at, ${value(place)}, ${own}.labels)` };
+  return {
+    most: mostOf(labels),
+    labels,
+    code: (own) => `at = named(view, at, ${value(place)}, ${own}.labels)`,
+  };
 }
 
 /** A number made of an event's values, in hexadecimal. */
 export function hexOf(of: (values: Values) => number): Operand {
-  return { most: MOST, of, code: (own) => `hex(view, at, ${own}.of(values), 1)` };
+  return { most: MOST, of, code: (own) => `at = hex(view, at, ${own}.of(values), 1)` };
 }
 
 /** One of some texts, as an event's values say: its place, or true for the second of two. */
@@ -69,7 +91,7 @@ export function oneOf(texts: readonly string[], of: (values: Values) => number |
     most: mostOf(labels),
     labels,
     of,
-    code: (own) => `putLabel(view, at, ${own}.labels[Number(${own}.of(values))])`,
+    code: (own) => `at = putLabel(view, at, ${own}.labels[Number(${own}.of(values))])`,
   };
 }
 
@@ -112,6 +134,7 @@ function putWide(view: DataView, at: number, low: number, high: number): number 
 /** What the code of operands calls. */
 const CALLS = {
   decimal: decimalDigits,
+  SHORT,
   hex: hexDigits,
   padded: paddedDigits,
   putLabel,
@@ -129,9 +152,7 @@ function storing(text: string): string {
 }
 
 function compile({ literals, operands }: Phrase): Print {
-  const parts = operands.map(
-    ({ code }, i) => `at = ${code(`operands[${i}]`)};\n${storing(literals[i + 1]!)}`,
-  );
+  const parts = operands.map(({ code }, i) => `${code(`operands[${i}]`)}\n${storing(literals[i + 1]!)}`);
   const body = [storing(literals[0]!), ...parts, 'return at;'].join('\n');
   const make = new Function(
     ...Object.keys(CALLS),
@@ -142,7 +163,8 @@ function compile({ literals, operands }: Phrase): Print {
 }
 
 export class Printer {
-  private readonly write: Print;
+  /** Into a view that has room for it. @returns where it ends */
+  readonly write: Print;
   /** bytes that it takes at most, beside strings */
   private readonly most: number;
   private readonly strings: boolean;
@@ -155,11 +177,16 @@ export class Printer {
     this.strings = operands.some((o) => o.string);
   }
 
-  /** @param base where the values begin */
-  print(to: Text, values: Values, base: number, strings: readonly Label[]): void {
+  /** Bytes that it takes at most. */
+  room(strings: readonly Label[]): number {
     let { most } = this;
     if (this.strings) for (let i = 0; i < strings.length; i++) most += roomFor(strings[i]);
-    to.length = this.write(to.viewFor(most), to.length, values, base, strings);
+    return most;
+  }
+
+  /** @param base where the values begin */
+  print(to: Text, values: Values, base: number, strings: readonly Label[]): void {
+    to.length = this.write(to.viewFor(this.room(strings)), to.length, values, base, strings);
   }
 }
 

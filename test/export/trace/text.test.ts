@@ -20,10 +20,13 @@ const integers = fc.oneof(
   fc.constantFrom(
     0,
     -0,
-    9,
-    10,
-    99,
-    100,
+    -1,
+    -999,
+    -1000,
+    9999,
+    10_000,
+    99_999_999,
+    100_000_000,
     999_999_999,
     1e9,
     2 ** 31 - 1,
@@ -34,13 +37,29 @@ const integers = fc.oneof(
   ),
 );
 
-test('decimal numbers, of any size and sign', () => {
-  fc.assert(
-    fc.property(integers, (n) => {
-      expect(said((to) => to.decimal(n))).toBe(String(n));
-    }),
-  );
-  for (const n of [0.5, -1.25, 2 ** 53, 1e300, Infinity]) expect(said((to) => to.decimal(n))).toBe(String(n));
+test('decimal numbers, of any size and sign, alone and as part of a phrase', () => {
+  const printer = new Printer(new Phrase(['', ''], [decimal(1)]));
+  const writers: readonly ((to: Text, n: number) => void)[] = [
+    (to, n) => to.decimal(n),
+    (to, n) => printer.print(to, Float64Array.of(0, 0, n), 1, []),
+  ];
+  for (const write of writers) {
+    fc.assert(
+      fc.property(integers, (n) => {
+        expect(said((to) => write(to, n))).toBe(String(n));
+      }),
+    );
+    for (const n of [0.5, -1.25, 2 ** 53, 1e300, Infinity])
+      expect(said((to) => write(to, n))).toBe(String(n));
+    const all = Array.from({ length: 11_200 }, (_, i) => i - 1100);
+    const written = said((to) => {
+      for (const n of all) {
+        write(to, n);
+        to.u8(0x20);
+      }
+    });
+    expect(written).toBe(all.map((n) => `${n} `).join(''));
+  }
 });
 
 test('hexadecimal and binary ones, with zeros before them', () => {
