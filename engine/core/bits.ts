@@ -38,6 +38,15 @@ export interface Watcher {
   changed(): void;
 }
 
+/** The highest bit that is set in words, the lowest first; -1 if none is. */
+export function highestOf(words: Uint32Array): number {
+  for (let w = words.length - 1; w >= 0; w--) {
+    const word = words[w]!;
+    if (word !== 0) return w * 32 + 31 - Math.clz32(word);
+  }
+  return -1;
+}
+
 /** A set of small integers in rows of 32 bits. */
 export class Bitmap implements Changing {
   readonly words: Uint32Array;
@@ -72,11 +81,7 @@ export class Bitmap implements Changing {
 
   /** The highest member; -1 when empty. */
   highest(): number {
-    for (let w = this.words.length - 1; w >= 0; w--) {
-      const word = this.words[w]!;
-      if (word !== 0) return w * 32 + 31 - Math.clz32(word);
-    }
-    return -1;
+    return highestOf(this.words);
   }
 
   /** The lowest member; -1 when empty. */

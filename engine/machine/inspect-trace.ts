@@ -50,21 +50,33 @@ export interface TraceTask {
 }
 
 /** What is said of a signal. A wire may be a number that people know in decimal digits; a name is one of these, by its place. */
-export type SignalAbout = {
+interface SignalName {
   /** from the outside in: `vm1`, `vcpu0` */
   readonly scope: readonly string[];
   readonly name: string;
-} & (
+}
+
+type NumberAbout =
+  /** of 32 bits at most */
   | { readonly kind: 'wire'; readonly width: number; readonly decimal?: boolean }
   /** a counter; what is shown is how much it grows in a second */
   | { readonly kind: 'rate' }
-  | { readonly kind: 'name'; readonly names: readonly string[] }
-);
+  | { readonly kind: 'name'; readonly names: readonly string[] };
+
+/** A set of small integers, `width` of them: what is shown is all of it, and its highest member, which 0 stands for if it is empty. */
+interface SetAbout {
+  readonly kind: 'set';
+  readonly width: number;
+}
+
+export type SignalAbout = SignalName & (NumberAbout | SetAbout);
 
 /** Something that has a value at any time; what it reads belongs to the machine and is looked at only. */
-export type TraceSignal = SignalAbout & {
-  /** of 32 bits or fewer as a number, of more in words, the lowest first */
-  readonly read: () => number | Uint32Array;
+export type TraceSignal = SignalName & {
   /** who tells when it may have changed: of signals that follow each other the same list; rates are looked at by themselves */
   readonly of: readonly Changing[];
-};
+} & (
+    | (NumberAbout & { readonly read: () => number })
+    /** the words of the set, the lowest first */
+    | (SetAbout & { readonly read: () => Uint32Array })
+  );

@@ -13,16 +13,11 @@ import type { XenArmHost } from './xen-arm/host.ts';
 type Scope = readonly string[];
 
 function lapicSignals(scope: Scope, { irr, isr }: LocalApic): TraceSignal[] {
-  return [...vectors(scope, 'irr', irr), ...vectors(scope, 'isr', isr)];
+  return [vectors(scope, 'irr', irr), vectors(scope, 'isr', isr)];
 }
 
-/** The highest of them, 0: none, and all. */
-function vectors(scope: Scope, name: string, bits: Bitmap): TraceSignal[] {
-  const of = [bits];
-  return [
-    { scope, name: `${name}v`, kind: 'wire', width: 8, read: () => Math.max(0, bits.highest()), of },
-    { scope, name, kind: 'wire', width: 256, read: () => bits.words, of },
-  ];
+function vectors(scope: Scope, name: string, bits: Bitmap): TraceSignal {
+  return { scope, name, kind: 'set', width: bits.size, read: () => bits.words, of: [bits] };
 }
 
 /** A wire for each pin. */

@@ -4,7 +4,7 @@
  */
 import type { Ns } from '../../core/clock.ts';
 import { ROW, ROW_WIDTH, type TakeRows } from '../../core/trace.ts';
-import type { SignalAbout, TraceHost } from '../../snapshot.ts';
+import type { SignalAbout, TraceHost, TraceSignal } from '../../snapshot.ts';
 import type { TraceFollower } from './exporter.ts';
 import { InOrder } from './in-order.ts';
 import type { LaneStart } from './lane.ts';
@@ -145,7 +145,9 @@ export class WriterHere {
   constructor({ signals, ...host }: ToldHost, make: (host: TraceHost) => TraceWriter) {
     this.actions = host.domains.map(() => new Map());
     const action = (domain: number, irq: number) => this.actions[domain]?.get(irq) ?? '';
-    const asTold = signals.map(({ value, ...about }) => ({ ...about, read: () => value, of: [] }));
+    const asTold = signals.map(
+      ({ value, ...about }) => ({ ...about, read: () => value, of: [] }) as TraceSignal,
+    );
     this.writer = new InOrder(make({ ...host, action, signals: () => asTold }));
   }
 

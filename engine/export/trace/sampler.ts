@@ -10,7 +10,7 @@ import type { TraceFollower } from './exporter.ts';
 import { byScope } from './vcd-header.ts';
 
 /**
- * Where the numbers of a change are in its row: its signal by number, in the order of scopes, or BEGIN; of a wide one which
+ * Where the numbers of a change are in its row: its signal by number, in the order of scopes, or BEGIN; of a set which
  * of its words, the lowest first, and whether another one changes with it. A rate's value is a growth in a second. Who orders
  * rows reads a CPU where the word is (ROW.cpu): so small a number is one.
  */
@@ -27,20 +27,36 @@ const NAMES = 2 ** 30;
 const ROWS = 1024;
 
 /** A signal, and what has been told of it. */
-class Shown {
+class Value {
   /** when it changed last */
   at: Ns = 0;
+  last: number;
 
   constructor(
     readonly signal: number,
-    readonly read: () => number | Uint32Array,
-    public last: number | Uint32Array,
-  ) {}
+    readonly read: () => number,
+  ) {
+    this.last = read();
+  }
+}
+
+/** The same of a set. */
+class Members {
+  at: Ns = 0;
+  readonly last: Uint32Array;
+
+  constructor(
+    readonly signal: number,
+    readonly read: () => Uint32Array,
+  ) {
+    this.last = read().slice();
+  }
 }
 
 /** Signals that change together: they are looked at when who has them says so. */
 class Group implements Watcher {
-  readonly signals: Shown[] = [];
+  readonly values: Value[] = [];
+  readonly sets: Members[] = [];
   /** it is among the due ones already */
   private noted = false;
 
@@ -79,7 +95,7 @@ class Due {
 
 export class Sampler implements TraceFollower {
   private readonly groups: Group[] = [];
-  private readonly rates: Shown[] = [];
+  private readonly rates: Value[] = [];
   private readonly due = new Due();
   private rated: Ns = -1;
   private readonly rows = new Float64Array(ROWS * ROW_WIDTH);
@@ -91,11 +107,10 @@ export class Sampler implements TraceFollower {
     host: TraceHost,
     private readonly to: TraceFollower,
   ) {
-    byScope(host.signals()).forEach(({ kind, read, of }, n) => {
-      const value = read();
-      const shown = new Shown(n, read, typeof value === 'number' ? value : value.slice());
+    byScope(host.signals()).forEach((signal, n) => {
+      const { kind, of } = signal;
       if (kind === 'rate') {
-        this.rates.push(shown);
+        this.rates.push(new Value(n, signal.read));
         return;
       }
       let group = this.groups.at(-1);
@@ -104,14 +119,15 @@ export class Sampler implements TraceFollower {
         group = new Group(of, kind === 'name' ? NAMES + n : n, this.due);
         this.groups.push(group);
       }
-      group.signals.push(shown);
+      if (kind === 'set') group.sets.push(new Members(n, signal.read));
+      else group.values.push(new Value(n, signal.read));
     });
   }
 
   private begin(now: Ns): void {
     this.rated = now;
-    for (const shown of this.rates) shown.at = now;
-    for (const { signals } of this.groups) for (const shown of signals) shown.at = now;
+    for (const rate of this.rates) rate.at = now;
+    for (const { values, sets } of this.groups) for (const shown of [...values, ...sets]) shown.at = now;
     this.put(now, BEGIN, 0, 0, 0);
   }
 
@@ -121,23 +137,24 @@ export class Sampler implements TraceFollower {
     for (let i = 0; i < due.length; i++) {
       const group = due.groups[i]!;
       group.looked();
-      for (let n = 0; n < group.signals.length; n++) this.look(group.signals[n]!, time);
+      const { values, sets } = group;
+      for (let n = 0; n < values.length; n++) this.look(values[n]!, time);
+      for (let n = 0; n < sets.length; n++) this.lookAtSet(sets[n]!, time);
     }
     due.length = 0;
     if (time >= this.rated + RATE_EVERY) this.rate(time);
   };
 
-  private look(shown: Shown, time: Ns): void {
+  private look(shown: Value, time: Ns): void {
     const value = shown.read();
-    const { last } = shown;
-    if (typeof value !== 'number') this.lookAtWords(shown, value, last as Uint32Array, time);
-    else if (value !== last) {
-      shown.last = value;
-      this.change(shown, time, 0, value, 0);
-    }
+    if (value === shown.last) return;
+    shown.last = value;
+    this.change(shown, time, 0, value, 0);
   }
 
-  private lookAtWords(shown: Shown, words: Uint32Array, last: Uint32Array, time: Ns): void {
+  private lookAtSet(shown: Members, time: Ns): void {
+    const { last } = shown;
+    const words = shown.read();
     let changed = -1;
     for (let i = 0; i < last.length; i++) {
       if (words[i] === last[i]) continue;
@@ -152,14 +169,14 @@ export class Sampler implements TraceFollower {
     const seconds = (now - this.rated) / 1e9;
     this.rated = now;
     for (const shown of this.rates) {
-      const value = shown.read() as number;
-      this.change(shown, now, 0, Math.round((value - (shown.last as number)) / seconds), 0);
+      const value = shown.read();
+      this.change(shown, now, 0, Math.round((value - shown.last) / seconds), 0);
       shown.last = value;
     }
   }
 
   /** Its time is not before the change of it that was seen before. */
-  private change(shown: Shown, time: Ns, word: number, value: number, more: number): void {
+  private change(shown: Value | Members, time: Ns, word: number, value: number, more: number): void {
     if (time > shown.at) shown.at = time;
     this.put(shown.at, shown.signal, word, value, more);
   }

@@ -1,6 +1,11 @@
 /** How a value change dump begins, with scopes and identifiers of its signals, and how GTKWave shows them. */
 import type { SignalAbout, TraceHost } from '../../snapshot.ts';
 
+/** What is shown of signals, as far as the dump tells them apart; a wire may have any width. */
+export type Wave = Exclude<SignalAbout, { readonly kind: 'set' }>;
+
+type SetAbout = Extract<SignalAbout, { readonly kind: 'set' }>;
+
 const TOP = 'machine';
 
 /** Printable characters, the lowest digit first. */
@@ -17,7 +22,7 @@ export function word(text: string): string {
   return text.replace(/[^\w./-]+/g, '_');
 }
 
-function reference(signal: SignalAbout): string {
+function reference(signal: Wave): string {
   const wide = signal.kind === 'wire' && signal.width > 1;
   return wide ? `${signal.name}[${signal.width - 1}:0]` : signal.name;
 }
@@ -34,7 +39,19 @@ export function byScope<S extends SignalAbout>(signals: readonly S[]): S[] {
   return [...scopes.values()].flat();
 }
 
-export function header({ scenario, seed, system }: TraceHost, signals: readonly SignalAbout[]): string {
+/** The highest member of a set. */
+export function highestWave({ scope, name, width }: SetAbout): Wave & { readonly kind: 'wire' } {
+  return { scope, name: `${name}v`, kind: 'wire', width: 32 - Math.clz32(width - 1) };
+}
+
+/** Of a set two, the highest member first. */
+export function wavesOf(signals: readonly SignalAbout[]): Wave[] {
+  return signals.flatMap((signal): Wave[] =>
+    signal.kind === 'set' ? [highestWave(signal), { ...signal, kind: 'wire' }] : [signal],
+  );
+}
+
+export function header({ scenario, seed, system }: TraceHost, signals: readonly Wave[]): string {
   const lines = [
     `$version virqtop: ${word(scenario)}, seed ${seed}, ${system} $end`,
     '$timescale 1 ns $end',
@@ -62,7 +79,7 @@ const ZOOM = '*-14.000000 -1 -1 -1';
 const GTKW = { BINARY: '@28', HEX: '@22', DECIMAL: '@24', COMMENT: '@200' } as const;
 
 /** A line a signal, with a heading for each scope; sets of 256 bits are folded by GTKWave itself. */
-export function layout(signals: readonly SignalAbout[]): string {
+export function layout(signals: readonly Wave[]): string {
   const lines = [
     '[*] gtkwave TRACE.vcd TRACE.gtkw',
     '[timestart] 0',
@@ -87,7 +104,7 @@ export function layout(signals: readonly SignalAbout[]): string {
   return `${lines.join('\n')}\n`;
 }
 
-function formatOf(signal: SignalAbout): string {
+function formatOf(signal: Wave): string {
   if (signal.kind !== 'wire') return signal.kind === 'rate' ? GTKW.DECIMAL : GTKW.BINARY;
   if (signal.decimal) return GTKW.DECIMAL;
   return signal.width === 1 ? GTKW.BINARY : GTKW.HEX;

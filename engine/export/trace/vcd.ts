@@ -2,13 +2,14 @@
  * Value change dumps (IEEE 1364-2005, clause 18) of a machine's wires and registers, as they change from record to record
  * and event to event, with a layout for GTKWave. Rates are reals, who runs on a CPU is a string of GTKWave's own kind.
  */
+import { highestOf } from '../../core/bits.ts';
 import type { Ns } from '../../core/clock.ts';
 import type { TakeRow } from '../../core/trace.ts';
-import type { TraceHost } from '../../snapshot.ts';
+import type { TraceHost, TraceSignal } from '../../snapshot.ts';
 import { encode, Label } from './bytes.ts';
 import { BEGIN, CHANGE } from './sampler.ts';
 import { Text } from './text.ts';
-import { byScope, header, idOf, layout, word } from './vcd-header.ts';
+import { byScope, header, highestWave, idOf, layout, wavesOf, word } from './vcd-header.ts';
 import type { TraceFiles, TraceWriter } from './writer.ts';
 
 const [HASH, NEWLINE, BINARY, REAL] = [0x23, 0x0a, 0x62, 0x72];
@@ -20,7 +21,7 @@ interface Line {
 }
 
 class Wire implements Line {
-  private readonly words: Uint32Array;
+  protected readonly words: Uint32Array;
   private readonly id: Label;
   private readonly wide: boolean;
 
@@ -38,6 +39,30 @@ class Wire implements Line {
     if (this.wide) to.u8(BINARY);
     to.binary(this.words);
     to.put(this.id);
+  }
+}
+
+/** All members of a set, and before them the highest, if that is another one. */
+class Members extends Wire {
+  private highest = -1;
+
+  constructor(
+    private readonly top: Wire,
+    id: string,
+    width: number,
+    value: Uint32Array,
+  ) {
+    super(id, width, value);
+  }
+
+  override write(to: Text): void {
+    const highest = Math.max(0, highestOf(this.words));
+    if (highest !== this.highest) {
+      this.highest = highest;
+      this.top.set(0, highest);
+      this.top.write(to);
+    }
+    super.write(to);
   }
 }
 
@@ -80,6 +105,20 @@ class Name implements Line {
   }
 }
 
+/** @param id the next one, for each of its waves */
+function lineOf(signal: TraceSignal, id: () => string): Line {
+  switch (signal.kind) {
+    case 'rate':
+      return new Rate(id());
+    case 'wire':
+      return new Wire(id(), signal.width, signal.read());
+    case 'name':
+      return new Name(id(), signal.names, signal.read());
+    case 'set':
+      return new Members(new Wire(id(), highestWave(signal).width, 0), id(), signal.width, signal.read());
+  }
+}
+
 /** Is given changes as its records (sampler.ts). */
 export class VcdWriter implements TraceWriter {
   private readonly out = new Text();
@@ -92,16 +131,11 @@ export class VcdWriter implements TraceWriter {
     private readonly files: TraceFiles,
   ) {
     const signals = byScope(host.signals());
-    this.lines = signals.map((signal, n): Line => {
-      const id = idOf(n);
-      if (signal.kind === 'rate') return new Rate(id);
-      const value = signal.read();
-      return signal.kind === 'wire'
-        ? new Wire(id, signal.width, value)
-        : new Name(id, signal.names, value as number);
-    });
-    this.out.text(header(host, signals));
-    files.append(encode(layout(signals)), 'gtkw');
+    const waves = wavesOf(signals);
+    let ids = 0;
+    this.lines = signals.map((signal) => lineOf(signal, () => idOf(ids++)));
+    this.out.text(header(host, waves));
+    files.append(encode(layout(waves)), 'gtkw');
   }
 
   readonly record: TakeRow = (rows, at) => {
