@@ -14,10 +14,15 @@ export class OutputError extends Error {
 export class Output {
   private failed: NodeJS.ErrnoException | undefined;
 
-  constructor(private readonly stream: Writable) {
+  constructor(private readonly stream: Writable & { readonly fd?: number; readonly isTTY?: boolean }) {
     stream.on('error', (error: NodeJS.ErrnoException) => {
       this.failed ??= error;
     });
+  }
+
+  /** The descriptor of a file or a pipe, which another thread can write to as well. */
+  get descriptor(): number | undefined {
+    return this.stream.isTTY ? undefined : this.stream.fd;
   }
 
   /** Writes the text, or bytes, and waits until the system has taken it. */
@@ -31,8 +36,11 @@ export class Output {
         });
       });
     }
-    if (!this.failed) return;
-    if (this.failed.code === 'EPIPE') throw new ReaderGone();
-    throw new OutputError(`cannot write the output: ${this.failed.code ?? this.failed.message}`);
+    if (this.failed) throw outputError(this.failed);
   }
+}
+
+/** What has happened to the output, from the system's error. */
+export function outputError({ code, message }: NodeJS.ErrnoException): ReaderGone | OutputError {
+  return code === 'EPIPE' ? new ReaderGone() : new OutputError(`cannot write the output: ${code ?? message}`);
 }

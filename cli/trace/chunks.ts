@@ -1,9 +1,11 @@
 /** Bytes on their way to a file: small pieces are put together, so that the system is asked seldom. */
 import { readSync, writeSync } from 'node:fs';
-import { OutputError } from '../output.ts';
+import { OutputError, outputError } from '../output.ts';
 
 /** of this size a file system takes them in least time */
 const CHUNK = 1 << 18;
+/** after which it is asked again whether a full pipe has room */
+const PAUSE_MS = 1;
 
 export class Chunks {
   private readonly bytes = new Uint8Array(CHUNK);
@@ -54,5 +56,25 @@ export function writeAll(fd: number, bytes: Uint8Array, from?: number): void {
     }
   } catch (error) {
     throw new OutputError(`cannot write the trace: ${(error as NodeJS.ErrnoException).code ?? error}`);
+  }
+}
+
+/** for a thread to wait at: nobody wakes it */
+const BED = new Int32Array(new SharedArrayBuffer(4));
+
+/**
+ * To the output, at its reader's pace: the thread waits.
+ * @param over nothing more is wanted
+ * @throws ReaderGone or OutputError
+ */
+export function writeOutput(fd: number, bytes: Uint8Array, over: () => boolean): void {
+  for (let at = 0; at < bytes.length && !over(); ) {
+    try {
+      at += writeSync(fd, bytes, at);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN')
+        throw outputError(error as NodeJS.ErrnoException);
+      Atomics.wait(BED, 0, 0, PAUSE_MS);
+    }
   }
 }

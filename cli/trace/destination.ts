@@ -15,13 +15,14 @@ export interface Destination {
 }
 
 /**
- * A file is written by a thread of its own if that is possible.
+ * A thread of its own writes if that is possible, but not to a terminal.
  * @throws UsageError if nothing can be written there
  */
 export async function destinationOf(
   { directory = false }: TraceFormat,
   to: string | Output,
 ): Promise<Destination> {
-  const threaded = typeof to === 'string' && WriterThread.possible;
-  return threaded ? WriterThread.open(to, directory) : new TraceSink(to, directory);
+  const place = typeof to === 'string' ? to : to.descriptor;
+  const threaded = place !== undefined && WriterThread.possible;
+  return threaded ? WriterThread.open(place, directory) : new TraceSink(to, directory);
 }

@@ -19,9 +19,9 @@ import {
   type TraceHost,
   writing,
 } from '../../engine/exchange.ts';
-import type { Output } from '../output.ts';
+import { Output } from '../output.ts';
 import { printable, UsageError } from '../usage.ts';
-import { Chunks, chunksTo, piecesOf, writeAll } from './chunks.ts';
+import { Chunks, chunksTo, piecesOf, writeAll, writeOutput } from './chunks.ts';
 import type { Destination } from './destination.ts';
 
 /** Of several files the one that is the trace itself. */
@@ -36,6 +36,13 @@ interface Heap {
   size: number;
 }
 
+/** Standard output, for a thread that does nothing but write. */
+export interface Descriptor {
+  readonly fd: number;
+  /** nothing more is wanted */
+  readonly over: () => boolean;
+}
+
 /** Takes what a writer gives. */
 export class TraceSink implements TraceFiles, Destination {
   private readonly heaps = new Map<number, Heap>();
@@ -46,8 +53,8 @@ export class TraceSink implements TraceFiles, Destination {
   private readonly forget = () => this.drop();
 
   /** @throws UsageError if nothing can be written there */
-  constructor(to: string | Output, directory: boolean) {
-    if (typeof to !== 'string') this.target = new Standard(to);
+  constructor(to: string | Output | Descriptor, directory: boolean) {
+    if (typeof to !== 'string') this.target = to instanceof Output ? new Standard(to) : new Through(to);
     else this.target = directory ? new Directory(to) : new File(to);
     process.once('exit', this.forget);
   }
@@ -138,12 +145,11 @@ interface Target {
   drop(): void;
 }
 
-/** At the reader's pace: what comes in between waits. What comes beside the trace has no place there. */
-class Standard implements Target {
-  private waiting: Iterable<Uint8Array>[] = [];
-  private readonly chunks = new Chunks((bytes) => this.waiting.push([bytes.slice()]));
+/** Standard output: nobody comes back to what has been written, and what comes beside the trace has no place there. */
+abstract class OneWay implements Target {
+  private readonly chunks = new Chunks((bytes) => this.put(bytes));
 
-  constructor(private readonly out: Output) {}
+  protected abstract put(bytes: Uint8Array): void;
 
   append(bytes: Uint8Array, file: string): void {
     if (file === MAIN) this.chunks.append(bytes);
@@ -156,22 +162,56 @@ class Standard implements Target {
   fill(): void {}
 
   appendFile(fd: number): void {
+    for (const bytes of piecesOf(fd)) this.append(bytes, MAIN);
+  }
+
+  flush(): Promise<void> | void {}
+
+  done(): Promise<void> | void {
     this.chunks.flush();
+  }
+
+  drop(): void {}
+}
+
+/** At the reader's pace: what comes in between waits. */
+class Standard extends OneWay {
+  private waiting: Iterable<Uint8Array>[] = [];
+
+  constructor(private readonly out: Output) {
+    super();
+  }
+
+  protected override put(bytes: Uint8Array): void {
+    this.waiting.push([bytes.slice()]);
+  }
+
+  override appendFile(fd: number): void {
+    super.done();
     this.waiting.push(piecesOf(fd));
   }
 
-  async flush(): Promise<void> {
+  override async flush(): Promise<void> {
     const { waiting } = this;
     this.waiting = [];
     for (const pieces of waiting) for (const bytes of pieces) await this.out.write(bytes);
   }
 
-  async done(): Promise<void> {
-    this.chunks.flush();
+  override async done(): Promise<void> {
+    super.done();
     await this.flush();
   }
+}
 
-  drop(): void {}
+/** By a thread that may wait for the reader. */
+class Through extends OneWay {
+  constructor(private readonly to: Descriptor) {
+    super();
+  }
+
+  protected override put(bytes: Uint8Array): void {
+    writeOutput(this.to.fd, bytes, this.to.over);
+  }
 }
 
 interface OpenFile {

@@ -1,12 +1,12 @@
 /** The thread that writes a trace: what thread.ts starts. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { LaneEnd, TRACE_FORMATS, WriterHere } from '../../engine/exchange.ts';
-import { OutputError } from '../output.ts';
+import { OutputError, ReaderGone } from '../output.ts';
 import { UsageError } from '../usage.ts';
 import { TraceSink } from './files.ts';
 import { FATE, type FromThread, type ThreadData, type ToThread } from './thread.ts';
 
-const { file, directory, fate } = workerData as ThreadData;
+const { to, directory, fate } = workerData as ThreadData;
 const port = parentPort!;
 
 let sink: TraceSink | undefined;
@@ -49,10 +49,11 @@ function drop(): void {
   Atomics.notify(fate, FATE.dropped);
 }
 
-/** What is the user's to mend is said; everything else is an error of this program. */
+/** What is not an error of this program is said. */
 function fail(error: unknown): void {
   drop();
-  if (!(error instanceof UsageError || error instanceof OutputError)) throw error;
+  const known = error instanceof UsageError || error instanceof OutputError || error instanceof ReaderGone;
+  if (!known) throw error;
   say({ kind: 'failed', error: error.name, message: error.message });
   port.close();
 }
@@ -67,7 +68,7 @@ port.on('message', (message: ToThread) => {
 });
 
 try {
-  sink = new TraceSink(file, directory);
+  sink = new TraceSink(typeof to === 'string' ? to : { fd: to, over: dropped }, directory);
   say({ kind: 'done' });
 } catch (error) {
   fail(error);

@@ -19,7 +19,7 @@ import {
   toldHost,
   WriterElsewhere,
 } from '../../engine/exchange.ts';
-import { OutputError } from '../output.ts';
+import { OutputError, ReaderGone } from '../output.ts';
 import { UsageError } from '../usage.ts';
 import type { Destination } from './destination.ts';
 
@@ -34,13 +34,17 @@ const PATIENCE_MS = 3000;
 
 /** What the thread begins with. */
 export interface ThreadData {
-  readonly file: string;
+  /** a file's name, or the descriptor of standard output */
+  readonly to: string | number;
   readonly directory: boolean;
   /** the first word: whether all comes to nothing; the second: whether it has */
   readonly fate: Int32Array;
 }
 
 export const FATE = { drop: 0, dropped: 1 } as const;
+
+/** what goes wrong there and is said here: each is made of its message */
+const ERRORS = { UsageError, OutputError, ReaderGone } as const;
 
 export type ToThread =
   | { readonly kind: 'begin'; readonly format: string; readonly host: ToldHost; readonly memory: LaneMemory }
@@ -49,7 +53,7 @@ export type ToThread =
 export type FromThread =
   /** what has been asked for is done: the file is open, or closed */
   | { readonly kind: 'done' }
-  | { readonly kind: 'failed'; readonly error: 'UsageError' | 'OutputError'; readonly message: string };
+  | { readonly kind: 'failed'; readonly error: keyof typeof ERRORS; readonly message: string };
 
 export class WriterThread implements Destination {
   private readonly fate = new Int32Array(new SharedArrayBuffer(8));
@@ -61,8 +65,8 @@ export class WriterThread implements Destination {
   private wake: () => void = () => {};
   private readonly forget = () => this.drop();
 
-  private constructor(file: string, directory: boolean) {
-    const workerData: ThreadData = { file, directory, fate: this.fate };
+  private constructor(to: string | number, directory: boolean) {
+    const workerData: ThreadData = { to, directory, fate: this.fate };
     this.worker = new Worker(PROGRAM, { workerData });
     this.worker.on('message', (message: FromThread) => {
       this.take(message);
@@ -79,8 +83,8 @@ export class WriterThread implements Destination {
   }
 
   /** @throws UsageError if nothing can be written there */
-  static async open(file: string, directory: boolean): Promise<WriterThread> {
-    const thread = new WriterThread(file, directory);
+  static async open(to: string | number, directory: boolean): Promise<WriterThread> {
+    const thread = new WriterThread(to, directory);
     await thread.isDone();
     return thread;
   }
@@ -126,10 +130,7 @@ export class WriterThread implements Destination {
 
   private take(message: FromThread): void {
     if (message.kind === 'done') this.done = true;
-    else {
-      const Kind = message.error === 'UsageError' ? UsageError : OutputError;
-      this.fail(new Kind(message.message));
-    }
+    else this.fail(new ERRORS[message.error](message.message));
   }
 
   /** The first that goes wrong counts. */

@@ -1,7 +1,9 @@
 /** virqtop trace: where a trace goes, and what is refused. */
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, expect, test } from 'vitest';
 import { TRACE_FORMAT_NAMES } from '../../cli/options.ts';
@@ -115,6 +117,26 @@ test('a reader that leaves ends it', async () => {
   const { code, stdout, stderr } = await shell('virqtop trace kvm --for 1h | head -n 20 | tail -n 1');
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   expect(stdout).toMatch(/: \w+: /);
+});
+
+test('a reader that is slow gets all of it', async () => {
+  const file = join(DIR, 'slow');
+  const options = 'trace kvm --for 200ms';
+  const slowly = `virqtop ${options} | (sleep 1; cmp - '${file}')`;
+  const { code, stdout, stderr } = await shell(
+    `virqtop ${options} -o '${file}' && ${slowly} && wc -c <'${file}'`,
+  );
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  expect(Number(stdout)).toBeGreaterThan(2 ** 18); // more than a pipe has room for
+});
+
+test('who does not read at all does not keep it from ending', async () => {
+  const child = start(['trace', 'kvm', '--for', '1h']); // nobody reads what it writes
+  await setTimeout(1500);
+  const began = performance.now();
+  child.kill('SIGINT');
+  expect(await once(child, 'exit')).toEqual([0, null]);
+  expect(performance.now() - began).toBeLessThan(1500);
 });
 
 test('what is several files goes into a directory, a waveform gets its layout beside it', async () => {
