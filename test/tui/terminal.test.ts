@@ -101,7 +101,7 @@ describe('keys', () => {
     await terminal.shows('irq 53 handler');
   });
 
-  test('at full speed keys are answered within a tenth of a second', async () => {
+  test('at full speed keys are answered within a tenth of a second', AGAIN, async () => {
     await answersAtFullSpeed(await monitor(['--speed', 'max']));
   });
 
@@ -373,10 +373,13 @@ describe('the built program', () => {
     expect(await terminal.exit()).toBe(0);
   });
 
-  test('at full speed keys are answered within a tenth of a second', async () => {
+  test('at full speed keys are answered within a tenth of a second', AGAIN, async () => {
     await answersAtFullSpeed(await program(['--speed', 'max'], 120, 40));
   });
 });
+
+/** Others may have the processor for moments, as a machine's neighbours have: then it is tried again. */
+const AGAIN = { retry: 2 };
 
 /** Half of ten presses of dom0's devices are on the screen, their journey with them, within 100 ms. */
 async function answersAtFullSpeed(terminal: TestTerminal): Promise<void> {
