@@ -1,6 +1,7 @@
 /** `virqtop ctl` and the socket behind it: what is asked and answered, and that nothing said there does any harm. */
 
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import {
   chmodSync,
   existsSync,
@@ -310,8 +311,9 @@ describe('a path', () => {
 
 describe('virqtop ctl', () => {
   const env = { ...process.env, XDG_RUNTIME_DIR: DIR };
-  const ctl = (...args: string[]): Promise<Ran> =>
-    finished(spawn(process.execPath, [ENTRY, 'ctl', ...args], { stdio: ['ignore', 'pipe', 'pipe'], env }));
+  const begin = (...args: string[]) =>
+    spawn(process.execPath, [ENTRY, 'ctl', ...args], { stdio: ['ignore', 'pipe', 'pipe'], env });
+  const ctl = (...args: string[]): Promise<Ran> => finished(begin(...args));
 
   test('commands a monitor that was started with --socket', async () => {
     expect(await ctl('pause')).toMatchObject({
@@ -346,10 +348,12 @@ describe('virqtop ctl', () => {
         code: 1,
         stderr: `virqtop: --socket ${join(DIR, 'no.sock')}: nobody listens there\n`,
       });
-      const following = ctl('events', 'frames');
-      await new Promise((resolve) => setTimeout(resolve, 500));
+      expect((await ctl('run')).code).toBe(0);
+      const follower = begin('events', 'frames');
+      const followed = finished(follower);
+      await once(follower.stdout, 'data');
       expect((await ctl('quit')).code).toBe(0);
-      expect((await following).code).toBe(0);
+      expect((await followed).code).toBe(0);
       expect(await terminal.exit()).toBe(0);
       expect(terminal.alternate).toBe(false);
       expect(readdirSync(join(DIR, 'virqtop'))).toEqual([]);
