@@ -28,8 +28,8 @@ export interface Front {
 const INPUT = { most: 262_144, perSecond: 65_536 };
 /** sessions that one connection may have, as with ControlMaster */
 const SESSIONS = 4;
-/** ms for the last bytes to leave */
-const LINGER_MS = 500;
+/** ms for the other end to close the connection, or for the last bytes to leave */
+const LINGER_MS = 2000;
 /** ms without a packet after which the system asks whether the other end is there */
 const KEEPALIVE_MS = 30_000;
 /** longest value of a variable of the client's that is looked at */
@@ -80,10 +80,14 @@ export class Client {
     });
   }
 
-  /** Everybody of this connection leaves. */
+  /**
+   * Everybody of this connection leaves. Who has been told so closes it: if this end did, a byte that is still to come from
+   * there would reset it, and the other end might not come to read how it ended.
+   */
   async end(line: string, code: number): Promise<void> {
-    await Promise.all([...this.visitors].map((visitor) => visitor.end(line, code)));
-    this.socket.destroySoon();
+    const visitors = [...this.visitors];
+    await Promise.all(visitors.map((visitor) => visitor.end(line, code)));
+    if (visitors.length === 0) this.socket.destroySoon();
     const linger = setTimeout(() => this.socket.destroy(), LINGER_MS);
     this.socket.once('close', () => clearTimeout(linger));
   }
